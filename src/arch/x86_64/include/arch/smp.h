@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Other processors: starting them and interrupting them.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/types.h>
+
+/* Number of CPUs that the firmware tables list (at least 1). */
+unsigned smp_count(void);
+
+/* Starts CPU number id (1..smp_count()-1); its per-CPU block must be set up.
+ * It arrives in upcall_cpu_started().  0, -ENOMEM or -ETIMEDOUT. */
+MUST_CHECK int smp_start(unsigned id);
+
+/* Makes CPU id take a reschedule interrupt (wakes it from halt). */
+void smp_kick(unsigned id);
+
+/* Runs fn(arg) on every other online CPU in interrupt context and waits. */
+void smp_call_others(void (*fn)(void *), void *arg);
+
+/* Stops all other CPUs by NMI and collects their registers (panic). */
+void smp_stop_others(void);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The complete list of calls that the lowest layers make upward.  Each is
+ * defined by the layer named; nothing else below may call above.
+ */
+#pragma once
+
+#include <arch/trap.h>
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct thread;
+
+/* linux: one system call of the current thread; result goes into regs.
+ * Interrupts are enabled. */
+void upcall_syscall(struct regs *r);
+
+/* vm: a page fault at addr (FAULT_* in what).  Interrupts are enabled when
+ * they were in the faulting context.  true: resolved, resume.  false: not
+ * resolvable; for a fault in kernel mode the caller then applies the fix-up
+ * table, for user mode calls upcall_trap_user with SIGSEGV or SIGBUS, as
+ * filled into *sig and *code. */
+bool upcall_fault(struct regs *r, vaddr_t addr, unsigned what, int *sig,
+		  int *code);
+
+/* proc: user mode did what raises a signal (Linux signal number, si_code,
+ * si_addr; trapno and err as x86 numbers them, for the ucontext). */
+void upcall_trap_user(struct regs *r, int sig, int code, vaddr_t addr,
+		      int trapno, uint64_t err);
+
+/* core: a device or timer interrupt, with its vector. */
+void upcall_irq(unsigned vector);
+
+/* sched: on the way back to user mode, interrupts disabled, when the
+ * current thread's `pending` word is not zero: reschedule, deliver signals.
+ * Returns with interrupts disabled and nothing pending. */
+void upcall_user_return(struct regs *r);
+
+/* sched: a secondary CPU is up, on its own idle stack. */
+NORETURN void upcall_cpu_started(void);

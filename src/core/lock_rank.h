@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The lock order, outer to inner (docs/locking.md explains it).  A lock may
+ * be taken only while every lock held has a smaller rank; debug kernels
+ * check.  Sleeping locks come first, spin locks after RANK_SPIN.
+ */
+#pragma once
+
+enum lock_rank {
+	RANK_NONE = 0,	/* not ranked: tests only */
+	RANK_PROCESS,	/* process: threads, signal handlers, exec */
+	RANK_FDTABLE,	/* descriptor table, writers */
+	RANK_EPOLL,	/* an epoll instance's interest list */
+	RANK_FILEPOS,	/* a file's position */
+	RANK_PATH,	/* rename, mount */
+	RANK_INODE,	/* inode contents and directories; parent first */
+	RANK_INODE2,	/* second inode of a pair, lower layer of an overlay */
+	RANK_VMSPACE,	/* the address space */
+	RANK_MAPPING,	/* an object's list of mappings */
+	RANK_PAGE,	/* page lock */
+	RANK_JOURNAL,
+	RANK_FSALLOC,
+	RANK_SOCKET,
+	RANK_PIPE,
+	RANK_TTY,
+	RANK_NETCORE,
+	RANK_SLEEP_LEAF, /* sleeping locks that take no other sleeping lock */
+	RANK_SPIN,	/* below here: spin locks */
+	RANK_DEVICE = RANK_SPIN, /* driver queues */
+	RANK_SIGNAL,	/* pending signals */
+	RANK_FUTEX,
+	RANK_DCACHE,	/* directory entry hash and lru */
+	RANK_PAGECACHE,	/* an object's page tree */
+	RANK_PAGETABLE,
+	RANK_EVENT,	/* epoll ready list, eventfd, timerfd state */
+	RANK_WAITQ,
+	RANK_WAITQ2,	/* a wait queue woken from within a wake function */
+	RANK_TIMER,
+	RANK_RUNQUEUE,
+	RANK_LRU,
+	RANK_HEAP,
+	RANK_FRAMES,
+	RANK_RECLAIM,
+	RANK_LOG,
+};

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The block class.  A bio is one request for consecutive sectors over a list
+ * of page pieces; it completes by its callback, in interrupt context or in
+ * the submitter's.  Sectors are 512 bytes.  Bios and the driver's own memory
+ * come from reserved pools, so that a machine without memory can write back.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/list.h>
+#include <base/types.h>
+
+struct page;
+
+#define BLK_SECTOR_SHIFT 9
+#define BLK_SECTOR_SIZE	 512u
+
+enum bio_op { BIO_READ, BIO_WRITE, BIO_FLUSH, BIO_DISCARD, BIO_ZEROES };
+
+struct bio_vec {
+	struct page *page;
+	uint32_t offset;	/* bytes in the page */
+	uint32_t len;		/* bytes; offset and len multiples of 512 */
+};
+
+struct bio {
+	struct blk_device *dev;
+	enum bio_op op;
+	uint64_t sector;
+	uint32_t nvecs;		/* used */
+	uint32_t max_vecs;	/* room in vecs */
+	int status;		/* 0 or -errno, when done */
+	void (*done)(struct bio *);
+	void *arg;		/* the submitter's */
+	struct list link;	/* the driver's, from submit to done */
+	struct bio_vec vecs[];
+};
+
+struct blk_ops {
+	/* Queues the request; a full device queue holds it, in order.  Errors
+	 * come through done().  Any context that may not sleep is fine. */
+	void (*submit)(struct blk_device *dev, struct bio *bio);
+	/* Looks for completed requests without an interrupt; panics and
+	 * the idle loop. */
+	void (*poll)(struct blk_device *dev);
+};
+
+struct blk_device {
+	char name[16];		  /* set by the class: "vda" */
+	char serial[24];	  /* set by the driver */
+	uint64_t sectors;	  /* set by the driver */
+	uint32_t block_size;	  /* logical, bytes */
+	uint32_t max_vecs;	  /* pieces in one request */
+	uint32_t max_sectors;
+	bool read_only;
+	bool has_flush, has_discard, has_zeroes;
+	const struct blk_ops *ops;
+	void *priv;
+	struct blk_device *parent; /* a partition's whole disk, else NULL */
+	uint64_t start;		   /* a partition's first sector */
+	uint8_t part_type[16];	   /* GPT type GUID as on disk */
+	uint8_t part_uuid[16];
+	struct list link;
+};
+
+/* Registers a disk and reads its partition table in a work item or, before
+ * the scheduler runs, at once.  Returns 0 or -errno. */
+MUST_CHECK int blk_register(struct blk_device *dev);
+/* By index in order of registration, disks and partitions; NULL at the end. */
+struct blk_device *blk_get(unsigned i);
+/* First partition with this GPT type (text form), or NULL. */
+struct blk_device *blk_find_type(const char *guid);
+struct blk_device *blk_find(const char *name);
+
+/* NULL only when alloc has no ALLOC_SLEEP. */
+MUST_CHECK struct bio *bio_alloc(unsigned nvecs, unsigned alloc);
+void bio_free(struct bio *b);
+MUST_CHECK int bio_add(struct bio *b, struct page *p, uint32_t offset,
+		       uint32_t len); /* -ENOSPC: full */
+/* Checks the range against the device, maps partitions, submits. */
+void bio_submit(struct bio *b);
+/* Submits and sleeps until done; returns the status. */
+MUST_CHECK int bio_submit_wait(struct bio *b);
+
+/* Small synchronous read of bytes into a buffer, for tables and probes. */
+MUST_CHECK int blk_read(struct blk_device *dev, uint64_t offset, void *buf,
+			size_t len);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files.  A struct file is what a descriptor refers to: operations, a
+ * position, status flags.  Shared by dup'ed descriptors.
+ *
+ * Life: file_create() gives the first reference; the descriptor table holds
+ * one; a call in progress holds one (fd_get/file_put).  The last put calls
+ * ops->release() in the context of the caller, which may sleep.
+ *
+ * An operation that is NULL answers the errno named beside it.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/list.h>
+#include <base/refcount.h>
+#include <base/types.h>
+#include <core/reclaim.h>
+#include <sched/mutex.h>
+
+struct file;
+struct uio;
+struct kstat;	    /* abi/stat.h */
+struct statfs;	    /* abi/statfs.h */
+struct poll_table;  /* file/poll.h */
+struct vm_object;
+struct dentry;	    /* fs/vfs.h */
+struct inode;
+
+/* Directory entries go out through this; false: no more room, stop. */
+struct dir_emit {
+	bool (*fn)(struct dir_emit *e, const char *name, size_t len,
+		   uint64_t ino, int64_t next_pos, uint8_t type);
+};
+
+struct file_mmap {
+	struct vm_object *object; /* out: referenced; NULL for anonymous */
+	uint64_t offset;	  /* in/out: bytes, page aligned */
+	size_t len;		  /* in */
+	uint32_t vma_flags;	  /* in/out: VMA_* */
+};
+
+struct file_ops {
+	/* pos: the file's or pread's position, advanced by the operation;
+	 * NULL for files without positions (FILE_STREAM). */
+	ssize_t (*read)(struct file *f, struct uio *u, int64_t *pos);  /* EINVAL */
+	ssize_t (*write)(struct file *f, struct uio *u, int64_t *pos); /* EINVAL */
+	int64_t (*seek)(struct file *f, int64_t off, int whence); /* ESPIPE */
+	/* POLL* bits ready now; registers with pt when it is not NULL.
+	 * NULL: always POLLIN|POLLOUT, and epoll answers EPERM. */
+	uint32_t (*poll)(struct file *f, struct poll_table *pt);
+	long (*ioctl)(struct file *f, unsigned cmd, uint64_t arg); /* ENOTTY */
+	int (*mmap)(struct file *f, struct file_mmap *m);	/* ENODEV */
+	int (*stat)(struct file *f, struct kstat *st);		/* required */
+	int (*statfs)(struct file *f, struct statfs *st);	/* ENOSYS */
+	int (*readdir)(struct file *f, struct dir_emit *e);	/* ENOTDIR */
+	int (*fsync)(struct file *f, int64_t start, int64_t end,
+		     bool datasync);				/* EINVAL */
+	int (*truncate)(struct file *f, int64_t len);		/* EINVAL */
+	int (*fallocate)(struct file *f, int mode, int64_t off,
+			 int64_t len);				/* EOPNOTSUPP */
+	/* Pages for sendfile and splice: up to len bytes at *pos. */
+	int (*set_flags)(struct file *f, unsigned flags); /* F_SETFL hook */
+	void (*flush)(struct file *f); /* at each close of a descriptor */
+	void (*release)(struct file *f);
+	/* text for /proc/self/fd links ("pipe:[7]") and fdinfo's extra lines;
+	 * lengths as snprintf */
+	int (*link_name)(struct file *f, char *buf, size_t size);
+	int (*fdinfo)(struct file *f, char *buf, size_t size);
+};
+
+struct file {
+	const struct file_ops *ops; /* [I] */
+	struct refcount refs;
+	uint32_t flags;		    /* [a] O_* status flags and access mode */
+	uint32_t mode;		    /* [I] FILE_* */
+	int64_t pos;		    /* [pos_lock] */
+	struct mutex pos_lock;	    /* RANK_FILEPOS */
+	struct dentry *dentry;	    /* [I] path; NULL for pipes and such */
+	struct inode *inode;	    /* [I] */
+	void *priv;		    /* [I] the implementation's */
+	struct list watchers;	    /* [watch lock] epoll items */
+	struct spinlock watch_lock;
+	int owner_pid;		    /* F_SETOWN */
+	struct reclaim_head reclaim;
+};
+
+#define FILE_READ   (1u << 0)
+#define FILE_WRITE  (1u << 1)
+#define FILE_STREAM (1u << 2) /* no position: pread is ESPIPE */
+#define FILE_PATH   (1u << 3) /* O_PATH */
+#define FILE_DIR    (1u << 4)
+
+/* New file with one reference.  flags: O_*; mode is derived from them.
+ * -ENOMEM, -ENFILE. */
+MUST_CHECK int file_create(const struct file_ops *ops, unsigned flags,
+			   void *priv, struct file **out);
+
+static inline void
+file_get(struct file *f)
+{
+	refcount_get(&f->refs);
+}
+void file_put(struct file *f);
+
+/* Reads and writes at the file's own position (locks it) or at *pos. */
+ssize_t file_read(struct file *f, struct uio *u);
+ssize_t file_write(struct file *f, struct uio *u); /* O_APPEND, RLIMIT_FSIZE */
+ssize_t file_pread(struct file *f, struct uio *u, int64_t pos);
+ssize_t file_pwrite(struct file *f, struct uio *u, int64_t pos);
+uint32_t file_poll(struct file *f, struct poll_table *pt);
+static inline bool
+file_nonblock(const struct file *f)
+{
+	return f->flags & 04000; /* O_NONBLOCK */
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual file system: inodes, directory entries, mounted file systems.
+ *
+ * Directory entries (names, negative ones too) are found by a lock-free hash
+ * walk; they are freed by deferred reclamation.  A path walk that must sleep
+ * (the name is not cached) takes references first.  The parent's inode lock
+ * (RANK_INODE, shared for lookup, exclusive for changes) serialises the
+ * file system's own lookup and its changes.
+ *
+ * Life of an inode: inode_get_cached() or inode_new() gives a reference;
+ * dentries and files hold references; at zero it stays cached while the file
+ * system says so, and is evicted (ops->evict) under memory pressure or when
+ * its link count is zero.
+ *
+ * Operations may sleep.  NULL operations answer the errno beside them.
+ */
+#pragma once
+
+#include <abi/stat.h>
+#include <base/compiler.h>
+#include <base/hlist.h>
+#include <base/list.h>
+#include <base/refcount.h>
+#include <base/types.h>
+#include <core/reclaim.h>
+#include <sched/mutex.h>
+
+struct file;
+struct file_ops;
+struct inode;
+struct super;
+struct dentry;
+struct page_cache;
+struct statfs;
+struct cred;
+
+struct timespec64 {
+	int64_t sec;
+	uint32_t nsec;
+};
+
+struct inode_attr {	/* for ops->setattr */
+	unsigned valid; /* ATTR_* */
+	uint32_t mode, uid, gid;
+	uint64_t size;
+	struct timespec64 atime, mtime, ctime;
+};
+#define ATTR_MODE  (1u << 0)
+#define ATTR_UID   (1u << 1)
+#define ATTR_GID   (1u << 2)
+#define ATTR_SIZE  (1u << 3)
+#define ATTR_ATIME (1u << 4)
+#define ATTR_MTIME (1u << 5)
+#define ATTR_CTIME (1u << 6)
+
+struct inode_ops {
+	/* 0 with a referenced inode; -ENOENT. */
+	int (*lookup)(struct inode *dir, const char *name, size_t len,
+		      struct inode **out);			/* ENOTDIR */
+	int (*create)(struct inode *dir, const char *name, size_t len,
+		      uint32_t mode, uint64_t rdev,
+		      struct inode **out);	/* all types but link; EROFS */
+	int (*symlink)(struct inode *dir, const char *name, size_t len,
+		       const char *target, struct inode **out);	/* EROFS */
+	int (*link)(struct inode *dir, const char *name, size_t len,
+		    struct inode *target);			/* EROFS */
+	int (*unlink)(struct inode *dir, const char *name, size_t len,
+		      struct inode *target);	/* rmdir, too; EROFS */
+	int (*rename)(struct inode *odir, const char *oname, size_t olen,
+		      struct inode *source, struct inode *ndir,
+		      const char *nname, size_t nlen, struct inode *victim,
+		      unsigned flags);				/* EROFS */
+	int (*tmpfile)(struct inode *dir, uint32_t mode,
+		       struct inode **out);			/* EOPNOTSUPP */
+	/* Target into buf (no NUL added): its length or -errno. */
+	ssize_t (*readlink)(struct inode *i, char *buf, size_t size); /* EINVAL */
+	/* "Magic" links (/proc/self/fd/3, exe): jumps to a dentry. */
+	int (*follow)(struct inode *i, struct dentry **out);
+	int (*setattr)(struct inode *i, const struct inode_attr *a); /* EROFS */
+	void (*getattr)(struct inode *i, struct kstat *st); /* generic */
+	ssize_t (*getxattr)(struct inode *i, const char *name, void *buf,
+			    size_t size);			/* EOPNOTSUPP */
+	ssize_t (*listxattr)(struct inode *i, char *buf, size_t size);
+	int (*setxattr)(struct inode *i, const char *name, const void *val,
+			size_t len, int flags);
+	int (*removexattr)(struct inode *i, const char *name);
+	/* Makes an open file: 0 with f->ops set, or -errno.  NULL: generic,
+	 * uses inode->fops. */
+	int (*open)(struct inode *i, unsigned flags, struct file **out);
+};
+
+struct inode {
+	uint64_t ino;		     /* [I] */
+	struct super *sb;	     /* [I] */
+	const struct inode_ops *ops; /* [I] */
+	const struct file_ops *fops; /* [I] for the generic open */
+	struct refcount refs;
+	struct rwlock lock;	     /* RANK_INODE */
+	uint32_t mode;		     /* [lock w, a] type and permissions */
+	uint32_t uid, gid;	     /* [lock w, a] */
+	uint32_t nlink;		     /* [lock] */
+	uint64_t rdev;		     /* [I] devices */
+	uint64_t size;		     /* [lock w, a] bytes */
+	uint64_t blocks;	     /* [lock w, a] 512-byte units */
+	struct timespec64 atime, mtime, ctime, btime; /* [lock] */
+	struct page_cache *cache;    /* [I] file data; NULL for none */
+	void *priv;		     /* the file system's */
+	uint32_t generation;
+	uint32_t state;		     /* [a] INODE_* */
+	struct hlist_node hash;	     /* [inode hash lock] */
+	struct list lru;
+	struct reclaim_head reclaim;
+};
+
+#define INODE_NO_NEGATIVE (1u << 0) /* names change by themselves: procfs */
+
+struct super_ops {
+	void (*evict)(struct inode *i);	/* frees priv; last reference */
+	int (*statfs)(struct super *sb, struct statfs *st);
+	int (*sync)(struct super *sb);
+	void (*unmount)(struct super *sb);
+};
+
+struct super {
+	const struct fs_type *type;
+	const struct super_ops *ops;
+	struct inode *root;
+	uint64_t dev;		/* st_dev */
+	uint32_t block_size;
+	uint32_t flags;		/* MS_RDONLY ... */
+	bool cache_names;	/* false: dentries are not kept (procfs) */
+	void *priv;
+};
+
+struct fs_type {
+	const char *name;	/* "ext4" */
+	bool nodev;		/* needs no block device */
+	/* source: a device name or anything; options: "size=64m,..." */
+	int (*mount)(const struct fs_type *t, const char *source,
+		     unsigned flags, const char *options, struct super **out);
+};
+
+#define NAME_MAX_BYTES 255
+#define PATH_MAX_BYTES 4096
+#define SYMLINK_MAX_DEPTH 40
+
+struct dentry {
+	struct refcount refs;
+	struct inode *inode;	/* [q] NULL: negative */
+	struct dentry *parent;	/* [q] itself: a root */
+	struct super *sb;	/* [I] */
+	struct dentry *mounted;	/* [q] root of what is mounted here, or NULL */
+	struct dentry *covers;	/* [I] a mounted root: the mount point */
+	struct hlist_node hash;	/* [q] */
+	struct list children;	/* [dcache lock] */
+	struct list sibling;	/* [dcache lock] */
+	struct list lru;
+	uint32_t name_hash;	/* [q] */
+	uint16_t name_len;	/* [q] */
+	bool unhashed;		/* [q] removed */
+	char *name;		/* [q] in place or allocated */
+	struct reclaim_head reclaim;
+	char inline_name[40];
+};
+
+/* ---- file-system types and mounts ---- */
+void fs_register(const struct fs_type *t);
+const struct fs_type *fs_type_get(unsigned i); /* NULL at the end */
+MUST_CHECK int vfs_mount(const char *type, const char *source,
+			 const char *target, unsigned flags,
+			 const char *options);
+MUST_CHECK int vfs_mount_root(struct super *sb);
+MUST_CHECK int vfs_unmount(struct dentry *mountpoint, unsigned flags);
+/* For /proc/self/mountinfo; false stops. */
+struct mount_info {
+	const char *type, *source, *target, *options;
+	struct super *sb;
+	unsigned id, parent_id;
+};
+void vfs_for_each_mount(bool (*fn)(const struct mount_info *m, void *arg),
+			void *arg);
+void vfs_init(void);
+int vfs_sync_all(void);
+
+/* ---- dentries ---- */
+static inline void
+dentry_get(struct dentry *d)
+{
+	refcount_get(&d->refs);
+}
+void dentry_put(struct dentry *d);
+/* Absolute path of d seen from root into buf: pointer into buf or NULL
+ * (too long).  Removed files get " (deleted)". */
+char *dentry_path(struct dentry *d, struct dentry *root, char *buf,
+		  size_t size);
+
+/* ---- inodes, for file systems ---- */
+/* A new inode with one reference, not hashed.  NULL: no memory. */
+MUST_CHECK struct inode *inode_new(struct super *sb);
+/* From the cache by number, or a new one locked for filling (*fresh); then
+ * inode_ready() or inode_fail(). */
+MUST_CHECK int inode_get_cached(struct super *sb, uint64_t ino,
+				struct inode **out, bool *fresh);
+void inode_ready(struct inode *i);
+void inode_fail(struct inode *i, int err);
+static inline void
+inode_get(struct inode *i)
+{
+	refcount_get(&i->refs);
+}
+void inode_put(struct inode *i);
+/* rwx against the current credentials: 0 or -EACCES.  MAY_* = 4, 2, 1. */
+MUST_CHECK int inode_permission(struct inode *i, unsigned mask);
+void inode_touch(struct inode *i, unsigned attr_times); /* ATTR_*TIME = now */
+void inode_stat(struct inode *i, struct kstat *st); /* generic getattr */

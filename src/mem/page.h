@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Page frames.  Every frame of RAM has a struct page; its reference count
+ * says who may look at it, and reaching zero frees it.  sendfile, sockets,
+ * the page cache and mappings share frames by references.
+ *
+ * The array of struct page is initialised lazily, section by section, so
+ * that boot does not pay for the size of the machine.
+ */
+#pragma once
+
+#include <arch/mmu.h>
+#include <base/compiler.h>
+#include <base/list.h>
+#include <base/refcount.h>
+#include <base/types.h>
+#include <mem/alloc.h>
+
+struct vm_object;
+
+/* page->flags, changed atomically */
+#define PG_LOCKED   (1u << 0) /* page lock: contents in transition (I/O) */
+#define PG_UPTODATE (1u << 1) /* contents valid */
+#define PG_DIRTY    (1u << 2)
+#define PG_WRITEBACK (1u << 3)
+#define PG_ERROR    (1u << 4) /* last I/O failed; never valid data */
+#define PG_LRU	    (1u << 5)
+#define PG_REFERENCED (1u << 6)
+#define PG_SLAB	    (1u << 7)
+#define PG_WAITERS  (1u << 8) /* somebody sleeps for the page lock */
+#define PG_HEAD	    (1u << 9) /* first of 2^order frames */
+#define PG_RESERVED (1u << 10)
+#define PG_ZERO	    (1u << 11) /* known to hold zeroes (free list) */
+
+struct page {
+	struct refcount refs;	/* [a] 0: free */
+	uint32_t flags;		/* [a] PG_* */
+	struct vm_object *object; /* [PG_LOCKED] object that it belongs to */
+	uint64_t index;		/* [PG_LOCKED] page number in the object */
+	struct list link;	/* free list, LRU or the owner's use */
+	uint8_t order;		/* of the block, in its head */
+	uint8_t pad[3];
+	uint32_t mapcount;	/* [a] number of user mappings */
+	void *priv;		/* the owner's use (slab: cache) */
+};
+
+/* 2^order frames, aligned to their size; one reference.  Contents are
+ * undefined unless ALLOC_ZERO.  NULL: no memory. */
+MUST_CHECK struct page *page_alloc(unsigned order, unsigned alloc);
+
+static inline void
+page_get(struct page *p)
+{
+	refcount_get(&p->refs);
+}
+
+void page_free(struct page *p); /* last reference is gone */
+
+static inline void
+page_put(struct page *p)
+{
+	if (refcount_put(&p->refs))
+		page_free(p);
+}
+
+struct page *page_from_phys(paddr_t pa); /* NULL: not RAM */
+paddr_t page_phys(const struct page *p);
+
+static inline void *
+page_addr(const struct page *p)
+{
+	return phys_to_virt(page_phys(p));
+}
+
+/* The page lock: held while contents move to or from a device, and while a
+ * page enters or leaves its object.  Sleeps.  RANK_PAGE. */
+void page_lock(struct page *p);
+bool page_trylock(struct page *p);
+void page_unlock(struct page *p);
+void page_wait_unlocked(struct page *p);
+
+struct mem_stats {
+	uint64_t total, free, cached, slab, dirty, kernel_stack, page_tables,
+	    anon, shmem, reserve; /* pages */
+};
+void mem_stats_get(struct mem_stats *s);
+
+/* One shared frame of zeroes, never freed. */
+extern struct page *page_zero;
+
+/* Called when free frames fall below the low mark, with a number of pages
+ * wanted; returns how many it freed.  Registered by the page cache. */
+void mem_register_shrinker(size_t (*fn)(size_t npages, unsigned alloc));
+
+/* Boot: gives RAM ranges to the allocator. */
+void mem_init(void);

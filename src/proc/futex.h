@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Futexes: wait and wake by address.  Buckets are hashed by vm_futex_key.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct thread;
+
+MUST_CHECK long futex_wait(struct thread *t, uint32_t __user *uaddr,
+			   bool shared, uint32_t val, uint32_t bitset,
+			   uint64_t deadline_ns);
+MUST_CHECK long futex_wake(struct thread *t, uint32_t __user *uaddr,
+			   bool shared, unsigned n, uint32_t bitset);
+MUST_CHECK long futex_requeue(struct thread *t, uint32_t __user *from,
+			      uint32_t __user *to, bool shared, unsigned wake,
+			      unsigned requeue, bool cmp, uint32_t val);
+MUST_CHECK long futex_wake_op(struct thread *t, uint32_t __user *a,
+			      uint32_t __user *b, bool shared, unsigned na,
+			      unsigned nb, uint32_t op);
+/* Thread exit: walks the robust list, marks owners dead, wakes. */
+void futex_exit_robust(struct thread *t);

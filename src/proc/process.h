@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The process: what belongs to the program as a whole.  There is one today;
+ * nothing may assume so by keeping program state in globals (design
+ * decision 1): reach it through thread->proc.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/list.h>
+#include <base/refcount.h>
+#include <base/types.h>
+#include <file/fs_context.h>
+#include <proc/signal.h>
+#include <sched/mutex.h>
+#include <sched/wait.h>
+
+struct thread;
+struct file;
+struct vm_space;
+
+struct process {
+	int pid;		  /* [I] the first thread's tid */
+	int ppid, pgid, sid;	  /* ppid 0 */
+	struct mutex lock;	  /* RANK_PROCESS */
+	struct list threads;	  /* [lock] thread->proc_link */
+	unsigned nthreads;	  /* [lock, a read] */
+	struct thread *leader;	  /* [lock] */
+	bool exiting;		  /* [lock, a read] */
+	uint32_t exit_kind, exit_code; /* [lock] abi/pith.h */
+	struct thread *execer;	  /* [lock] thread in execve, or NULL */
+	struct waitq exec_wq;	  /* woken when nthreads falls */
+	struct sig_process sig;
+	struct vm_space *space;	  /* changes in execve only */
+	struct file *exe;	  /* [lock] */
+	struct rlimits limits;
+	uint64_t start_ns;	  /* monotonic */
+	uint64_t dead_cpu_ns;	  /* [lock] of threads that have ended */
+	uint8_t auxv[512];	  /* [lock] as given to the program */
+	unsigned auxv_len;
+	bool dumpable, no_new_privs, thp_disabled;
+	int pdeath_sig;
+	uint32_t personality;
+};
+
+/* The first process: the program of the run block.  Called by kmain(); on
+ * success the new thread runs.  -errno: it cannot be executed. */
+struct run_info;
+MUST_CHECK int process_start(const char *program, char *const argv[],
+			     char *const envp[], struct file *const stdio[3],
+			     uint32_t uid, uint32_t gid,
+			     const uint32_t *groups, unsigned ngroups,
+			     uint32_t umask, const char *cwd, bool aslr);
+
+/* execve from kernel strings; replaces the current thread's program. */
+MUST_CHECK int process_exec(int dfd, const char *path, char *const argv[],
+			    char *const envp[], unsigned flags);
+/* exit_group, or death by a signal (kind PITH_EXIT_SIGNAL). */
+NORETURN void process_exit(uint32_t kind, uint32_t code);
+/* Ends the calling thread; the last one ends the process. */
+NORETURN void process_thread_exit(int status);
+
+struct clone_args; /* abi/sched.h */
+MUST_CHECK long process_clone(struct thread *t, const struct clone_args *a);
+
+/* Registers its entries in /proc. */
+void process_proc_init(void);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads: kernel stacks, run queues, sleeping.
+ *
+ * A thread is in one of these states:
+ *   RUNNING   on a CPU or in a run queue
+ *   SLEEPING  waiting; only a wake brings it back.  INTR says that a signal
+ *             is such a wake, too
+ *   DEAD      has run for the last time; freed when its references are gone
+ *
+ * The sleep protocol, which loses no wake-up:
+ *	thread_prepare_sleep(intr);	state = SLEEPING
+ *	if (condition) thread_cancel_sleep(); else err = thread_sleep(deadline)
+ * A thread_wake() between the two makes thread_sleep() return at once.
+ * wait.h builds wait queues on it.
+ *
+ * Fields of upper layers are pointers to their own structures.
+ */
+#pragma once
+
+#include <arch/context.h>
+#include <base/compiler.h>
+#include <base/list.h>
+#include <base/refcount.h>
+#include <base/types.h>
+#include <core/percpu.h>
+#include <core/reclaim.h>
+#include <core/spinlock.h>
+#include <core/timer.h>
+
+struct process;	    /* proc/process.h */
+struct fdtable;	    /* file/fdtable.h */
+struct fs_context;  /* file/fs_context.h */
+struct cred;	    /* file/cred.h */
+struct vm_space;    /* vm/space.h */
+struct sig_thread;  /* proc/signal.h */
+
+#define KSTACK_SIZE 16384u
+#define TIME_NEVER  UINT64_MAX
+
+enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
+
+/* thread->pending: why the return to user mode takes the slow way */
+#define PENDING_RESCHED (1u << 0)
+#define PENDING_SIGNAL	(1u << 1) /* a signal may be deliverable */
+#define PENDING_KILL	(1u << 2) /* must exit: no return to user mode */
+#define PENDING_STOP	(1u << 3) /* execve or exit stops the others */
+#define PENDING_TRACE	(1u << 4)
+
+struct thread {
+	struct arch_thread arch;    /* first: offsets known to entry.S */
+	uint32_t pending;	    /* [a] PENDING_*; 0 = straight back */
+	uint8_t state;		    /* [a] enum thread_state */
+	bool sleep_intr;	    /* [o] a signal ends this sleep */
+	bool wake_pending;	    /* [rq] woken between prepare and sleep */
+	bool on_cpu;		    /* [a] its registers are in a CPU */
+	bool kernel;		    /* [I] never goes to user mode */
+	bool syscall_restart;	    /* [o] */
+	int tid;		    /* [I] 1.. */
+	int nice;		    /* [a] */
+	struct refcount refs;
+	struct cpu *cpu;	    /* [rq] where it runs or last ran */
+	uint64_t affinity;	    /* [a] bit per CPU */
+	struct list rq_link;	    /* [rq] */
+	uint64_t slice_end_ns;	    /* [rq] */
+	uint64_t cpu_time_ns;	    /* [o] user + system */
+	uint64_t run_start_ns;	    /* [o] when it was last switched to */
+	uint64_t utime_ns, stime_ns;/* [o] split by the gate when asked for */
+	uint64_t nvcsw, nivcsw;	    /* [o] */
+	struct timer sleep_timer;
+	void *kstack;		    /* [I] lowest address */
+	char name[16];		    /* comm; [a] torn reads are harmless */
+	struct reclaim_head reclaim;
+
+	/* upper layers; each set by the layer named, [o] unless said */
+	struct process *proc;	    /* [I] proc */
+	struct list proc_link;	    /* [process lock] */
+	struct sig_thread *sig;	    /* [I] proc */
+	struct fdtable *fds;	    /* file */
+	struct fs_context *fsctx;   /* file */
+	struct cred *cred;	    /* file; replaced whole, [q] for readers */
+	struct vm_space *space;	    /* vm */
+	vaddr_t clear_tid;	    /* proc: CLONE_CHILD_CLEARTID */
+	vaddr_t robust_list;	    /* proc: set_robust_list */
+	uint64_t rseq_addr;	    /* proc */
+	uint32_t rseq_len, rseq_sig;
+	void *locks_held;	    /* debug */
+	void *trace;		    /* linux: the tracer's per-thread state */
+};
+
+/* Creates a kernel thread in state RUNNING (not yet started: see
+ * thread_start).  0, -ENOMEM, -EAGAIN (limit). */
+MUST_CHECK int thread_create(const char *name, void (*fn)(void *), void *arg,
+			     struct thread **out);
+/* Creates a thread that will return to user mode with *regs; inherits
+ * nothing: the caller fills the upper layers' fields, then starts it. */
+MUST_CHECK int thread_create_user(const char *name, const struct regs *regs,
+				  struct thread **out);
+void thread_start(struct thread *t);
+/* For a thread that was created and never started. */
+void thread_discard(struct thread *t);
+
+static inline void
+thread_get(struct thread *t)
+{
+	refcount_get(&t->refs);
+}
+void thread_put(struct thread *t);
+
+/* Finds by tid; with a reference, or NULL. */
+struct thread *thread_find(int tid);
+
+/* Ends the current thread (upper layers have cleaned up). */
+NORETURN void thread_exit(void);
+
+void thread_prepare_sleep(bool intr);
+void thread_cancel_sleep(void);
+/* Sleeps until a wake or the deadline (monotonic ns, TIME_NEVER).  0 woken,
+ * -ETIMEDOUT, -EINTR (a signal is pending and intr was set). */
+int thread_sleep(uint64_t deadline_ns);
+/* true if the thread was sleeping.  Any context. */
+bool thread_wake(struct thread *t);
+/* Wakes it only if its sleep is interruptible, and makes it look at its
+ * pending word soon, also when it runs in user mode on another CPU. */
+void thread_interrupt(struct thread *t, uint32_t pending);
+
+/* Sleeps uninterruptibly for a time. */
+void thread_delay(uint64_t ns);
+void thread_yield(void);
+/* A declared preemption point for long loops in the kernel; may switch. */
+void thread_resched_point(void);
+bool thread_signal_pending(void); /* current: PENDING_SIGNAL|KILL|STOP */
+int thread_set_affinity(struct thread *t, uint64_t mask);
+unsigned thread_count(void);
+
+/* Calls fn for each thread, with a reference held; stops when fn is false. */
+void thread_for_each(bool (*fn)(struct thread *, void *arg), void *arg);
+
+void sched_init(void);	   /* boot CPU: the caller becomes its idle thread */
+NORETURN void sched_idle(void);
+/* Idle nanoseconds of a CPU, and context switches, for /proc/stat. */
+uint64_t sched_idle_ns(unsigned cpu);
+uint64_t sched_switches(void);
