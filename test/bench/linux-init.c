@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Process 1 of the Linux guest that bench.py compares with: loads the virtio
+ * modules that its initramfs holds, mounts the root of a Pith image (the
+ * partition of type "Linux"), runs the program named on the kernel's command
+ * line after "--" in it, and powers off.
+ *
+ * The program's output goes to the serial console; the last line is
+ * "status N".
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+static void
+die(const char *what)
+{
+	printf("linux-init: %s: %s\n", what, strerror(errno));
+	fflush(stdout);
+	reboot(RB_POWER_OFF);
+	_exit(1);
+}
+
+/* modules.txt lists the files to load, one a line, in order. */
+static void
+load_modules(void)
+{
+	FILE *f = fopen("/modules.txt", "r");
+	char line[256];
+
+	if (!f)
+		die("/modules.txt");
+	while (fgets(line, sizeof(line), f)) {
+		int fd;
+
+		line[strcspn(line, "\n")] = 0;
+		fd = open(line, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) &&
+			       errno != EEXIST))
+			die(line);
+		close(fd);
+	}
+	fclose(f);
+}
+
+static void
+mount_root(void)
+{
+	static const struct timespec pause = { 0, 5000000 };
+
+	/* The disk shows up a moment after its driver is loaded. */
+	for (int i = 0; i < 1000; i++) {
+		if (!mount("/dev/vda4", "/root", "ext4", MS_RDONLY, ""))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	die("mount /dev/vda4");
+}
+
+int
+main(int argc, char **argv)
+{
+	int status = 0;
+	pid_t pid;
+
+	mkdir("/dev", 0755);
+	mkdir("/root", 0755);
+	if (mount("dev", "/dev", "devtmpfs", 0, "") && errno != EBUSY)
+		die("devtmpfs");
+	if (!freopen("/dev/console", "r+", stdin) ||
+	    !freopen("/dev/console", "w", stdout) ||
+	    !freopen("/dev/console", "w", stderr))
+		return 1;
+	load_modules();
+	mount_root();
+	if (argc < 2)
+		die("no program on the command line");
+	if (mount("dev", "/root/dev", "devtmpfs", 0, ""))
+		die("/root/dev");
+	if (mount("proc", "/root/proc", "proc", 0, ""))
+		die("/root/proc");
+	pid = fork();
+	if (pid < 0)
+		die("fork");
+	if (pid == 0) {
+		if (chroot("/root") || chdir("/"))
+			die("chroot");
+		execv(argv[1], argv + 1);
+		die(argv[1]);
+	}
+	waitpid(pid, &status, 0);
+	printf("status %d\n", WEXITSTATUS(status));
+	fflush(stdout);
+	tcdrain(1);
+	reboot(RB_POWER_OFF);
+	return 1;
+}
