@@ -16,6 +16,7 @@ enum lock_rank {
 	RANK_INODE,	/* inode contents and directories; parent first */
 	RANK_INODE2,	/* second inode of a pair, lower layer of an overlay */
 	RANK_VMSPACE,	/* the address space */
+	RANK_VMA,	/* one vma: read by faults */
 	RANK_MAPPING,	/* an object's list of mappings */
 	RANK_PAGE,	/* page lock */
 	RANK_JOURNAL,

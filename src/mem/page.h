@@ -31,6 +31,7 @@ struct vm_object;
 #define PG_HEAD	    (1u << 9) /* first of 2^order frames */
 #define PG_RESERVED (1u << 10)
 #define PG_ZERO	    (1u << 11) /* known to hold zeroes (free list) */
+#define PG_ANON	    (1u << 12) /* anonymous or private copy: vm owns it */
 
 struct page {
 	struct refcount refs;	/* [a] 0: free */
@@ -72,7 +73,8 @@ page_addr(const struct page *p)
 	return phys_to_virt(page_phys(p));
 }
 
-/* The page lock: held while contents move to or from a device, and while a
+/* (vm/page_lock.c has these four: they sleep, and mem lies below sched.)
+ * The page lock: held while contents move to or from a device, and while a
  * page enters or leaves its object.  Sleeps.  RANK_PAGE. */
 void page_lock(struct page *p);
 bool page_trylock(struct page *p);
@@ -84,6 +86,36 @@ struct mem_stats {
 	    anon, shmem, reserve; /* pages */
 };
 void mem_stats_get(struct mem_stats *s);
+
+/* What the upper layers count for mem_stats; relaxed, any context. */
+enum mem_counter {
+	MEM_CACHED,
+	MEM_DIRTY,
+	MEM_SHMEM,
+	MEM_ANON,
+	MEM_KSTACK,
+	MEM_PAGETABLES,
+	MEM_SLAB,
+	MEM_NCOUNTERS
+};
+void mem_count(enum mem_counter c, long npages);
+
+/* Pages that can still be had without reclaim; an estimate. */
+uint64_t mem_free_pages(void);
+
+/* Makes a block of 2^order frames that many single pages, each with one
+ * reference of its own. */
+void page_split(struct page *p, unsigned order);
+/* Drops one reference of each page of a block that page_split() made; gives
+ * it back whole when those were the last. */
+void page_put_block(struct page *p, unsigned order);
+
+/* Fills one page with zeroes, or copies one. */
+void page_clear(void *dst);
+void page_copy(void *dst, const void *src);
+
+/* Gives RAM to the allocator that boot held back (a consumed module). */
+void mem_add_range(paddr_t start, paddr_t end);
 
 /* One shared frame of zeroes, never freed. */
 extern struct page *page_zero;

@@ -51,6 +51,7 @@ struct vm_object {
 	struct rwlock mapping_lock;	/* RANK_MAPPING */
 	struct list vmas;		/* [mapping_lock] vma->object_link */
 	uint64_t writable_maps;		/* [mapping_lock] shared and writable */
+	uint64_t unmap_seq;		/* [mapping_lock] vm_object_unmap()s */
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops);

@@ -51,6 +51,7 @@ struct vma {
 	struct vm_space *space;	 /* [I] */
 	struct rwlock lock;	 /* read: faults; write: changes to it */
 	bool dead;		 /* [lock] unmapped; the fault looks again */
+	bool zeroes;		 /* [a] may hold the shared zero page */
 	struct reclaim_head reclaim;
 };
 
@@ -71,7 +72,23 @@ struct vm_space {
 	uint64_t hiwater_pages;	 /* [a] */
 	uint64_t minflt, majflt; /* [a] */
 	bool aslr;		 /* [I] */
+	bool no_huge;		 /* [a] prctl(PR_SET_THP_DISABLE) */
+	bool lock_future;	 /* [lock] mlockall(MCL_FUTURE) */
+	uint32_t seq;		 /* [a] odd while the tree changes */
+	uint64_t locked_pages;	 /* [lock] VmLck */
+	vaddr_t hole_hint;	 /* [lock] where the last gap was found */
 };
+
+/* What vm needs of layers above it; handed down by kmain() once. */
+struct vm_hooks {
+	void (*file_get)(struct file *f);
+	void (*file_put)(struct file *f);
+	void (*random)(void *buf, size_t len);
+	/* The program's memory is gone: say so and send it SIGKILL.  Called
+	 * in the faulting thread; returns. */
+	void (*oom)(void);
+};
+void vm_init(const struct vm_hooks *hooks);
 
 MUST_CHECK int vm_space_create(bool aslr, struct vm_space **out);
 void vm_space_get(struct vm_space *s);
