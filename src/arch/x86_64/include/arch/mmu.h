@@ -26,6 +26,14 @@
 #define PTE_YOUNG  (1u << 6)
 #define PTE_HUGE   (1u << 7) /* a 2 MiB entry */
 
+/* Kernel addresses that mem/kmap.c hands out.  The direct map, the image and
+ * arch's own mappings stay out of both.  Modules lie within 2 GiB of the
+ * image, which is linked or slid to below KMAP_MODULE_START. */
+#define KMAP_START	  0xffffff0000000000ull
+#define KMAP_END	  0xffffff7ffffff000ull
+#define KMAP_MODULE_START 0xffffffffc0000000ull
+#define KMAP_MODULE_END	  0xffffffffff000000ull
+
 #define HUGE_SHIFT 21
 #define HUGE_SIZE  (1ull << HUGE_SHIFT)
 
