@@ -104,8 +104,8 @@ void mem_count(enum mem_counter c, long npages);
 uint64_t mem_free_pages(void);
 
 /* Makes a block of 2^order frames that many single pages, each with one
- * reference of its own. */
-void page_split(struct page *p, unsigned order);
+ * reference of its own and these flags. */
+void page_split(struct page *p, unsigned order, uint32_t flags);
 /* Drops one reference of each page of a block that page_split() made; gives
  * it back whole when those were the last. */
 void page_put_block(struct page *p, unsigned order);

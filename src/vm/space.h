@@ -52,12 +52,14 @@ struct vma {
 	struct rwlock lock;	 /* read: faults; write: changes to it */
 	bool dead;		 /* [lock] unmapped; the fault looks again */
 	bool zeroes;		 /* [a] may hold the shared zero page */
+	bool populated;		 /* [a] has had a page mapped */
 	struct reclaim_head reclaim;
 };
 
 struct vm_space {
 	struct rwlock lock;	 /* RANK_VMSPACE */
 	struct rb_root vmas;	 /* [lock] */
+	struct list dead;	 /* [lock] vmas whose references are owed */
 	struct refcount refs;
 	vaddr_t mmap_top;	 /* [I] mappings grow down from here */
 	vaddr_t brk_start, brk;	 /* [lock] */
@@ -74,9 +76,11 @@ struct vm_space {
 	bool aslr;		 /* [I] */
 	bool no_huge;		 /* [a] prctl(PR_SET_THP_DISABLE) */
 	bool lock_future;	 /* [lock] mlockall(MCL_FUTURE) */
-	uint32_t seq;		 /* [a] odd while the tree changes */
 	uint64_t locked_pages;	 /* [lock] VmLck */
-	vaddr_t hole_hint;	 /* [lock] where the last gap was found */
+	uint64_t data_pages;	 /* [lock] VmData */
+	unsigned nvmas;		 /* [lock] */
+	vaddr_t hole_hint;	 /* [lock] no gap above is larger than */
+	size_t hole_len;	 /* [lock] ... this many bytes */
 };
 
 /* What vm needs of layers above it; handed down by kmain() once. */
