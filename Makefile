@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Pith's build.  The targets for people:
+#
+#   make            the kernel and the pith command, into build/
+#   make run        packages this machine's python3 and runs it as a unikernel
+#                   (make run PROGRAM="/usr/bin/perl -e 'print 1+1'" another)
+#   make test       all tests; the last line is "N passed, N failed"
+#   make tidy       checks of the source itself, in seconds
+#   make unit|tool|abi|e2e|fuzz   one group of tests
+#   make soak       the long forms
+#   make bench      Pith against a Linux guest, side by side
+#   make install    into PREFIX (/usr/local), under DESTDIR
+#   make deps       Debian packages that are missing (runs by itself)
+#   make clean
+#
+# Variables: O (build folder), DEBUG=1 (lock ranks, poison, UBSan traps; goes
+# into $(O)/debug), ARCH, PLATFORM, CC, PREFIX, DESTDIR.
+# Source lists are wildcards: a .c in a layer's folder is in the kernel.
+
+O	 ?= build
+ARCH	 ?= x86_64
+PLATFORM ?= pc
+DEBUG	 ?= 0
+PREFIX	 ?= /usr/local
+PYTHON	 ?= /usr/bin/python3
+CCACHE	 := $(shell command -v ccache 2>/dev/null)
+ifeq ($(origin CC),default)
+CC	 := $(CCACHE) gcc
+endif
+
+VERSION	 := 0.1.0
+LAYERS	 := base abi arch core mem sched dev drivers vm file fs net proc klib \
+	    linux boot
+ifeq ($(DEBUG),1)
+K	 := $(O)/debug
+else
+K	 := $(O)
+endif
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all kernel tool deps run test tidy unit tools-test abi e2e fuzz soak \
+	bench install clean debug
+
+all: $(O)/.deps kernel tool
+
+# ---- packages ----
+
+deps: $(O)/.deps
+$(O)/.deps: tools/deps.txt
+	@mkdir -p $(O)
+	@sh tools/deps.sh tools/deps.txt
+	@touch $@
+
+# ---- the kernel ----
+
+KDIRS	:= $(patsubst %,src/%,$(filter-out arch,$(LAYERS))) src/arch/$(ARCH) \
+	   platform/$(PLATFORM)
+KSRC	:= $(sort $(foreach d,$(wildcard $(KDIRS)),\
+	     $(shell find $(d) -name vdso -prune -o -name '*.[cS]' -print)))
+KOBJ	:= $(patsubst %,$(K)/obj/%.o,$(KSRC)) $(K)/obj/gen/syscall_table.c.o
+GEN	:= $(O)/gen/linux/syscalls_gen.h
+
+KINC	:= -I src -I src/arch/$(ARCH)/include -I $(O)/gen
+KWARN	:= -Wall -Wextra -Werror -Wundef -Wshadow -Wvla -Wpointer-arith \
+	   -Wcast-qual -Wwrite-strings -Wstrict-prototypes \
+	   -Wold-style-definition -Wmissing-prototypes -Wimplicit-fallthrough \
+	   -Wframe-larger-than=1536 -Wdate-time
+KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -nostdinc \
+	   -isystem $(shell $(CC) -print-file-name=include) \
+	   -fPIE -fvisibility=hidden -fno-common -fno-strict-aliasing \
+	   -fno-strict-overflow -fno-delete-null-pointer-checks \
+	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	   -fstack-protector-strong -ffunction-sections -fdata-sections \
+	   -DPITH_VERSION='"$(VERSION)"'
+ifeq ($(DEBUG),1)
+KFLAGS	+= -DPITH_DEBUG -ftrivial-auto-var-init=pattern \
+	   -fsanitize=undefined -fsanitize-undefined-trap-on-error \
+	   -fno-sanitize=alignment
+else
+KFLAGS	+= -ftrivial-auto-var-init=zero
+endif
+ARCH_CFLAGS :=
+KOBJ_EXTRA  :=
+-include src/arch/$(ARCH)/arch.mk
+
+KLDS	:= src/arch/$(ARCH)/kernel.lds
+KLDFLAGS := -nostdlib -static -Wl,-pie -Wl,--no-dynamic-linker \
+	   -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none \
+	   -Wl,--gc-sections -Wl,-z,norelro -Wl,--orphan-handling=warn
+
+kernel: $(K)/pith-kernel.elf
+debug:
+	$(MAKE) DEBUG=1 kernel
+
+$(K)/obj/gen/syscall_table.c.o: $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c \
+		$(O)/gen/syscall_table.c -o $@
+$(K)/obj/%.c.o: %.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c $< -o $@
+$(K)/obj/%.S.o: %.S | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(ARCH_CFLAGS) -g -D__ASSEMBLY__ $(KINC) -MMD -MP -c $< -o $@
+
+$(GEN): src/linux/syscalls.tbl tools/syscalls.awk
+	@mkdir -p $(O)/gen/linux $(O)/gen/abi
+	awk -v out=$(O)/gen -v arch=$(ARCH) -f tools/syscalls.awk $<
+
+$(K)/pith-kernel.debug: $(KOBJ) $(KOBJ_EXTRA) $(KLDS)
+	$(CC) $(ARCH_CFLAGS) $(KLDFLAGS) -T $(KLDS) $(KOBJ) $(KOBJ_EXTRA) \
+		-o $@
+$(K)/pith-kernel.elf: $(K)/pith-kernel.debug
+	objcopy --strip-debug --discard-all $< $@
+
+# ---- the pith command ----
+
+TSRC	:= $(wildcard tools/pith/*.c)
+TOBJ	:= $(patsubst %,$(O)/obj/%.o,$(TSRC))
+TFLAGS	:= -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow \
+	   -Wwrite-strings -Wstrict-prototypes -Wmissing-prototypes \
+	   -Wold-style-definition -Wimplicit-fallthrough -fstack-protector-strong \
+	   -D_FORTIFY_SOURCE=2 -I src -DPITH_VERSION='"$(VERSION)"' \
+	   -DPITH_PREFIX='"$(PREFIX)"'
+TLIBS	:= -lelf -ldw -lext2fs -lcom_err -ljansson
+
+tool: $(O)/pith
+$(O)/obj/tools/%.c.o: tools/%.c | $(O)/.deps
+	@mkdir -p $(@D)
+	$(CC) $(TFLAGS) -MMD -MP -c $< -o $@
+$(O)/pith: $(TOBJ)
+	$(CC) $(TOBJ) -o $@ $(TLIBS)
+
+# ---- for people ----
+
+RUN_PY = import os, platform; \
+	print("CPU     ", next((l.split(":")[1].strip() for l in \
+	open("/proc/cpuinfo") if l.startswith("model name")), "?")); \
+	print("memory  ", open("/proc/meminfo").readline().split(":")[1].strip()); \
+	print("version ", open("/proc/version").read().strip()); \
+	print("files   ", sorted(os.listdir("/")))
+run: all
+ifdef PROGRAM
+	$(O)/pith run $(PROGRAM)
+else
+	$(O)/pith run /usr/bin/python3 -c '$(RUN_PY)'
+endif
+
+test: all
+	$(PYTHON) test/run.py --build $(O)
+tidy unit abi e2e fuzz: all
+	$(PYTHON) test/run.py --build $(O) $@
+tools-test: all
+	$(PYTHON) test/run.py --build $(O) tool
+soak: all
+	$(PYTHON) test/run.py --build $(O) --long
+bench: all
+	$(PYTHON) test/bench/bench.py --build $(O)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pith \
+		$(DESTDIR)$(PREFIX)/share/man/man1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(O)/pith $(DESTDIR)$(PREFIX)/bin/pith
+	install -m 644 $(O)/pith-kernel.elf $(DESTDIR)$(PREFIX)/lib/pith/
+	install -m 644 tools/pith/pith.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install -m 644 tools/pith/pith.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pith
+
+clean:
+	rm -rf $(O)
+
+-include $(patsubst %.o,%.d,$(KOBJ) $(TOBJ))

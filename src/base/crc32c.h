@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CRC-32C; see base/hash.h.
+ */
+#pragma once
+
+#include <base/hash.h>

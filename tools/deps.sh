@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs the Debian packages named in the file given that are missing, with
+# sudo where not root.  Quick when all are there.
+set -eu
+missing=""
+for p in $(sed 's/#.*//' "$1"); do
+	dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null |
+		grep -q '^installed$' || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+echo "installing:$missing"
+sudo=""
+[ "$(id -u)" = 0 ] || sudo="sudo"
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -q
+# shellcheck disable=SC2086
+$sudo apt-get install -y -q --no-install-recommends $missing
