@@ -25,9 +25,8 @@ void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m); /* by the current thread */
 
 struct rwlock {
-	struct spinlock lock;
-	int32_t readers;	/* [lock] -1: a writer holds it */
-	uint32_t writers_waiting; /* [lock] */
+	int32_t readers;	/* [a] -1: a writer holds it */
+	uint32_t writers_waiting; /* [a] */
 	uint16_t rank;		/* [I] */
 	struct waitq read_wq, write_wq;
 };

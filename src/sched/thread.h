@@ -20,6 +20,7 @@
 
 #include <arch/context.h>
 #include <base/compiler.h>
+#include <base/hlist.h>
 #include <base/list.h>
 #include <base/refcount.h>
 #include <base/types.h>
@@ -39,6 +40,11 @@ struct sig_thread;  /* proc/signal.h */
 #define TIME_NEVER  UINT64_MAX
 
 enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
+enum wake_reason { WAKE_NORMAL, WAKE_TIMEOUT, WAKE_SIGNAL };
+
+/* Tids of kernel threads start here; no program sees them. */
+#define TID_KERNEL_BASE 0x40000000
+#define TID_MAX		4194304 /* as Linux's largest pid_max; exclusive */
 
 /* thread->pending: why the return to user mode takes the slow way */
 #define PENDING_RESCHED (1u << 0)
@@ -46,14 +52,16 @@ enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
 #define PENDING_KILL	(1u << 2) /* must exit: no return to user mode */
 #define PENDING_STOP	(1u << 3) /* execve or exit stops the others */
 #define PENDING_TRACE	(1u << 4)
+#define PENDING_RSEQ	(1u << 5) /* was switched: rseq area to be updated */
 
 struct thread {
 	struct arch_thread arch;    /* first: offsets known to entry.S */
 	uint32_t pending;	    /* [a] PENDING_*; 0 = straight back */
 	uint8_t state;		    /* [a] enum thread_state */
 	bool sleep_intr;	    /* [o] a signal ends this sleep */
-	bool wake_pending;	    /* [rq] woken between prepare and sleep */
-	bool on_cpu;		    /* [a] its registers are in a CPU */
+	uint8_t wake_reason;	    /* [rq] enum wake_reason of the last wake */
+	bool queued;		    /* [rq] in a run queue */
+	uint8_t sync_score;	    /* [o] sleeps soon after it wakes others? */
 	bool kernel;		    /* [I] never goes to user mode */
 	bool syscall_restart;	    /* [o] */
 	int tid;		    /* [I] 1.. */
@@ -62,13 +70,17 @@ struct thread {
 	struct cpu *cpu;	    /* [rq] where it runs or last ran */
 	uint64_t affinity;	    /* [a] bit per CPU */
 	struct list rq_link;	    /* [rq] */
-	uint64_t slice_end_ns;	    /* [rq] */
+	uint64_t vruntime;	    /* [rq] CPU time weighed by nice, ns */
+	uint64_t wake_time_ns;	    /* [o] of its last wake of another; 0 */
+	void (*start_fn)(void *);   /* [I] */
+	void *start_arg;	    /* [I] */
 	uint64_t cpu_time_ns;	    /* [o] user + system */
 	uint64_t run_start_ns;	    /* [o] when it was last switched to */
 	uint64_t utime_ns, stime_ns;/* [o] split by the gate when asked for */
 	uint64_t nvcsw, nivcsw;	    /* [o] */
 	struct timer sleep_timer;
 	void *kstack;		    /* [I] lowest address */
+	struct hlist_node table_link; /* [thread table] */
 	char name[16];		    /* comm; [a] torn reads are harmless */
 	struct reclaim_head reclaim;
 
@@ -96,6 +108,7 @@ MUST_CHECK int thread_create(const char *name, void (*fn)(void *), void *arg,
  * nothing: the caller fills the upper layers' fields, then starts it. */
 MUST_CHECK int thread_create_user(const char *name, const struct regs *regs,
 				  struct thread **out);
+/* Consumes the creator's reference: take another one to keep t. */
 void thread_start(struct thread *t);
 /* For a thread that was created and never started. */
 void thread_discard(struct thread *t);
@@ -131,7 +144,18 @@ void thread_yield(void);
 void thread_resched_point(void);
 bool thread_signal_pending(void); /* current: PENDING_SIGNAL|KILL|STOP */
 int thread_set_affinity(struct thread *t, uint64_t mask);
-unsigned thread_count(void);
+unsigned thread_count(void);	/* all, kernel threads included */
+
+/* Called in the thread's context on the way to user mode when more
+ * than PENDING_RESCHED is set; proc hands it down at boot. */
+void sched_set_user_work(void (*fn)(struct thread *t, struct regs *r));
+/* Called when the last reference to a thread goes, to free what upper layers
+ * hung on it; must not sleep. */
+void sched_set_release(void (*fn)(struct thread *t));
+
+/* CPU time of a thread up to now, ns. */
+uint64_t thread_cpu_ns(const struct thread *t);
+void thread_set_nice(struct thread *t, int nice);
 
 /* Calls fn for each thread, with a reference held; stops when fn is false. */
 void thread_for_each(bool (*fn)(struct thread *, void *arg), void *arg);

@@ -1,0 +1,855 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler: one run queue per CPU, ordered by weighted CPU time.
+ *
+ * - Fairness: each thread's vruntime advances with the CPU time it uses,
+ *   weighed by its nice value; the lowest runs next.  A sleeper comes back
+ *   at most WAKE_BONUS_NS behind the queue's minimum.
+ * - No tick: a slice timer is armed only when a second thread wants the CPU,
+ *   and is left armed when that thread goes: it fires once, idly, which is
+ *   cheaper than disarming it at each ping-pong.
+ * - Placement of a woken thread: on the waker's CPU if the waker is known to
+ *   sleep soon after its wakes (a ping-pong: the other CPU stays out of it),
+ *   else on an idle CPU, else where it ran last.  An idle CPU polls for a
+ *   short, adaptive time before it halts, and pulls work that has waited.
+ * - The lock of a run queue is held across arch_switch(): prev's waker can't
+ *   get hold of it before its registers are saved; the next thread unlocks.
+ *
+ * t->state changes to SLEEPING by the thread itself, without a lock; to
+ * RUNNING under the lock of the queue of t->cpu.
+ */
+#include "sched_priv.h"
+
+#include <abi/errno.h>
+#include <arch/smp.h>
+#include <arch/upcall.h>
+#include <base/assert.h>
+#include <base/atomic.h>
+#include <core/clock.h>
+#include <core/panic.h>
+#include <core/reclaim.h>
+#include <mem/heap.h>
+
+#define SLICE_NS	4000000ull /* alone with one other thread */
+#define SLICE_MIN_NS	1000000ull
+#define SLICE_PULL_NS	200000ull  /* when an idle CPU could help */
+#define WAKE_BONUS_NS	3000000ull
+#define PREEMPT_NS	1000000ull /* a wake preempts beyond this lead */
+#define PULL_AFTER_NS	30000ull   /* an idle CPU takes what waited so long */
+#define POLL_MAX_NS	40000ull
+#define POLL_MIN_NS	2000ull
+#define SYNC_NS		20000ull   /* sleeps within this after a wake */
+#define SYNC_SCORE_MAX	8
+#define SYNC_SCORE_YES	3
+
+/* vruntime per ns in 1/1024, by nice -20..19: 1.25 to the power of nice. */
+static const uint32_t nice_factor[40] = {
+	12,    15,    18,    23,    29,    36,	  45,	 56,	70,    88,
+	110,   137,   172,   215,   268,   336,	  419,	 524,	655,   819,
+	1024,  1280,  1600,  2000,  2500,  3125,  3906,	 4883,	6104,  7629,
+	9537,  11921, 14901, 18626, 23283, 29104, 36380, 45475, 56843, 71054,
+};
+
+uint64_t sched_idle_cpus;
+
+static struct runqueue boot_rq;
+static void (*user_work)(struct thread *t, struct regs *r);
+
+/* ---- the queue; all with its lock held ---- */
+
+static void
+queue_insert(struct runqueue *rq, struct thread *t)
+{
+	struct list *head = &rq->queue, *front = head->next, *back = head->prev;
+
+	/* From both ends: a new place is near one of them. */
+	for (;;) {
+		if (back == head ||
+		    (int64_t)(list_entry(back, struct thread, rq_link)->vruntime -
+			      t->vruntime) <= 0) {
+			list_add(back, &t->rq_link);
+			break;
+		}
+		if ((int64_t)(list_entry(front, struct thread, rq_link)->vruntime -
+			      t->vruntime) > 0) {
+			list_add_tail(front, &t->rq_link);
+			break;
+		}
+		back = back->prev;
+		front = front->next;
+	}
+	t->queued = true;
+	rq->nr++;
+}
+
+static void
+queue_remove(struct runqueue *rq, struct thread *t)
+{
+	list_del(&t->rq_link);
+	t->queued = false;
+	rq->nr--;
+}
+
+static struct thread *
+queue_first(struct runqueue *rq)
+{
+	if (list_empty(&rq->queue))
+		return NULL;
+	return list_entry(rq->queue.next, struct thread, rq_link);
+}
+
+static bool
+runs_idle(const struct runqueue *rq)
+{
+	return rq->current == rq->cpu->idle_thread;
+}
+
+static void
+advance_min(struct runqueue *rq, uint64_t v)
+{
+	if ((int64_t)(v - rq->min_vruntime) > 0)
+		rq->min_vruntime = v;
+}
+
+/* Charges the running thread up to now. */
+static void
+account(struct runqueue *rq, struct thread *t, uint64_t now)
+{
+	uint64_t delta = now - t->run_start_ns;
+	uint64_t v;
+
+	t->run_start_ns = now;
+	t->cpu_time_ns += delta;
+	if (t->nice)
+		delta = delta * nice_factor[t->nice + 20] >> 10;
+	t->vruntime += delta;
+	v = t->vruntime;
+	if (rq->nr && (int64_t)(queue_first(rq)->vruntime - v) < 0)
+		v = queue_first(rq)->vruntime;
+	if (!runs_idle(rq))
+		advance_min(rq, v);
+}
+
+static struct runqueue *
+lock_rq_of(struct thread *t)
+{
+	for (;;) {
+		struct cpu *c = atomic_load_acquire(&t->cpu);
+
+		spin_lock(&c->rq->lock);
+		if (likely(t->cpu == c))
+			return c->rq;
+		spin_unlock(&c->rq->lock);
+	}
+}
+
+static bool
+allowed(const struct thread *t, const struct cpu *c)
+{
+	return t->affinity >> c->id & 1;
+}
+
+/* ---- the slice timer ---- */
+
+static uint64_t
+slice_ns(const struct runqueue *rq)
+{
+	uint64_t ns = SLICE_NS / (rq->nr ? rq->nr : 1);
+
+	if (atomic_load_relaxed(&sched_idle_cpus))
+		return SLICE_PULL_NS;
+	return ns < SLICE_MIN_NS ? SLICE_MIN_NS : ns;
+}
+
+/* On rq's own CPU, interrupts off, its lock not held (RANK_TIMER is outer). */
+static void
+arm_slice(struct runqueue *rq, uint64_t now)
+{
+	if (rq->slice_armed || !rq->nr || runs_idle(rq))
+		return;
+	rq->slice_armed = true;
+	timer_set(&rq->slice_timer, now + slice_ns(rq));
+}
+
+static void
+kick(struct cpu *c)
+{
+	atomic_store_release(&c->need_resched, true);
+	if (c != this_cpu() && !atomic_load_relaxed(&c->rq->polling))
+		smp_kick(c->id);
+}
+
+static void
+resched_current(struct runqueue *rq)
+{
+	atomic_or(&rq->current->pending, PENDING_RESCHED);
+	kick(rq->cpu);
+}
+
+static void
+slice_expired(struct timer *timer)
+{
+	struct runqueue *rq = this_cpu()->rq;
+	uint64_t idle;
+
+	(void)timer;
+	rq->slice_armed = false;
+	if (!rq->nr)
+		return;
+	idle = atomic_load_relaxed(&sched_idle_cpus);
+	if (idle)
+		kick(cpus[__builtin_ctzll(idle)]);
+	atomic_or(&rq->current->pending, PENDING_RESCHED);
+	rq->cpu->need_resched = true;
+}
+
+/* ---- the switch ---- */
+
+static void enqueue_on(struct cpu *c, struct thread *t, uint64_t now);
+
+static struct cpu *choose_cpu(struct thread *t, uint64_t now);
+
+/* The second half of a switch, on the stack of the thread switched to.  Not
+ * inlined: this_cpu() may be another one than before the switch. */
+NOINLINE void
+sched_finish_switch(void)
+{
+	struct runqueue *rq = this_cpu()->rq;
+	struct thread *prev = rq->prev;
+	bool dead = prev->state == THREAD_DEAD;
+	bool move = prev->state == THREAD_RUNNING && !prev->queued &&
+		    prev != rq->cpu->idle_thread;
+
+	rq->prev = NULL;
+	spin_unlock(&rq->lock);
+	if (unlikely(dead))
+		thread_put(prev);
+	else if (unlikely(move))
+		enqueue_on(choose_cpu(prev, 0), prev, rq->current->run_start_ns);
+	arm_slice(rq, rq->current->run_start_ns);
+}
+
+/* Runs the next thread; called with rq locked and interrupts off, returns
+ * unlocked.  The current thread is queued again if it is RUNNING. */
+static void
+switch_away(struct runqueue *rq)
+{
+	struct thread *prev = rq->current;
+	struct thread *next = queue_first(rq);
+	uint64_t now = clock_mono_ns();
+
+	if (next)
+		queue_remove(rq, next);
+	else if (prev->state == THREAD_RUNNING && allowed(prev, rq->cpu))
+		next = prev;
+	else
+		next = rq->cpu->idle_thread;
+	account(rq, prev, now);
+	atomic_and(&prev->pending, ~PENDING_RESCHED);
+	rq->cpu->need_resched = false;
+	reclaim_quiescent();
+	if (next == prev) {
+		spin_unlock(&rq->lock);
+		return;
+	}
+	if (prev->state == THREAD_RUNNING) {
+		prev->nivcsw++;
+		/* One that may not run here is moved when it is off the CPU. */
+		if (prev != rq->cpu->idle_thread && allowed(prev, rq->cpu))
+			queue_insert(rq, prev);
+	} else {
+		prev->nvcsw++;
+	}
+	if (prev->rseq_addr)
+		atomic_or(&prev->pending, PENDING_RSEQ);
+	next->run_start_ns = now;
+	rq->nswitches++;
+	rq->prev = prev;
+	rq->current = next;
+	rq->cpu->current = next;
+	arch_switch(&prev->arch, &next->arch);
+	sched_finish_switch();
+}
+
+/* ---- placement ---- */
+
+/* What the waker's habits say: will it sleep soon? */
+static bool
+waker_is_sync(struct thread *waker, uint64_t now)
+{
+	waker->wake_time_ns = now;
+	return waker->sync_score >= SYNC_SCORE_YES;
+}
+
+static void
+note_sleep(struct thread *t, uint64_t now)
+{
+	if (!t->wake_time_ns)
+		return;
+	if (now - t->wake_time_ns < SYNC_NS) {
+		if (t->sync_score < SYNC_SCORE_MAX)
+			t->sync_score++;
+	} else {
+		t->sync_score = t->sync_score > 2 ? t->sync_score - 2 : 0;
+	}
+	t->wake_time_ns = 0;
+}
+
+/* now 0: not a wake by the current thread. */
+static struct cpu *
+choose_cpu(struct thread *t, uint64_t now)
+{
+	struct cpu *me = this_cpu(), *last = t->cpu;
+	uint64_t mask = atomic_load_relaxed(&t->affinity), idle;
+	unsigned i;
+
+	if (likely(cpu_online_count == 1))
+		return me;
+	if (allowed(t, me)) {
+		if (runs_idle(me->rq) && !me->rq->nr)
+			return me;
+		if (now && waker_is_sync(me->rq->current, now) && !me->rq->nr)
+			return me;
+	}
+	idle = atomic_load_relaxed(&sched_idle_cpus) & mask;
+	if (last && idle >> last->id & 1)
+		return last;
+	if (idle)
+		return cpus[__builtin_ctzll(idle)];
+	if (last && allowed(t, last) && last->rq->nr <= me->rq->nr)
+		return last;
+	if (allowed(t, me))
+		return me;
+	for (i = 0; i < ARCH_MAX_CPUS; i++)
+		if (mask >> i & 1 && cpus[i] && cpus[i]->online)
+			return cpus[i];
+	return me;
+}
+
+/* Enters t, RUNNING and unknown to any queue, on c; interrupts off. */
+static void
+enqueue_on(struct cpu *c, struct thread *t, uint64_t now)
+{
+	struct runqueue *rq = c->rq;
+	struct cpu *from = t->cpu;
+
+	spin_lock(&rq->lock);
+	if (from != c) {
+		if (from)
+			t->vruntime += rq->min_vruntime -
+				       from->rq->min_vruntime;
+		atomic_store_release(&t->cpu, c);
+	}
+	if ((int64_t)(t->vruntime - (rq->min_vruntime - WAKE_BONUS_NS)) < 0)
+		t->vruntime = rq->min_vruntime - WAKE_BONUS_NS;
+	if (!rq->nr)
+		rq->queued_ns = now;
+	queue_insert(rq, t);
+	if (runs_idle(rq) || c != this_cpu() ||
+	    (int64_t)(rq->current->vruntime - t->vruntime) >
+		(int64_t)(PREEMPT_NS + WAKE_BONUS_NS))
+		resched_current(rq);
+	spin_unlock(&rq->lock);
+	if (c == this_cpu())
+		arm_slice(rq, now);
+}
+
+void
+sched_enqueue_new(struct thread *t)
+{
+	irqflags_t f = irq_save();
+	struct cpu *c = choose_cpu(t, 0);
+
+	/* A new thread starts level with the others. */
+	t->cpu = c;
+	t->vruntime = c->rq->min_vruntime;
+	enqueue_on(c, t, clock_mono_ns());
+	irq_restore(f);
+}
+
+/* ---- sleeping and waking ---- */
+
+static bool
+wake(struct thread *t, enum wake_reason reason)
+{
+	irqflags_t f = irq_save();
+	struct runqueue *rq = lock_rq_of(t);
+	uint64_t now;
+	bool woken = t->state == THREAD_SLEEPING &&
+		     (reason != WAKE_SIGNAL || t->sleep_intr);
+
+	if (!woken) {
+		spin_unlock(&rq->lock);
+		irq_restore(f);
+		return false;
+	}
+	t->wake_reason = reason;
+	atomic_store_release(&t->state, THREAD_RUNNING);
+	if (rq->current == t || t == rq->cpu->idle_thread) {
+		/* It has not left its CPU, and now it will not. */
+		if (t == rq->cpu->idle_thread)
+			kick(rq->cpu);
+		spin_unlock(&rq->lock);
+		irq_restore(f);
+		return true;
+	}
+	spin_unlock(&rq->lock);
+	now = clock_mono_ns();
+	enqueue_on(choose_cpu(t, now), t, now);
+	irq_restore(f);
+	return true;
+}
+
+void
+thread_prepare_sleep(bool intr)
+{
+	struct thread *t = thread_current();
+
+	t->sleep_intr = intr;
+	/* A full barrier: the state is seen before the condition is read. */
+	atomic_xchg(&t->state, THREAD_SLEEPING);
+}
+
+void
+thread_cancel_sleep(void)
+{
+	/* A waker that saw SLEEPING has found rq->current == t: no more to do. */
+	atomic_store_release(&thread_current()->state, THREAD_RUNNING);
+}
+
+bool
+thread_signal_pending(void)
+{
+	return atomic_load_relaxed(&thread_current()->pending) &
+	       (PENDING_SIGNAL | PENDING_KILL | PENDING_STOP);
+}
+
+/* The idle thread (which kmain() is at first) can't leave its CPU: it runs
+ * the others until it is woken. */
+static void
+idle_sleep(struct thread *t)
+{
+	while (atomic_load_acquire(&t->state) == THREAD_SLEEPING) {
+		struct runqueue *rq;
+
+		irq_disable();
+		rq = this_cpu()->rq;
+		spin_lock(&rq->lock);
+		if (rq->nr)
+			switch_away(rq);
+		else
+			spin_unlock(&rq->lock);
+		if (this_cpu()->rq->nr ||
+		    atomic_load_acquire(&t->state) != THREAD_SLEEPING)
+			irq_enable();
+		else
+			cpu_halt();
+	}
+}
+
+void
+sched_sleep_timeout(struct timer *timer)
+{
+	wake(container_of(timer, struct thread, sleep_timer), WAKE_TIMEOUT);
+}
+
+static void
+sleep_switch(struct thread *t)
+{
+	irqflags_t f = irq_save();
+	struct runqueue *rq = this_cpu()->rq;
+
+	spin_lock(&rq->lock);
+	if (t->state == THREAD_SLEEPING) {
+		if (cpu_online_count > 1)
+			note_sleep(t, clock_mono_ns());
+		switch_away(rq);
+	} else {
+		spin_unlock(&rq->lock);
+	}
+	irq_restore(f);
+}
+
+int
+thread_sleep(uint64_t deadline_ns)
+{
+	struct thread *t = thread_current();
+
+	t->wake_reason = WAKE_NORMAL;
+	if (t->sleep_intr && thread_signal_pending()) {
+		thread_cancel_sleep();
+		return -EINTR;
+	}
+	if (deadline_ns != TIME_NEVER) {
+		if (deadline_ns <= clock_mono_ns()) {
+			thread_cancel_sleep();
+			return -ETIMEDOUT;
+		}
+		timer_set(&t->sleep_timer, deadline_ns);
+	}
+	if (unlikely(t == this_cpu()->idle_thread))
+		idle_sleep(t);
+	else
+		sleep_switch(t);
+	if (deadline_ns != TIME_NEVER)
+		timer_cancel(&t->sleep_timer);
+	if (t->wake_reason == WAKE_TIMEOUT)
+		return -ETIMEDOUT;
+	return t->wake_reason == WAKE_SIGNAL ? -EINTR : 0;
+}
+
+bool
+thread_wake(struct thread *t)
+{
+	return wake(t, WAKE_NORMAL);
+}
+
+void
+thread_interrupt(struct thread *t, uint32_t pending)
+{
+	struct cpu *c;
+
+	atomic_or(&t->pending, pending); /* a full barrier */
+	if (t == thread_current() || wake(t, WAKE_SIGNAL))
+		return;
+	/* In user mode on another CPU it looks when an interrupt comes. */
+	c = atomic_load_relaxed(&t->cpu);
+	if (c && c != this_cpu() && atomic_load_relaxed(&c->current) == t)
+		smp_kick(c->id);
+}
+
+void
+thread_delay(uint64_t ns)
+{
+	uint64_t deadline = clock_mono_ns() + ns;
+	int err;
+
+	do {
+		thread_prepare_sleep(false);
+		err = thread_sleep(deadline);
+	} while (err != -ETIMEDOUT);
+}
+
+void
+thread_yield(void)
+{
+	irqflags_t f;
+	struct runqueue *rq;
+
+	if (!this_cpu()->rq->nr) {
+		reclaim_quiescent();
+		return;
+	}
+	f = irq_save();
+	rq = this_cpu()->rq;
+	spin_lock(&rq->lock);
+	switch_away(rq);
+	irq_restore(f);
+}
+
+/* Switches if the first in the queue is due before the current thread. */
+static void
+preempt_check(void)
+{
+	struct runqueue *rq = this_cpu()->rq;
+	struct thread *t = rq->current, *first;
+	uint64_t now = clock_mono_ns();
+
+	spin_lock(&rq->lock);
+	atomic_and(&t->pending, ~PENDING_RESCHED);
+	rq->cpu->need_resched = false;
+	if (runs_idle(rq)) {
+		spin_unlock(&rq->lock);
+		return;
+	}
+	account(rq, t, now);
+	first = queue_first(rq);
+	if ((first && (int64_t)(t->vruntime - first->vruntime) > 0) ||
+	    !allowed(t, rq->cpu)) {
+		switch_away(rq);
+		return;
+	}
+	spin_unlock(&rq->lock);
+	arm_slice(rq, now);
+}
+
+void
+thread_resched_point(void)
+{
+	irqflags_t f;
+
+	if (likely(!atomic_load_relaxed(&this_cpu()->need_resched)))
+		return;
+	f = irq_save();
+	preempt_check();
+	irq_restore(f);
+}
+
+uint64_t
+thread_cpu_ns(const struct thread *t)
+{
+	uint64_t ns = t->cpu_time_ns;
+
+	if (atomic_load_relaxed(&t->cpu->current) == t)
+		ns += clock_mono_ns() - t->run_start_ns;
+	return ns;
+}
+
+void
+thread_set_nice(struct thread *t, int nice)
+{
+	assert(nice >= -20 && nice <= 19);
+	atomic_store_relaxed(&t->nice, nice);
+}
+
+int
+thread_set_affinity(struct thread *t, uint64_t mask)
+{
+	struct runqueue *rq;
+	uint64_t online = 0;
+	irqflags_t f;
+	unsigned i;
+	bool move = false;
+
+	for (i = 0; i < ARCH_MAX_CPUS; i++)
+		if (cpus[i] && cpus[i]->online)
+			online |= 1ull << i;
+	if (!(mask & online))
+		return -EINVAL;
+	f = irq_save();
+	rq = lock_rq_of(t);
+	t->affinity = mask & online;
+	if (!allowed(t, rq->cpu)) {
+		if (t->queued) {
+			queue_remove(rq, t);
+			move = true;
+		} else if (rq->current == t) {
+			resched_current(rq);
+		}
+	}
+	spin_unlock(&rq->lock);
+	if (move)
+		enqueue_on(choose_cpu(t, 0), t, clock_mono_ns());
+	if (t == thread_current() && !allowed(t, this_cpu()))
+		preempt_check();
+	irq_restore(f);
+	return 0;
+}
+
+/* ---- ends of threads, idle CPUs ---- */
+
+NORETURN void
+sched_exit_switch(void)
+{
+	struct runqueue *rq;
+
+	irq_disable();
+	rq = this_cpu()->rq;
+	spin_lock(&rq->lock);
+	rq->current->state = THREAD_DEAD;
+	switch_away(rq);
+	__builtin_unreachable();
+}
+
+/* Takes a thread that has waited from another CPU.  Interrupts off. */
+static bool
+pull(struct runqueue *rq, uint64_t now)
+{
+	unsigned i;
+
+	for (i = 0; i < ARCH_MAX_CPUS; i++) {
+		struct cpu *c = cpus[i];
+		struct thread *t = NULL, *p;
+
+		if (!c || c == rq->cpu || !c->online)
+			continue;
+		if (!atomic_load_relaxed(&c->rq->nr) ||
+		    (int64_t)(now - atomic_load_relaxed(&c->rq->queued_ns)) <
+			(int64_t)PULL_AFTER_NS)
+			continue;
+		if (!spin_trylock(&c->rq->lock))
+			continue;
+		list_for_each_entry(p, &c->rq->queue, rq_link)
+			if (allowed(p, rq->cpu)) {
+				t = p;
+				break;
+			}
+		if (t) {
+			queue_remove(c->rq, t);
+			c->rq->queued_ns = now;
+		}
+		spin_unlock(&c->rq->lock);
+		if (t) {
+			enqueue_on(rq->cpu, t, now);
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool
+idle_work(struct runqueue *rq)
+{
+	return atomic_load_acquire(&rq->nr) ||
+	       atomic_load_acquire(&rq->cpu->need_resched);
+}
+
+/* Looks for work for a while, awake.  Interrupts are enabled. */
+static bool
+idle_poll(struct runqueue *rq)
+{
+	uint64_t start = clock_mono_ns(), now = start;
+
+	while (now - start < rq->poll_ns) {
+		if (idle_work(rq))
+			return true;
+		if (cpu_online_count > 1) {
+			bool got;
+
+			irq_disable();
+			got = pull(rq, now);
+			irq_enable();
+			if (got)
+				return true;
+		}
+		cpu_relax();
+		now = clock_mono_ns();
+	}
+	return false;
+}
+
+/* Halts until an interrupt; adapts the poll: a halt that was short would
+ * have been better spent polling, a long one makes polling a waste. */
+static void
+idle_halt(struct runqueue *rq)
+{
+	uint64_t start, len;
+
+	irq_disable();
+	atomic_store_release(&rq->polling, false);
+	atomic_fence();
+	if (idle_work(rq)) {
+		irq_enable();
+		return;
+	}
+	reclaim_quiescent();
+	start = clock_mono_ns();
+	cpu_halt();
+	len = clock_mono_ns() - start;
+	if (len < POLL_MAX_NS) {
+		rq->poll_ns = rq->poll_ns * 2 + POLL_MIN_NS;
+		if (rq->poll_ns > POLL_MAX_NS)
+			rq->poll_ns = POLL_MAX_NS;
+	} else {
+		rq->poll_ns /= 2;
+	}
+}
+
+NORETURN void
+sched_idle(void)
+{
+	struct runqueue *rq = this_cpu()->rq;
+	uint64_t bit = 1ull << rq->cpu->id;
+
+	for (;;) {
+		irq_disable();
+		spin_lock(&rq->lock);
+		rq->cpu->need_resched = false;
+		if (rq->nr) {
+			switch_away(rq);
+			irq_enable();
+			continue;
+		}
+		spin_unlock(&rq->lock);
+		atomic_store_release(&rq->polling, true);
+		atomic_or(&sched_idle_cpus, bit);
+		rq->cpu->idle = true;
+		irq_enable();
+		reclaim_quiescent();
+		if (!idle_poll(rq))
+			idle_halt(rq);
+		rq->cpu->idle = false;
+		atomic_and(&sched_idle_cpus, ~bit);
+		atomic_store_release(&rq->polling, false);
+	}
+}
+
+static void
+rq_init(struct runqueue *rq, struct cpu *c)
+{
+	spin_init(&rq->lock, RANK_RUNQUEUE);
+	list_init(&rq->queue);
+	timer_init(&rq->slice_timer, slice_expired);
+	rq->cpu = c;
+	rq->min_vruntime = WAKE_BONUS_NS;
+	c->rq = rq;
+	c->idle_thread = thread_create_idle(c);
+	rq->current = c->idle_thread;
+	c->current = c->idle_thread;
+}
+
+void
+sched_init(void)
+{
+	rq_init(&boot_rq, this_cpu());
+}
+
+NORETURN void
+upcall_cpu_started(void)
+{
+	struct cpu *c = this_cpu();
+	struct runqueue *rq = kzalloc(sizeof(*rq), ALLOC_ATOMIC);
+
+	if (!rq)
+		panic("cpu %u: no memory for its run queue", c->id);
+	rq_init(rq, c);
+	atomic_store_release(&c->online, true);
+	atomic_add(&cpu_online_count, 1);
+	sched_idle();
+}
+
+uint64_t
+sched_idle_ns(unsigned cpu)
+{
+	if (cpu >= ARCH_MAX_CPUS || !cpus[cpu] || !cpus[cpu]->rq)
+		return 0;
+	return thread_cpu_ns(cpus[cpu]->idle_thread);
+}
+
+uint64_t
+sched_switches(void)
+{
+	uint64_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < ARCH_MAX_CPUS; i++)
+		if (cpus[i] && cpus[i]->rq)
+			n += cpus[i]->rq->nswitches;
+	return n;
+}
+
+/* ---- the way back to user mode ---- */
+
+void
+sched_set_user_work(void (*fn)(struct thread *t, struct regs *r))
+{
+	user_work = fn;
+}
+
+void
+upcall_user_return(struct regs *r)
+{
+	struct thread *t = thread_current();
+	uint32_t pending;
+
+	while ((pending = atomic_load_acquire(&t->pending)) != 0) {
+		if (pending & PENDING_RESCHED)
+			preempt_check();
+		if (pending & ~PENDING_RESCHED) {
+			irq_enable();
+			user_work(t, r);
+			irq_disable();
+		}
+	}
+	reclaim_quiescent();
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of sched share: the run queue and the switch.
+ */
+#pragma once
+
+#include <base/list.h>
+#include <core/percpu.h>
+#include <core/spinlock.h>
+#include <core/timer.h>
+#include <sched/thread.h>
+
+struct runqueue {
+	struct spinlock lock;	   /* RANK_RUNQUEUE; interrupts off */
+	unsigned nr;		   /* [lock, a read] threads in queue */
+	struct list queue;	   /* [lock] by vruntime, lowest first */
+	struct thread *current;	   /* [lock] running here */
+	struct thread *prev;	   /* [o] handed over across a switch */
+	struct cpu *cpu;	   /* [I] */
+	uint64_t min_vruntime;	   /* [lock] only grows */
+	uint64_t queued_ns;	   /* [lock, a read] when nr left zero */
+	bool slice_armed;	   /* [o, interrupts off] */
+	bool polling;		   /* [a] idle, awake: a store is enough */
+	uint64_t poll_ns;	   /* [o] how long to poll before a halt */
+	uint64_t nswitches;	   /* [o] */
+	struct timer slice_timer;
+};
+
+/* CPUs in their idle loop, polling or halted. */
+extern uint64_t sched_idle_cpus; /* [a] */
+
+/* Enters a thread that no queue knows and that does not run. */
+void sched_enqueue_new(struct thread *t);
+/* Gives the CPU to another thread, for ever (THREAD_DEAD). */
+NORETURN void sched_exit_switch(void);
+/* First code of a thread, on its own stack: ends the switch to it. */
+void sched_finish_switch(void);
+
+/* The callback of every thread's sleep_timer. */
+void sched_sleep_timeout(struct timer *timer);
+
+/* thread.c: the idle thread of a CPU. */
+struct thread *thread_create_idle(struct cpu *c);
