@@ -81,6 +81,15 @@ MUST_CHECK int pt_move(vaddr_t from, vaddr_t to, size_t len);
 /* Clears and returns (true) the accessed or dirty bits of va's page. */
 unsigned pt_test_clear(vaddr_t va, unsigned bits);
 
+/* Puts another frame and protection into the entry of va, which pt_query()
+ * knows as a 4 KiB page (it may be inaccessible: no PTE_READ).  Cannot fail;
+ * the caller flushes. */
+void pt_replace(vaddr_t va, paddr_t pa, unsigned prot);
+
+/* true: no table and no page lies in the 2 MiB around va, so that pt_map()
+ * with PTE_HUGE there can only fail with -ENOMEM. */
+bool pt_huge_free(vaddr_t va);
+
 /* Drops the translations of [va, end) on every CPU that may hold them;
  * returns when none does.  May not be called with interrupts disabled or a
  * spin lock held that an interrupt handler takes. */
