@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * dpkg's database: /var/lib/dpkg/info/PACKAGE[:ARCH].list holds the paths of
+ * one package, /var/lib/dpkg/status the source that it was built from.
+ *
+ * A path may be known by either spelling of a merged /usr, so all of them are
+ * looked for.  Reading every list is ten megabytes from the page cache, some
+ * 20 ms; the cache of images makes that a cost of the first run only.
+ */
+#include "dpkg.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DPKG_INFO "/var/lib/dpkg/info"
+#define DPKG_STATUS "/var/lib/dpkg/status"
+
+/* One installed package of the status file; the strings lie in its text. */
+struct package {
+	const char *name, *source, *section, *arch;
+	bool same;	/* Multi-Arch: same: its list has ":ARCH" */
+	bool installed;
+};
+
+bool
+dpkg_skips(const char *path)
+{
+	static const char *const out[] = {
+		"/usr/share/doc", "/usr/share/doc-base", "/usr/share/man",
+		"/usr/share/info", "/usr/share/locale", "/usr/share/lintian",
+		"/usr/share/bash-completion", "/usr/share/zsh",
+		"/usr/share/fish", "/usr/share/bug", "/usr/share/menu",
+		"/usr/share/applications", "/usr/share/pixmaps",
+		"/usr/share/icons", "/usr/share/metainfo", "/usr/share/gdb",
+		"/usr/lib/debug", "/usr/lib/systemd", "/lib/systemd",
+		"/etc/init.d", "/etc/cron.daily", "/etc/logrotate.d",
+		"/etc/apparmor.d", "/etc/bash_completion.d",
+		"/usr/lib/node_modules/npm", "/usr/lib/node_modules/corepack",
+		"/usr/include",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+		size_t len = strlen(out[i]);
+
+		if (!strncmp(path, out[i], len) &&
+		    (!path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
+/* The value of "Field:" in the stanza at p, in place; NULL if not there. */
+static const char *
+field(char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncmp(line, name, len) || line[len] != ':')
+		return NULL;
+	return line + len + 1 + strspn(line + len + 1, " ");
+}
+
+static struct package *
+read_status(struct buf *text, size_t *count)
+{
+	struct package *list = NULL, p = { 0 };
+	size_t n = 0, cap = 0;
+	char *line = text->p, *next;
+
+	for (; line; line = next) {
+		const char *v;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (!*line && p.name) {
+			if (n == cap) {
+				cap = cap ? cap * 2 : 512;
+				list = xrealloc(list, cap * sizeof(*list));
+			}
+			if (p.installed)
+				list[n++] = p;
+			p = (struct package){ 0 };
+		} else if ((v = field(line, "Package"))) {
+			p.name = v;
+			if (!p.source)
+				p.source = v;
+		} else if ((v = field(line, "Source"))) {
+			/* "Source: name (version)" */
+			line[v - line + strcspn(v, " (")] = '\0';
+			p.source = v;
+		} else if ((v = field(line, "Section"))) {
+			p.section = v;
+		} else if ((v = field(line, "Architecture"))) {
+			p.arch = v;
+		} else if ((v = field(line, "Multi-Arch"))) {
+			p.same = !strcmp(v, "same");
+		} else if ((v = field(line, "Status"))) {
+			p.installed = strstr(v, " installed") != NULL;
+		}
+	}
+	*count = n;
+	return list;
+}
+
+/* Both spellings of a merged path; the second may be NULL. */
+static void
+spellings(struct strv *out, const char *path)
+{
+	static const char *const merged[] = { "/bin/", "/sbin/", "/lib/",
+					      "/lib64/", "/lib32/" };
+	bool usr = !strncmp(path, "/usr/", 5);
+	const char *rest = usr ? path + 4 : path;
+
+	strv_add(out, path);
+	for (size_t i = 0; i < ARRAY_LEN(merged); i++) {
+		char *other;
+
+		if (strncmp(rest, merged[i], strlen(merged[i])))
+			continue;
+		other = usr ? xstrdup(rest) : xasprintf("/usr%s", path);
+		strv_add(out, other);
+		free(other);
+	}
+}
+
+static bool
+list_has(const struct buf *list, const struct strv *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		const char *s = names->v[i], *p = list->p;
+		size_t len = strlen(s);
+
+		while ((p = memmem(p, list->p + list->len - p, s, len))) {
+			if ((p == list->p || p[-1] == '\n') && p[len] == '\n')
+				return true;
+			p += len;
+		}
+	}
+	return false;
+}
+
+/* The package (a file name of info/ without ".list") that owns a name. */
+static char *
+find_owner(const struct strv *names)
+{
+	DIR *d = opendir(DPKG_INFO);
+	struct buf list = { 0 };
+	struct dirent *e;
+	char *owner = NULL;
+
+	if (!d)
+		return NULL;
+	while (!owner && (e = readdir(d))) {
+		size_t len = strlen(e->d_name);
+		char *path;
+
+		if (len < 6 || strcmp(e->d_name + len - 5, ".list"))
+			continue;
+		path = path_join(DPKG_INFO, e->d_name);
+		list.len = 0;
+		if (!read_file(path, &list) && list_has(&list, names))
+			owner = xstrndup(e->d_name, len - 5);
+		free(path);
+	}
+	closedir(d);
+	buf_free(&list);
+	return owner;
+}
+
+static void
+add_package(struct fileset *fs, const struct package *p)
+{
+	char *path = p->same ? xasprintf(DPKG_INFO "/%s:%s.list", p->name,
+					 p->arch) :
+			       xasprintf(DPKG_INFO "/%s.list", p->name);
+	struct buf list = { 0 };
+	char *line, *next;
+
+	if (!read_file(path, &list)) {
+		for (line = list.p; line && *line; line = next) {
+			next = strchr(line, '\n');
+			if (next)
+				*next++ = '\0';
+			if (strcmp(line, "/.") && !dpkg_skips(line))
+				fileset_add(fs, line, NULL);
+		}
+		strv_add(&fs->deps, path);
+	}
+	buf_free(&list);
+	free(path);
+}
+
+/* Development and debugging packages do not run anything, unless the
+ * program is itself a development tool (a compiler needs its headers). */
+static bool
+wanted(const struct package *p, const struct package *owner)
+{
+	static const char *const out[] = { "libdevel", "debug", "doc",
+					   "localization" };
+
+	if (strcmp(p->source, owner->source) ||
+	    (strcmp(p->arch, owner->arch) && strcmp(p->arch, "all")))
+		return false;
+	if (owner->section && !strcmp(owner->section, "devel"))
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(out); i++)
+		if (p->section && !strcmp(p->section, out[i]))
+			return p == owner;
+	return true;
+}
+
+char *
+dpkg_add_source(struct fileset *fs, const char *const *paths, size_t npaths)
+{
+	struct strv names = { 0 };
+	struct buf status = { 0 };
+	struct package *list, *owner = NULL;
+	char *name, *source = NULL;
+	size_t n;
+
+	for (size_t i = 0; i < npaths; i++)
+		spellings(&names, paths[i]);
+	name = find_owner(&names);
+	if (!name || read_file(DPKG_STATUS, &status)) {
+		free(name);
+		return NULL;
+	}
+	name[strcspn(name, ":")] = '\0';
+	list = read_status(&status, &n);
+	for (size_t i = 0; i < n && !owner; i++)
+		if (!strcmp(list[i].name, name))
+			owner = &list[i];
+	for (size_t i = 0; owner && i < n; i++)
+		if (wanted(&list[i], owner))
+			add_package(fs, &list[i]);
+	if (owner)
+		source = xstrdup(owner->source);
+	free(list);
+	free(name);
+	buf_free(&status);
+	return source;
+}

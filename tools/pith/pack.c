@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes into an image.
+ *
+ * With --root DIR: the whole of DIR, and nothing else.  Otherwise, in this
+ * order: the program with its ELF closure (or its #! interpreter, as a
+ * program), the files of the source package that owns it, the data of an
+ * interpreter, what -i names, host paths among the arguments, the closure of
+ * every ELF file that came in, a generated /etc.
+ */
+#include "pack.h"
+
+#include "dpkg.h"
+#include "elfdeps.h"
+#include "interp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define SCRIPT_DEPTH 4		/* #! of #!, as Linux */
+#define ARG_DIR_FILES 20000	/* a directory argument larger than this */
+#define ARG_DIR_BYTES (1ull << 30) /* stays out; -i takes any size */
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" \
+		     ":/sbin:/bin"
+
+/* Ends pith for a file that cannot be a program; err is of stat or open. */
+_Noreturn static void
+no_program(const char *name, int err)
+{
+	if (err == ENOENT || err == ENOTDIR)
+		die(STATUS_NOTFOUND, "%s: no such program; give a path, or a "
+		    "name that is in PATH", printable(name));
+	die(STATUS_NOEXEC, "%s: %s", printable(name), strerror(err));
+}
+
+static char *
+search_path(const char *name)
+{
+	const char *p = getenv("PATH");
+	char *denied = NULL;
+
+	for (p = p && *p ? p : DEFAULT_PATH; p;) {
+		size_t len = strcspn(p, ":");
+		char *dir = xstrndup(p, len);
+		char *full = path_join(len ? dir : ".", name);
+		struct stat st;
+
+		free(dir);
+		if (!stat(full, &st) && S_ISREG(st.st_mode)) {
+			if (st.st_mode & 0111) {
+				free(denied);
+				return full;
+			}
+			if (!denied)
+				denied = xstrdup(full);
+		}
+		free(full);
+		p = p[len] ? p + len + 1 : NULL;
+	}
+	if (denied)
+		no_program(denied, EACCES);
+	no_program(name, ENOENT);
+}
+
+/* Whether the string names a file that may go in because it was named as an
+ * argument; the kernel's own trees are the guest's. */
+static bool
+is_host_path(const char *s)
+{
+	static const char *const not[] = { "/dev", "/proc", "/sys" };
+	struct stat st;
+
+	if (!*s || strlen(s) >= PATH_MAX || stat(s, &st) < 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(not); i++) {
+		size_t len = strlen(not[i]);
+
+		if (!strncmp(s, not[i], len) && (!s[len] || s[len] == '/'))
+			return false;
+	}
+	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
+}
+
+static void
+find_arguments(const struct options *o, struct target *t)
+{
+	for (size_t i = 0; i < o->args.n; i++) {
+		const char *s = o->args.v[i], *eq = strchr(s, '=');
+		char *full;
+
+		if (!is_host_path(s)) {
+			if (!eq || !is_host_path(eq + 1))
+				continue;
+			s = eq + 1;
+		}
+		if (s[0] != '/')
+			t->relative = true;
+		full = path_absolute(s);
+		strv_add(&t->paths, full);
+		free(full);
+	}
+}
+
+void
+pack_find(const struct options *o, struct target *t)
+{
+	char *full, *behind;
+	struct stat st;
+
+	*t = (struct target){ 0 };
+	if (!o->program || !*o->program)
+		die(STATUS_FAILED, "no program is named; see pith run --help");
+	if (o->root) {
+		if (stat(o->root, &st) < 0)
+			die(STATUS_FAILED, "--root %s: %s", printable(o->root),
+			    strerror(errno));
+		if (!S_ISDIR(st.st_mode))
+			die(STATUS_FAILED, "--root %s: not a directory",
+			    printable(o->root));
+		t->path = xasprintf("%s%s", o->program[0] == '/' ? "" : "/",
+				    o->program);
+		return;
+	}
+	full = strchr(o->program, '/') ? xstrdup(o->program) :
+					 search_path(o->program);
+	behind = interp_unshim(full);
+	if (behind) {
+		say("%s is a pyenv shim; running %s", printable(full),
+		    printable(behind));
+		free(full);
+		full = behind;
+	}
+	if (stat(full, &st) < 0)
+		no_program(full, errno);
+	if (S_ISDIR(st.st_mode))
+		die(STATUS_NOEXEC, "%s: it is a directory", printable(full));
+	if (!S_ISREG(st.st_mode))
+		die(STATUS_NOEXEC, "%s: it is not a regular file",
+		    printable(full));
+	if (access(full, R_OK) < 0 || !(st.st_mode & 0111))
+		no_program(full, EACCES);
+	t->path = path_absolute(full);
+	t->real = realpath(full, NULL);
+	if (!t->real)
+		no_program(full, errno);
+	free(full);
+	find_arguments(o, t);
+}
+
+static void add_program(const struct options *o, struct fileset *fs,
+			const char *path, unsigned depth, bool whole);
+
+/* The words after #!, in a static buffer's copy; false if not a script. */
+static bool
+read_script(const char *host, char **interp, char **arg)
+{
+	char line[257] = "", *p, *end;
+	int fd = open(host, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 2 || memcmp(line, "#!", 2))
+		return false;
+	line[n] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	p = line + 2 + strspn(line + 2, " \t");
+	end = p + strcspn(p, " \t");
+	*interp = xstrndup(p, end - p);
+	end += strspn(end, " \t");
+	for (p = end + strlen(end); p > end && (p[-1] == ' ' ||
+	     p[-1] == '\t' || p[-1] == '\r'); p--)
+		;
+	*arg = p > end ? xstrndup(end, p - end) : NULL;
+	return true;
+}
+
+/* #!/usr/bin/env NAME: the program that env will find. */
+static void
+add_env_target(const struct options *o, struct fileset *fs, const char *arg,
+	       unsigned depth)
+{
+	char *name, *full;
+
+	if (!strncmp(arg, "-S", 2))
+		arg += 2 + strspn(arg + 2, " \t");
+	name = xstrndup(arg, strcspn(arg, " \t"));
+	if (fs->foreign || !*name || *name == '-') {
+		free(name);
+		return;
+	}
+	full = strchr(name, '/') ? xstrdup(name) : search_path(name);
+	add_program(o, fs, full, depth + 1, true);
+	free(full);
+	free(name);
+}
+
+static void
+add_script(const struct options *o, struct fileset *fs, struct node *n,
+	   unsigned depth)
+{
+	char *interp, *arg, *path = node_path(n);
+	struct stat st;
+	bool env;
+
+	if (!read_script(n->host, &interp, &arg))
+		die(STATUS_NOEXEC, "%s: it is neither an ELF file nor a "
+		    "script that begins with #!", printable(path));
+	if (depth >= SCRIPT_DEPTH)
+		die(STATUS_NOEXEC, "%s: more than %d scripts interpret each "
+		    "other", printable(path), SCRIPT_DEPTH);
+	if (interp[0] != '/' || (!fs->foreign && stat(interp, &st) < 0))
+		die(STATUS_NOTFOUND, "interpreter %s, which %s needs, is not "
+		    "on this host", printable(interp), printable(path));
+	env = !strcmp(interp, "/usr/bin/env") || !strcmp(interp, "/bin/env");
+	add_program(o, fs, interp, depth + 1, !env);
+	if (env && arg)
+		add_env_target(o, fs, arg, depth);
+	free(interp);
+	free(arg);
+	free(path);
+}
+
+/* A program as the guest will execute it.  `whole`: with its package. */
+static void
+add_program(const struct options *o, struct fileset *fs, const char *path,
+	    unsigned depth, bool whole)
+{
+	struct elf_info e;
+	struct node *n;
+	int err = fileset_add(fs, path, &n);
+	char *real;
+
+	if (err == -EXDEV)
+		die(STATUS_FAILED, "%s: the link %s leads out of --root",
+		    printable(path), printable(fs->climber));
+	if (err)
+		no_program(path, -err);
+	if (S_ISDIR(n->st.st_mode))
+		die(STATUS_NOEXEC, "%s: it is a directory", printable(path));
+	if (!n->host || !(n->st.st_mode & 0111))
+		no_program(path, EACCES);
+	switch (elf_read(n->host, &e)) {
+	case ELF_OK:
+		elf_info_free(&e);
+		elf_closure(fs, n, true);
+		break;
+	case ELF_BAD:
+		die(STATUS_NOEXEC, "%s: it is %s", printable(path), e.why);
+	case ELF_UNREADABLE:
+		no_program(path, EACCES);
+	case ELF_NOT:
+		add_script(o, fs, n, depth);
+	}
+	if (!whole || fs->foreign)
+		return;
+	real = node_path(n);
+	if (!strncmp(path, "/usr", 4) || !strncmp(real, "/usr", 4) ||
+	    !strncmp(real, "/bin", 4) || !strncmp(real, "/sbin", 5) ||
+	    !strncmp(real, "/opt", 4) || !strncmp(real, "/lib", 4)) {
+		const char *const names[] = { path, real };
+		char *source = dpkg_add_source(fs, names, 2);
+
+		if (source)
+			say("%s: with the files of Debian source package %s",
+			    printable(path), source);
+		free(source);
+	}
+	interp_add(fs, real);
+	free(real);
+}
+
+static void
+add_include(struct fileset *fs, const struct include *in)
+{
+	char *path = path_absolute(in->host);
+	struct node *n;
+	int err;
+
+	if (in->guest)
+		err = fileset_map(fs, in->host, in->guest);
+	else if (fs->foreign)
+		err = fileset_map(fs, in->host, path);
+	else
+		err = fileset_add(fs, path, &n);
+	if (!err && !in->guest && !fs->foreign) {
+		if (S_ISDIR(n->st.st_mode))
+			err = fileset_add_tree(fs, path, NULL, NULL);
+		else if (access(path, R_OK) < 0)
+			err = -errno;
+	}
+	if (err)
+		die(STATUS_FAILED, "--include %s: %s", printable(in->host),
+		    strerror(-err));
+	free(path);
+}
+
+static bool
+is_system_dir(const char *path)
+{
+	static const char *const dirs[] = {
+		"/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64",
+		"/media", "/mnt", "/opt", "/root", "/run", "/sbin", "/srv",
+		"/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local",
+		"/usr/share", "/var", "/var/lib", "/var/tmp",
+	};
+	const char *home = getenv("HOME");
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		if (!strcmp(dirs[i], path))
+			return true;
+	return home && !strcmp(home, path);
+}
+
+struct tally {
+	size_t files;
+	bool full;
+};
+
+/* skip_fn that takes nothing more once the directory proves too large. */
+static bool
+count_entry(const char *path, const void *arg)
+{
+	struct tally *t = (struct tally *)arg;
+
+	(void)path;
+	t->full = t->full || ++t->files > ARG_DIR_FILES;
+	return t->full;
+}
+
+static void
+add_argument(struct fileset *fs, const char *path)
+{
+	struct tally t = { 0 };
+	struct node *n;
+
+	if (fileset_add(fs, path, &n))
+		return;
+	if (!S_ISDIR(n->st.st_mode)) {
+		say("the argument %s goes in", printable(path));
+		return;
+	}
+	if (is_system_dir(path)) {
+		say("the argument %s: only what is in the image anyway",
+		    printable(path));
+		return;
+	}
+	fileset_add_tree(fs, path, count_entry, &t);
+	if (t.full || fs->bytes > 16 * ARG_DIR_BYTES)
+		warn("the directory %s has more than %d files, not all go "
+		     "in; name it with -i to take it whole", printable(path),
+		     ARG_DIR_FILES);
+	else
+		say("the argument %s goes in with all it holds",
+		    printable(path));
+}
+
+void
+pack_files(const struct options *o, const struct target *t,
+	   struct fileset *fs)
+{
+	char *real;
+	int err;
+
+	fileset_init(fs, "");
+	if (o->root) {
+		real = realpath(o->root, NULL);
+		if (!real)
+			die(STATUS_FAILED, "--root %s: %s", printable(o->root),
+			    strerror(errno));
+		fileset_init(fs, real);
+		free(real);
+		err = fileset_add_tree(fs, "/", NULL, NULL);
+		if (err == -EXDEV)
+			die(STATUS_FAILED, "--root %s: the symbolic link %s "
+			    "leads out of it", printable(o->root),
+			    printable(fs->climber));
+		if (err)
+			die(STATUS_FAILED, "--root %s: %s", printable(o->root),
+			    strerror(-err));
+	}
+	add_program(o, fs, t->path, 0, true);
+	for (unsigned i = 0; i < o->nincludes; i++)
+		add_include(fs, &o->includes[i]);
+	for (size_t i = 0; i < t->paths.n; i++)
+		add_argument(fs, t->paths.v[i]);
+	if (!fs->foreign)
+		elf_closure_all(fs);
+	etc_generate(o, fs);
+	if (o->workdir)
+		fileset_mkdir(fs, o->workdir, 0755);
+	if (t->relative && !o->workdir) {
+		real = path_absolute(".");
+		fileset_mkdir(fs, real, 0755);
+		free(real);
+	}
+}

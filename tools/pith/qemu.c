@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * QEMU's command line.
+ *
+ * Every file is passed as an open descriptor and every device as JSON, so
+ * that no byte of a path is ever read as an option.  The kernel's own path is
+ * the exception: QEMU opens it by name, as one word of the command line, in
+ * which nothing is special.
+ *
+ * microvm is the default as it starts fastest: qboot, no PCI, virtio over
+ * MMIO.  On q35 and pc the same devices are modern virtio over PCI, and a
+ * watchdog is there.
+ */
+#include "qemu.h"
+
+#include <abi/pith.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define QEMU_NAME "qemu-system-x86_64"
+
+static void
+add(struct qemu *q, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void
+add(struct qemu *q, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (q->argc + 1 >= QEMU_ARGV_MAX)
+		die(STATUS_FAILED, "QEMU's command line is too long");
+	va_start(ap, fmt);
+	if (vasprintf(&q->argv[q->argc++], fmt, ap) < 0)
+		die(STATUS_FAILED, "out of memory on the host");
+	va_end(ap);
+}
+
+char *
+qemu_find(void)
+{
+	const char *own = getenv("PITH_QEMU"), *p = getenv("PATH");
+
+	if (own && *own) {
+		if (access(own, X_OK) < 0)
+			die(STATUS_FAILED, "PITH_QEMU names %s: %s",
+			    printable(own), strerror(errno));
+		return xstrdup(own);
+	}
+	for (p = p ? p : "/usr/bin"; p;) {
+		size_t len = strcspn(p, ":");
+		char *full = xasprintf("%.*s/" QEMU_NAME, (int)len, p);
+
+		if (len && access(full, X_OK) == 0)
+			return full;
+		free(full);
+		p = p[len] ? p + len + 1 : NULL;
+	}
+	die(STATUS_FAILED, "QEMU (" QEMU_NAME ") is not installed; on Debian: "
+	    "apt install qemu-system-x86");
+}
+
+char *
+kernel_find(void)
+{
+	static const char *const places[] = {
+		"pith-kernel.elf", "../lib/pith/pith-kernel.elf",
+	};
+	const char *own = getenv("PITH_KERNEL");
+	char self[PATH_MAX];
+	ssize_t n;
+
+	if (own && *own) {
+		if (access(own, R_OK) < 0)
+			die(STATUS_FAILED, "PITH_KERNEL names %s: %s",
+			    printable(own), strerror(errno));
+		return path_absolute(own);
+	}
+	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (n < 0)
+		die(STATUS_FAILED, "/proc is not mounted");
+	self[n] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		char *full = path_join(self, places[i]);
+
+		if (access(full, R_OK) == 0)
+			return full;
+		free(full);
+	}
+	die(STATUS_FAILED, "the kernel pith-kernel.elf is neither beside pith "
+	    "(%s) nor in ../lib/pith; build or install it, or set PITH_KERNEL",
+	    printable(self));
+}
+
+/* Adds "OPTION JSON"; takes the object over. */
+static void
+add_json(struct qemu *q, const char *option, json_t *object)
+{
+	char *text = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
+
+	if (!text)
+		die(STATUS_FAILED, "out of memory on the host");
+	add(q, "%s", option);
+	add(q, "%s", text);
+	free(text);
+	json_decref(object);
+}
+
+/* The driver's name for the machine's bus. */
+static const char *
+on_bus(const struct options *o, const char *mmio, const char *pci)
+{
+	return o->machine == MACHINE_MICROVM ? mmio : pci;
+}
+
+static json_t *
+device(const struct options *o, const char *mmio, const char *pci)
+{
+	json_t *d = json_pack("{s:s}", "driver", on_bus(o, mmio, pci));
+
+	if (o->machine != MACHINE_MICROVM)
+		json_object_set_new(d, "disable-legacy", json_string("on"));
+	return d;
+}
+
+static void
+add_machine(struct qemu *q, const struct options *o, bool kvm)
+{
+	uint32_t cpus = o->cpus ? o->cpus : CPUS_DEFAULT;
+	uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
+
+	add(q, "-machine");
+	switch (o->machine) {
+	case MACHINE_MICROVM:
+		add(q, "microvm,x-option-roms=off,isa-serial=off,rtc=on");
+		add(q, "-global");
+		add(q, "virtio-mmio.force-legacy=false");
+		break;
+	case MACHINE_Q35:
+		add(q, "q35,hpet=off");
+		break;
+	case MACHINE_PC:
+		add(q, "pc,hpet=off");
+		break;
+	}
+	add(q, "-accel");
+	add(q, "%s", kvm ? "kvm" : "tcg,thread=multi");
+	add(q, "-cpu");
+	add(q, "%s", kvm ? "host" : "max");
+	add(q, "-smp");
+	/* With one CPU QEMU's TCG leaves the guest's memory barriers out; a
+	 * possible second one keeps them. */
+	add(q, "%u,maxcpus=%u", cpus, cpus < 2 && !kvm ? 2 : cpus);
+	add(q, "-m");
+	add(q, "%lluK", (unsigned long long)(memory >> 10));
+}
+
+static void
+add_disk(struct qemu *q, const struct options *o, const struct qemu_fds *f)
+{
+	json_t *d;
+
+	add(q, "-add-fd");
+	add(q, "fd=%d,set=1", f->image);
+	add_json(q, "-blockdev",
+		 json_pack("{s:s,s:s,s:s,s:b,s:s,s:b}", "driver", "file",
+			   "node-name", "root", "filename", "/dev/fdset/1",
+			   "read-only", !f->writable, "locking", "off",
+			   "auto-read-only", 0));
+	d = device(o, "virtio-blk-device", "virtio-blk-pci");
+	json_object_set_new(d, "drive", json_string("root"));
+	add_json(q, "-device", d);
+}
+
+static void
+add_port(struct qemu *q, int fd, const char *name)
+{
+	if (fd < 0)
+		return;
+	add(q, "-chardev");
+	add(q, "socket,id=%s,fd=%d", name, fd);
+	add_json(q, "-device", json_pack("{s:s,s:s,s:s}", "driver",
+					 "virtserialport", "chardev", name,
+					 "name", name));
+}
+
+static void
+add_ports(struct qemu *q, const struct options *o, const struct qemu_fds *f)
+{
+	static const char *const names[] = {
+		PITH_PORT_STDIN, PITH_PORT_STDOUT, PITH_PORT_STDERR,
+	};
+	json_t *d = device(o, "virtio-serial-device", "virtio-serial-pci");
+
+	json_object_set_new(d, "max_ports", json_integer(8));
+	add_json(q, "-device", d);
+	add_port(q, f->control, PITH_PORT_CONTROL);
+	for (int i = 0; i < 3; i++)
+		add_port(q, f->stream[i], names[i]);
+}
+
+void
+qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
+	   bool kvm)
+{
+	*q = (struct qemu){ .kvm = kvm };
+	q->argv[q->argc++] = qemu_find();
+	add(q, "-nodefaults");
+	add(q, "-no-user-config");
+	add(q, "-display");
+	add(q, "none");
+	add(q, "-no-reboot");
+	add(q, "-sandbox");
+	add(q, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
+	       "resourcecontrol=deny");
+	add_machine(q, o, kvm);
+	add(q, "-kernel");
+	q->argv[q->argc++] = kernel_find();
+	add(q, "-initrd");
+	add(q, "/proc/self/fd/%d", f->run_block);
+	add_disk(q, o, f);
+	add_ports(q, o, f);
+	add_json(q, "-object", json_pack("{s:s,s:s}", "qom-type",
+					 "rng-builtin", "id", "rng"));
+	add_json(q, "-device", json_pack("{s:s,s:s}", "driver",
+					 on_bus(o, "virtio-rng-device",
+						"virtio-rng-pci"),
+					 "rng", "rng"));
+	add_json(q, "-device", json_pack("{s:s,s:i}", "driver",
+					 "isa-debug-exit", "iobase",
+					 PITH_DEBUG_EXIT_PORT));
+	if (o->machine != MACHINE_MICROVM) {
+		add_json(q, "-device", json_pack("{s:s}", "driver",
+						 "i6300esb"));
+		add(q, "-action");
+		add(q, "watchdog=inject-nmi");
+	}
+	if (o->gdb) {
+		add(q, "-gdb");
+		add(q, "tcp:127.0.0.1:%u", o->gdb_port);
+		add(q, "-S");
+	}
+	q->argv[q->argc] = NULL;
+}
+
+/* One line that a shell reads back as the same words. */
+void
+qemu_print(const struct qemu *q)
+{
+	for (unsigned i = 0; i < q->argc; i++) {
+		const char *s = q->argv[i];
+
+		if (i)
+			putchar(' ');
+		if (*s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyz"
+				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789-_=+,./:")]) {
+			fputs(s, stdout);
+			continue;
+		}
+		putchar('\'');
+		for (; *s; s++)
+			if (*s == '\'')
+				fputs("'\\''", stdout);
+			else
+				putchar(*s);
+		putchar('\'');
+	}
+	putchar('\n');
+}

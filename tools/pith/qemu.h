@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine: QEMU's command line, and whether KVM can be used.
+ */
+#pragma once
+
+#include "options.h"
+
+/* The descriptors QEMU gets; -1 where there is none. */
+struct qemu_fds {
+	int image;	/* the root disk */
+	bool writable;
+	int run_block;	/* a memfd */
+	int control;
+	int stream[3];
+};
+
+#define QEMU_ARGV_MAX 128
+
+struct qemu {
+	char *argv[QEMU_ARGV_MAX];
+	unsigned argc;
+	bool kvm;
+};
+
+/* Finds QEMU; ends pith (125) when it is not installed. */
+char *qemu_find(void);
+/* The kernel's ELF file; ends pith (125) when it is not there. */
+char *kernel_find(void);
+void qemu_build(struct qemu *q, const struct options *o,
+		const struct qemu_fds *f, bool kvm);
+void qemu_print(const struct qemu *q);
+
+/* Whether KVM really runs a guest here; *why says why not. */
+bool kvm_works(const char **why);
+/* What --accel comes to; ends pith when kvm was asked for and fails. */
+bool accel_choose(const struct options *o);

@@ -1,0 +1,679 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `pith run`: packages the program (or opens the image), starts QEMU, and
+ * stands between the machine and the user until it ends.
+ *
+ * One poll loop moves the streams, the control frames and the signals.  All
+ * signals that concern the program are blocked and read from a signalfd, so
+ * nothing happens inside a handler.  QEMU has its own process group, out of
+ * the reach of the terminal's Ctrl-C, and dies with us (PR_SET_PDEATHSIG).
+ */
+#include "run.h"
+
+#include "block.h"
+#include "cache.h"
+#include "control.h"
+#include "image.h"
+#include "qemu.h"
+#include "stream.h"
+#include "tty.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define AGAIN_NS 5000000000ll	 /* the same signal twice within this ends */
+#define LINGER_NS 2000000000ll	 /* from the exit frame to QEMU's end */
+#define STOP_NS 1000000000ll	 /* from asking it to stop to killing it */
+#define ECHO_STREAM 3
+
+struct run {
+	struct options *o;
+	struct control control;
+	struct stream streams[4];	/* stdin, stdout, stderr, its echo */
+	bool have_stream[4];
+	pid_t qemu;
+	int qemu_status, qemu_err;
+	struct buf qemu_text;		/* what QEMU said on stderr */
+	int signals;
+	int64_t deadline, linger, kill_at;
+	int64_t last_signal_at;
+	int last_signal;
+	int ended_by;			/* 0, or the status to end with */
+	const char *ended_why;
+};
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* enum pith_stream_kind of one of our own descriptors. */
+static uint32_t
+stream_kind(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return PITH_STREAM_CLOSED;
+	if (isatty(fd))
+		return PITH_STREAM_TTY;
+	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+		return PITH_STREAM_NULL;
+	if (S_ISREG(st.st_mode))
+		return PITH_STREAM_FILE;
+	return PITH_STREAM_PIPE;
+}
+
+/* Descriptors 0-2 that are closed must not become something of ours. */
+static void
+guard_standard_fds(struct pith_streams *s)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		s->kind[fd] = stream_kind(fd);
+		if (s->kind[fd] == PITH_STREAM_CLOSED)
+			open("/dev/null", O_RDWR);
+	}
+}
+
+static void
+add_default_env(struct options *o)
+{
+	static const char *const host[] = { "TERM", "LANG" };
+	struct strv said = o->env;
+	char *kv;
+
+	o->env = (struct strv){ 0 };
+	strv_add(&o->env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+			  "/usr/bin:/sbin:/bin");
+	strv_add(&o->env, o->have_user && o->uid ? "HOME=/home" :
+						   "HOME=/root");
+	for (size_t i = 0; i < ARRAY_LEN(host); i++) {
+		const char *v = getenv(host[i]);
+
+		if (!v)
+			continue;
+		kv = xasprintf("%s=%s", host[i], v);
+		strv_add(&o->env, kv);
+		free(kv);
+	}
+	for (size_t i = 0; i < said.n; i++)
+		strv_add(&o->env, said.v[i]);
+}
+
+/* The part of the run block that depends on this very run. */
+static void
+put_circumstances(struct buf *b, const struct options *o,
+		  const struct pith_streams *streams, uint32_t flags)
+{
+	unsigned char termios[36], seed[32];
+	struct winsize ws;
+	struct timespec t;
+	struct {
+		int64_t s;
+		uint32_t ns;
+	} __attribute__((packed)) wall;
+
+	flags |= o->no_aslr || o->gdb ? PITH_FLAG_NO_ASLR : 0;
+	flags |= o->missing_files ? PITH_FLAG_MISSING : 0;
+	flags |= verbose ? PITH_FLAG_VERBOSE : 0;
+	flags |= o->gdb ? PITH_FLAG_WAIT_GDB : 0;
+	block_put_u32(b, PITH_REC_FLAGS, flags);
+	block_put(b, PITH_REC_STREAMS, streams, sizeof(*streams));
+	if (tty_termios(termios))
+		block_put(b, PITH_REC_TERMIOS, termios, sizeof(termios));
+	if (tty_size(&ws))
+		block_put(b, PITH_REC_WINSIZE, &ws, sizeof(ws));
+	if (o->trace)
+		block_put_str(b, PITH_REC_TRACE, o->trace_filter);
+	clock_gettime(CLOCK_REALTIME, &t);
+	wall.s = t.tv_sec;
+	wall.ns = t.tv_nsec;
+	block_put(b, PITH_REC_TIME, &wall, sizeof(wall));
+	if (getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+		block_put(b, PITH_REC_SEED, seed, sizeof(seed));
+}
+
+static int
+block_memfd(struct buf *b)
+{
+	/* Inherited by QEMU, which opens it by its number. */
+	int fd = memfd_create("pith-run", 0);
+
+	if (block_finish(b))
+		die(STATUS_FAILED, "arguments and environment are larger than "
+		    "%u KB", PITH_BLOCK_MAX >> 10);
+	if (fd < 0 || write_all(fd, b->p, b->len))
+		die(STATUS_FAILED, "can not make the run block: %s",
+		    strerror(errno));
+	return fd;
+}
+
+/* A packaged image given in place of a program: its descriptor, or -1. */
+static int
+open_image(struct options *o, struct buf *manifest)
+{
+	struct image_layout l;
+	const char *why = "";
+	struct stat st;
+	int fd, err;
+
+	if (o->root || !o->program || stat(o->program, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || st.st_mode & 0111)
+		return -1;
+	fd = open(o->program, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	err = image_read_layout(fd, &l, &why);
+	if (!err)
+		err = image_read_manifest(fd, &l, manifest, &why);
+	if (!err)
+		return fd;
+	if (err != -ENOEXEC)
+		die(STATUS_FAILED, "%s: the image is damaged: %s",
+		    printable(o->program), why);
+	close(fd);
+	return -1;
+}
+
+/* Takes from the manifest what the run block must repeat or the machine
+ * needs to know; returns its flags. */
+static uint32_t
+merge_manifest(struct options *o, const struct buf *manifest, struct buf *b)
+{
+	struct block_item item;
+	uint32_t flags = 0;
+	size_t at = 0;
+	bool first = true;
+
+	while (block_next(manifest, &at, &item)) {
+		uint64_t memory;
+		uint32_t cpus;
+
+		if (item.tag == PITH_REC_FLAGS && item.len == 4) {
+			memcpy(&flags, item.value, 4);
+		} else if (item.tag == PITH_REC_ARG && first && o->args.n) {
+			/* New arguments replace all but argv[0]. */
+			block_put(b, PITH_REC_ARG, item.value, item.len);
+			for (size_t i = 0; i < o->args.n; i++)
+				block_put_str(b, PITH_REC_ARG, o->args.v[i]);
+			first = false;
+		} else if (item.tag == PITH_REC_MACHINE && item.len == 12) {
+			memcpy(&memory, item.value, 8);
+			memcpy(&cpus, item.value + 8, 4);
+			if (!o->memory_bytes && memory < 1ull << 40)
+				o->memory_bytes = memory;
+			if (!o->cpus && cpus <= 64)
+				o->cpus = cpus;
+		}
+	}
+	return flags;
+}
+
+/* Both ends of a port: ours is returned, QEMU's is inherited. */
+static int
+make_port(int *theirs)
+{
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0)
+		die(STATUS_FAILED, "can not make a socket: %s",
+		    strerror(errno));
+	fcntl(fd[0], F_SETFD, FD_CLOEXEC);
+	*theirs = fd[1];
+	return fd[0];
+}
+
+static void
+start_qemu(struct run *r, struct qemu *q)
+{
+	sigset_t none;
+	int err[2], null;
+	pid_t parent = getpid();
+
+	if (pipe2(err, O_CLOEXEC) < 0)
+		die(STATUS_FAILED, "can not make a pipe: %s", strerror(errno));
+	r->qemu = fork();
+	if (r->qemu < 0)
+		die(STATUS_FAILED, "can not start QEMU: %s", strerror(errno));
+	if (r->qemu == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		setpgid(0, 0);
+		sigemptyset(&none);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		signal(SIGPIPE, SIG_DFL);
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(err[1], 2);
+		execv(q->argv[0], q->argv);
+		dprintf(2, "%s: %s\n", q->argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(err[1]);
+	r->qemu_err = err[0];
+	fcntl(err[0], F_SETFL, O_NONBLOCK);
+}
+
+static void
+take_signals(struct run *r)
+{
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
+				    SIGUSR2, SIGWINCH, SIGCHLD, SIGCONT,
+				    SIGTSTP };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_LEN(sigs); i++)
+		sigaddset(&set, sigs[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Ends the machine: asks the kernel, and kills QEMU when it does not. */
+static void
+end_machine(struct run *r, int status, const char *why)
+{
+	if (r->ended_by)
+		return;
+	r->ended_by = status;
+	r->ended_why = why;
+	control_send(&r->control, PITH_FRAME_STOP, NULL, 0);
+	/* Only a disk that is kept is worth waiting for. */
+	r->kill_at = now_ns() + (r->o->persist ? STOP_NS : 0);
+}
+
+static void
+send_winsize(struct run *r)
+{
+	struct winsize ws;
+
+	if (tty_size(&ws))
+		control_send(&r->control, PITH_FRAME_WINSIZE, &ws, sizeof(ws));
+}
+
+static void
+forward_signal(struct run *r, uint32_t sig)
+{
+	int64_t now = now_ns();
+
+	if ((uint32_t)r->last_signal == sig &&
+	    now - r->last_signal_at < AGAIN_NS) {
+		end_machine(r, 128 + sig, "the same signal twice: the machine "
+					  "is ended");
+		return;
+	}
+	r->last_signal = sig;
+	r->last_signal_at = now;
+	control_send(&r->control, PITH_FRAME_SIGNAL, &sig, sizeof(sig));
+}
+
+static void
+stop_ourselves(void)
+{
+	tty_restore();
+	raise(SIGSTOP);
+	tty_resume();
+}
+
+static void
+read_signals(struct run *r)
+{
+	struct signalfd_siginfo si;
+
+	while (read(r->signals, &si, sizeof(si)) == sizeof(si)) {
+		switch (si.ssi_signo) {
+		case SIGCHLD:
+			if (r->qemu > 0 &&
+			    waitpid(r->qemu, &r->qemu_status, WNOHANG) ==
+				    r->qemu)
+				r->qemu = 0;
+			break;
+		case SIGWINCH:
+			send_winsize(r);
+			break;
+		case SIGCONT:
+			tty_resume();
+			send_winsize(r);
+			break;
+		case SIGTSTP:
+			stop_ourselves();
+			break;
+		default:
+			forward_signal(r, si.ssi_signo);
+		}
+	}
+}
+
+static void
+read_qemu_text(struct run *r)
+{
+	char chunk[4096];
+	ssize_t n = read(r->qemu_err, chunk, sizeof(chunk));
+
+	if (n > 0 && r->qemu_text.len < 65536)
+		buf_add(&r->qemu_text, chunk, n);
+	if (n > 0 && verbose)
+		tty_print(2, chunk, n);
+	if (n == 0 || (n < 0 && errno != EAGAIN)) {
+		close(r->qemu_err);
+		r->qemu_err = -1;
+	}
+}
+
+/* The next moment something must happen, in poll's milliseconds. */
+static int
+poll_timeout(struct run *r)
+{
+	const int64_t when[] = { r->deadline, r->linger, r->kill_at };
+	int64_t now = now_ns(), next = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(when); i++)
+		if (when[i] && (next < 0 || when[i] < next))
+			next = when[i];
+	if (next < 0)
+		return -1;
+	return next <= now ? 0 : (int)((next - now) / 1000000 + 1);
+}
+
+static void
+check_clocks(struct run *r)
+{
+	int64_t now = now_ns();
+
+	if (r->deadline && now >= r->deadline) {
+		r->deadline = 0;
+		end_machine(r, STATUS_TIMEOUT, "time is up");
+	}
+	if (r->kill_at && now >= r->kill_at && r->qemu > 0) {
+		r->kill_at = 0;
+		kill(r->qemu, SIGKILL);
+	}
+	if (r->linger && now >= r->linger && r->qemu > 0) {
+		/* The exit frame came and everything is said. */
+		r->linger = 0;
+		kill(r->qemu, SIGKILL);
+	}
+}
+
+static bool
+streams_done(struct run *r)
+{
+	for (int i = 1; i < 4; i++)
+		if (r->have_stream[i] && !stream_done(&r->streams[i]))
+			return false;
+	return true;
+}
+
+static void
+move_streams(struct run *r, const struct pollfd *p, const int count[4])
+{
+	for (int i = 0; i < 4; i++) {
+		if (r->have_stream[i] &&
+		    stream_move(&r->streams[i], p, count[i]) < 0)
+			end_machine(r, STATUS_FAILED, "ended by Ctrl-A x");
+		p += count[i];
+	}
+}
+
+static void
+loop_once(struct run *r)
+{
+	struct pollfd p[12] = { 0 };
+	int n = 0, count[4] = { 0 }, at;
+
+	p[n++] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
+	p[n++] = (struct pollfd){ .fd = r->qemu_err, .events = POLLIN };
+	p[n++] = (struct pollfd){ .fd = r->control.fd, .events = POLLIN |
+				  (control_has_output(&r->control) ? POLLOUT :
+								     0) };
+	at = n;
+	for (int i = 0; i < 4; i++) {
+		/* Input after the program's end would only be lost. */
+		if (!r->have_stream[i] || (!i && (r->control.exited ||
+						  r->ended_by)))
+			continue;
+		count[i] = stream_poll(&r->streams[i], p + n);
+		n += count[i];
+	}
+	if (poll(p, n, poll_timeout(r)) < 0)
+		return;
+	check_clocks(r);
+	if (p[0].revents)
+		read_signals(r);
+	if (p[1].revents && r->qemu_err >= 0)
+		read_qemu_text(r);
+	if (p[2].revents & POLLOUT)
+		control_write(&r->control);
+	if (p[2].revents & (POLLIN | POLLHUP) && !control_read(&r->control)) {
+		close(r->control.fd);
+		r->control.fd = -1;
+		if (r->control.broken)
+			end_machine(r, STATUS_FAILED, "the kernel sent a frame "
+				    "that makes no sense");
+	}
+	if (r->control.exited && !r->linger)
+		r->linger = now_ns() + LINGER_NS;
+	move_streams(r, p + at, count);
+}
+
+/* QEMU ended without an exit frame: its own words, or what it died of. */
+_Noreturn static void
+qemu_failed(struct run *r)
+{
+	char *text = r->qemu_text.p;
+	const char *line = text ? strstr(text, "qemu-system-x86_64: ") : NULL;
+
+	if (line)
+		line += strlen("qemu-system-x86_64: ");
+	else
+		line = text;
+	if (line && *line) {
+		text = xstrndup(line, strcspn(line, "\r\n"));
+		die(STATUS_FAILED, "QEMU: %s", printable(text));
+	}
+	if (WIFSIGNALED(r->qemu_status))
+		die(STATUS_FAILED, "QEMU was killed by signal %d",
+		    WTERMSIG(r->qemu_status));
+	die(STATUS_FAILED, "the machine ended without a word from the kernel; "
+	    "--verbose shows its log");
+}
+
+static int
+final_status(struct run *r)
+{
+	const struct pith_exit *e = &r->control.exit;
+
+	if (r->ended_by && !r->control.exited) {
+		warn("%s", r->ended_why);
+		return r->ended_by;
+	}
+	if (!r->control.exited)
+		qemu_failed(r);
+	switch (e->kind) {
+	case PITH_EXIT_STATUS:
+		return e->code & 0xff;
+	case PITH_EXIT_SIGNAL:
+		return 128 + (e->code & 0x7f);
+	case PITH_EXIT_NOEXEC:
+		die(e->code == ENOENT ? STATUS_NOTFOUND : STATUS_NOEXEC,
+		    "the program can not be executed: %s", strerror(e->code));
+	case PITH_EXIT_PANIC:
+		die(STATUS_FAILED, "the kernel panicked; its report is above");
+	case PITH_EXIT_BOOT:
+		die(STATUS_FAILED, "the kernel can not use the image or the "
+		    "options: %s", strerror(e->code));
+	case PITH_EXIT_WATCHDOG:
+		die(STATUS_FAILED, "the kernel made no progress and was "
+		    "stopped; its report is above");
+	}
+	die(STATUS_FAILED, "the kernel ended in an unknown way (%u)", e->kind);
+}
+
+static void
+open_streams(struct run *r, struct qemu_fds *f,
+	     const struct pith_streams *streams)
+{
+	for (int i = 0; i < 3; i++) {
+		int port, fd = i;
+
+		f->stream[i] = -1;
+		if (streams->kind[i] == PITH_STREAM_CLOSED ||
+		    streams->kind[i] == PITH_STREAM_NULL)
+			continue;
+		port = make_port(&f->stream[i]);
+		r->have_stream[i] = true;
+		if (i == 0) {
+			stream_open(&r->streams[0], 0, port, true);
+			if (streams->kind[0] != PITH_STREAM_TTY)
+				continue;
+			/* What the guest's terminal echoes comes back on the
+			 * port of its input. */
+			r->have_stream[ECHO_STREAM] = true;
+			stream_open(&r->streams[ECHO_STREAM], port, 0, false);
+			continue;
+		}
+		/* stderr stays for our own words. */
+		if (i == 2)
+			fd = fcntl(2, F_DUPFD_CLOEXEC, 3);
+		stream_open(&r->streams[i], port, fd, false);
+	}
+}
+
+static int
+run_machine(struct run *r, struct qemu_fds *f,
+	    const struct pith_streams *streams, bool kvm)
+{
+	int control_theirs, status;
+	struct qemu q;
+
+	control_start(&r->control, make_port(&control_theirs), r->o);
+	f->control = control_theirs;
+	open_streams(r, f, streams);
+	qemu_build(&q, r->o, f, kvm);
+	take_signals(r);
+	start_qemu(r, &q);
+	close(control_theirs);
+	for (int i = 0; i < 3; i++)
+		if (f->stream[i] >= 0)
+			close(f->stream[i]);
+	tty_start();
+	if (r->o->timeout_s)
+		r->deadline = now_ns() + r->o->timeout_s * 1000000000ll;
+	if (r->o->gdb)
+		warn("the machine waits for gdb: target remote :%u",
+		     r->o->gdb_port);
+	while (r->qemu > 0 || r->control.fd >= 0 || r->qemu_err >= 0 ||
+	       !streams_done(r))
+		loop_once(r);
+	tty_restore();
+	control_finish(&r->control);
+	status = final_status(r);
+	return status;
+}
+
+/* QEMU takes the disk by a descriptor with the access it asks for. */
+static int
+reopen_image(int fd, bool writable)
+{
+	char path[40];
+	int again;
+
+	if (writable) {
+		fcntl(fd, F_SETFD, 0);
+		return fd;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, O_RDONLY);
+	if (again < 0)
+		die(STATUS_FAILED, "can not open the image: %s",
+		    strerror(errno));
+	return again;
+}
+
+static void
+image_key(const char *path, char key[65])
+{
+	char *real = realpath(path, NULL);
+	unsigned char out[32];
+	struct sha256 h;
+
+	sha256_init(&h);
+	sha256_add_str(&h, real ? real : path);
+	sha256_end(&h, out);
+	for (int i = 0; i < 32; i++)
+		sprintf(key + 2 * i, "%02x", out[i]);
+	free(real);
+}
+
+int
+command_run(int argc, char **argv)
+{
+	struct buf manifest = { 0 }, block = { 0 };
+	struct qemu_fds f = { 0 };
+	struct pith_streams streams;
+	struct run r = { 0 };
+	struct options o;
+	struct target t = { 0 };
+	uint32_t flags = 0;
+	char key[65];
+	bool kvm;
+	int image;
+
+	guard_standard_fds(&streams);
+	options_parse(&o, CMD_RUN, argc, argv);
+	r.o = &o;
+	block_start(&block);
+	image = open_image(&o, &manifest);
+	if (o.persist)
+		o.root_mode = PITH_ROOT_RW;
+	if (image >= 0) {
+		flags = merge_manifest(&o, &manifest, &block);
+		image_key(o.program, key);
+		block_put_said(&block, &o);
+	} else {
+		pack_find(&o, &t);
+		image = cache_image(&o, &t, key);
+		add_default_env(&o);
+		block_put_app(&block, &o, &t);
+	}
+	if (o.persist)
+		image = cache_instance(image, key);
+	f.image = reopen_image(image, o.persist);
+	f.writable = o.persist;
+	put_circumstances(&block, &o, &streams, flags);
+	f.run_block = block_memfd(&block);
+	kvm = accel_choose(&o);
+	if (o.print_qemu) {
+		struct qemu q;
+
+		f.control = 100;
+		for (int i = 0; i < 3; i++)
+			f.stream[i] = 101 + i;
+		qemu_build(&q, &o, &f, kvm);
+		qemu_print(&q);
+		return 0;
+	}
+	return run_machine(&r, &f, &streams, kvm);
+}
