@@ -95,7 +95,9 @@ fileset_init(struct fileset *fs, const char *host_root)
 	fs->hash = xcalloc(fs->nhash, sizeof(*fs->hash));
 	fs->root = node_new(fs, NULL, "", 0);
 	fs->root->host = xstrdup(len ? fs->host_root : "/");
-	make_dir(fs->root, 0755);
+	/* The caller made sure that it is a directory. */
+	if (lstat(fs->root->host, &fs->root->st) < 0)
+		make_dir(fs->root, 0755);
 }
 
 char *
