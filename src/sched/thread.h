@@ -96,6 +96,7 @@ struct thread {
 	vaddr_t robust_list;	    /* proc: set_robust_list */
 	uint64_t rseq_addr;	    /* proc */
 	uint32_t rseq_len, rseq_sig;
+	uint32_t nofault;	    /* vm: inside copies that may not fault */
 	void *locks_held;	    /* debug */
 	void *trace;		    /* linux: the tracer's per-thread state */
 };

@@ -22,6 +22,13 @@ MUST_CHECK size_t copy_from_user_nofault(void *dst, const void __user *src,
 					 size_t len);
 MUST_CHECK size_t copy_to_user_nofault(void __user *dst, const void *src,
 				       size_t len);
+/* The forms that may fault, with the bytes NOT copied, for uio. */
+MUST_CHECK size_t copy_from_user_partial(void *dst, const void __user *src,
+					 size_t len);
+MUST_CHECK size_t copy_to_user_partial(void __user *dst, const void *src,
+				       size_t len);
+MUST_CHECK size_t clear_user_partial(void __user *dst, size_t len,
+				     bool nofault);
 /* Touches every page of the range for reading or writing: 0 or -EFAULT. */
 MUST_CHECK int user_prefault(const void __user *p, size_t len, bool write);
 /* Length without NUL; -EFAULT; -ENAMETOOLONG when no NUL in size bytes. */

@@ -74,6 +74,9 @@ MUST_CHECK int pt_protect(vaddr_t va, vaddr_t end, unsigned and_mask,
 typedef void pt_unmap_fn(void *arg, vaddr_t va, paddr_t pa, unsigned prot);
 MUST_CHECK int pt_unmap(vaddr_t va, vaddr_t end, pt_unmap_fn *fn, void *arg);
 
+/* Splits every 2 MiB entry in [va, end).  0 or -ENOMEM. */
+MUST_CHECK int pt_split_huge(vaddr_t va, vaddr_t end);
+
 /* Moves the mappings of [from, from+len) to [to, ...); both ranges belong to
  * the caller.  For mremap.  0 or -ENOMEM. */
 MUST_CHECK int pt_move(vaddr_t from, vaddr_t to, size_t len);
