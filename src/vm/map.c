@@ -222,7 +222,7 @@ static size_t
 align_for(size_t len, uint32_t flags, const struct vm_object *o)
 {
 	if (o != NULL || (flags & (VMA_SHARED | VMA_NOHUGE)) ||
-	    len < HUGE_SIZE)
+	    !(flags & (VMA_WRITE | VMA_NORESERVE)) || len < HUGE_SIZE)
 		return PAGE_SIZE;
 	return HUGE_SIZE;
 }
@@ -340,7 +340,8 @@ vm_map(struct vm_space *s, vaddr_t addr, size_t len, uint32_t flags,
 	at = vm_map_locked(s, addr, len, flags, o, file, offset, how,
 			   name_of(flags));
 	vm_write_unlock(s);
-	populate = (how & VM_POPULATE) || (flags & VMA_LOCKED);
+	populate = (how & VM_POPULATE) ||
+		   ((flags & VMA_LOCKED) && !s->lock_on_fault);
 	if (at >= 0 && populate && (flags & VMA_RWX))
 		/* As on Linux the mapping stands even if memory runs out
 		 * here; the program meets that at its first touch. */
@@ -377,7 +378,7 @@ vm_brk(struct vm_space *s, vaddr_t brk)
 		if (vm_map_locked(s, old_end, new_end - old_end, f, NULL, NULL,
 				  0, VM_FIXED_NOREPLACE, name_of(f)) < 0)
 			goto out;
-		lock = s->lock_future;
+		lock = s->lock_future && !s->lock_on_fault;
 	}
 	s->brk = brk;
 out:

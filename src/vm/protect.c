@@ -11,6 +11,7 @@
 #include "space_priv.h"
 
 #include <abi/errno.h>
+#include <abi/mman.h>
 #include <arch/mmu.h>
 #include <base/assert.h>
 #include <base/limits.h>
@@ -170,7 +171,8 @@ vm_set_flags(struct vm_space *s, vaddr_t addr, vaddr_t end, uint32_t clear,
 }
 
 int
-vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len, bool lock)
+vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len, bool lock,
+	      bool populate)
 {
 	vaddr_t start = page_floor(addr);
 	vaddr_t end = page_ceil(addr + len);
@@ -184,7 +186,59 @@ vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len, bool lock)
 		return 0;
 	err = vm_set_flags(s, start, end, lock ? 0 : VMA_LOCKED,
 			   lock ? VMA_LOCKED : 0);
-	if (err || !lock)
+	if (err || !lock || !populate)
 		return err;
 	return vm_populate_range(s, start, end);
+}
+
+int
+vm_lock_all(struct vm_space *s, int flags)
+{
+	struct vma *v;
+
+	vm_write_lock(s);
+	s->lock_future = flags & MCL_FUTURE;
+	s->lock_on_fault = flags & MCL_ONFAULT;
+	if (flags == 0 || (flags & MCL_CURRENT)) {
+		for (v = vma_find(s, 0); v != NULL; v = vma_next(v)) {
+			uint32_t f = v->flags & ~VMA_LOCKED;
+
+			if (flags != 0 && !(f & VMA_SPECIAL))
+				f |= VMA_LOCKED;
+			v = set_flags(v, f);
+		}
+	}
+	vm_write_unlock(s);
+	if (!(flags & MCL_CURRENT) || (flags & MCL_ONFAULT))
+		return 0;
+	for (vaddr_t at = 0;;) {
+		vaddr_t start, end;
+
+		read_lock(&s->lock);
+		v = vma_find(s, at);
+		start = v != NULL ? v->start : 0;
+		end = v != NULL ? v->end : 0;
+		read_unlock(&s->lock);
+		if (v == NULL)
+			return 0;
+		/* As on Linux: what cannot be brought in is no error here. */
+		ignore(vm_populate_range(s, start, end));
+		at = end;
+	}
+}
+
+int
+vm_growsdown_start(struct vm_space *s, vaddr_t addr, vaddr_t *start)
+{
+	struct vma *v;
+	int err = -ENOMEM;
+
+	read_lock(&s->lock);
+	v = vma_at(s, addr);
+	if (v != NULL) {
+		err = v->flags & VMA_GROWSDOWN ? 0 : -EINVAL;
+		*start = v->start;
+	}
+	read_unlock(&s->lock);
+	return err;
 }

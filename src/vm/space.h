@@ -76,6 +76,7 @@ struct vm_space {
 	bool aslr;		 /* [I] */
 	bool no_huge;		 /* [a] prctl(PR_SET_THP_DISABLE) */
 	bool lock_future;	 /* [lock] mlockall(MCL_FUTURE) */
+	bool lock_on_fault;	 /* [lock] ... and MCL_ONFAULT */
 	uint64_t locked_pages;	 /* [lock] VmLck */
 	uint64_t data_pages;	 /* [lock] VmData */
 	unsigned nvmas;		 /* [lock] */
@@ -119,8 +120,15 @@ MUST_CHECK int vm_advise(struct vm_space *s, vaddr_t addr, size_t len,
 			 int advice);
 MUST_CHECK int vm_sync(struct vm_space *s, vaddr_t addr, size_t len,
 		       int flags);
+/* populate: brings the pages in, too (not MLOCK_ONFAULT). */
 MUST_CHECK int vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len,
-			     bool lock);
+			     bool lock, bool populate);
+/* mlockall and munlockall (flags 0), by MCL_*. */
+MUST_CHECK int vm_lock_all(struct vm_space *s, int flags);
+/* Where the vma at addr that grows down begins: PROT_GROWSDOWN.  -ENOMEM:
+ * nothing there, -EINVAL: it does not grow down. */
+MUST_CHECK int vm_growsdown_start(struct vm_space *s, vaddr_t addr,
+				  vaddr_t *start);
 MUST_CHECK int vm_mincore(struct vm_space *s, vaddr_t addr, size_t len,
 			  uint8_t __user *vec);
 /* Unmaps everything: execve. */
