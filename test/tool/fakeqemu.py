@@ -26,6 +26,13 @@ import sys
 import time
 
 
+class Nothing:
+    """A stream that is closed or /dev/null has no port."""
+
+    def sendall(self, data):
+        pass
+
+
 def parse(argv):
     ports, block = {}, None
     for a, b in zip(argv, argv[1:]):
@@ -55,7 +62,8 @@ def main():
     args = [v.decode() for t, v in recs if t == 2]
     what = args[1] if len(args) > 1 else "exit"
     control = ports["pith.control"]
-    out, err = ports.get("pith.stdout"), ports.get("pith.stderr")
+    out, err = (ports.get("pith.stdout", Nothing()),
+                ports.get("pith.stderr", Nothing()))
 
     def frame(kind, data):
         control.sendall(struct.pack("<HHI", kind, 0, len(data)) + data)

@@ -296,6 +296,7 @@ copy_all(int from, int to)
 	off_t size = lseek(from, 0, SEEK_END), at = 0, end;
 	char chunk[1 << 16];
 	ssize_t n;
+	int err;
 
 	if (ftruncate(to, size) < 0)
 		return -errno;
@@ -309,8 +310,9 @@ copy_all(int from, int to)
 				  end - at : (off_t)sizeof(chunk), at);
 			if (n <= 0)
 				return n ? -errno : -EIO;
-			if (pwrite(to, chunk, n, at) != n)
-				return errno ? -errno : -ENOSPC;
+			err = pwrite_all(to, chunk, n, at);
+			if (err)
+				return err;
 			at += n;
 		}
 	}

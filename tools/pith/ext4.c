@@ -361,6 +361,7 @@ copy_range(int in, int out, uint64_t from, uint64_t to, uint64_t len)
 	while (len) {
 		loff_t a = from, b = to;
 		ssize_t n = -1;
+		int err;
 
 		if (!no_kernel_copy) {
 			n = copy_file_range(in, &a, out, &b, len, 0);
@@ -373,8 +374,9 @@ copy_range(int in, int out, uint64_t from, uint64_t to, uint64_t len)
 				  len : sizeof(chunk), from);
 			if (n < 0)
 				return -errno;
-			if (n && pwrite(out, chunk, n, to) != n)
-				return errno ? -errno : -ENOSPC;
+			err = pwrite_all(out, chunk, n, to);
+			if (err)
+				return err;
 		}
 		if (!n)
 			return -ESTALE; /* it shrank while we read */
@@ -405,8 +407,8 @@ copy_data(struct writer *w, const struct node *n, const struct run *runs,
 			len = size - at;
 		if (in >= 0)
 			err = copy_range(in, w->fd, at, to, len);
-		else if (pwrite(w->fd, n->data + at, len, to) != (ssize_t)len)
-			err = errno ? -errno : -ENOSPC;
+		else
+			err = pwrite_all(w->fd, n->data + at, len, to);
 	}
 	if (in >= 0)
 		close(in);
@@ -479,9 +481,9 @@ put_link(struct writer *w, struct node *n)
 	if (len >= BLOCK)
 		return -ENAMETOOLONG;
 	err = take_run(w, 1, &r.start, &r.len);
-	if (!err && pwrite(w->fd, n->data, len, w->offset + r.start * BLOCK) !=
-			    (ssize_t)len)
-		err = -errno;
+	if (!err)
+		err = pwrite_all(w->fd, n->data, len,
+				 w->offset + r.start * BLOCK);
 	return err ? err : put_with_runs(w, n->ino, &i, &r, 1);
 }
 

@@ -99,16 +99,6 @@ derive_guid(const unsigned char seed[32], const char *what,
 	out[8] = (out[8] & 0x3f) | 0x80;
 }
 
-static int
-put(int fd, const void *p, size_t len, uint64_t at)
-{
-	ssize_t n = pwrite(fd, p, len, at);
-
-	if (n < 0)
-		return -errno;
-	return (size_t)n == len ? 0 : -ENOSPC;
-}
-
 static void
 fill_entry(struct gpt_entry *e, const char *type, const struct partition *p,
 	   const char *name, const unsigned char seed[32])
@@ -156,25 +146,25 @@ write_gpt(int fd, const struct image_layout *l, const unsigned char seed[32])
 	memcpy(mbr + 446 + 12, &mbr_len, 4);
 	mbr[510] = 0x55;
 	mbr[511] = 0xaa;
-	err = put(fd, mbr, sizeof(mbr), 0);
+	err = pwrite_all(fd, mbr, sizeof(mbr), 0);
 
 	h.self = 1;
 	h.other = sectors - 1;
 	h.table = 2;
 	h.crc = crc32_ieee(&h, GPT_HEADER_BYTES);
 	if (!err)
-		err = put(fd, &h, GPT_HEADER_BYTES, SECTOR);
+		err = pwrite_all(fd, &h, GPT_HEADER_BYTES, SECTOR);
 	if (!err)
-		err = put(fd, table, sizeof(table), 2 * SECTOR);
+		err = pwrite_all(fd, table, sizeof(table), 2 * SECTOR);
 	h.self = sectors - 1;
 	h.other = 1;
 	h.table = sectors - 1 - GPT_TABLE_SECTORS;
 	h.crc = 0;
 	h.crc = crc32_ieee(&h, GPT_HEADER_BYTES);
 	if (!err)
-		err = put(fd, table, sizeof(table), h.table * SECTOR);
+		err = pwrite_all(fd, table, sizeof(table), h.table * SECTOR);
 	if (!err)
-		err = put(fd, &h, GPT_HEADER_BYTES, h.self * SECTOR);
+		err = pwrite_all(fd, &h, GPT_HEADER_BYTES, h.self * SECTOR);
 	return err;
 }
 
@@ -207,9 +197,9 @@ write_esp(int fd, const struct partition *p, const unsigned char seed[32])
 	memcpy(b + 43, "PITH ESP   FAT16   ", 19);
 	b[510] = 0x55;
 	b[511] = 0xaa;
-	err = put(fd, b, sizeof(b), p->start);
+	err = pwrite_all(fd, b, sizeof(b), p->start);
 	for (unsigned i = 0; !err && i < 2; i++)
-		err = put(fd, fat, sizeof(fat), p->start + (reserved +
+		err = pwrite_all(fd, fat, sizeof(fat), p->start + (reserved +
 			  i * fat_sectors) * SECTOR);
 	return err;
 }
@@ -243,7 +233,7 @@ image_write(int fd, struct fileset *fs, const struct buf *manifest,
 		return -errno;
 	err = ext4_write(fd, l.root.start, l.root.len, fs, uuid, when);
 	if (!err)
-		err = put(fd, manifest->p, manifest->len, l.manifest.start);
+		err = pwrite_all(fd, manifest->p, manifest->len, l.manifest.start);
 	if (!err)
 		err = write_esp(fd, &l.esp, seed);
 	if (!err)

@@ -17,20 +17,14 @@
 #define ESCAPE_KEY 1 /* Ctrl-A */
 
 static struct termios saved;
-static bool have_saved, raw, escaping;
-
-bool
-tty_is_raw(void)
-{
-	return raw;
-}
+static bool have_saved, escaping;
 
 void
 tty_restore(void)
 {
-	if (raw)
+	if (terminal_raw)
 		tcsetattr(0, TCSADRAIN, &saved);
-	raw = false;
+	terminal_raw = false;
 }
 
 static void
@@ -42,7 +36,7 @@ make_raw(void)
 	if (!have_saved || tcgetpgrp(0) != getpgrp())
 		return;
 	cfmakeraw(&t);
-	raw = !tcsetattr(0, TCSADRAIN, &t);
+	terminal_raw = !tcsetattr(0, TCSADRAIN, &t);
 }
 
 static void
@@ -71,7 +65,7 @@ tty_start(void)
 void
 tty_resume(void)
 {
-	if (have_saved && !raw)
+	if (have_saved && !terminal_raw)
 		make_raw();
 }
 
@@ -116,7 +110,7 @@ tty_filter(char *p, size_t *len)
 {
 	size_t out = 0;
 
-	if (!raw)
+	if (!terminal_raw)
 		return ESCAPE_NONE;
 	for (size_t i = 0; i < *len; i++) {
 		if (!escaping) {
@@ -141,7 +135,7 @@ tty_print(int fd, const char *p, size_t len)
 {
 	struct buf b = { 0 };
 
-	if (!raw || !isatty(fd)) {
+	if (!terminal_raw || !isatty(fd)) {
 		write_all(fd, p, len);
 		return;
 	}

@@ -15,7 +15,6 @@ void tty_start(void);
 void tty_restore(void);
 /* After a stop and continue: raw again. */
 void tty_resume(void);
-bool tty_is_raw(void);
 /* The size of the terminal among fds 0-2; false when there is none. */
 bool tty_size(struct winsize *ws);
 /* Linux's struct termios of the terminal as the program shall find it. */

@@ -15,7 +15,7 @@
 
 #define DEATH_MAX 8
 
-bool verbose;
+bool verbose, terminal_raw;
 static void (*death[DEATH_MAX])(void);
 static unsigned ndeath;
 
@@ -40,11 +40,10 @@ vmessage(const char *fmt, va_list ap)
 {
 	char *text;
 
-	/* One write, so that lines of two runs do not mix; \r because the
-	 * terminal may be raw at this moment. */
+	/* One write, so that lines of two runs do not mix. */
 	if (vasprintf(&text, fmt, ap) < 0)
 		return;
-	dprintf(2, "pith: %s%s\n", text, isatty(2) ? "\r" : "");
+	dprintf(2, "pith: %s%s\n", text, terminal_raw ? "\r" : "");
 	free(text);
 }
 
@@ -222,6 +221,25 @@ write_all(int fd, const void *p, size_t len)
 		if (n < 0)
 			return -errno;
 		s += n;
+		len -= n;
+	}
+	return 0;
+}
+
+int
+pwrite_all(int fd, const void *p, size_t len, uint64_t at)
+{
+	const char *s = p;
+
+	while (len) {
+		ssize_t n = pwrite(fd, s, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -ENOSPC;
+		s += n;
+		at += n;
 		len -= n;
 	}
 	return 0;

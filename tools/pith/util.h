@@ -20,7 +20,8 @@
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-extern bool verbose; /* --verbose was given */
+extern bool verbose;	  /* --verbose was given */
+extern bool terminal_raw; /* tty.c: a line must end in \r\n now */
 
 _Noreturn void die(int status, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -59,6 +60,7 @@ void strv_add(struct strv *s, const char *str);
 
 int read_file(const char *path, struct buf *out); /* 0 or -errno */
 int write_all(int fd, const void *p, size_t len); /* 0 or -errno */
+int pwrite_all(int fd, const void *p, size_t len, uint64_t at);
 int mkdir_p(const char *path, unsigned mode);
 
 char *path_join(const char *dir, const char *rest);
