@@ -41,6 +41,11 @@ void arch_switch(struct arch_thread *prev, struct arch_thread *next);
 /* Size of the XSAVE area in the standard format, for signal frames. */
 size_t arch_fpu_size(void);
 
+/* AT_HWCAP (n 0) and AT_HWCAP2 (n 1) of the auxiliary vector; the smallest
+ * stack that takes a signal frame (AT_MINSIGSTKSZ). */
+uint64_t arch_hwcap(unsigned n);
+size_t arch_minsigstksz(void);
+
 /* The user registers of a thread that entered the kernel from user mode:
  * they lie at the top of its kernel stack. */
 static inline struct regs *
