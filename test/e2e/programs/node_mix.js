@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timers, files, crypto and a worker thread.
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const crypto = require('crypto');
+const { Worker, isMainThread, parentPort } = require('worker_threads');
+
+if (!isMainThread) {
+  parentPort.once('message', (n) => {
+    let s = 0;
+    for (let i = 0; i < n; i++) s += i;
+    parentPort.postMessage(s);
+  });
+} else {
+  const order = [];
+  console.log(crypto.createHash('sha256').update('pith').digest('hex'));
+  const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'p-'));
+  fs.writeFileSync(path.join(dir, 'a'), 'x'.repeat(100000));
+  console.log(fs.statSync(path.join(dir, 'a')).size, fs.readdirSync(dir));
+  fs.rmSync(dir, { recursive: true });
+  process.nextTick(() => order.push('tick'));
+  setImmediate(() => order.push('immediate'));
+  setTimeout(() => order.push('t1'), 5);
+  setTimeout(() => {
+    console.log(order.join(' '));
+    const w = new Worker(__filename);
+    w.on('message', (s) => console.log('worker', s));
+    w.on('exit', (c) => console.log('exit', c));
+    w.postMessage(1000000);
+  }, 50);
+  fs.promises.readFile(__filename).then((b) => console.log('self', b.length > 100));
+}
