@@ -352,6 +352,7 @@ shrink(size_t npages, unsigned alloc)
 {
 	struct thread *none = NULL;
 	size_t got = 0;
+	irqflags_t f;
 
 	/* One shrinker at a time, and no recursion: what it allocates comes
 	 * from the reserve or fails. */
@@ -359,6 +360,12 @@ shrink(size_t npages, unsigned alloc)
 					 thread_current(), false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return 0;
+	/* Single pages in the magazine may be all that keeps a block from
+	 * being whole. */
+	f = irq_save();
+	if (heap_this_cpu() != NULL)
+		magazine_drain(&heap_this_cpu()->pages, 0);
+	irq_restore(f);
 	for (unsigned i = 0; i < MAX_SHRINKERS && got < npages; i++)
 		if (frames.shrinker[i] != NULL)
 			got += frames.shrinker[i](npages - got, alloc);

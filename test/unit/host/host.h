@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What mem and vm stand on, for unit tests: RAM that is a piece of the test
+ * program's memory, locks that check their use by one thread, a page table
+ * that is a hash.
+ */
+#pragma once
+
+#include <base/types.h>
+
+/* Makes RAM of so many bytes, with a hole and a "kernel" in it, and starts
+ * the allocator and the heap.  Once per test program. */
+void host_mem_init(size_t bytes);
+
+/* Every nth allocation of frames of the tests' choice fails; 0: none. */
+extern unsigned host_fail_every;
+
+/* What the program's memory at va holds, by the page table; NULL: nothing
+ * there.  *prot: PTE_*. */
+void *host_pt_addr(vaddr_t va, unsigned *prot);
+/* Entries in the page table. */
+size_t host_pt_count(void);
+/* No lock may be held between calls. */
+void host_check_unlocked(void);
