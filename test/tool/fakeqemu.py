@@ -17,6 +17,7 @@ sockets of the four ports.  The program's first argument chooses what to do:
   panic         logs a line and panics
   env           prints the records of the block to stdout
   missing       reports missing files and a system call
+  crash FILE    sends FILE as a crash report, dies of SIGSEGV
   big N         writes N bytes of a pattern to stdout
 """
 import os
@@ -125,6 +126,11 @@ def main():
         frame(5, b"/a\nb")
         frame(6, struct.pack("<II", 999, 2) + b"frobnicate")
         end(0, 0)
+    if what == "crash":
+        with open(args[2], "rb") as f:
+            while data := f.read(60000):
+                frame(7, data)
+        end(1, 11)
     if what == "big":
         n = int(args[2])
         pattern = bytes(range(256)) * 256
