@@ -510,6 +510,12 @@ mem_free_pages(void)
 	return frames.nfree + frames.nlater;
 }
 
+uint64_t
+mem_total_pages(void)
+{
+	return frames.total;
+}
+
 static uint64_t
 free_pages_all(void)
 {

@@ -102,6 +102,7 @@ void mem_count(enum mem_counter c, long npages);
 
 /* Pages that can still be had without reclaim; an estimate. */
 uint64_t mem_free_pages(void);
+uint64_t mem_total_pages(void);
 
 /* Makes a block of 2^order frames that many single pages, each with one
  * reference of its own and these flags. */

@@ -101,15 +101,13 @@ static bool
 huge_wanted(struct vm_space *s, struct vma *v, vaddr_t va)
 {
 	vaddr_t base = va & ~(HUGE_SIZE - 1);
-	struct mem_stats m;
+	uint64_t nfree;
 
 	if ((v->flags & (VMA_NOHUGE | VMA_STACK | VMA_GROWSDOWN)) ||
 	    s->no_huge || base < v->start || base + HUGE_SIZE > v->end)
 		return false;
-	if (mem_free_pages() < HUGE_SPARE)
-		return false;
-	mem_stats_get(&m);
-	return mem_free_pages() > m.total / 8;
+	nfree = mem_free_pages();
+	return nfree > HUGE_SPARE && nfree > mem_total_pages() / 8;
 }
 
 /* FAULT_RETRY: no large page here; take a small one. */

@@ -133,14 +133,9 @@ hint_freed(struct vm_space *s, vaddr_t end)
 static bool
 promise_too_large(size_t len, uint32_t flags)
 {
-	struct mem_stats m;
-
 	if ((flags & (VMA_WRITE | VMA_SHARED | VMA_NORESERVE)) != VMA_WRITE)
 		return false;
-	if (len < (1ul << 20))
-		return false;
-	mem_stats_get(&m);
-	return len / PAGE_SIZE > m.total;
+	return len / PAGE_SIZE > mem_total_pages();
 }
 
 int
