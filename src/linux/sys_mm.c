@@ -19,8 +19,10 @@
 
 #define CAP_IPC_LOCK 14
 
+#define MAP_UNINITIALIZED 0x4000000 /* known, and without effect */
+
 #define MAP_KNOWN                                                              \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |    \
+	(MAP_UNINITIALIZED | MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |    \
 	 MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |         \
 	 MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |               \
 	 MAP_FIXED_NOREPLACE)
@@ -270,14 +272,12 @@ sys_mincore(struct thread *t, uint64_t addr, uint64_t len, void __user *vec)
 static long
 lock_memory(struct thread *t, uint64_t addr, uint64_t len, bool populate)
 {
-	uint64_t start = addr & ~PAGE_MASK;
+	uint64_t bytes = len + (addr & PAGE_MASK);
 
-	if (addr + len < addr)
-		return -EINVAL;
 	if (!cred_capable(t->cred, CAP_IPC_LOCK) &&
 	    rlimit_soft(RLIMIT_MEMLOCK) == 0)
 		return -EPERM;
-	if (!may_lock(t, addr + len - start))
+	if (!may_lock(t, (bytes + PAGE_MASK) & ~PAGE_MASK))
 		return -ENOMEM;
 	return vm_lock_range(t->space, addr, len, true, populate);
 }

@@ -175,10 +175,11 @@ vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len, bool lock,
 	      bool populate)
 {
 	vaddr_t start = page_floor(addr);
-	vaddr_t end = page_ceil(addr + len);
+	/* Linux lets the length wrap to nothing here. */
+	vaddr_t end = start + page_ceil(len + (addr - start));
 	int err;
 
-	if (addr + len < addr || end < start)
+	if (end < start)
 		return -EINVAL;
 	if (end > USER_END)
 		return -ENOMEM;
