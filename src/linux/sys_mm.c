@@ -19,13 +19,15 @@
 
 #define CAP_IPC_LOCK 14
 
-#define MAP_UNINITIALIZED 0x4000000 /* known, and without effect */
+/* Known, and without effect here. */
+#define MAP_UNINITIALIZED 0x4000000
+#define MAP_HUGE_SIZES	  (0x3f << 26)
 
 #define MAP_KNOWN                                                              \
-	(MAP_UNINITIALIZED | MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |    \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |    \
 	 MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |         \
 	 MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |               \
-	 MAP_FIXED_NOREPLACE)
+	 MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED | MAP_HUGE_SIZES)
 
 /* The limits may have changed since the last call. */
 static struct vm_space *

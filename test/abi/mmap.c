@@ -34,7 +34,7 @@ errors(int fd, int rofd, int wofd)
 	MAP_(0, -1ul, RW, AP, -1, 0);
 	MAP_(p, PG, RW, AP | MAP_FIXED_NOREPLACE, -1, 0);
 	MAP_(0, PG, RW, MAP_PRIVATE | MAP_GROWSDOWN, fd, 0);
-	MAP_(0, PG, RW, MAP_SHARED_VALIDATE | 0x8000000, fd, 0);
+	MAP_(0, PG, RW, MAP_SHARED_VALIDATE | 0x200000, fd, 0);
 	MAP_(0, PG, RW, MAP_SHARED_VALIDATE, fd, 0);
 }
 
