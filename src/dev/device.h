@@ -21,7 +21,7 @@ struct device {
 	enum bus_type bus;	  /* set by the bus */
 	char name[24];		  /* set by the bus: "pci0:4.0", "virtio3" */
 	struct device *parent;	  /* set by the bus */
-	const struct driver *driver; /* set by the core */
+	const struct driver *driver; /* set by the core, before match() asks */
 	void *priv;		  /* set by the driver */
 	struct list link;	  /* the core's list of devices */
 };
@@ -29,6 +29,7 @@ struct device {
 struct driver {
 	const char *name;
 	enum bus_type bus;
+	/* dev->driver is the driver that is asked. */
 	bool (*match)(const struct device *dev);
 	MUST_CHECK int (*attach)(struct device *dev);
 	void (*detach)(struct device *dev);
@@ -39,3 +40,14 @@ extern const struct driver *const platform_drivers[]; /* NULL-terminated */
 void device_add(struct device *dev);
 /* Starts the platform's root buses (drivers with BUS_PLATFORM). */
 void device_init(void);
+
+/* A second look at a device's rings, from an idle CPU (core/idle.h); called
+ * with interrupts disabled on any CPU, on one at a time. */
+struct device_poll {
+	void (*fn)(struct device_poll *p);
+	struct list link;
+};
+void device_poll_add(struct device_poll *p);
+void device_poll_remove(struct device_poll *p);
+/* All of them; what the idle loop calls. */
+void dev_idle_poll(void);

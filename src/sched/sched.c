@@ -26,6 +26,7 @@
 #include <base/assert.h>
 #include <base/atomic.h>
 #include <core/clock.h>
+#include <core/idle.h>
 #include <core/panic.h>
 #include <core/reclaim.h>
 #include <mem/heap.h>
@@ -439,6 +440,7 @@ idle_sleep(struct thread *t)
 			switch_away(rq);
 		else
 			spin_unlock(&rq->lock);
+		idle_poll();
 		if (this_cpu()->rq->nr ||
 		    atomic_load_acquire(&t->state) != THREAD_SLEEPING)
 			irq_enable();
@@ -696,7 +698,7 @@ idle_work(struct runqueue *rq)
 
 /* Looks for work for a while, awake.  Interrupts are enabled. */
 static bool
-idle_poll(struct runqueue *rq)
+poll_for_work(struct runqueue *rq)
 {
 	uint64_t start = clock_mono_ns(), now = start;
 
@@ -728,6 +730,7 @@ idle_halt(struct runqueue *rq)
 	irq_disable();
 	atomic_store_release(&rq->polling, false);
 	atomic_fence();
+	idle_poll();
 	if (idle_work(rq)) {
 		irq_enable();
 		return;
@@ -766,7 +769,7 @@ sched_idle(void)
 		rq->cpu->idle = true;
 		irq_enable();
 		reclaim_quiescent();
-		if (!idle_poll(rq))
+		if (!poll_for_work(rq))
 			idle_halt(rq);
 		rq->cpu->idle = false;
 		atomic_and(&sched_idle_cpus, ~bit);
