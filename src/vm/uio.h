@@ -38,8 +38,10 @@ void uio_fini(struct uio *u);
 
 /* Copy len bytes (at most resid) and advance; return bytes copied, which is
  * short only on a fault; -EFAULT if none was. */
-MUST_CHECK ssize_t uio_write(struct uio *u, const void *src, size_t len); /* kernel -> uio */
-MUST_CHECK ssize_t uio_read(struct uio *u, void *dst, size_t len); /* uio -> kernel */
+MUST_CHECK ssize_t uio_write(struct uio *u, const void *src,
+			     size_t len); /* kernel -> uio */
+MUST_CHECK ssize_t uio_read(struct uio *u, void *dst,
+			    size_t len); /* uio -> kernel */
 MUST_CHECK ssize_t uio_zero(struct uio *u, size_t len);
 /* Makes the next len bytes present (see user_prefault). */
 MUST_CHECK int uio_prefault(const struct uio *u, size_t len, bool write);
