@@ -28,8 +28,10 @@ struct bio {
 	struct blk_device *dev;
 	enum bio_op op;
 	uint64_t sector;
+	uint64_t nsectors;	/* of BIO_DISCARD and BIO_ZEROES */
 	uint32_t nvecs;		/* used */
 	uint32_t max_vecs;	/* room in vecs */
+	bool from_reserve;	/* [I] the class's */
 	int status;		/* 0 or -errno, when done */
 	void (*done)(struct bio *);
 	void *arg;		/* the submitter's */
@@ -44,6 +46,11 @@ struct blk_ops {
 	/* Looks for completed requests without an interrupt; panics and
 	 * the idle loop. */
 	void (*poll)(struct blk_device *dev);
+};
+
+struct blk_stats { /* [a] relaxed */
+	uint64_t ios[3], sectors[3]; /* by BIO_READ, BIO_WRITE, the rest */
+	uint64_t errors;
 };
 
 struct blk_device {
@@ -61,6 +68,7 @@ struct blk_device {
 	uint64_t start;		   /* a partition's first sector */
 	uint8_t part_type[16];	   /* GPT type GUID as on disk */
 	uint8_t part_uuid[16];
+	struct blk_stats stats;
 	struct list link;
 };
 
@@ -73,12 +81,14 @@ struct blk_device *blk_get(unsigned i);
 struct blk_device *blk_find_type(const char *guid);
 struct blk_device *blk_find(const char *name);
 
-/* NULL only when alloc has no ALLOC_SLEEP. */
+/* NULL only when alloc has no ALLOC_SLEEP.  From the reserve a bio may have
+ * less room than asked for: bio_add() says when it is full. */
 MUST_CHECK struct bio *bio_alloc(unsigned nvecs, unsigned alloc);
 void bio_free(struct bio *b);
 MUST_CHECK int bio_add(struct bio *b, struct page *p, uint32_t offset,
 		       uint32_t len); /* -ENOSPC: full */
-/* Checks the range against the device, maps partitions, submits. */
+/* Checks the range against the device, maps partitions (dev and sector are
+ * then the whole disk's), splits what is too large, submits. */
 void bio_submit(struct bio *b);
 /* Submits and sleeps until done; returns the status. */
 MUST_CHECK int bio_submit_wait(struct bio *b);
