@@ -23,19 +23,26 @@ struct process {
 	int pid;		  /* [I] the first thread's tid */
 	int ppid, pgid, sid;	  /* ppid 0 */
 	struct mutex lock;	  /* RANK_PROCESS */
-	struct list threads;	  /* [lock] thread->proc_link */
+	struct list threads;	  /* [lock + sig.lock w] thread->proc_link */
 	unsigned nthreads;	  /* [lock, a read] */
 	struct thread *leader;	  /* [lock] */
 	bool exiting;		  /* [lock, a read] */
 	uint32_t exit_kind, exit_code; /* [lock] abi/pith.h */
 	struct thread *execer;	  /* [lock] thread in execve, or NULL */
 	struct waitq exec_wq;	  /* woken when nthreads falls */
+	int leader_status;	  /* [lock] as given to exit(2) */
+	bool stopped;		  /* [sig.lock] by SIGSTOP, until SIGCONT */
+	struct waitq stop_wq;	  /* woken by SIGCONT and by the end */
 	struct sig_process sig;
+	struct timers *timers;	  /* [I] timers.c: interval and POSIX timers */
 	struct vm_space *space;	  /* changes in execve only */
 	struct file *exe;	  /* [lock] */
 	struct rlimits limits;
 	uint64_t start_ns;	  /* monotonic */
 	uint64_t dead_cpu_ns;	  /* [lock] of threads that have ended */
+	uint64_t dead_nvcsw, dead_nivcsw; /* [lock] */
+	bool aslr;		  /* [I] */
+	bool fork_noticed;	  /* [a] the user has been told once */
 	uint8_t auxv[512];	  /* [lock] as given to the program */
 	unsigned auxv_len;
 	bool dumpable, no_new_privs, thp_disabled;
@@ -43,9 +50,9 @@ struct process {
 	uint32_t personality;
 };
 
-/* The first process: the program of the run block.  Called by kmain(); on
- * success the new thread runs.  -errno: it cannot be executed. */
-struct run_info;
+/* The first process: the program of the run block.  Called by kmain() (may
+ * sleep); on success the new thread runs.  -errno: it cannot be executed.
+ * Takes its own references to the files; NULL: not open. */
 MUST_CHECK int process_start(const char *program, char *const argv[],
 			     char *const envp[], struct file *const stdio[3],
 			     uint32_t uid, uint32_t gid,
@@ -62,6 +69,16 @@ NORETURN void process_thread_exit(int status);
 
 struct clone_args; /* abi/sched.h */
 MUST_CHECK long process_clone(struct thread *t, const struct clone_args *a);
+
+/* CPU time of all its threads, those that have ended too, ns. */
+uint64_t process_cpu_ns(struct process *p);
+
+/* Path contexts (file/fs_context.h): root and working directory "/"; a copy;
+ * the last reference. */
+MUST_CHECK int fs_context_create(struct fs_context **out);
+MUST_CHECK int fs_context_clone(struct fs_context *from,
+				struct fs_context **out);
+void fs_context_put(struct fs_context *c);
 
 /* Registers its entries in /proc. */
 void process_proc_init(void);

@@ -124,10 +124,10 @@ thread_main(void *arg)
 	thread_exit();
 }
 
-static void
-user_main(void *arg)
+NORETURN void
+thread_enter_user(void)
 {
-	struct thread *t = arg;
+	struct thread *t = thread_current();
 
 	irq_disable();
 	if (atomic_load_acquire(&t->pending))
@@ -135,8 +135,16 @@ user_main(void *arg)
 	arch_enter_user();
 }
 
+static void
+user_main(void *arg)
+{
+	(void)arg;
+	thread_enter_user();
+}
+
 static int
-create(const char *name, bool kernel, struct thread **out)
+create(const char *name, const struct arch_thread *fpu_from, bool kernel,
+       struct thread **out)
 {
 	struct thread *t = cache_alloc(thread_cache, ALLOC_KERNEL | ALLOC_ZERO);
 	int err = -ENOMEM;
@@ -151,7 +159,7 @@ create(const char *name, bool kernel, struct thread **out)
 	refcount_set(&t->refs, 2);
 	arch_thread_init(&t->arch, t->kstack, KSTACK_SIZE, thread_main, t);
 	if (!kernel) {
-		err = arch_fpu_init(&t->arch, NULL);
+		err = arch_fpu_init(&t->arch, fpu_from);
 		if (err)
 			goto free_stack;
 	}
@@ -175,7 +183,7 @@ int
 thread_create(const char *name, void (*fn)(void *), void *arg,
 	      struct thread **out)
 {
-	int err = create(name, true, out);
+	int err = create(name, NULL, true, out);
 
 	if (err)
 		return err;
@@ -188,7 +196,8 @@ int
 thread_create_user(const char *name, const struct regs *regs,
 		   struct thread **out)
 {
-	int err = create(name, false, out);
+	struct arch_thread *cur = &thread_current()->arch;
+	int err = create(name, cur->fpu ? cur : NULL, false, out);
 
 	if (err)
 		return err;
@@ -241,6 +250,25 @@ thread_put(struct thread *t)
 	if (release_hook)
 		release_hook(t);
 	reclaim_call(&t->reclaim, thread_reclaim);
+}
+
+/* The first thread is dead, but somebody may still hold a reference: it gets
+ * t's number. */
+void
+thread_take_tid(struct thread *t, int tid)
+{
+	irqflags_t f = spin_lock_irq(&table_lock);
+	struct thread *old = table_find(tid);
+
+	hlist_del(&t->table_link);
+	if (old) {
+		hlist_del(&old->table_link);
+		old->tid = t->tid;
+		hlist_add(bucket_of(old->tid), &old->table_link);
+	}
+	t->tid = tid;
+	hlist_add(bucket_of(tid), &t->table_link);
+	spin_unlock_irq(&table_lock, f);
 }
 
 struct thread *

@@ -124,6 +124,11 @@ void thread_put(struct thread *t);
 /* Finds by tid; with a reference, or NULL. */
 struct thread *thread_find(int tid);
 
+/* Goes to user mode for the first time, with the registers set up. */
+NORETURN void thread_enter_user(void);
+/* t, alone in its process, takes over the number of its first thread. */
+void thread_take_tid(struct thread *t, int tid);
+
 /* Ends the current thread (upper layers have cleaned up). */
 NORETURN void thread_exit(void);
 
