@@ -109,15 +109,12 @@ bad(struct elf_info *out, const char *why)
 }
 
 static enum elf_verdict
-read_headers(Elf *elf, const Elf64_Ehdr *eh, uint64_t size,
-	     struct elf_info *out)
+read_segments(Elf *elf, const Elf64_Ehdr *eh, uint64_t size, Elf64_Phdr *ph,
+	      size_t n, struct elf_info *out)
 {
-	Elf64_Phdr *ph, *dyn = NULL;
+	Elf64_Phdr *dyn = NULL;
 	bool load = false;
-	size_t n;
 
-	if (elf_getphdrnum(elf, &n) < 0 || !n || !(ph = elf64_getphdr(elf)))
-		return bad(out, "an ELF file without program headers");
 	for (size_t i = 0; i < n; i++) {
 		Elf64_Phdr *p = &ph[i];
 		bool inside = p->p_offset <= size &&
@@ -155,6 +152,24 @@ read_headers(Elf *elf, const Elf64_Ehdr *eh, uint64_t size,
 	if (dyn)
 		read_dynamic(elf, ph, n, dyn, out);
 	return ELF_OK;
+}
+
+static enum elf_verdict
+read_headers(Elf *elf, const Elf64_Ehdr *eh, uint64_t size,
+	     struct elf_info *out)
+{
+	enum elf_verdict v;
+	Elf64_Phdr *raw, *ph;
+	size_t n;
+
+	if (elf_getphdrnum(elf, &n) < 0 || !n || !(raw = elf64_getphdr(elf)))
+		return bad(out, "an ELF file without program headers");
+	/* In the mapped file they may lie at any address. */
+	ph = xmalloc(n * sizeof(*ph));
+	memcpy(ph, raw, n * sizeof(*ph));
+	v = read_segments(elf, eh, size, ph, n, out);
+	free(ph);
+	return v;
 }
 
 static enum elf_verdict

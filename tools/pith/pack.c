@@ -23,8 +23,7 @@
 #include <unistd.h>
 
 #define SCRIPT_DEPTH 4		/* #! of #!, as Linux */
-#define ARG_DIR_FILES 20000	/* a directory argument larger than this */
-#define ARG_DIR_BYTES (1ull << 30) /* stays out; -i takes any size */
+#define ARG_DIR_FILES 20000	/* of a directory argument; -i takes all */
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" \
 		     ":/sbin:/bin"
@@ -352,7 +351,7 @@ add_argument(struct fileset *fs, const char *path)
 		return;
 	}
 	fileset_add_tree(fs, path, count_entry, &t);
-	if (t.full || fs->bytes > 16 * ARG_DIR_BYTES)
+	if (t.full)
 		warn("the directory %s has more than %d files, not all go "
 		     "in; name it with -i to take it whole", printable(path),
 		     ARG_DIR_FILES);

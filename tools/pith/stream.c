@@ -29,7 +29,7 @@ stream_open(struct stream *s, int from, int to, bool to_guest)
 {
 	struct stat st;
 	char path[40];
-	int own;
+	int own, null;
 
 	*s = (struct stream){ .from = from, .to = to, .to_guest = to_guest };
 	s->data = xmalloc(STREAM_BUFFER);
@@ -44,8 +44,11 @@ stream_open(struct stream *s, int from, int to, bool to_guest)
 	if (own < 0)
 		return;
 	/* The original goes away at once: the reader's end of file must not
-	 * wait for a descriptor that nobody writes. */
-	close(to);
+	 * wait for a descriptor that nobody writes.  Its number stays taken,
+	 * or QEMU's pipes could become our standard output. */
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	dup2(null, to);
+	close(null);
 	s->to = own;
 	s->nonblock = true;
 }
