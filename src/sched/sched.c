@@ -27,6 +27,7 @@
 #include <base/atomic.h>
 #include <core/clock.h>
 #include <core/idle.h>
+#include <core/idle.h>
 #include <core/panic.h>
 #include <core/reclaim.h>
 #include <mem/heap.h>
@@ -440,6 +441,7 @@ idle_sleep(struct thread *t)
 			switch_away(rq);
 		else
 			spin_unlock(&rq->lock);
+		idle_poll();
 		idle_poll();
 		if (this_cpu()->rq->nr ||
 		    atomic_load_acquire(&t->state) != THREAD_SLEEPING)
