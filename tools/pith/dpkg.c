@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,12 @@ dpkg_skips(const char *path)
 		"/usr/lib/node_modules/npm", "/usr/lib/node_modules/corepack",
 		"/usr/include",
 	};
+	/* A JDK's modules for jlink, its sources, what javac -release reads */
+	static const char *const globs[] = {
+		"/usr/lib/jvm/*/jmods/*", "/usr/lib/jvm/*/lib/src.zip",
+		"/usr/lib/jvm/*/lib/ct.sym", "/usr/lib/jvm/*/man/*",
+		"/usr/lib/jvm/*/include/*",
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(out); i++) {
 		size_t len = strlen(out[i]);
@@ -48,6 +55,9 @@ dpkg_skips(const char *path)
 		    (!path[len] || path[len] == '/'))
 			return true;
 	}
+	for (size_t i = 0; i < ARRAY_LEN(globs); i++)
+		if (!fnmatch(globs[i], path, 0))
+			return true;
 	return false;
 }
 

@@ -2,10 +2,11 @@
 /*
  * The data table of interpreters.
  *
- * A row is chosen by the program's real path.  In its paths %p is the prefix
- * (the directory above bin), %b the program's own name, and the rest is a
- * glob(7) pattern; whatever it names is added with all it holds.  So one row
- * serves Debian's /usr and a Python built under somebody's home.
+ * A row is chosen by the program's real path.  In its patterns %p is the
+ * prefix (the directory above bin), %b the program's own name, and the rest is
+ * as in glob(7); whatever `paths` names is added with all it holds, but for
+ * what `skip` matches.  So one row serves Debian's /usr and a Python built
+ * under somebody's home.
  */
 #include "interp.h"
 
@@ -33,8 +34,8 @@ static const struct interp {
 	{ "*/bin/python[23]*",
 	  { "%p/lib/%b", "%p/lib/python3", "/usr/local/lib/%b", "/etc/%b",
 	    "%p/pyvenv.cfg", "/etc/python3", "/usr/share/python3" },
-	  { "*/test/*", "*/tests/*", "*/config-3.*", "*/idlelib/*",
-	    "*/turtledemo/*", "*.a" } },
+	  { "%p/lib/%b/test/*", "%p/lib/%b/config-3.*", "%p/lib/%b/idlelib/*",
+	    "%p/lib/%b/turtledemo/*", "*.a" } },
 	{ "*/bin/perl*",
 	  { "/usr/share/perl*", "/usr/lib/*/perl*", "/etc/perl",
 	    "/usr/local/share/perl*", "/usr/local/lib/*/perl*" },
@@ -42,14 +43,14 @@ static const struct interp {
 	{ "*/bin/ruby*",
 	  { "%p/lib/ruby", "%p/lib/*/ruby", "/var/lib/gems",
 	    "/usr/share/rubygems-integration", "/usr/share/ruby*" },
-	  { "*.a", "*/doc/*" } },
+	  { "*.a", "*/share/ri/*" } },
 	{ "*/bin/node*",
 	  { "/usr/share/nodejs", "/usr/share/node_modules", "/usr/lib/nodejs" },
-	  { "/usr/share/nodejs/npm/*", "*/test/*" } },
+	  { "/usr/share/nodejs/npm/*" } },
 	{ "*/jvm/*/bin/*",
 	  { "%p", "/etc/java*", "/etc/ssl/certs/java" },
-	  { "*/jmods/*", "*/src.zip", "*/man/*", "*/include/*", "*/demo/*",
-	    "*/sample/*", "*/docs/*", "*/*.diz", "*/ct.sym" } },
+	  { "%p/jmods/*", "*/src.zip", "%p/man/*", "%p/include/*",
+	    "%p/demo/*", "%p/sample/*", "*.diz", "*/ct.sym" } },
 	{ "*/bin/php*",
 	  { "/usr/lib/php", "/etc/php", "/usr/share/php", "/usr/share/php8*",
 	    "/var/lib/php" },
@@ -57,18 +58,22 @@ static const struct interp {
 	{ "*/bin/lua*",
 	  { "/usr/share/lua", "/usr/lib/*/lua", "/usr/local/share/lua" },
 	  { NULL } },
-	{ "*/bin/jshell*", { NULL }, { NULL } },
+};
+
+/* A row's skip patterns, filled in for one program. */
+struct skip {
+	char *patterns[PATHS_MAX];
 };
 
 static bool
 skips(const char *path, const void *arg)
 {
-	const struct interp *row = arg;
+	const struct skip *skip = arg;
 
 	if (dpkg_skips(path))
 		return true;
-	for (int i = 0; row && i < PATHS_MAX && row->skip[i]; i++)
-		if (!fnmatch(row->skip[i], path, 0))
+	for (int i = 0; i < PATHS_MAX && skip->patterns[i]; i++)
+		if (!fnmatch(skip->patterns[i], path, 0))
 			return true;
 	return false;
 }
@@ -97,13 +102,13 @@ fill(const char *pattern, const char *real)
 }
 
 static void
-add_pattern(struct fileset *fs, const char *pattern, const struct interp *row)
+add_pattern(struct fileset *fs, const char *pattern, const struct skip *skip)
 {
 	glob_t g = { 0 };
 
 	if (!glob(pattern, 0, NULL, &g))
 		for (size_t i = 0; i < g.gl_pathc; i++)
-			fileset_add_tree(fs, g.gl_pathv[i], skips, row);
+			fileset_add_tree(fs, g.gl_pathv[i], skips, skip);
 	globfree(&g);
 }
 
@@ -112,17 +117,22 @@ interp_add(struct fileset *fs, const char *real)
 {
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		const struct interp *row = &table[i];
+		struct skip skip = { 0 };
 
 		if (fnmatch(row->match, real, 0))
 			continue;
+		for (int k = 0; k < PATHS_MAX && row->skip[k]; k++)
+			skip.patterns[k] = fill(row->skip[k], real);
 		for (int k = 0; k < PATHS_MAX && row->paths[k]; k++) {
 			char *pattern = fill(row->paths[k], real);
 
-			add_pattern(fs, pattern, row);
+			add_pattern(fs, pattern, &skip);
 			free(pattern);
 		}
 		for (int k = 0; common[k]; k++)
-			add_pattern(fs, common[k], row);
+			add_pattern(fs, common[k], &skip);
+		for (int k = 0; k < PATHS_MAX; k++)
+			free(skip.patterns[k]);
 		return;
 	}
 }
