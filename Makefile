@@ -90,6 +90,9 @@ KLDFLAGS := -nostdlib -static -Wl,-pie -Wl,--no-dynamic-linker \
 	   -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none \
 	   -Wl,--gc-sections -Wl,-z,norelro -Wl,--orphan-handling=warn
 
+# A loop that copies must not become a call of the function it is in.
+$(K)/obj/src/base/string.c.o: KFLAGS += -fno-tree-loop-distribute-patterns
+
 kernel: $(K)/pith-kernel.elf
 debug:
 	$(MAKE) DEBUG=1 kernel

@@ -19,7 +19,7 @@
 #define COLD		   __attribute__((cold))
 #define SECTION(s)	   __attribute__((section(s)))
 #define HIDDEN		   __attribute__((visibility("hidden")))
-#define NO_STACK_PROTECTOR __attribute__((optimize("no-stack-protector")))
+#define NO_STACK_PROTECTOR __attribute__((no_stack_protector))
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

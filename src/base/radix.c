@@ -47,24 +47,42 @@ leaf_of(const struct radix_root *r, uint64_t index)
 	return n;
 }
 
+/* The shift of a root that reaches index. */
+static unsigned
+shift_for(uint64_t index)
+{
+	unsigned shift = 0;
+
+	while (shift + RADIX_BITS < 64 && index >> (shift + RADIX_BITS))
+		shift += RADIX_BITS;
+	return shift;
+}
+
 static int
 grow(struct radix_root *r, uint64_t index)
 {
-	while (!r->node || !covers(r->node, index)) {
-		struct radix_node *n = r->alloc(), *old = r->node;
+	struct radix_node *n, *old;
 
+	if (!r->node) {
+		n = r->alloc();
 		if (!n)
 			return -RADIX_ENOMEM;
-		n->shift = 0;
-		if (old) {
-			n->shift = (uint8_t)(old->shift + RADIX_BITS);
-			n->slot[0] = old;
-			n->count = 1;
-			for (unsigned t = 0; t < RADIX_TAGS; t++)
-				n->tags[t] = old->tags[t] != 0;
-			old->parent = n;
-			old->offset = 0;
-		}
+		n->shift = (uint8_t)shift_for(index);
+		atomic_store_release(&r->node, n);
+		return 0;
+	}
+	while (!covers(r->node, index)) {
+		old = r->node;
+		n = r->alloc();
+		if (!n)
+			return -RADIX_ENOMEM;
+		n->shift = (uint8_t)(old->shift + RADIX_BITS);
+		n->slot[0] = old;
+		n->count = 1;
+		for (unsigned t = 0; t < RADIX_TAGS; t++)
+			n->tags[t] = old->tags[t] != 0;
+		old->parent = n;
+		old->offset = 0;
 		atomic_store_release(&r->node, n);
 	}
 	return 0;
@@ -96,10 +114,8 @@ radix_insert(struct radix_root *r, uint64_t index, void *p)
 	struct radix_node *n;
 	int err = grow(r, index);
 
-	if (err) {
-		prune(r, r->node);
+	if (err)
 		return err;
-	}
 	n = r->node;
 	while (n->shift) {
 		unsigned s = slot_of(n, index);
