@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The drivers that this kernel has.  Platform drivers are the root buses and
+ * start in this order.
+ */
+#include <dev/device.h>
+#include <drivers/virtio/blk.h>
+#include <drivers/virtio/mmio.h>
+#include <drivers/virtio/rng.h>
+#include <drivers/virtio/serial.h>
+
+const struct driver *const platform_drivers[] = {
+	&virtio_mmio,
+	&virtio_serial.drv,
+	&virtio_blk.drv,
+	&virtio_rng.drv,
+	NULL,
+};
