@@ -9,6 +9,7 @@
 #include <abi/errno.h>
 #include <arch/cpu.h>
 #include <arch/mmu.h>
+#include <arch/upcall.h>
 #include <arch/user.h>
 #include <sched/thread.h>
 
@@ -174,4 +175,10 @@ user_cas32(uint32_t __user *p, uint32_t old, uint32_t new, uint32_t *found)
 	if (unlikely(!user_range_ok(p, sizeof(*p))))
 		return -EFAULT;
 	return arch_user_cas32(safe_addr(p), old, new, found);
+}
+
+int
+upcall_put_user64(uint64_t addr, uint64_t v)
+{
+	return copy_to_user((void __user *)addr, &v, sizeof(v));
 }

@@ -38,3 +38,16 @@ void upcall_user_return(struct regs *r);
 
 /* sched: a secondary CPU is up, on its own idle stack. */
 NORETURN void upcall_cpu_started(void);
+
+/* mem: one zeroed frame for a page table; 0: no memory.  May not sleep. */
+paddr_t upcall_pt_alloc(void);
+/* mem: takes a table page back once every CPU has passed a quiescent state
+ * and its translations are flushed. */
+void upcall_pt_free(paddr_t pa);
+
+/* mem: memory for the FPU state of a thread, 64-byte aligned; NULL. */
+void *upcall_fpu_alloc(size_t size);
+void upcall_fpu_free(void *p);
+
+/* vm: stores a word in the program's memory: 0 or -EFAULT. */
+int upcall_put_user64(uint64_t addr, uint64_t v);
