@@ -96,6 +96,7 @@ limit_value(const char *s, size_t len, const char *whole)
 	return v;
 }
 
+/* NAME=SOFT[:HARD] with prlimit(1)'s names. */
 static void
 put_rlimit(struct buf *b, const char *s)
 {
@@ -140,6 +141,43 @@ put_mount(struct buf *b, const char *s)
 	buf_free(&v);
 }
 
+/* PATH and HOME, and with `host` what of the host's environment goes in;
+ * what the user said follows and so wins. */
+void
+default_env(struct options *o, const struct target *t, bool host)
+{
+	static const char *const names[] = { "TERM", "LANG" };
+	static const char path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
+				   "/usr/bin:/sbin:/bin";
+	struct strv said = o->env;
+	size_t len = strrchr(t->path, '/') - t->path;
+	char *kv, *dir = xstrndup(t->path, len);
+	bool known = false;
+
+	/* A program from elsewhere finds its companions, and itself. */
+	for (const char *p = path; p; p = strchr(p, ':')) {
+		p += *p == ':';
+		known |= !strncmp(p, dir, len) && (!p[len] || p[len] == ':');
+	}
+	o->env = (struct strv){ 0 };
+	kv = xasprintf("PATH=%s%s%s", known ? "" : dir, known ? "" : ":",
+		       path);
+	strv_add(&o->env, kv);
+	free(kv);
+	strv_add(&o->env, o->have_user && o->uid ? "HOME=/home" :
+						   "HOME=/root");
+	for (size_t i = 0; host && i < ARRAY_LEN(names); i++) {
+		if (!getenv(names[i]))
+			continue;
+		kv = xasprintf("%s=%s", names[i], getenv(names[i]));
+		strv_add(&o->env, kv);
+		free(kv);
+	}
+	for (size_t i = 0; i < said.n; i++)
+		strv_add(&o->env, said.v[i]);
+	free(dir);
+}
+
 /* What was said replaces what the manifest says, and nothing else does. */
 void
 block_put_said(struct buf *b, const struct options *o)
@@ -172,7 +210,7 @@ void
 block_put_app(struct buf *b, const struct options *o, const struct target *t)
 {
 	block_put_str(b, PITH_REC_PROGRAM, t->path);
-	block_put_str(b, PITH_REC_ARG, o->program);
+	block_put_str(b, PITH_REC_ARG, t->argv0);
 	for (size_t i = 0; i < o->args.n; i++)
 		block_put_str(b, PITH_REC_ARG, o->args.v[i]);
 	if (!o->workdir) {
@@ -221,6 +259,7 @@ block_check(const struct buf *b, const char **why)
 	return 0;
 }
 
+/* Stops at a record that does not fit; block_check sees that as damage. */
 bool
 block_next(const struct buf *b, size_t *at, struct block_item *out)
 {

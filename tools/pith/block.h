@@ -17,6 +17,8 @@ void block_put_u32(struct buf *b, uint16_t tag, uint32_t v);
 /* Fills the header in.  -E2BIG when it is larger than PITH_BLOCK_MAX. */
 int block_finish(struct buf *b);
 
+/* Puts the environment every program gets before what the user said. */
+void default_env(struct options *o, const struct target *t, bool host);
 /* Everything that was said about the program but its name and arguments. */
 void block_put_said(struct buf *b, const struct options *o);
 /* The program, its arguments and all of the above, defaults filled in. */

@@ -26,6 +26,8 @@ put_manifest(struct buf *b, const struct options *o, const struct target *t)
 		uint32_t cpus;
 	} __attribute__((packed)) machine = { o->memory_bytes, o->cpus };
 
+	/* Memory and CPUs are no business of the kernel's: they are kept for
+	 * `pith run IMAGE`. */
 	block_start(b);
 	block_put_app(b, o, t);
 	if (o->no_aslr)
@@ -35,21 +37,6 @@ put_manifest(struct buf *b, const struct options *o, const struct target *t)
 	if (block_finish(b))
 		die(STATUS_FAILED, "arguments and environment are larger than "
 		    "%u KB", PITH_BLOCK_MAX >> 10);
-}
-
-/* PATH and HOME as at run; nothing of the host's own environment. */
-static void
-add_build_env(struct options *o)
-{
-	struct strv said = o->env;
-
-	o->env = (struct strv){ 0 };
-	strv_add(&o->env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			  "/usr/bin:/sbin:/bin");
-	strv_add(&o->env, o->have_user && o->uid ? "HOME=/home" :
-						   "HOME=/root");
-	for (size_t i = 0; i < said.n; i++)
-		strv_add(&o->env, said.v[i]);
 }
 
 int
@@ -64,6 +51,9 @@ command_build(int argc, char **argv)
 	mode_t mask;
 	int fd, err;
 
+	/* An image must not depend on who builds it: LANG counts only when
+	 * -e gives it. */
+	unsetenv("LANG");
 	options_parse(&o, CMD_BUILD, argc, argv);
 	if (!o.output)
 		die(STATUS_FAILED, "no output is named; use -o FILE");
@@ -71,7 +61,7 @@ command_build(int argc, char **argv)
 	if (!stat(o.output, &st) && !S_ISREG(st.st_mode))
 		die(STATUS_FAILED, "--output %s: it is there and not a "
 		    "regular file", printable(o.output));
-	add_build_env(&o);
+	default_env(&o, &t, false);
 	put_manifest(&manifest, &o, &t);
 	copy = xstrdup(o.output);
 	dir = dirname(copy);
@@ -79,6 +69,7 @@ command_build(int argc, char **argv)
 		die(STATUS_FAILED, "--output %s: %s", printable(o.output),
 		    strerror(errno));
 	fd = build_image(&o, &t, &fs, dir, &manifest, o.free_bytes);
+	/* The unnamed file is 0600; the named one follows the umask. */
 	mask = umask(0);
 	umask(mask);
 	fchmod(fd, 0666 & ~mask);

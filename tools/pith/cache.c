@@ -32,6 +32,8 @@
 #define LIMIT_DEFAULT (8ull << 30)
 #define FREE_BYTES (16 * MIB)	/* room in the root of a cached image */
 
+/* Relative values of the variables are ignored, as the XDG specification
+ * asks. */
 static char *
 plain_dir(void)
 {
@@ -131,6 +133,7 @@ add_number(struct sha256 *h, uint64_t v)
 	sha256_add(h, &v, sizeof(v));
 }
 
+/* Told apart from an empty string. */
 static void
 add_opt(struct sha256 *h, const char *s)
 {
@@ -139,6 +142,8 @@ add_opt(struct sha256 *h, const char *s)
 		sha256_add_str(h, s);
 }
 
+/* Whatever decides which files go in must be here; what they hold need not,
+ * the list of facts says that. */
 static void
 make_key(const struct options *o, const struct target *t, char key[65])
 {
@@ -173,6 +178,7 @@ make_key(const struct options *o, const struct target *t, char key[65])
 		sha256_add_str(&h, t->paths.v[i]);
 	/* env finds a script's interpreter by PATH. */
 	add_opt(&h, getenv("PATH"));
+	add_opt(&h, getenv("LANG"));
 	sha256_end(&h, out);
 	for (int i = 0; i < 32; i++)
 		sprintf(key + 2 * i, "%02x", out[i]);
@@ -209,6 +215,7 @@ same_facts(const char *line)
 	struct stat st;
 	bool same;
 
+	/* Eight fields before the path, which may hold spaces. */
 	for (int i = 0; i < 8; i++) {
 		path = strchr(path, ' ');
 		if (!path)
@@ -270,6 +277,7 @@ out:
 	return fd;
 }
 
+/* With dir NULL, in memory. */
 static int
 unnamed_file(const char *dir)
 {
@@ -290,6 +298,7 @@ unnamed_file(const char *dir)
 	return fd;
 }
 
+/* Data only: what is a hole stays one. */
 static int
 copy_all(int from, int to)
 {
@@ -377,6 +386,8 @@ build_image(const struct options *o, const struct target *t,
 	return fd;
 }
 
+/* A cached image serves all runs of its program, and each says in its run
+ * block how; the manifest only makes the image complete. */
 static void
 small_manifest(struct buf *m, const struct options *o, const struct target *t)
 {
@@ -456,6 +467,7 @@ remove_entry(const char *key)
 	}
 }
 
+/* Brings the cache below its bound; `keep` has just been made. */
 static void
 shrink(const char *keep)
 {
@@ -476,6 +488,8 @@ shrink(const char *keep)
 	free(list);
 }
 
+/* Names the image and writes its list.  Failing costs only the next run's
+ * time, so it is a remark. */
 static void
 store(int fd, const char *key, struct fileset *fs)
 {

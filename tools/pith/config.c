@@ -27,7 +27,8 @@ skip_string(const char *p)
 	return *p ? p + 1 : p;
 }
 
-/* Where the outer object's key `want` stands. */
+/* Where the outer object's key `want` stands.  Only depth 1 counts: a key of
+ * the same name inside "env" is the user's own. */
 static struct place
 find_key(const char *text, const char *want)
 {
@@ -91,6 +92,7 @@ key_is(const struct option_def *d, const char *key)
 	return d->file && !strcmp(d->name, key);
 }
 
+/* Names the nearest key, whatever the distance: the list is short. */
 _Noreturn static void
 unknown(const struct source *s, const char *key)
 {
@@ -140,6 +142,7 @@ set_list(struct options *o, const struct source *s,
 	}
 }
 
+/* An array of "K=V" or "K" is taken too, as on the command line. */
 static void
 set_map(struct options *o, const struct source *s,
 	const struct option_def *d, json_t *v)
@@ -163,6 +166,7 @@ set_map(struct options *o, const struct source *s,
 	}
 }
 
+/* Each kind of option and the JSON types that it takes. */
 static void
 set_key(struct options *o, const struct source *s,
 	const struct option_def *d, json_t *v)

@@ -88,6 +88,7 @@ print_line(int fd, const char *p, size_t len)
 		print_text(fd, "\n", 1);
 }
 
+/* The log matters when something failed; until that is known it is kept. */
 static void
 keep_log(struct control *c, const char *p, size_t len)
 {
@@ -106,6 +107,7 @@ keep_log(struct control *c, const char *p, size_t len)
 	}
 }
 
+/* A program asks for the same path many times; once is enough. */
 static void
 keep_missing(struct control *c, const char *p, size_t len)
 {
@@ -120,6 +122,8 @@ out:
 	free(path);
 }
 
+/* Printed at exit whatever the options: the user must know why a program
+ * that fell back behaves as it does. */
 static void
 keep_enosys(struct control *c, const char *p, size_t len)
 {
@@ -200,6 +204,7 @@ control_read(struct control *c)
 		take_frame(c, &f, c->in.p + at + sizeof(f));
 		at += sizeof(f) + f.len_bytes;
 	}
+	/* The rest is the beginning of a frame. */
 	memmove(c->in.p, c->in.p + at, c->in.len - at);
 	c->in.len -= at;
 	return !c->broken;

@@ -92,6 +92,7 @@ take_map(struct crash *c, char *line)
 	c->nmaps += m->host != NULL;
 }
 
+/* Lines must follow each other without a gap; what does not is dropped. */
 static void
 take_stack(struct crash *c, const char *line)
 {
@@ -185,6 +186,7 @@ print_frame(struct crash *c, Dwfl *dwfl, uint64_t pc, bool activation)
 	c->last_pc = pc;
 }
 
+/* There is one thread: the one that died. */
 static pid_t
 next_thread(Dwfl *dwfl, void *arg, void **thread)
 {
@@ -197,6 +199,8 @@ next_thread(Dwfl *dwfl, void *arg, void **thread)
 	return 1;
 }
 
+/* The unwinder asks for words of the stack; beyond the piece that was sent it
+ * is told no, and stops. */
 static bool
 read_memory(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *out, void *arg)
 {

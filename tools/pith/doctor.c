@@ -37,6 +37,7 @@ lack(const char *what, const char *detail)
 	bad = true;
 }
 
+/* Unlike qemu_find, this one reports and goes on. */
 static char *
 find_in_path(const char *name)
 {
@@ -76,6 +77,7 @@ check_qemu(void)
 					"ten times slower", why));
 }
 
+/* The same places as kernel_find, which would end pith. */
 static void
 check_kernel(void)
 {
@@ -106,6 +108,7 @@ check_kernel(void)
 		       "../lib/pith; run make, or make install");
 }
 
+/* MemAvailable counts the page cache that the host would give up. */
 static void
 check_memory(void)
 {

@@ -172,6 +172,8 @@ read_headers(Elf *elf, const Elf64_Ehdr *eh, uint64_t size,
 	return v;
 }
 
+/* The ELF header alone, before libelf sees the file: libelf would only say
+ * that something is wrong. */
 static enum elf_verdict
 check_ident(const Elf64_Ehdr *eh, size_t got, uint64_t size,
 	    struct elf_info *out)
@@ -356,6 +358,7 @@ struct cache_entry {
 #define CACHE_MAGIC "glibc-ld.so.cache1.1"
 #define CACHE_X86_64 0x0303
 
+/* The cache is the host's or --root's own; all offsets in it are checked. */
 static char *
 try_cache(struct search *s, const char *name)
 {
@@ -410,6 +413,8 @@ find_musl(struct search *s, const char *name)
 	return found;
 }
 
+/* ld.so(8), "the dependencies ... searched for in the following order".  musl
+ * looks at DT_RPATH and DT_RUNPATH alike, along the chain. */
 static char *
 find_library(struct search *s, const struct loader *by, const char *runpath,
 	     const char *name)
@@ -436,6 +441,22 @@ find_library(struct search *s, const struct loader *by, const char *runpath,
 static void closure(struct search *s, struct node *n,
 		    const struct loader *up, struct elf_info *e);
 
+/* LANG goes into the guest, so what it names must be there. */
+static void
+add_locale(struct fileset *fs)
+{
+	const char *lang = getenv("LANG");
+	char *dir;
+
+	if (!lang || !*lang || *lang == 'C' || !strcmp(lang, "POSIX") ||
+	    strchr(lang, '/'))
+		return;
+	dir = path_join("/usr/lib/locale", lang);
+	fileset_add_tree(fs, dir, NULL, NULL);
+	free(dir);
+	fileset_add(fs, "/usr/lib/locale/locale-archive", NULL);
+}
+
 static void
 add_companions(struct search *s, const struct loader *l, const char *soname)
 {
@@ -452,9 +473,12 @@ add_companions(struct search *s, const struct loader *l, const char *soname)
 		if (gcc)
 			fileset_add(s->fs, gcc, NULL);
 		free(gcc);
+		if (!s->fs->foreign)
+			add_locale(s->fs);
 	}
 }
 
+/* One DT_NEEDED of `who`. */
 static void
 add_library(struct search *s, const struct loader *l,
 	    const struct elf_info *e, const char *name, struct node *who)
@@ -494,6 +518,7 @@ closure(struct search *s, struct node *n, const struct loader *up,
 	struct loader l = { .up = up, .rpath = e->rpath,
 			    .has_runpath = e->runpath != NULL };
 
+	/* Before the loop, so that a cycle ends. */
 	n->checked = true;
 	*(slash == origin ? slash + 1 : slash) = '\0';
 	l.origin = origin;
@@ -526,6 +551,7 @@ elf_closure(struct fileset *fs, struct node *n, bool required)
 			free(path);
 			goto out;
 		}
+		/* The kernel loads it as it loads the program. */
 		if (required && elf_read(interp->host, &i) != ELF_OK)
 			die(STATUS_NOEXEC, "interpreter %s is not a 64-bit "
 			    "x86 ELF file", printable(e.interp));
@@ -538,6 +564,8 @@ out:
 	elf_info_free(&e);
 }
 
+/* Modules have no PT_INTERP but need libraries; whether one of them is
+ * missing shows when the module is loaded, as on the host. */
 static void
 closure_one(struct node *n, void *arg)
 {

@@ -58,6 +58,7 @@ entry_len(size_t name)
 	return (8 + name + 3) & ~(size_t)3;
 }
 
+/* An entry does not cross a block's end; put_dir fills in the same way. */
 static uint64_t
 dir_blocks(const struct node *dir)
 {
@@ -387,6 +388,7 @@ copy_range(int in, int out, uint64_t from, uint64_t to, uint64_t len)
 	return 0;
 }
 
+/* O_NOFOLLOW: the host may have put a link in the file's place since. */
 static int
 copy_data(struct writer *w, const struct node *n, const struct run *runs,
 	  size_t nruns)
@@ -464,6 +466,7 @@ put_file(struct writer *w, struct node *n, unsigned links)
 	return err;
 }
 
+/* A short target lies where the extents would be. */
 static int
 put_link(struct writer *w, struct node *n)
 {
@@ -487,6 +490,7 @@ put_link(struct writer *w, struct node *n)
 	return err ? err : put_with_runs(w, n->ino, &i, &r, 1);
 }
 
+/* The two encodings of device numbers that Linux reads. */
 static int
 put_special(struct writer *w, struct node *n)
 {
@@ -535,6 +539,8 @@ add_entry(struct dir_block *b, const char *name, uint32_t ino, unsigned type)
 	b->used += e->rec_len;
 }
 
+/* The last entry's record takes the rest of the block, up to the tail that
+ * holds the checksum. */
 static int
 end_block(struct writer *w, struct dir_block *b, uint32_t ino, blk64_t at)
 {
@@ -636,6 +642,7 @@ hard_names(struct writer *w, struct node *n, size_t *first)
 	return hit - h;
 }
 
+/* All names of one host file get one number, when the first is met. */
 static void
 assign_ino(struct node *n, void *arg)
 {
@@ -670,6 +677,7 @@ put_node(struct node *n, void *arg)
 					  S_ISDIR(n->st.st_mode));
 	if (may_share(n))
 		links = hard_names(w, n, &first);
+	/* links counts the names in the image, not those on the host. */
 	if (S_ISREG(n->st.st_mode))
 		w->err = put_file(w, n, links);
 	else if (S_ISDIR(n->st.st_mode))

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINKS_MAX 40 /* as Linux: more is ELOOP */
+#define LINKS_MAX 40  /* as Linux: more is ELOOP */
+#define DEPTH_MAX 200 /* directories below each other in a tree */
 
 enum {
 	WALK_FOLLOW = 1, /* a link at the end is followed */
@@ -24,6 +25,7 @@ enum {
 	WALK_LINK = 4,	 /* the path is itself a link's target */
 };
 
+/* FNV-1a over the name, seeded with the directory. */
 static size_t
 hash_slot(const struct fileset *fs, const struct node *dir, const char *name,
 	  size_t len)
@@ -75,6 +77,7 @@ node_new(struct fileset *fs, struct node *dir, const char *name, size_t len)
 	return n;
 }
 
+/* A directory that the host does not have, or that is not the host's. */
 static void
 make_dir(struct node *n, unsigned mode)
 {
@@ -193,6 +196,8 @@ take_child(struct fileset *fs, struct node *dir, const char *name, size_t len,
 	return node_load(fs, n, host);
 }
 
+/* The kernel's path walk, on the set, taking from the host what is not in it
+ * yet.  A link's target replaces the text that led to it. */
 static int
 walk(struct fileset *fs, struct node *at, const char *path, unsigned how,
      struct node **out)
@@ -277,18 +282,60 @@ fileset_add_nofollow(struct fileset *fs, const char *path, struct node **out)
 	return walk(fs, fs->root, path, 0, out);
 }
 
+static int add_below(struct fileset *fs, struct node *dir, skip_fn skip,
+		     const void *arg, unsigned depth);
+
+/* A link in a tree: what it leads to goes in as well, but not what that
+ * holds.  A dangling link is kept as it is. */
+static int
+follow_link(struct fileset *fs, struct node *dir, struct node *n,
+	    const char *path)
+{
+	int err = walk(fs, dir, n->data, WALK_FOLLOW | WALK_LINK, NULL);
+
+	if (err != -EXDEV)
+		return 0;
+	free(fs->climber);
+	fs->climber = xstrdup(path);
+	return err;
+}
+
+/* One entry of a directory that is taken whole. */
+static int
+add_entry(struct fileset *fs, struct node *dir, const char *name,
+	  const char *path, skip_fn skip, const void *arg, unsigned depth)
+{
+	struct node *n;
+	int err;
+
+	if (skip && skip(path, arg))
+		return 0;
+	if (take_child(fs, dir, name, strlen(name), &n))
+		return 0; /* gone meanwhile, or a socket */
+	if (S_ISLNK(n->st.st_mode))
+		return follow_link(fs, dir, n, path);
+	if (!S_ISDIR(n->st.st_mode))
+		return 0;
+	err = add_below(fs, n, skip, arg, depth + 1);
+	if (err == -EACCES && !fs->foreign) {
+		say("%s: not readable, left empty", printable(path));
+		err = 0;
+	}
+	return err;
+}
+
 static int
 add_below(struct fileset *fs, struct node *dir, skip_fn skip, const void *arg,
 	  unsigned depth)
 {
 	struct dirent *e;
-	char *here;
+	char *here, *path;
 	int err = 0;
 	DIR *d;
 
 	if (dir->listed || !dir->host)
 		return 0;
-	if (depth > 200)
+	if (depth > DEPTH_MAX)
 		return -ELOOP;
 	d = opendir(dir->host);
 	if (!d)
@@ -296,35 +343,10 @@ add_below(struct fileset *fs, struct node *dir, skip_fn skip, const void *arg,
 	dir->listed = true;
 	here = node_path(dir);
 	while (!err && (e = readdir(d))) {
-		struct node *n;
-		char *path;
-
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
 		path = path_join(here, e->d_name);
-		if ((skip && skip(path, arg)) ||
-		    take_child(fs, dir, e->d_name, strlen(e->d_name), &n)) {
-			/* Not wanted; or gone meanwhile, or a socket. */
-			free(path);
-			continue;
-		}
-		if (S_ISDIR(n->st.st_mode)) {
-			err = add_below(fs, n, skip, arg, depth + 1);
-			if (err == -EACCES && !fs->foreign) {
-				say("%s: not readable, left empty",
-				    printable(path));
-				err = 0;
-			}
-		} else if (S_ISLNK(n->st.st_mode)) {
-			/* A dangling link is kept as it is. */
-			err = walk(fs, dir, n->data, WALK_FOLLOW | WALK_LINK, NULL);
-			if (err == -EXDEV) {
-				free(fs->climber);
-				fs->climber = xstrdup(path);
-			}
-			if (err != -EXDEV)
-				err = 0;
-		}
+		err = add_entry(fs, dir, e->d_name, path, skip, arg, depth);
 		free(path);
 	}
 	closedir(d);
@@ -344,6 +366,7 @@ fileset_add_tree(struct fileset *fs, const char *path, skip_fn skip,
 	return add_below(fs, n, skip, arg, 0);
 }
 
+/* The host's path is resolved by the host: the user named it. */
 int
 fileset_map(struct fileset *fs, const char *host, const char *guest)
 {

@@ -62,6 +62,8 @@ guid_bytes(const char *text, unsigned char out[16])
 	}
 }
 
+/* Content is represented by size and mtime: hashing it all would cost more
+ * than writing it.  Only identifiers come from this. */
 static void
 hash_node(struct node *n, void *arg)
 {
@@ -111,6 +113,7 @@ fill_entry(struct gpt_entry *e, const char *type, const struct partition *p,
 		e->name[i] = name[i];
 }
 
+/* The header's CRC is over itself with the CRC field zero. */
 static int
 write_gpt(int fd, const struct image_layout *l, const unsigned char seed[32])
 {
@@ -181,7 +184,7 @@ write_esp(int fd, const struct partition *p, const unsigned char seed[32])
 
 	memcpy(b + 3, "PITH    ", 8);
 	b[12] = SECTOR >> 8;
-	b[13] = 4;		/* sectors in a cluster: 8,175 clusters */
+	b[13] = 4;		/* sectors in a cluster */
 	memcpy(b + 14, &reserved, 2);
 	b[16] = 2;		/* tables */
 	b[18] = 2;		/* 512 root entries */
@@ -233,7 +236,8 @@ image_write(int fd, struct fileset *fs, const struct buf *manifest,
 		return -errno;
 	err = ext4_write(fd, l.root.start, l.root.len, fs, uuid, when);
 	if (!err)
-		err = pwrite_all(fd, manifest->p, manifest->len, l.manifest.start);
+		err = pwrite_all(fd, manifest->p, manifest->len,
+				 l.manifest.start);
 	if (!err)
 		err = write_esp(fd, &l.esp, seed);
 	if (!err)
@@ -265,6 +269,7 @@ take_partition(const struct gpt_entry *e, const struct gpt_header *h,
 		{ PITH_GPT_ROOT, offsetof(struct image_layout, root) },
 	};
 
+	/* Other types are none of ours and may be there. */
 	for (size_t k = 0; k < ARRAY_LEN(known); k++) {
 		struct partition *p = (void *)((char *)l + known[k].at);
 		unsigned char guid[16];

@@ -77,6 +77,8 @@ print_strings(const char *title, const struct block_item *item)
 	free(s);
 }
 
+/* One record of the manifest as a line; what is unknown or of a wrong length
+ * prints nothing. */
 static void
 print_item(const struct block_item *item)
 {
@@ -154,6 +156,8 @@ struct listing {
 	struct strv names;
 };
 
+/* Names are collected first: a callback of the iteration must not read
+ * other blocks through the same buffer. */
 static int
 take_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *e, int offset,
 	  int blocksize, char *b, void *arg)
@@ -168,6 +172,7 @@ take_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *e, int offset,
 	return 0;
 }
 
+/* Short targets lie in the inode, others in a block. */
 static char *
 link_target(struct opened *i, ext2_ino_t ino, struct ext2_inode *in)
 {
@@ -296,6 +301,7 @@ command_ls(int argc, char **argv)
 	return 0;
 }
 
+/* libext2fs checks each block number against the file system's size. */
 static void
 copy_out(struct opened *i, ext2_ino_t ino, int fd, const char *to)
 {

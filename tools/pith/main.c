@@ -60,6 +60,8 @@ main(int argc, char **argv)
 	unsigned best = ~0u;
 	int status;
 
+	/* The commands parse the rest themselves. */
+
 	if (!strcmp(word, "--help") || !strcmp(word, "-h") ||
 	    !strcmp(word, "help")) {
 		help();

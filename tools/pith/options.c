@@ -79,6 +79,7 @@ set_env(struct options *o, const char *v)
 	return NULL;
 }
 
+/* The format of docker's --env-file: no quotes, no expansion. */
 static const char *
 set_env_file(struct options *o, const char *v)
 {
@@ -270,6 +271,7 @@ set_timeout(struct options *o, const char *v)
 	return NULL;
 }
 
+/* The kernel parses the filter; it knows the names. */
 static const char *
 set_trace(struct options *o, const char *v)
 {
@@ -338,6 +340,7 @@ set_config(struct options *o, const char *v)
 	return take(&o->config, v);
 }
 
+/* Name, letter, commands, kind, argument, help, setter, key of a file. */
 const struct option_def option_table[] = {
 	{ "memory", 'm', CMD_BOTH, KIND_SIZE, "SIZE",
 	  "memory of the machine (default 512M)", set_memory, true },
@@ -411,6 +414,7 @@ letter_is(const struct option_def *d, char c, unsigned command)
 	return d->letter == c;
 }
 
+/* The option of that name; when there is none, the nearest is proposed. */
 static const struct option_def *
 find_name(const char *name, size_t len, unsigned command)
 {
@@ -497,6 +501,7 @@ parse_one(struct options *o, unsigned command, int argc, char **argv, int i)
 	return i;
 }
 
+/* What differs from zero. */
 static void
 defaults(struct options *o)
 {
@@ -539,8 +544,6 @@ options_parse(struct options *o, unsigned command, int argc, char **argv)
 	free(o->program);
 	o->program = xstrdup(argv[i++]);
 	o->args = (struct strv){ 0 };
-	/* An option of ours after the program of `build` is still ours when
-	 * it is -o, so both orders of the documentation work. */
 	for (; i < argc; i++)
 		strv_add(&o->args, argv[i]);
 }

@@ -38,6 +38,8 @@ no_program(const char *name, int err)
 	die(STATUS_NOEXEC, "%s: %s", printable(name), strerror(err));
 }
 
+/* As a shell looks for a command: the first file that may be executed; one
+ * that may not is reported only when there is no other. */
 static char *
 search_path(const char *name)
 {
@@ -86,6 +88,8 @@ is_host_path(const char *s)
 	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
+/* Host paths among the arguments, as words of their own or behind the "=" of
+ * an option. */
 static void
 find_arguments(const struct options *o, struct target *t)
 {
@@ -112,7 +116,7 @@ pack_find(const struct options *o, struct target *t)
 	char *full, *behind;
 	struct stat st;
 
-	*t = (struct target){ 0 };
+	*t = (struct target){ .argv0 = o->program };
 	if (!o->program || !*o->program)
 		die(STATUS_FAILED, "no program is named; see pith run --help");
 	if (o->root) {
@@ -134,6 +138,8 @@ pack_find(const struct options *o, struct target *t)
 		    printable(behind));
 		free(full);
 		full = behind;
+		/* As the shim would start it. */
+		t->argv0 = behind;
 	}
 	if (stat(full, &st) < 0)
 		no_program(full, errno);
@@ -145,6 +151,8 @@ pack_find(const struct options *o, struct target *t)
 	if (access(full, R_OK) < 0 || !(st.st_mode & 0111))
 		no_program(full, EACCES);
 	t->path = path_absolute(full);
+	if (t->argv0 == full)
+		t->argv0 = t->path;
 	t->real = realpath(full, NULL);
 	if (!t->real)
 		no_program(full, errno);
@@ -259,6 +267,8 @@ add_program(const struct options *o, struct fileset *fs, const char *path,
 	}
 	if (!whole || fs->foreign)
 		return;
+	/* Packages own files of these trees only; asking dpkg of others would
+	 * cost its whole database for nothing. */
 	real = node_path(n);
 	if (!strncmp(path, "/usr", 4) || !strncmp(real, "/usr", 4) ||
 	    !strncmp(real, "/bin", 4) || !strncmp(real, "/sbin", 5) ||
@@ -275,6 +285,8 @@ add_program(const struct options *o, struct fileset *fs, const char *path,
 	free(real);
 }
 
+/* With --root an include still names a file of the host, and so is mapped,
+ * since the set's own paths are those of DIR. */
 static void
 add_include(struct fileset *fs, const struct include *in)
 {
@@ -300,6 +312,7 @@ add_include(struct fileset *fs, const struct include *in)
 	free(path);
 }
 
+/* Directories that no program means as a whole: `ls /` lists the image. */
 static bool
 is_system_dir(const char *path)
 {
@@ -333,6 +346,8 @@ count_entry(const char *path, const void *arg)
 	return t->full;
 }
 
+/* An argument is a guess at what the program will open, so nothing about it
+ * is an error. */
 static void
 add_argument(struct fileset *fs, const char *path)
 {
@@ -367,6 +382,10 @@ pack_files(const struct options *o, const struct target *t,
 	char *real;
 	int err;
 
+	/* The libraries' locales follow the LANG that the program gets. */
+	for (size_t i = 0; i < o->env.n; i++)
+		if (!strncmp(o->env.v[i], "LANG=", 5))
+			setenv("LANG", o->env.v[i] + 5, 1);
 	fileset_init(fs, "");
 	if (o->root) {
 		real = realpath(o->root, NULL);

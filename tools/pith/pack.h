@@ -12,6 +12,7 @@ struct target {
 	char *path;	/* absolute guest path, as the guest will execute it */
 	char *real;	/* the same with links resolved, on the host */
 	struct strv paths; /* host paths among the arguments, absolute */
+	char *argv0;	/* what the program finds as its name */
 	bool relative;	/* one of them was relative to the directory */
 };
 

@@ -120,6 +120,7 @@ on_bus(const struct options *o, const char *mmio, const char *pci)
 	return o->machine == MACHINE_MICROVM ? mmio : pci;
 }
 
+/* Without the legacy interface no PCI device needs an I/O BAR. */
 static json_t *
 device(const struct options *o, const char *mmio, const char *pci)
 {
@@ -131,7 +132,7 @@ device(const struct options *o, const char *mmio, const char *pci)
 }
 
 static void
-add_machine(struct qemu *q, const struct options *o, bool kvm)
+add_machine(struct qemu *q, const struct options *o, bool kvm, bool uart)
 {
 	uint32_t cpus = o->cpus ? o->cpus : CPUS_DEFAULT;
 	uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
@@ -139,7 +140,8 @@ add_machine(struct qemu *q, const struct options *o, bool kvm)
 	add(q, "-machine");
 	switch (o->machine) {
 	case MACHINE_MICROVM:
-		add(q, "microvm,x-option-roms=off,isa-serial=off,rtc=on");
+		add(q, "microvm,x-option-roms=off,isa-serial=%s,rtc=on",
+		    uart ? "on" : "off");
 		add(q, "-global");
 		add(q, "virtio-mmio.force-legacy=false");
 		break;
@@ -162,6 +164,7 @@ add_machine(struct qemu *q, const struct options *o, bool kvm)
 	add(q, "%lluK", (unsigned long long)(memory >> 10));
 }
 
+/* "locking": the image is never written, or locked by us already. */
 static void
 add_disk(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 {
@@ -179,6 +182,7 @@ add_disk(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 	add_json(q, "-device", d);
 }
 
+/* A chardev's fd= is a number, so its old syntax is safe here. */
 static void
 add_port(struct qemu *q, int fd, const char *name)
 {
@@ -217,14 +221,20 @@ qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 	add(q, "-display");
 	add(q, "none");
 	add(q, "-no-reboot");
+	/* It has all it needs open when the guest starts. */
 	add(q, "-sandbox");
 	add(q, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
 	       "resourcecontrol=deny");
-	add_machine(q, o, kvm);
+	add_machine(q, o, kvm, f->uart >= 0);
 	add(q, "-kernel");
 	q->argv[q->argc++] = kernel_find();
 	add(q, "-initrd");
 	add(q, "/proc/self/fd/%d", f->run_block);
+	if (o->no_aslr || o->gdb) {
+		/* The kernel places itself before it reads the run block. */
+		add(q, "-append");
+		add(q, "nokaslr");
+	}
 	add_disk(q, o, f);
 	add_ports(q, o, f);
 	add_json(q, "-object", json_pack("{s:s,s:s}", "qom-type",
@@ -241,6 +251,12 @@ qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 						 "i6300esb"));
 		add(q, "-action");
 		add(q, "watchdog=inject-nmi");
+	}
+	if (f->uart >= 0) {
+		add(q, "-chardev");
+		add(q, "socket,id=uart,fd=%d", f->uart);
+		add(q, "-serial");
+		add(q, "chardev:uart");
 	}
 	if (o->gdb) {
 		add(q, "-gdb");

@@ -13,6 +13,7 @@ struct qemu_fds {
 	int run_block;	/* a memfd */
 	int control;
 	int stream[3];
+	int uart;	/* -1 but under --verbose: the kernel's early log */
 };
 
 #define QEMU_ARGV_MAX 128

@@ -48,6 +48,7 @@ struct run {
 	bool have_stream[4];
 	pid_t qemu;
 	int qemu_status, qemu_err;
+	int uart;			/* the kernel's early log, or -1 */
 	struct buf qemu_text;		/* what QEMU said on stderr */
 	int signals;
 	int64_t deadline, linger, kill_at;
@@ -92,31 +93,6 @@ guard_standard_fds(struct pith_streams *s)
 		if (s->kind[fd] == PITH_STREAM_CLOSED)
 			open("/dev/null", O_RDWR);
 	}
-}
-
-static void
-add_default_env(struct options *o)
-{
-	static const char *const host[] = { "TERM", "LANG" };
-	struct strv said = o->env;
-	char *kv;
-
-	o->env = (struct strv){ 0 };
-	strv_add(&o->env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:"
-			  "/usr/bin:/sbin:/bin");
-	strv_add(&o->env, o->have_user && o->uid ? "HOME=/home" :
-						   "HOME=/root");
-	for (size_t i = 0; i < ARRAY_LEN(host); i++) {
-		const char *v = getenv(host[i]);
-
-		if (!v)
-			continue;
-		kv = xasprintf("%s=%s", host[i], v);
-		strv_add(&o->env, kv);
-		free(kv);
-	}
-	for (size_t i = 0; i < said.n; i++)
-		strv_add(&o->env, said.v[i]);
 }
 
 /* The part of the run block that depends on this very run. */
@@ -177,7 +153,7 @@ open_image(struct options *o, struct buf *manifest)
 	int fd, err;
 
 	if (o->root || !o->program || stat(o->program, &st) < 0 ||
-	    !S_ISREG(st.st_mode) || st.st_mode & 0111)
+	    !S_ISREG(st.st_mode))
 		return -1;
 	fd = open(o->program, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
@@ -210,6 +186,7 @@ merge_manifest(struct options *o, const struct buf *manifest, struct buf *b)
 
 		if (item.tag == PITH_REC_FLAGS && item.len == 4) {
 			memcpy(&flags, item.value, 4);
+			o->no_aslr |= (flags & PITH_FLAG_NO_ASLR) != 0;
 		} else if (item.tag == PITH_REC_ARG && first && o->args.n) {
 			/* New arguments replace all but argv[0]. */
 			block_put(b, PITH_REC_ARG, item.value, item.len);
@@ -242,6 +219,8 @@ make_port(int *theirs)
 	return fd[0];
 }
 
+/* QEMU's stdin and stdout are /dev/null; its stderr is kept, to be shown
+ * when it fails. */
 static void
 start_qemu(struct run *r, struct qemu *q)
 {
@@ -256,6 +235,7 @@ start_qemu(struct run *r, struct qemu *q)
 		die(STATUS_FAILED, "can not start QEMU: %s", strerror(errno));
 	if (r->qemu == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* We may have died before the line above. */
 		if (getppid() != parent)
 			_exit(1);
 		setpgid(0, 0);
@@ -313,6 +293,7 @@ send_winsize(struct run *r)
 		control_send(&r->control, PITH_FRAME_WINSIZE, &ws, sizeof(ws));
 }
 
+/* A program may ignore a signal; who sends it twice wants the end. */
 static void
 forward_signal(struct run *r, uint32_t sig)
 {
@@ -329,6 +310,8 @@ forward_signal(struct run *r, uint32_t sig)
 	control_send(&r->control, PITH_FRAME_SIGNAL, &sig, sizeof(sig));
 }
 
+/* SIGTSTP from outside (the key goes to the program): the terminal must be
+ * the shell's while we are stopped. */
 static void
 stop_ourselves(void)
 {
@@ -382,6 +365,22 @@ read_qemu_text(struct run *r)
 	}
 }
 
+/* Until the control port speaks, the UART is the only voice of the kernel;
+ * afterwards it would say everything twice. */
+static void
+read_uart(struct run *r)
+{
+	char chunk[4096];
+	ssize_t n = read(r->uart, chunk, sizeof(chunk));
+
+	if (n > 0 && !r->control.hello)
+		tty_print(2, chunk, n);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		close(r->uart);
+		r->uart = -1;
+	}
+}
+
 /* The next moment something must happen, in poll's milliseconds. */
 static int
 poll_timeout(struct run *r)
@@ -417,6 +416,7 @@ check_clocks(struct run *r)
 	}
 }
 
+/* All output is out.  Input does not count: nobody waits for it. */
 static bool
 streams_done(struct run *r)
 {
@@ -440,7 +440,7 @@ move_streams(struct run *r, const struct pollfd *p, const int count[4])
 static void
 loop_once(struct run *r)
 {
-	struct pollfd p[12] = { 0 };
+	struct pollfd p[13] = { 0 };
 	int n = 0, count[4] = { 0 }, at;
 
 	p[n++] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
@@ -448,6 +448,7 @@ loop_once(struct run *r)
 	p[n++] = (struct pollfd){ .fd = r->control.fd, .events = POLLIN |
 				  (control_has_output(&r->control) ? POLLOUT :
 								     0) };
+	p[n++] = (struct pollfd){ .fd = r->uart, .events = POLLIN };
 	at = n;
 	for (int i = 0; i < 4; i++) {
 		/* Input after the program's end would only be lost. */
@@ -473,6 +474,8 @@ loop_once(struct run *r)
 			end_machine(r, STATUS_FAILED, "the kernel sent a frame "
 				    "that makes no sense");
 	}
+	if (p[3].revents && r->uart >= 0)
+		read_uart(r);
 	if (r->control.exited && !r->linger)
 		r->linger = now_ns() + LINGER_NS;
 	move_streams(r, p + at, count);
@@ -500,6 +503,7 @@ qemu_failed(struct run *r)
 	    "--verbose shows its log");
 }
 
+/* What pith ends with, and its last line when that is not the program's. */
 static int
 final_status(struct run *r)
 {
@@ -531,6 +535,8 @@ final_status(struct run *r)
 	die(STATUS_FAILED, "the kernel ended in an unknown way (%u)", e->kind);
 }
 
+/* A port for each stream that is open; none for /dev/null, which the guest
+ * has itself. */
 static void
 open_streams(struct run *r, struct qemu_fds *f,
 	     const struct pith_streams *streams)
@@ -570,11 +576,16 @@ run_machine(struct run *r, struct qemu_fds *f,
 
 	control_start(&r->control, make_port(&control_theirs), r->o);
 	f->control = control_theirs;
+	r->uart = f->uart = -1;
+	if (verbose)
+		r->uart = make_port(&f->uart);
 	open_streams(r, f, streams);
 	qemu_build(&q, r->o, f, kvm);
 	take_signals(r);
 	start_qemu(r, &q);
 	close(control_theirs);
+	if (f->uart >= 0)
+		close(f->uart);
 	for (int i = 0; i < 3; i++)
 		if (f->stream[i] >= 0)
 			close(f->stream[i]);
@@ -612,6 +623,7 @@ reopen_image(int fd, bool writable)
 	return again;
 }
 
+/* The name under which --persist keeps an image's disk. */
 static void
 image_key(const char *path, char key[65])
 {
@@ -655,7 +667,7 @@ command_run(int argc, char **argv)
 	} else {
 		pack_find(&o, &t);
 		image = cache_image(&o, &t, key);
-		add_default_env(&o);
+		default_env(&o, &t, true);
 		block_put_app(&block, &o, &t);
 	}
 	if (o.persist)
@@ -668,7 +680,9 @@ command_run(int argc, char **argv)
 	if (o.print_qemu) {
 		struct qemu q;
 
+		/* Numbers that stand for the sockets of a run. */
 		f.control = 100;
+		f.uart = verbose ? 104 : -1;
 		for (int i = 0; i < 3; i++)
 			f.stream[i] = 101 + i;
 		qemu_build(&q, &o, &f, kvm);

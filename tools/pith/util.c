@@ -47,6 +47,7 @@ vmessage(const char *fmt, va_list ap)
 	free(text);
 }
 
+/* The terminal is restored first, or the line would be a staircase. */
 void
 die(int status, const char *fmt, ...)
 {
@@ -81,6 +82,7 @@ say(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* A command can do nothing useful without memory. */
 static void *
 checked(void *p)
 {
@@ -177,6 +179,7 @@ strv_add(struct strv *s, const char *str)
 	s->v[s->n++] = xstrdup(str);
 }
 
+/* Appends.  The size is only a hint: files of /proc say 0. */
 int
 read_file(const char *path, struct buf *out)
 {
@@ -277,6 +280,7 @@ path_join(const char *dir, const char *rest)
 	return xasprintf("%.*s/%s", (int)n, dir, rest);
 }
 
+/* ".." stays: behind a symbolic link it is not what it seems. */
 char *
 path_absolute(const char *path)
 {
@@ -300,6 +304,7 @@ path_absolute(const char *path)
 	return b.p;
 }
 
+/* Four results stay valid at a time, enough for one message. */
 const char *
 printable(const char *s)
 {
