@@ -345,6 +345,7 @@ process_create(bool aslr)
 	p->start_ns = clock_mono_ns();
 	p->aslr = aslr;
 	p->dumpable = true;
+	p->timer_slack_ns = 50000;
 	if (timers_init(p)) {
 		kfree(p);
 		return NULL;

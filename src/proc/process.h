@@ -48,6 +48,9 @@ struct process {
 	bool dumpable, no_new_privs, thp_disabled;
 	int pdeath_sig;
 	uint32_t personality;
+	bool subreaper;
+	uint32_t membarrier;	  /* [a] commands that were registered */
+	uint64_t timer_slack_ns;
 };
 
 /* The first process: the program of the run block.  Called by kmain() (may
