@@ -203,7 +203,8 @@ add_ports(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 	};
 	json_t *d = device(o, "virtio-serial-device", "virtio-serial-pci");
 
-	json_object_set_new(d, "max_ports", json_integer(8));
+	/* Number 0 is a virtconsole's; each port costs two queues. */
+	json_object_set_new(d, "max_ports", json_integer(5));
 	add_json(q, "-device", d);
 	add_port(q, f->control, PITH_PORT_CONTROL);
 	for (int i = 0; i < 3; i++)
