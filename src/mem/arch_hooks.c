@@ -3,11 +3,9 @@
  * The memory that the architecture asks for by arch/upcall.h: page tables
  * and FPU areas.
  *
- * A page table page may still be read by a CPU that walks it without a lock,
- * so it is freed after a quiescent state of all CPUs; its struct page has
- * room for the reclaim head only indirectly, so the head lies in the page
- * itself: an empty table's first words are free for use, as nothing points
- * to the table any more and entries that are not present are not walked.
+ * A page of a page table may still be walked by a CPU, so it is freed after
+ * a quiescent state of all CPUs; the head for that takes the place of
+ * page->link, which nobody else uses meanwhile.
  */
 #include <arch/upcall.h>
 #include <base/compiler.h>
@@ -17,12 +15,10 @@
 
 #include "mem_priv.h"
 
-static struct cache *fpu_cache;
-
 paddr_t
 upcall_pt_alloc(void)
 {
-	struct page *p = page_alloc(0, ALLOC_ZERO | ALLOC_RESERVE);
+	struct page *p = page_alloc(0, ALLOC_ATOMIC | ALLOC_ZERO);
 
 	if (!p)
 		return 0;
@@ -30,31 +26,43 @@ upcall_pt_alloc(void)
 	return page_phys(p);
 }
 
+static_assert(sizeof(struct list) == sizeof(struct reclaim_head), "link");
+
 static void
 pt_page_free(struct reclaim_head *h)
 {
-	page_put(page_from_phys(virt_to_phys(h)));
+	struct page *p = container_of((struct list *)(void *)h, struct page,
+				      link);
+
+	list_init(&p->link);
+	page_put(p);
 }
 
 void
 upcall_pt_free(paddr_t pa)
 {
-	struct reclaim_head *h = phys_to_virt(pa);
+	struct page *p = page_from_phys(pa);
 
 	mem_count(MEM_PAGETABLES, -1);
-	reclaim_call(h, pt_page_free);
+	reclaim_call((struct reclaim_head *)(void *)&p->link, pt_page_free);
 }
 
+/* Whole pages when the state is large; else a size class that is a multiple
+ * of 64, as kmalloc's own need not be. */
 void *
 upcall_fpu_alloc(size_t size)
 {
-	if (!fpu_cache)
-		fpu_cache = cache_create("fpu", size, 64);
-	return fpu_cache ? cache_alloc(fpu_cache, ALLOC_KERNEL) : NULL;
+	static struct cache *cache;
+
+	if (size > PAGE_SIZE / 2)
+		return kmalloc(size, ALLOC_KERNEL);
+	if (cache == NULL)
+		cache = cache_create("fpu", size, 64);
+	return cache != NULL ? cache_alloc(cache, ALLOC_KERNEL) : NULL;
 }
 
 void
 upcall_fpu_free(void *p)
 {
-	cache_free(fpu_cache, p);
+	kfree(p);
 }

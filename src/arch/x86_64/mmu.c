@@ -6,8 +6,10 @@
  * on different pages need no common lock; entries of one range are changed
  * by one party at a time (vm's locks, kmap's lock), while the processor may
  * set accessed and dirty bits at any moment, hence the atomic exchanges.
- * Tables are never taken out again: they cost a 512th of what was once
- * mapped, and a fault on another CPU may be walking them.
+ * The lowest tables are taken out again when a range that covers them is
+ * unmapped, or when a large page wants their place; they are freed once no
+ * CPU can be walking them.  Callers of pt_unmap() and pt_huge_free() have the
+ * range's lock.
  *
  * Flushing: one CPU flushes itself, the others by an interrupt.
  */
@@ -194,13 +196,41 @@ pt_replace(vaddr_t va, paddr_t pa, unsigned prot)
 	atomic_xchg(slot, pa | bits_of(va, prot));
 }
 
+/* Takes out the lowest table around va, which maps nothing any more. */
+static void
+table_remove(vaddr_t va)
+{
+	uint64_t *t = root_table, e;
+
+	for (unsigned level = 3; level > 1; level--) {
+		e = atomic_load_relaxed(&t[index_at(va, level)]);
+		if (!(e & X86_P) || e & X86_PS)
+			return;
+		t = table_of(e);
+	}
+	e = atomic_load_relaxed(&t[index_at(va, 1)]);
+	if (!(e & X86_P) || e & X86_PS)
+		return;
+	atomic_store(&t[index_at(va, 1)], 0);
+	upcall_pt_free(e & X86_ADDR);
+}
+
 bool
 pt_huge_free(vaddr_t va)
 {
 	unsigned level;
-	uint64_t e = *slot_find(va, &level);
+	uint64_t *slot = slot_find(va, &level);
 
-	return level >= 1 && !mapped(e);
+	if (level >= 1)
+		return !mapped(*slot);
+	/* A table that earlier mappings left behind is no obstacle. */
+	slot -= index_at(va, 0);
+	for (unsigned i = 0; i < PT_ENTRIES; i++)
+		if (slot[i])
+			return false;
+	table_remove(va);
+	tlb_flush_range(va, va + PAGE_SIZE);
+	return true;
 }
 
 static int
@@ -300,6 +330,7 @@ int
 pt_unmap(vaddr_t va, vaddr_t end, pt_unmap_fn *fn, void *arg)
 {
 	int err = split_ends(va, end);
+	vaddr_t start = va;
 
 	if (err)
 		return err;
@@ -316,6 +347,9 @@ pt_unmap(vaddr_t va, vaddr_t end, pt_unmap_fn *fn, void *arg)
 				   prot_of(e) | (level ? PTE_HUGE : 0));
 		}
 		va = slot_end(va, level, end);
+		if (!level && is_aligned(va, HUGE_SIZE) &&
+		    va - start >= HUGE_SIZE)
+			table_remove(va - HUGE_SIZE);
 	}
 	return 0;
 }
