@@ -186,10 +186,15 @@ int
 vma_split(struct vma *v, vaddr_t at)
 {
 	struct vma *n;
+	int err;
 
 	assert(at > v->start && at < v->end);
 	if (v->space->nvmas >= LIMIT_MAPS)
 		return -ENOMEM;
+	/* No large page ever belongs to two vmas. */
+	err = v->populated ? vm_cut_huge(at) : 0;
+	if (err)
+		return err;
 	n = vma_create(v->space, at, v->end, v->flags, v->object, v->file,
 		       v->pgoff + ((at - v->start) >> PAGE_SHIFT));
 	if (n == NULL)
