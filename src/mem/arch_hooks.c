@@ -11,6 +11,7 @@
 #include <base/compiler.h>
 #include <core/reclaim.h>
 #include <mem/heap.h>
+#include <mem/kmap.h>
 #include <mem/page.h>
 
 #include "mem_priv.h"
@@ -65,4 +66,22 @@ void
 upcall_fpu_free(void *p)
 {
 	kfree(p);
+}
+
+void *
+upcall_map_io(paddr_t pa, size_t len)
+{
+	return kmap_io(pa, len);
+}
+
+void
+upcall_unmap_io(void *va, size_t len)
+{
+	kmap_io_unmap(va, len);
+}
+
+void *
+upcall_zalloc(size_t size)
+{
+	return kzalloc(size, ALLOC_KERNEL);
 }

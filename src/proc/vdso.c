@@ -110,7 +110,7 @@ static const struct vm_object_ops data_ops = {
 static int
 make_pages(void)
 {
-	unsigned n = (unsigned)(vdso_image_size >> PAGE_SHIFT);
+	unsigned n = (unsigned)(vdso_image_size() >> PAGE_SHIFT);
 	unsigned i;
 
 	if (ncode)

@@ -51,6 +51,7 @@ void cpu_detect(void);
 void cpu_init_this(void);	/* control registers and SYSCALL MSRs */
 
 /* desc.c */
+bool arch_cpu_alloc(struct cpu *c); /* a secondary CPU's block */
 void desc_init(struct cpu *c);	/* GDT, TSS, IDT of this CPU */
 
 /* mmu.c */
@@ -65,10 +66,6 @@ void lapic_nmi(uint32_t apic_id);
 uint32_t lapic_read_id(void);
 uint32_t lapic_timer_count(void);	 /* counts down at 1 / lapic_hz */
 void lapic_timer_start(uint32_t count);
-bool lapic_ready(void);
-
-/* ioapic.c */
-void ioapic_init(void);
 
 /* acpi.c: the static tables, read once */
 struct acpi_info {

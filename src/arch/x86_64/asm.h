@@ -9,6 +9,7 @@
  * then (32-bit user code,) user data, user code. */
 #define SEL_KCODE 0x08
 #define SEL_KDATA 0x10
+#define SEL_KCODE32 0x18 /* in the trampoline only */
 #define SEL_UCODE32 0x1b
 #define SEL_UDATA 0x23
 #define SEL_UCODE 0x2b

@@ -8,6 +8,7 @@
  */
 #include "arch_priv.h"
 
+#include <arch/upcall.h>
 #include <base/string.h>
 #include <core/percpu.h>
 
@@ -29,6 +30,41 @@ struct desc_ptr {
 
 static struct idt_gate idt[256];
 static uint8_t boot_ist[3][IST_SIZE] ALIGNED(16);
+
+static struct arch_cpu boot_arch_cpu;
+
+struct arch_cpu *
+arch_cpu_of(const struct cpu *c)
+{
+	return c->arch;
+}
+
+struct arch_cpu *
+arch_this(void)
+{
+	return this_cpu()->arch;
+}
+
+bool
+arch_cpu_alloc(struct cpu *c)
+{
+	struct arch_cpu *a = c->arch;
+
+	if (a)
+		return true;
+	a = upcall_zalloc(sizeof(*a));
+	if (!a)
+		return false;
+	for (unsigned i = 0; i < 3; i++) {
+		char *stack = upcall_zalloc(IST_SIZE);
+
+		if (!stack)
+			return false; /* the CPU stays off; little is lost */
+		a->tss.ist[i] = (uint64_t)stack + IST_SIZE;
+	}
+	c->arch = a;
+	return true;
+}
 
 static void
 idt_fill(void)
@@ -59,12 +95,13 @@ desc_init(struct cpu *c)
 		0x00cff3000000ffff, /* user data */
 		0x00affb000000ffff, /* user code */
 	};
-	struct arch_cpu *a = arch_cpu_of(c);
+	struct arch_cpu *a = c->id ? arch_cpu_of(c) : &boot_arch_cpu;
 	struct tss *tss = &a->tss;
 	uint64_t base = (uint64_t)tss;
 	struct desc_ptr gdtr = { sizeof(a->gdt) - 1, (uint64_t)a->gdt };
 	struct desc_ptr idtr = { sizeof(idt) - 1, (uint64_t)idt };
 
+	c->arch = a;
 	if (c->id == 0) {
 		idt_fill();
 		for (unsigned i = 0; i < 3; i++)

@@ -15,3 +15,6 @@ uint64_t arch_wallclock_ns(void);
 /* Arms this CPU's timer interrupt for a monotonic time (ns); a time in the
  * past fires at once.  UINT64_MAX: none. */
 void arch_timer_set(uint64_t deadline_ns);
+
+/* Wall clock minus monotonic clock, ns: for the program's vDSO. */
+void arch_wall_offset_set(uint64_t offset_ns);

@@ -51,3 +51,11 @@ void upcall_fpu_free(void *p);
 
 /* vm: stores a word in the program's memory: 0 or -EFAULT. */
 int upcall_put_user64(uint64_t addr, uint64_t v);
+
+/* mem: device registers and firmware tables, uncached; NULL: no room. */
+void *upcall_map_io(paddr_t pa, size_t len);
+void upcall_unmap_io(void *va, size_t len);
+
+/* mem: the zeroed block of a CPU that arch asks for (struct arch_cpu and
+ * its exception stacks); size as arch says.  NULL: no memory. */
+void *upcall_zalloc(size_t size);

@@ -8,7 +8,7 @@
 #include <base/types.h>
 
 extern const uint8_t vdso_image[];	/* page aligned */
-extern const size_t vdso_image_size;	/* a multiple of the page size */
+size_t vdso_image_size(void);	/* a multiple of the page size */
 
 /* Frame of the vvar page: mapped read-only at (vdso base - PAGE_SIZE). */
 paddr_t vdso_data_page(void);
