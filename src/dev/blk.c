@@ -247,7 +247,8 @@ bio_submit(struct bio *b)
 
 	n = has_data(b) ? bio_bytes(b) >> BLK_SECTOR_SHIFT : b->nsectors;
 	b->status = 0;
-	if (add_overflow_u64(b->sector, n, &end) || end > d->sectors) {
+	if (add_overflow_u64(b->sector, n, &end) || end > d->sectors ||
+	    n > UINT32_MAX) {
 		bio_fail(b, -EIO);
 		return;
 	}

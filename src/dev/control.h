@@ -21,5 +21,9 @@ void control_notice(const char *fmt, ...) PRINTF_LIKE(1, 2);
 /* The handler of a host frame, by type; runs in the reader thread. */
 void control_on(uint16_t type, void (*fn)(const void *payload, size_t len));
 
+/* Sends the kernel's log to the host from here on (PITH_FLAG_VERBOSE).
+ * -ENODEV: there is no port; -ENOMEM. */
+MUST_CHECK int control_log_start(void);
+
 /* Drains the streams, sends the exit frame, ends the machine. */
 NORETURN void control_exit(uint32_t kind, uint32_t code);
