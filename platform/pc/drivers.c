@@ -4,13 +4,17 @@
  * start in this order.
  */
 #include <dev/device.h>
+#include <drivers/pci/pci.h>
 #include <drivers/virtio/blk.h>
 #include <drivers/virtio/mmio.h>
+#include <drivers/virtio/pci.h>
 #include <drivers/virtio/rng.h>
 #include <drivers/virtio/serial.h>
 
 const struct driver *const platform_drivers[] = {
 	&virtio_mmio,
+	&pci_host,
+	&virtio_pci,
 	&virtio_serial.drv,
 	&virtio_blk.drv,
 	&virtio_rng.drv,

@@ -372,6 +372,7 @@ attach(struct virtio_device *v)
 		return -ENOMEM;
 	d->v = v;
 	v->priv = d;
+	v->per_queue_irq = true;
 	err = read_config(d);
 	if (err)
 		goto failed;

@@ -78,6 +78,7 @@ struct virtio_device {
 	void *transport;		     /* set by the transport */
 	uint64_t features;		     /* negotiated */
 	void *priv;			     /* the driver's */
+	bool per_queue_irq;		     /* set by the driver in attach */
 	struct virtq *queues[VIRTIO_MAX_QUEUES]; /* set up ones; [I] after attach */
 	unsigned nqueues;		     /* highest index + 1 */
 	bool broken;			     /* [a] */
