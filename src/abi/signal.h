@@ -149,10 +149,10 @@ struct siginfo {
 };
 
 struct sigaltstack {
-	uint64_t ss_sp;
-	int32_t ss_flags;
+	uint64_t sp;
+	int32_t flags;
 	int32_t pad;
-	uint64_t ss_size;
+	uint64_t size;
 };
 
 /* As rt_sigaction(2) takes it on x86-64. */

@@ -265,9 +265,9 @@ on_altstack(const struct thread *t)
 	const struct sigaltstack *a = &t->sig->alt;
 	vaddr_t sp = regs_sp(arch_user_regs(&t->arch));
 
-	if (a->ss_flags & (int32_t)(SS_AUTODISARM | SS_DISABLE))
+	if (a->flags & (int32_t)(SS_AUTODISARM | SS_DISABLE))
 		return false;
-	return sp > a->ss_sp && sp - a->ss_sp <= a->ss_size;
+	return sp > a->sp && sp - a->sp <= a->size;
 }
 
 long
@@ -279,19 +279,19 @@ sys_sigaltstack(struct thread *t, const void __user *ss, void __user *old)
 	if (ss && copy_from_user(&n, ss, sizeof(n)))
 		return -EFAULT;
 	if (on_altstack(t))
-		o.ss_flags |= SS_ONSTACK;
+		o.flags |= SS_ONSTACK;
 	if (ss) {
 		if (on_altstack(t))
 			return -EPERM;
-		mode = (uint32_t)n.ss_flags & ~SS_AUTODISARM;
+		mode = (uint32_t)n.flags & ~SS_AUTODISARM;
 		if (mode && mode != SS_DISABLE && mode != SS_ONSTACK)
 			return -EINVAL;
 		if (mode == SS_DISABLE) {
-			n.ss_sp = n.ss_size = 0;
+			n.sp = n.size = 0;
 		} else {
-			if (n.ss_size < MINSIGSTKSZ)
+			if (n.size < MINSIGSTKSZ)
 				return -ENOMEM;
-			n.ss_flags &= (int32_t)SS_AUTODISARM;
+			n.flags &= (int32_t)SS_AUTODISARM;
 		}
 		n.pad = 0;
 		t->sig->alt = n;
@@ -318,7 +318,7 @@ sys_rt_sigreturn(struct thread *t)
 	mask &= ~SIG_UNBLOCKABLE;
 	if (mask != t->sig->mask)
 		signal_set_mask(t, mask);
-	alt.ss_flags &= ~(int32_t)SS_ONSTACK;
+	alt.flags &= ~(int32_t)SS_ONSTACK;
 	t->sig->alt = alt;
 	/* The restored value is no result of this call: no restart. */
 	regs_leave_syscall(r);

@@ -90,9 +90,9 @@ do_default(struct thread *t, struct regs *r, int sig,
 static bool
 on_altstack(const struct sigaltstack *alt, vaddr_t sp)
 {
-	if (alt->ss_flags & (int32_t)SS_AUTODISARM)
+	if (alt->flags & (int32_t)SS_AUTODISARM)
 		return false;
-	return sp > alt->ss_sp && sp - alt->ss_sp <= alt->ss_size;
+	return sp > alt->sp && sp - alt->sp <= alt->size;
 }
 
 /* The answer of an interrupted call when a handler runs. */
@@ -158,13 +158,13 @@ push_frame(struct thread *t, struct regs *r, int sig,
 	};
 	bool on = on_altstack(&s->alt, regs_sp(r));
 
-	if (!(alt.ss_flags & (int32_t)SS_DISABLE) && on)
-		alt.ss_flags |= SS_ONSTACK;
+	if (!(alt.flags & (int32_t)SS_DISABLE) && on)
+		alt.flags |= SS_ONSTACK;
 	if (!args.restorer && t->space->vdso)
 		args.restorer = t->space->vdso + vdso_sigreturn_offset();
-	if (a->flags & SA_ONSTACK && !(alt.ss_flags & (int32_t)SS_DISABLE) &&
-	    alt.ss_size && !on)
-		args.stack = alt.ss_sp + alt.ss_size;
+	if (a->flags & SA_ONSTACK && !(alt.flags & (int32_t)SS_DISABLE) &&
+	    alt.size && !on)
+		args.stack = alt.sp + alt.size;
 	return arch_sigframe_push(&t->arch, r, &args);
 }
 
@@ -190,9 +190,9 @@ run_handler(struct thread *t, struct regs *r, int sig,
 		signal_force(t, SIGSEGV, &segv);
 		return;
 	}
-	if (s->alt.ss_flags & (int32_t)SS_AUTODISARM) {
+	if (s->alt.flags & (int32_t)SS_AUTODISARM) {
 		memset(&s->alt, 0, sizeof(s->alt));
-		s->alt.ss_flags = SS_DISABLE;
+		s->alt.flags = SS_DISABLE;
 	}
 	s->restore_mask = false;
 	if (!(a->flags & SA_NODEFER))

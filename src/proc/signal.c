@@ -51,7 +51,7 @@ signal_thread_init(struct thread *t, const struct thread *from)
 	if (!t->sig)
 		return -ENOMEM;
 	queue_init(&t->sig->pending);
-	t->sig->alt.ss_flags = SS_DISABLE;
+	t->sig->alt.flags = SS_DISABLE;
 	if (from)
 		t->sig->mask = from->sig->mask;
 	return 0;
@@ -504,7 +504,7 @@ signal_exec(struct process *p, struct thread *t)
 		a->handler = h;
 	}
 	memset(&t->sig->alt, 0, sizeof(t->sig->alt));
-	t->sig->alt.ss_flags = SS_DISABLE;
+	t->sig->alt.flags = SS_DISABLE;
 	t->sig->restart = NULL;
 	spin_unlock_irq(&p->sig.lock, f);
 }
