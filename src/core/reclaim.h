@@ -21,8 +21,13 @@ struct reclaim_head {
 /* Any context.  fn runs in a kernel thread's context and must not sleep. */
 void reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *));
 
-/* Waits until all callbacks handed over before have run; may sleep. */
-void reclaim_barrier(void);
+/* For the thread that runs the callbacks (sched/reclaimd.c) and for waiting:
+ * runs what is due; makes CPUs that a grace period waits for take an
+ * interrupt; counts of callbacks handed over and run. */
+void reclaim_run(void);
+void reclaim_poke(void);
+uint64_t reclaim_queued(void);
+uint64_t reclaim_completed(void);
 
 /* Declares a quiescent state of this CPU: called by the scheduler, by the
  * return to user mode, and by the idle loop. */

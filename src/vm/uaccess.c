@@ -182,3 +182,9 @@ upcall_put_user64(uint64_t addr, uint64_t v)
 {
 	return copy_to_user((void __user *)addr, &v, sizeof(v));
 }
+
+int
+upcall_user_touch(uint64_t addr, size_t len)
+{
+	return user_prefault((const void __user *)addr, len, false);
+}

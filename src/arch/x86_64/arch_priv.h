@@ -109,5 +109,10 @@ extern char trap_stubs[] HIDDEN, user_iret[] HIDDEN;
 extern char boot_stack[] HIDDEN, boot_stack_top[] HIDDEN;
 extern uint64_t boot_pml4[] HIDDEN, early_cr3, image_slide;
 
+/* context.c: the registers into the area, the area into the registers, of
+ * the current thread */
+void fpu_sync(struct arch_thread *at);
+void fpu_reload(struct arch_thread *at);
+
 /* trap.c */
 bool fixup_apply(struct regs *r);

@@ -59,3 +59,7 @@ void upcall_unmap_io(void *va, size_t len);
 /* mem: the zeroed block of a CPU that arch asks for (struct arch_cpu and
  * its exception stacks); size as arch says.  NULL: no memory. */
 void *upcall_zalloc(size_t size);
+
+/* vm: makes a range of the program's memory present for reading: 0 or
+ * -EFAULT. */
+int upcall_user_touch(uint64_t addr, size_t len);

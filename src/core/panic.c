@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of the kernel: stop the others, write the report, power off.
+ *
+ * No lock is taken and nothing is allocated.  The report is built in one
+ * buffer: message, registers, backtrace by frame pointers (as addresses in
+ * the linked image, which `pith` turns into names), then the last log lines.
+ */
+#include <arch/cpu.h>
+#include <arch/smp.h>
+#include <arch/trap.h>
+#include <base/assert.h>
+#include <base/atomic.h>
+#include <base/fmt.h>
+#include <core/backtrace.h>
+#include <core/log.h>
+#include <core/panic.h>
+#include <core/percpu.h>
+
+#define REPORT_SIZE 8192
+#define DEPTH_MAX   24
+
+static char report[REPORT_SIZE];
+static size_t report_len;
+static void (*sink)(const char *, size_t);
+static uint32_t panicking; /* [a] */
+
+void
+panic_set_sink(void (*fn)(const char *report_text, size_t len))
+{
+	sink = fn;
+}
+
+static void
+vadd(const char *fmt, va_list ap)
+{
+	if (report_len < REPORT_SIZE)
+		report_len += (size_t)kvsnprintf(report + report_len,
+						 REPORT_SIZE - report_len, fmt,
+						 ap);
+	if (report_len > REPORT_SIZE - 1)
+		report_len = REPORT_SIZE - 1;
+}
+
+static void PRINTF_LIKE(1, 2)
+add(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vadd(fmt, ap);
+	va_end(ap);
+}
+
+void
+backtrace_walk(uint64_t fp, void (*fn)(uint64_t pc))
+{
+	for (unsigned i = 0; i < DEPTH_MAX; i++) {
+		const uint64_t *f = (const uint64_t *)fp;
+
+		/* Kernel stacks lie in the upper half, and grow down. */
+		if (fp < 0xffff800000000000ull || fp & 7 || !f[1])
+			return;
+		fn(f[1]);
+		if (f[0] <= fp || f[0] - fp > 65536)
+			return;
+		fp = f[0];
+	}
+}
+
+static void
+add_frame(uint64_t pc)
+{
+	add("  %#lx\n", (unsigned long)backtrace_linked(pc));
+}
+
+static NORETURN void
+finish(const struct regs *r, const char *fmt, va_list ap)
+{
+	const char *name;
+	uint64_t v;
+
+	irq_disable();
+	/* A panic within the panic: nothing is left to try. */
+	if (atomic_xchg(&panicking, 1))
+		machine_power_off(125);
+	smp_stop_others();
+	add("kernel panic on CPU %u: ", this_cpu()->id);
+	vadd(fmt, ap);
+	add("\n");
+	for (unsigned i = 0; r && regs_item(r, i, &name, &v); i++)
+		add("  %-6s %016lx%s", name, (unsigned long)v,
+		    i % 3 == 2 ? "\n" : "");
+	add("\nbacktrace (addresses of the linked image):\n");
+	if (r) {
+		add_frame(regs_pc(r));
+		backtrace_walk(regs_fp(r), add_frame);
+	} else {
+		backtrace_walk((uint64_t)__builtin_frame_address(0), add_frame);
+	}
+	if (sink)
+		sink(report, report_len);
+	machine_power_off(125);
+}
+
+void
+panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	finish(NULL, fmt, ap);
+}
+
+void
+panic_regs(const struct regs *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	finish(r, fmt, ap);
+}
+
+void
+assert_fail(const char *file, int line, const char *expr)
+{
+	panic("assertion failed at %s:%d: %s", file, line, expr);
+}
+
+/* The stack protector's alarm and its canary (set by boot). */
+uintptr_t __stack_chk_guard = 0x595e9fbd94fda766ull;
+NORETURN void __stack_chk_fail(void);
+void
+__stack_chk_fail(void)
+{
+	panic("stack smashed in %#lx",
+	      (unsigned long)backtrace_linked(
+		  (uint64_t)__builtin_return_address(0)));
+}

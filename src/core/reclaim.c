@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Deferred reclamation.
+ *
+ * Callbacks gather in one list ("next").  A grace period takes that list as
+ * "waiting" and notes which CPUs must pass a quiescent state; each that does
+ * clears its bit; the last one moves the list to "done", which is run by
+ * whoever comes by a safe point: the idle loop, the scheduler's switch, a
+ * thread in reclaim_barrier().  A CPU that idles counts as quiescent without
+ * being asked; one that runs a program for long without entering the kernel
+ * is reached by its next interrupt, which is asked for.
+ *
+ * With one CPU a quiescent state is a whole grace period.
+ */
+#include <arch/smp.h>
+#include <base/atomic.h>
+#include <core/percpu.h>
+#include <core/reclaim.h>
+#include <core/spinlock.h>
+
+/* At most this many callbacks at one safe point, so that none is long. */
+#define BATCH 64
+
+static struct {
+	struct spinlock lock;	      /* RANK_RECLAIM; interrupts off */
+	struct reclaim_head *next;    /* [lock] newest first */
+	struct reclaim_head *waiting; /* [lock] */
+	struct reclaim_head *done;    /* [lock] */
+	uint64_t pending;	      /* [lock, a read] CPUs to pass */
+	uint64_t queued, completed;   /* [lock] counts, for the barrier */
+	bool work;		      /* [a] there is anything at all */
+} r = { .lock = SPINLOCK_INIT(RANK_RECLAIM) };
+
+static uint64_t
+online_mask(void)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
+		if (cpus[i]->online && !cpus[i]->idle)
+			mask |= 1ull << i;
+	return mask;
+}
+
+/* Both with the lock held. */
+static void
+finish_period(void)
+{
+	struct reclaim_head **end = &r.done;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = r.waiting;
+	r.waiting = NULL;
+}
+
+static void
+start_period(void)
+{
+	if (r.waiting || !r.next)
+		return;
+	r.waiting = r.next;
+	r.next = NULL;
+	atomic_store(&r.pending, online_mask() | 1ull << this_cpu()->id);
+}
+
+void
+reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
+{
+	irqflags_t f = spin_lock_irq(&r.lock);
+
+	h->fn = fn;
+	h->next = r.next;
+	r.next = h;
+	r.queued++;
+	start_period();
+	atomic_store_relaxed(&r.work, true);
+	spin_unlock_irq(&r.lock, f);
+}
+
+static void
+run_done(void)
+{
+	struct reclaim_head *list, *h;
+	irqflags_t f = spin_lock_irq(&r.lock);
+	struct reclaim_head **end;
+	unsigned n = 0;
+
+	list = r.done;
+	for (end = &list; *end && n < BATCH; n++)
+		end = &(*end)->next;
+	r.done = *end;
+	*end = NULL;
+	spin_unlock_irq(&r.lock, f);
+	while ((h = list) != NULL) {
+		list = h->next;
+		h->fn(h);
+	}
+	f = spin_lock_irq(&r.lock);
+	r.completed += n;
+	if (!r.next && !r.waiting && !r.done)
+		atomic_store_relaxed(&r.work, false);
+	spin_unlock_irq(&r.lock, f);
+}
+
+static void
+pass(void)
+{
+	uint64_t bit = 1ull << this_cpu()->id;
+	irqflags_t f = spin_lock_irq(&r.lock);
+
+	if (r.waiting) {
+		uint64_t idle = 0;
+
+		for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
+			if (cpus[i]->idle)
+				idle |= 1ull << i;
+		atomic_and(&r.pending, ~(bit | idle));
+		if (!r.pending)
+			finish_period();
+	}
+	start_period();
+	spin_unlock_irq(&r.lock, f);
+}
+
+void
+reclaim_quiescent(void)
+{
+	if (likely(!atomic_load_relaxed(&r.work)))
+		return;
+	pass();
+}
+
+void
+reclaim_run(void)
+{
+	if (likely(!atomic_load_relaxed(&r.work)))
+		return;
+	if (atomic_load_relaxed(&r.done))
+		run_done();
+}
+
+void
+reclaim_poke(void)
+{
+	uint64_t left = atomic_load_relaxed(&r.pending);
+
+	for (; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (i != this_cpu()->id)
+			smp_kick(i);
+	}
+}
+
+uint64_t
+reclaim_queued(void)
+{
+	return r.queued;
+}
+
+uint64_t
+reclaim_completed(void)
+{
+	return r.completed;
+}
