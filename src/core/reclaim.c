@@ -20,6 +20,10 @@
 
 /* At most this many callbacks at one safe point, so that none is long. */
 #define BATCH 64
+/* With more than this waiting, the way to user mode helps. */
+#define BACKLOG 128
+
+static void (*on_backlog)(void); /* [I] after boot */
 
 static struct {
 	struct spinlock lock;	      /* RANK_RECLAIM; interrupts off */
@@ -68,6 +72,7 @@ void
 reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
 {
 	irqflags_t f = spin_lock_irq(&r.lock);
+	bool many;
 
 	h->fn = fn;
 	h->next = r.next;
@@ -75,7 +80,16 @@ reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
 	r.queued++;
 	start_period();
 	atomic_store_relaxed(&r.work, true);
+	many = r.queued - r.completed > BACKLOG;
 	spin_unlock_irq(&r.lock, f);
+	if (unlikely(many) && on_backlog)
+		on_backlog();
+}
+
+void
+reclaim_on_backlog(void (*fn)(void))
+{
+	on_backlog = fn;
 }
 
 static void

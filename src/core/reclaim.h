@@ -21,9 +21,14 @@ struct reclaim_head {
 /* Any context.  fn runs in a kernel thread's context and must not sleep. */
 void reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *));
 
-/* For the thread that runs the callbacks (sched/reclaimd.c) and for waiting:
- * runs what is due; makes CPUs that a grace period waits for take an
+/* Waits until all callbacks handed over before have run; may sleep.  Defined
+ * by sched/reclaimd.c. */
+void reclaim_barrier(void);
+
+/* For sched/reclaimd.c.  Names a function that reclaim_call() calls, in any
+ * context, while many callbacks wait; it only marks.  Then: runs what is due; makes CPUs that a grace period waits for take an
  * interrupt; counts of callbacks handed over and run. */
+void reclaim_on_backlog(void (*fn)(void));
 void reclaim_run(void);
 void reclaim_poke(void);
 uint64_t reclaim_queued(void);

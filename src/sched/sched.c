@@ -771,6 +771,7 @@ sched_idle(void)
 		rq->cpu->idle = true;
 		irq_enable();
 		reclaim_quiescent();
+		reclaim_run();
 		if (!poll_for_work(rq))
 			idle_halt(rq);
 		rq->cpu->idle = false;
@@ -797,6 +798,7 @@ void
 sched_init(void)
 {
 	rq_init(&boot_rq, this_cpu());
+	sched_reclaim_init();
 }
 
 NORETURN void
@@ -848,8 +850,12 @@ upcall_user_return(struct regs *r)
 	uint32_t pending;
 
 	while ((pending = atomic_load_acquire(&t->pending)) != 0) {
-		if (pending & PENDING_RESCHED)
+		if (pending & PENDING_RESCHED) {
 			preempt_check();
+			irq_enable();
+			reclaim_run();
+			irq_disable();
+		}
 		if (pending & ~PENDING_RESCHED) {
 			irq_enable();
 			user_work(t, r);

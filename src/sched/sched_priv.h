@@ -41,3 +41,6 @@ void sched_sleep_timeout(struct timer *timer);
 
 /* thread.c: the idle thread of a CPU. */
 struct thread *thread_create_idle(struct cpu *c);
+
+/* reclaimd.c */
+void sched_reclaim_init(void);

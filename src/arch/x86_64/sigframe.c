@@ -106,9 +106,9 @@ fill_context(struct rt_sigframe *fr, const struct regs *r,
 	fr->pretcode = a->restorer;
 	fr->uc.flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
 		       (cpu_features.xsave ? UC_FP_XSTATE : 0);
-	fr->uc.stack.sp = (uint64_t)a->alt->ss_sp;
-	fr->uc.stack.flags = a->alt->ss_flags;
-	fr->uc.stack.size = a->alt->ss_size;
+	fr->uc.stack.sp = a->alt->sp;
+	fr->uc.stack.flags = a->alt->flags;
+	fr->uc.stack.size = a->alt->size;
 	fr->uc.sigmask = a->oldmask;
 	*m = (struct sigcontext){
 		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11,
@@ -247,8 +247,8 @@ arch_sigframe_pop(struct arch_thread *at, struct regs *r, uint64_t *mask,
 		.cs = SEL_UCODE, .ss = SEL_UDATA,
 	};
 	*mask = fr.uc.sigmask;
-	alt->ss_sp = fr.uc.stack.sp;
-	alt->ss_flags = fr.uc.stack.flags;
-	alt->ss_size = fr.uc.stack.size;
+	alt->sp = fr.uc.stack.sp;
+	alt->flags = fr.uc.stack.flags;
+	alt->size = fr.uc.stack.size;
 	return 0;
 }

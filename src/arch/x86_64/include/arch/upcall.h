@@ -63,3 +63,6 @@ void *upcall_zalloc(size_t size);
 /* vm: makes a range of the program's memory present for reading: 0 or
  * -EFAULT. */
 int upcall_user_touch(uint64_t addr, size_t len);
+
+/* boot: the boot CPU is set up, on the boot stack, interrupts off. */
+NORETURN void upcall_start(void);

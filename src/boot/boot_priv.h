@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of boot share.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct run_info;
+
+/* smp.c: starts the other CPUs. */
+void boot_start_cpus(void);
+
+/* root.c: finds the disk, reads its manifest and the run block into *ri,
+ * mounts everything.  -errno, and why in the log. */
+MUST_CHECK int boot_read_run_info(struct run_info *ri);
+MUST_CHECK int boot_mount(const struct run_info *ri);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of initialisation: one call a line, each with what is usable
+ * from there on.  Entered on the boot stack with interrupts off; ends as the
+ * idle thread of the boot CPU.
+ */
+#include "boot_priv.h"
+
+#include <abi/errno.h>
+#include <arch/start.h>
+#include <arch/upcall.h>
+#include <boot/runinfo.h>
+#include <core/clock.h>
+#include <core/log.h>
+#include <core/panic.h>
+#include <core/percpu.h>
+#include <core/timer_queue.h>
+#include <core/watchdog.h>
+#include <dev/control.h>
+#include <dev/device.h>
+#include <dev/random.h>
+#include <file/stdio.h>
+#include <fs/pseudo.h>
+#include <fs/vfs.h>
+#include <linux/gate.h>
+#include <mem/heap.h>
+#include <mem/page.h>
+#include <proc/process.h>
+#include <sched/thread.h>
+#include <sched/work.h>
+
+static struct run_info run;
+
+/* What needs to sleep: runs as a thread, beside the idle loop. */
+static void
+start_program(void *arg)
+{
+	struct file *stdio[3];
+	int err;
+
+	(void)arg;
+	device_init();		/* disks, ports; the control port answers */
+	control_init();		/* errors below reach the user */
+	err = boot_read_run_info(&run);
+	if (err)
+		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
+	if (run.seed)
+		random_add(run.seed, run.seed_len,
+			   (unsigned)run.seed_len * 8);
+	if (run.time_sec)
+		clock_set_real_ns((uint64_t)run.time_sec * NSEC_PER_SEC +
+				  run.time_nsec);
+	else
+		clock_init();	/* wall clock from the machine */
+	if (run.flags & PITH_FLAG_VERBOSE)
+		ignore(control_log_start()); /* the log stays in its ring */
+	gate_init(&run);	/* tracing, counting of missing calls */
+	err = boot_mount(&run);	/* paths */
+	if (!err)
+		err = stdio_open(&run.streams, run.has_termios ? run.termios : NULL,
+				 run.has_winsize ? run.winsize : NULL, stdio);
+	if (err)
+		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
+	boot_start_cpus();	/* more than one CPU from here on */
+	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
+			    run.gid, run.groups, run.ngroups, run.umask,
+			    run.cwd, !(run.flags & PITH_FLAG_NO_ASLR));
+	if (err)
+		control_exit(PITH_EXIT_NOEXEC, (uint32_t)-err);
+}
+
+void
+upcall_start(void)
+{
+	struct thread *t;
+
+	this_cpu()->timers = &timer_boot_queue;
+	mem_init();		/* page frames */
+	heap_init();		/* kmalloc */
+	arch_init_late();	/* interrupts, the clock */
+	sched_init();		/* threads; this becomes the idle thread */
+	random_init();		/* layout-quality bytes at once */
+	work_start();		/* work items */
+	vfs_init();		/* file-system types register */
+	pseudo_init();
+	process_proc_init();	/* /proc/self */
+	watchdog_init();
+	irq_enable();
+	if (thread_create("boot", start_program, NULL, &t))
+		panic("no memory for the first thread");
+	thread_start(t);
+	sched_idle();
+}
