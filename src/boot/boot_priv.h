@@ -12,6 +12,9 @@ struct run_info;
 /* smp.c: starts the other CPUs. */
 void boot_start_cpus(void);
 
+/* vm_hooks.c */
+void boot_vm_init(void);
+
 /* root.c: finds the disk, reads its manifest and the run block into *ri,
  * mounts everything.  -errno, and why in the log. */
 MUST_CHECK int boot_read_run_info(struct run_info *ri);

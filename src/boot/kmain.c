@@ -80,6 +80,7 @@ upcall_start(void)
 	arch_init_late();	/* interrupts, the clock */
 	sched_init();		/* threads; this becomes the idle thread */
 	random_init();		/* layout-quality bytes at once */
+	boot_vm_init();		/* address spaces can be made */
 	work_start();		/* work items */
 	vfs_init();		/* file-system types register */
 	pseudo_init();
