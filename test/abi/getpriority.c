@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: nice values of a thread. Method: up only, so that it needs no rights.
+ */
+#define _GNU_SOURCE
+#include "proc_common.h"
+#include <sys/resource.h>
+
+int
+main(void)
+{
+	show("get", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	show("set", setpriority(PRIO_PROCESS, 0, 5));
+	show("get", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	show("clamp", setpriority(PRIO_PROCESS, 0, 100));
+	show("get", syscall(SYS_getpriority, PRIO_PROCESS, gettid()));
+	show("which", syscall(SYS_getpriority, 7, 0));
+	show("nobody", syscall(SYS_getpriority, PRIO_PROCESS, 0x3fffff));
+	return 0;
+}

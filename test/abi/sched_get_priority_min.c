@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: the ranges of priorities. Method: each policy.
+ */
+#define _GNU_SOURCE
+#include "proc_common.h"
+
+int
+main(void)
+{
+	for (int p = -1; p < 8; p++) {
+		printf("%d ", p);
+		show("min", sched_get_priority_min(p));
+	}
+	return 0;
+}
