@@ -38,6 +38,7 @@
 
 /* The program of the run block: signals from the host go to it. */
 static struct process *first_process;
+static void (*end_hook)(void);
 
 struct start_args {
 	const char *program, *cwd;
@@ -181,10 +182,18 @@ drop_resources(struct thread *t)
 	t->fsctx = NULL;
 }
 
+void
+process_on_end(void (*fn)(void))
+{
+	end_hook = fn;
+}
+
 NORETURN static void
 end_machine(struct process *p, struct thread *t)
 {
 	drop_resources(t);
+	if (end_hook)
+		end_hook();
 	control_exit(p->exit_kind, p->exit_code);
 }
 
@@ -297,12 +306,14 @@ user_work(struct thread *t, struct regs *r)
 {
 	uint32_t pending = atomic_load_acquire(&t->pending);
 
-	if (pending & PENDING_KILL)
-		process_thread_exit(0);
 	if (pending & PENDING_STOP) {
 		atomic_and(&t->pending, ~PENDING_STOP);
 		wait_continued(t->proc, t);
+		/* An interrupted call may have to be restarted. */
+		pending = atomic_load_acquire(&t->pending) | PENDING_SIGNAL;
 	}
+	if (pending & PENDING_KILL)
+		process_thread_exit(0);
 	if (pending & PENDING_RSEQ) {
 		atomic_and(&t->pending, ~PENDING_RSEQ);
 		rseq_update(t, r);

@@ -73,6 +73,9 @@ NORETURN void process_thread_exit(int status);
 struct clone_args; /* abi/sched.h */
 MUST_CHECK long process_clone(struct thread *t, const struct clone_args *a);
 
+/* fn is called when the program has ended, before the machine does. */
+void process_on_end(void (*fn)(void));
+
 /* CPU time of all its threads, those that have ended too, ns. */
 uint64_t process_cpu_ns(struct process *p);
 

@@ -8,6 +8,8 @@
 #include "proc_common.h"
 #include <fcntl.h>
 
+#pragma GCC diagnostic ignored "-Wstringop-overread"
+
 static int
 second(int argc, char **argv)
 {
