@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Flags of open, fcntl and the *at calls.  Four O_ flags differ between
- * architectures; those here are x86-64's.
+ * Flags of open, fcntl and the *at calls.  Four O_ flags (O_DIRECT and its
+ * neighbours) differ between architectures; those here are x86-64's.
  */
 #pragma once
 
@@ -21,17 +21,10 @@
 #define O_DSYNC	    00010000
 #define FASYNC	    00020000
 #define O_ASYNC	    FASYNC
-#ifdef __aarch64__ /* the one place where the numbers differ */
-#define O_DIRECTORY 00040000
-#define O_NOFOLLOW  00100000
-#define O_DIRECT    00200000
-#define O_LARGEFILE 00400000
-#else
 #define O_DIRECT    00040000
 #define O_LARGEFILE 00100000
 #define O_DIRECTORY 00200000
 #define O_NOFOLLOW  00400000
-#endif
 #define O_NOATIME   01000000
 #define O_CLOEXEC   02000000
 #define __O_SYNC    04000000

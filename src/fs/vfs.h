@@ -26,9 +26,12 @@
 #include <core/reclaim.h>
 #include <sched/mutex.h>
 
+struct dir_emit;
 struct file;
 struct file_ops;
+struct file_mmap;
 struct inode;
+struct file_locks;
 struct super;
 struct dentry;
 struct page_cache;
@@ -86,8 +89,21 @@ struct inode_ops {
 			size_t len, int flags);
 	int (*removexattr)(struct inode *i, const char *name);
 	/* Makes an open file: 0 with f->ops set, or -errno.  NULL: generic,
-	 * uses inode->fops. */
+	 * uses inode->fops.  The caller adds dentry and inode. */
 	int (*open)(struct inode *i, unsigned flags, struct file **out);
+	/* A write of len bytes at pos is about to be made, by who holds the
+	 * lock: 0 or -errno (-EPERM: sealed). */
+	int (*write_begin)(struct inode *i, int64_t pos, size_t len); /* 0 */
+	/* A mapping is about to be made; may change m->vma_flags. */
+	int (*may_map)(struct inode *i, struct file_mmap *m);	/* 0 */
+	/* With the lock. */
+	int (*fallocate)(struct inode *i, int mode, int64_t off,
+			 int64_t len);				/* EOPNOTSUPP */
+	/* Directory entries from *pos on, "." and ".." too (parent is the
+	 * inode number of ".."); *pos is where the next call goes on.
+	 * inode->lock is held for reading. */
+	int (*iterate)(struct inode *dir, int64_t *pos, uint64_t parent,
+		       struct dir_emit *e);			/* ENOTDIR */
 };
 
 struct inode {
@@ -105,6 +121,9 @@ struct inode {
 	uint64_t blocks;	     /* [lock w, a] 512-byte units */
 	struct timespec64 atime, mtime, ctime, btime; /* [lock] */
 	struct page_cache *cache;    /* [I] file data; NULL for none */
+	char *link;		     /* [a] symlink target once read, or NULL */
+	struct file_locks *locks;    /* [a] fs/lock.c */
+	void *fifo;		     /* [lock] the pipe behind a FIFO */
 	void *priv;		     /* the file system's */
 	uint32_t generation;
 	uint32_t state;		     /* [a] INODE_* */
@@ -114,6 +133,12 @@ struct inode {
 };
 
 #define INODE_NO_NEGATIVE (1u << 0) /* names change by themselves: procfs */
+#define INODE_LOADING	  (1u << 1) /* being filled by its file system */
+#define INODE_FAILED	  (1u << 2) /* filling it failed */
+#define INODE_KEEP	  (1u << 3) /* stays cached without references */
+#define INODE_IMMUTABLE	  (1u << 4) /* chattr +i */
+#define INODE_APPEND	  (1u << 5) /* chattr +a */
+#define INODE_REFERENCED  (1u << 6) /* used since the last scan */
 
 struct super_ops {
 	void (*evict)(struct inode *i);	/* frees priv; last reference */
@@ -130,6 +155,7 @@ struct super {
 	uint32_t block_size;
 	uint32_t flags;		/* MS_RDONLY ... */
 	bool cache_names;	/* false: dentries are not kept (procfs) */
+	uint64_t magic;		/* statfs f_type */
 	void *priv;
 };
 
@@ -147,20 +173,22 @@ struct fs_type {
 
 struct dentry {
 	struct refcount refs;
-	struct inode *inode;	/* [q] NULL: negative */
-	struct dentry *parent;	/* [q] itself: a root */
-	struct super *sb;	/* [I] */
-	struct dentry *mounted;	/* [q] root of what is mounted here, or NULL */
-	struct dentry *covers;	/* [I] a mounted root: the mount point */
-	struct hlist_node hash;	/* [q] */
-	struct list children;	/* [dcache lock] */
-	struct list sibling;	/* [dcache lock] */
-	struct list lru;
 	uint32_t name_hash;	/* [q] */
+	struct hlist_node hash;	/* [q] */
+	struct dentry *parent;	/* [q] itself: a root */
+	struct inode *inode;	/* [q] NULL: negative */
+	char *name;		/* [q] in place or allocated; ends with NUL */
 	uint16_t name_len;	/* [q] */
-	bool unhashed;		/* [q] removed */
-	char *name;		/* [q] in place or allocated */
-	struct reclaim_head reclaim;
+	bool unhashed;		/* [q] removed: the name is gone */
+	bool referenced;	/* [a] used since the last scan */
+	struct dentry *mounted;	/* [q] root of what is mounted here, or NULL */
+	struct dentry *covers;	/* [q] a mounted root: the mount point */
+	struct super *sb;	/* [I] */
+	struct list lru;	/* [dcache lock] */
+	union {
+		struct reclaim_head reclaim;
+		struct dentry *next_victim; /* [o] of the one who frees it */
+	};
 	char inline_name[40];
 };
 
@@ -171,7 +199,12 @@ MUST_CHECK int vfs_mount(const char *type, const char *source,
 			 const char *target, unsigned flags,
 			 const char *options);
 MUST_CHECK int vfs_mount_root(struct super *sb);
-MUST_CHECK int vfs_unmount(struct dentry *mountpoint, unsigned flags);
+/* Boot: mounts the ext4 file system of block device source ("vda4") as the
+ * root; mode is PITH_ROOT_* (abi/pith.h).  PITH_ROOT_RW: -EROFS, for now. */
+MUST_CHECK int fs_mount_root(const char *source, unsigned mode);
+/* d is the root of what is mounted; success consumes the caller's reference.
+ * -EINVAL: not such a root, -EBUSY. */
+MUST_CHECK int vfs_unmount(struct dentry *d, unsigned flags);
 /* For /proc/self/mountinfo; false stops. */
 struct mount_info {
 	const char *type, *source, *target, *options;
@@ -180,8 +213,16 @@ struct mount_info {
 };
 void vfs_for_each_mount(bool (*fn)(const struct mount_info *m, void *arg),
 			void *arg);
+/* Registers ext4, tmpfs and overlay; makes the caches. */
 void vfs_init(void);
 int vfs_sync_all(void);
+/* Opens what a device number stands for; set by the device registry
+ * (fs/pseudo).  NULL: -ENXIO. */
+extern int (*fs_device_open)(struct inode *i, unsigned flags,
+			     struct file **out);
+/* Creates a FIFO's file (file/pipe); NULL: -ENXIO. */
+extern int (*fs_fifo_open)(struct inode *i, unsigned flags,
+			   struct file **out);
 
 /* ---- dentries ---- */
 static inline void

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Open files of file systems: regular files, directories, and those that
+ * only name a path (O_PATH).
+ *
+ * Reads take no lock; writes, truncation and fallocate hold the inode's lock
+ * for writing, which also makes O_APPEND exact.  A file's dentry is given
+ * back by file_release_hook, whatever its operations are.
+ */
+#include "fs_priv.h"
+
+#include <abi/dirent.h>
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/fs.h>
+#include <abi/statfs.h>
+#include <base/atomic.h>
+#include <base/string.h>
+#include <file/cred.h>
+#include <file/file.h>
+#include <file/fs_context.h>
+#include <fs/attr.h>
+#include <fs/namei.h>
+#include <fs/pagecache.h>
+#include <sched/thread.h>
+#include <vm/space.h>
+#include <vm/uaccess.h>
+#include <vm/uio.h>
+
+/* The largest offset: so that page numbers and sums do not wrap. */
+#define MAX_FILE_SIZE INT64_MAX
+
+void
+fs_file_release(struct file *f)
+{
+	if (!f->dentry)
+		return;
+	locks_drop_file(f);
+	dentry_put(f->dentry);
+	f->dentry = NULL;
+	f->inode = NULL;
+}
+
+static ssize_t
+regular_read(struct file *f, struct uio *u, int64_t *pos)
+{
+	return page_cache_read(f->inode->cache, u, pos);
+}
+
+/* A program that writes to it takes the right to run as its owner away. */
+static void
+drop_suid(struct inode *i)
+{
+	const struct cred *c = thread_current()->cred;
+
+	if (!(i->mode & (S_ISUID | S_ISGID)) || !c || cred_capable(c, 4))
+		return;
+	i->mode &= ~(uint32_t)S_ISUID;
+	if (i->mode & 0010)
+		i->mode &= ~(uint32_t)S_ISGID;
+}
+
+static ssize_t
+regular_write(struct file *f, struct uio *u, int64_t *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t r;
+
+	if (i->sb->flags & MS_RDONLY)
+		return -EROFS;
+	write_lock(&i->lock);
+	if (f->flags & O_APPEND)
+		*pos = (int64_t)i->size;
+	if (*pos < 0) {
+		r = -EINVAL;
+	} else if ((int64_t)u->resid > MAX_FILE_SIZE - *pos) {
+		r = -EFBIG;
+	} else {
+		r = i->ops->write_begin ? i->ops->write_begin(i, *pos, u->resid)
+					: 0;
+		if (!r)
+			r = page_cache_write(i->cache, u, pos);
+		if (r > 0) {
+			drop_suid(i);
+			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+		}
+	}
+	write_unlock(&i->lock);
+	return r;
+}
+
+static int64_t
+seek_data(struct inode *i, int64_t off, bool hole)
+{
+	uint64_t size = i->size, index = (uint64_t)off >> PAGE_SHIFT, next;
+
+	if (off < 0 || (uint64_t)off >= size)
+		return -ENXIO;
+	if (!i->cache->anonymous)
+		return hole ? (int64_t)size : off; /* as if without holes */
+	for (;;) {
+		next = page_cache_next_data(i->cache, index);
+		if (!hole) {
+			if (next == index)
+				return off;
+			if (next == UINT64_MAX || next << PAGE_SHIFT >= size)
+				return -ENXIO;
+			return (int64_t)(next << PAGE_SHIFT);
+		}
+		if (next != index)
+			return off > (int64_t)(index << PAGE_SHIFT)
+				       ? off : (int64_t)(index << PAGE_SHIFT);
+		if (++index << PAGE_SHIFT >= size)
+			return (int64_t)size;
+	}
+}
+
+static int64_t
+regular_seek(struct file *f, int64_t off, int whence)
+{
+	struct inode *i = f->inode;
+	int64_t pos = off;
+
+	switch (whence) {
+	case SEEK_SET:
+		break;
+	case SEEK_CUR:
+		if (__builtin_add_overflow(f->pos, off, &pos))
+			return -EOVERFLOW;
+		break;
+	case SEEK_END:
+		if (__builtin_add_overflow((int64_t)i->size, off, &pos))
+			return -EOVERFLOW;
+		break;
+	case SEEK_DATA:
+	case SEEK_HOLE:
+		pos = seek_data(i, off, whence == SEEK_HOLE);
+		if (pos < 0)
+			return pos;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (pos < 0)
+		return -EINVAL;
+	f->pos = pos;
+	return pos;
+}
+
+static int
+regular_mmap(struct file *f, struct file_mmap *m)
+{
+	struct inode *i = f->inode;
+
+	if (i->ops->may_map) {
+		int err = i->ops->may_map(i, m);
+
+		if (err)
+			return err;
+	}
+	m->object = &i->cache->object;
+	vm_object_get(m->object);
+	return 0;
+}
+
+static int
+any_stat(struct file *f, struct kstat *st)
+{
+	return inode_getattr(f->inode, st);
+}
+
+static int
+any_statfs(struct file *f, struct statfs *st)
+{
+	return vfs_statfs(f->dentry, st);
+}
+
+static int
+regular_fsync(struct file *f, int64_t start, int64_t end, bool datasync)
+{
+	/* Memory is as safe as it gets; disks are read only so far. */
+	(void)f, (void)start, (void)end, (void)datasync;
+	return 0;
+}
+
+static int
+regular_truncate(struct file *f, int64_t len)
+{
+	if (len < 0)
+		return -EINVAL;
+	if (f->inode->state & INODE_APPEND)
+		return -EPERM;
+	return inode_truncate(f->inode, (uint64_t)len);
+}
+
+static int
+regular_fallocate(struct file *f, int mode, int64_t off, int64_t len)
+{
+	struct inode *i = f->inode;
+	int err;
+
+	if (!i->ops->fallocate)
+		return i->sb->flags & MS_RDONLY ? -EROFS : -EOPNOTSUPP;
+	write_lock(&i->lock);
+	err = i->ops->fallocate(i, mode, off, len);
+	write_unlock(&i->lock);
+	return err;
+}
+
+static long
+regular_ioctl(struct file *f, unsigned cmd, uint64_t arg)
+{
+	int n;
+
+	switch (cmd) {
+	case FIONREAD:
+		n = (int)((int64_t)f->inode->size - f->pos);
+		break;
+	case FIGETBSZ:
+		n = (int)(f->inode->sb->block_size ? f->inode->sb->block_size
+						   : PAGE_SIZE);
+		break;
+	default:
+		return -ENOTTY;
+	}
+	return copy_to_user((void __user *)arg, &n, sizeof(n));
+}
+
+const struct file_ops page_cache_file_ops = {
+	.read = regular_read,
+	.write = regular_write,
+	.seek = regular_seek,
+	.ioctl = regular_ioctl,
+	.mmap = regular_mmap,
+	.stat = any_stat,
+	.statfs = any_statfs,
+	.fsync = regular_fsync,
+	.truncate = regular_truncate,
+	.fallocate = regular_fallocate,
+};
+
+/* ---- directories ---- */
+
+static ssize_t
+dir_read(struct file *f, struct uio *u, int64_t *pos)
+{
+	(void)f, (void)u, (void)pos;
+	return -EISDIR;
+}
+
+static int64_t
+dir_seek(struct file *f, int64_t off, int whence)
+{
+	if (whence == SEEK_CUR)
+		off += f->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	if (off < 0)
+		return -EINVAL;
+	f->pos = off;
+	return off;
+}
+
+static int
+dir_readdir(struct file *f, struct dir_emit *e)
+{
+	struct inode *dir = f->inode;
+	struct dentry *parent = f->dentry;
+	uint64_t up;
+	int err;
+
+	if (!dir->ops->iterate)
+		return -ENOTDIR;
+	while (parent->parent == parent && parent->covers)
+		parent = parent->covers;
+	up = parent->parent->inode ? parent->parent->inode->ino : dir->ino;
+	read_lock(&dir->lock);
+	/* A removed directory is not even itself any more. */
+	err = dir->nlink ? dir->ops->iterate(dir, &f->pos, up, e) : -ENOENT;
+	read_unlock(&dir->lock);
+	return err;
+}
+
+static int
+dir_fsync(struct file *f, int64_t start, int64_t end, bool datasync)
+{
+	(void)f, (void)start, (void)end, (void)datasync;
+	return 0;
+}
+
+const struct file_ops dir_file_ops = {
+	.read = dir_read,
+	.seek = dir_seek,
+	.stat = any_stat,
+	.statfs = any_statfs,
+	.readdir = dir_readdir,
+	.fsync = dir_fsync,
+};
+
+const struct file_ops path_file_ops = {
+	.stat = any_stat,
+	.statfs = any_statfs,
+};

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inodes: the cache by (file system, number), life and death, permissions,
+ * attributes.
+ *
+ * One lock (RANK_DCACHE) guards the hash chains and the list of unused
+ * inodes.  A count reaches zero only with that lock held, so a lookup under
+ * it never sees an inode on its way out.  An unused inode stays, with
+ * INODE_KEEP and a link left, until memory runs short.  The memory itself is
+ * freed by deferred reclamation: a lock-free walk may still look at it.
+ */
+#include "fs_priv.h"
+
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <base/assert.h>
+#include <base/hash.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <file/cred.h>
+#include <fs/attr.h>
+#include <mem/heap.h>
+#include <sched/thread.h>
+#include <sched/wait.h>
+
+#define CAP_DAC_OVERRIDE    1
+#define CAP_DAC_READ_SEARCH 2
+#define CAP_FOWNER	    3
+
+#define HASH_BITS 10
+
+static struct hlist_head table[1u << HASH_BITS];
+static struct spinlock cache_lock = SPINLOCK_INIT(RANK_DCACHE);
+static struct list unused = LIST_INIT(unused); /* [cache_lock] */
+static size_t nunused;
+static struct waitq ready_wq; /* somebody waits for INODE_LOADING to go */
+static struct cache *inode_mem;
+
+static struct hlist_head *
+chain(const struct super *sb, uint64_t ino)
+{
+	uint64_t h = hash_u64(ino ^ (uint64_t)sb);
+
+	return &table[h & ((1u << HASH_BITS) - 1)];
+}
+
+struct inode *
+inode_new(struct super *sb)
+{
+	struct inode *i = cache_alloc(inode_mem, ALLOC_KERNEL | ALLOC_ZERO);
+
+	if (!i)
+		return NULL;
+	i->sb = sb;
+	refcount_set(&i->refs, 1);
+	rwlock_init(&i->lock, RANK_INODE);
+	list_init(&i->lru);
+	i->nlink = 1;
+	return i;
+}
+
+static void
+free_memory(struct reclaim_head *h)
+{
+	struct inode *i = container_of(h, struct inode, reclaim);
+
+	kfree(i->link);
+	cache_free(inode_mem, i);
+}
+
+/* No references, in no table. */
+static void
+destroy(struct inode *i)
+{
+	if (i->sb->ops && i->sb->ops->evict && !(i->state & INODE_FAILED))
+		i->sb->ops->evict(i);
+	locks_free(i);
+	reclaim_call(&i->reclaim, free_memory);
+}
+
+/* The cache's lock is held, the count has just become zero.  true: the
+ * caller destroys it after the lock. */
+static bool
+unused_or_dead(struct inode *i)
+{
+	if ((i->state & INODE_KEEP) && i->nlink && !hlist_unhashed(&i->hash)) {
+		if (list_empty(&i->lru)) {
+			list_add_tail(&unused, &i->lru);
+			nunused++;
+		}
+		return false;
+	}
+	hlist_del(&i->hash);
+	if (!list_empty(&i->lru)) {
+		list_del(&i->lru);
+		nunused--;
+	}
+	return true;
+}
+
+void
+inode_put(struct inode *i)
+{
+	uint32_t n = refcount_read(&i->refs);
+	bool dead = false;
+
+	while (n > 1)
+		if (atomic_cas(&i->refs.n, &n, n - 1))
+			return;
+	spin_lock(&cache_lock);
+	if (refcount_put(&i->refs))
+		dead = unused_or_dead(i);
+	spin_unlock(&cache_lock);
+	if (dead)
+		destroy(i);
+}
+
+/* With the cache's lock. */
+static struct inode *
+find(struct super *sb, uint64_t ino)
+{
+	struct hlist_node *n;
+
+	hlist_for_each(n, chain(sb, ino)) {
+		struct inode *i = container_of(n, struct inode, hash);
+
+		if (i->ino != ino || i->sb != sb || (i->state & INODE_FAILED))
+			continue;
+		if (refcount_read(&i->refs) == 0) {
+			refcount_set(&i->refs, 1);
+			list_del(&i->lru);
+			nunused--;
+		} else {
+			refcount_get(&i->refs);
+		}
+		return i;
+	}
+	return NULL;
+}
+
+static int
+wait_ready(struct inode *i)
+{
+	struct wait_entry e;
+
+	if (atomic_load_acquire(&i->state) & INODE_LOADING) {
+		wait_start(&ready_wq, &e, false);
+		while (atomic_load_acquire(&i->state) & INODE_LOADING)
+			ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
+		wait_end(&ready_wq, &e);
+	}
+	return i->state & INODE_FAILED ? -EIO : 0;
+}
+
+int
+inode_get_cached(struct super *sb, uint64_t ino, struct inode **out,
+		 bool *fresh)
+{
+	struct inode *i, *mine = NULL;
+	int err;
+
+	for (;;) {
+		spin_lock(&cache_lock);
+		i = find(sb, ino);
+		if (!i && mine) {
+			mine->ino = ino;
+			mine->state = INODE_LOADING | INODE_KEEP;
+			hlist_add(chain(sb, ino), &mine->hash);
+		}
+		spin_unlock(&cache_lock);
+		if (i || mine)
+			break;
+		mine = inode_new(sb);
+		if (!mine)
+			return -ENOMEM;
+	}
+	if (!i) {
+		*out = mine;
+		*fresh = true;
+		return 0;
+	}
+	if (mine)
+		reclaim_call(&mine->reclaim, free_memory);
+	err = wait_ready(i);
+	if (err) {
+		inode_put(i);
+		return err;
+	}
+	*out = i;
+	*fresh = false;
+	return 0;
+}
+
+void
+inode_ready(struct inode *i)
+{
+	atomic_and(&i->state, ~INODE_LOADING);
+	if (waitq_active(&ready_wq))
+		wait_wake_all(&ready_wq, 0);
+}
+
+/* Gives the caller's reference back. */
+void
+inode_fail(struct inode *i, int err)
+{
+	(void)err;
+	spin_lock(&cache_lock);
+	hlist_del(&i->hash);
+	spin_unlock(&cache_lock);
+	atomic_or(&i->state, INODE_FAILED);
+	atomic_and(&i->state, ~(INODE_LOADING | INODE_KEEP));
+	wait_wake_all(&ready_wq, 0);
+	inode_put(i);
+}
+
+size_t
+inode_shrink(size_t n)
+{
+	size_t freed = 0;
+
+	while (freed < n) {
+		struct inode *i;
+
+		spin_lock(&cache_lock);
+		if (list_empty(&unused)) {
+			spin_unlock(&cache_lock);
+			break;
+		}
+		i = list_first_entry(&unused, struct inode, lru);
+		list_del(&i->lru);
+		nunused--;
+		hlist_del(&i->hash);
+		spin_unlock(&cache_lock);
+		destroy(i);
+		freed++;
+	}
+	return freed;
+}
+
+void
+inode_drop_all(struct super *sb)
+{
+	for (unsigned b = 0; b < ARRAY_SIZE(table); b++) {
+		struct hlist_node *n;
+		struct inode *victim;
+
+		do {
+			victim = NULL;
+			spin_lock(&cache_lock);
+			hlist_for_each(n, &table[b]) {
+				struct inode *i;
+
+				i = container_of(n, struct inode, hash);
+				if (i->sb != sb || refcount_read(&i->refs))
+					continue;
+				victim = i;
+				hlist_del(&i->hash);
+				if (!list_empty(&i->lru)) {
+					list_del(&i->lru);
+					nunused--;
+				}
+				break;
+			}
+			spin_unlock(&cache_lock);
+			if (victim)
+				destroy(victim);
+		} while (victim);
+	}
+}
+
+int
+inode_permission_cred(struct inode *i, unsigned mask, uint32_t uid,
+		      uint32_t gid, const struct cred *c)
+{
+	uint32_t mode = i->mode;
+	unsigned bits = mode & 7;
+
+	if (uid == i->uid)
+		bits = mode >> 6 & 7;
+	else if (gid == i->gid || cred_in_group(c, i->gid))
+		bits = mode >> 3 & 7;
+	if ((bits & mask) == mask)
+		return 0;
+	/* A capability opens all but the execution of what nobody may
+	 * execute. */
+	if (S_ISDIR(mode)) {
+		if (!(mask & 2) && cred_capable(c, CAP_DAC_READ_SEARCH))
+			return 0;
+		return cred_capable(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+	}
+	if (mask == 4 && cred_capable(c, CAP_DAC_READ_SEARCH))
+		return 0;
+	if (!(mask & 1) || (mode & S_IXUGO))
+		if (cred_capable(c, CAP_DAC_OVERRIDE))
+			return 0;
+	return -EACCES;
+}
+
+int
+inode_permission(struct inode *i, unsigned mask)
+{
+	const struct cred *c = thread_current()->cred;
+
+	if (!c) /* the kernel itself */
+		return 0;
+	if ((mask & 2) && (i->state & INODE_IMMUTABLE))
+		return -EPERM;
+	return inode_permission_cred(i, mask, c->fsuid, c->fsgid, c);
+}
+
+bool
+inode_owner_or_capable(const struct inode *i)
+{
+	const struct cred *c = thread_current()->cred;
+
+	return !c || c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
+}
+
+void
+inode_now(struct inode_attr *a)
+{
+	uint64_t now = clock_real_ns();
+	struct timespec64 ts = { .sec = (int64_t)(now / NSEC_PER_SEC),
+				 .nsec = (uint32_t)(now % NSEC_PER_SEC) };
+
+	a->atime = a->mtime = a->ctime = ts;
+}
+
+void
+inode_touch(struct inode *i, unsigned attr_times)
+{
+	uint64_t now = clock_real_ns();
+	struct timespec64 ts = { .sec = (int64_t)(now / NSEC_PER_SEC),
+				 .nsec = (uint32_t)(now % NSEC_PER_SEC) };
+
+	if (attr_times & ATTR_ATIME)
+		i->atime = ts;
+	if (attr_times & ATTR_MTIME)
+		i->mtime = ts;
+	if (attr_times & ATTR_CTIME)
+		i->ctime = ts;
+}
+
+static struct kstat_time
+time_of(struct timespec64 t)
+{
+	return (struct kstat_time){ .sec = t.sec, .nsec = t.nsec };
+}
+
+void
+inode_stat(struct inode *i, struct kstat *st)
+{
+	st->dev = i->sb->dev;
+	st->ino = i->ino;
+	st->rdev = i->rdev;
+	st->size = i->size;
+	st->blocks = i->blocks;
+	st->mode = i->mode;
+	st->nlink = i->nlink;
+	st->uid = i->uid;
+	st->gid = i->gid;
+	st->blksize = i->sb->block_size ? i->sb->block_size : PAGE_SIZE;
+	st->have_btime = i->btime.sec != 0 || i->btime.nsec != 0;
+	st->attributes = 0;
+	st->attributes_mask = 0;
+	st->mnt_id = 0;
+	if (i->state & INODE_IMMUTABLE)
+		st->attributes |= STATX_ATTR_IMMUTABLE;
+	if (i->state & INODE_APPEND)
+		st->attributes |= STATX_ATTR_APPEND;
+	st->atime = time_of(i->atime);
+	st->mtime = time_of(i->mtime);
+	st->ctime = time_of(i->ctime);
+	st->btime = time_of(i->btime);
+}
+
+int
+inode_getattr(struct inode *i, struct kstat *st)
+{
+	if (i->ops->getattr)
+		i->ops->getattr(i, st);
+	else
+		inode_stat(i, st);
+	return 0;
+}
+
+void
+inode_cache_init(void)
+{
+	waitq_init(&ready_wq);
+	inode_mem = cache_create("inode", sizeof(struct inode), 64);
+	assert(inode_mem);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Giving memory back: clean pages of files, unused names and inodes.
+ *
+ * Pages are on one list in the order they came; the scan takes them from its
+ * front, gives those that were used since the last look a second round, and
+ * unmaps and frees the others.  Only allocations that may sleep and enter a
+ * file system come here to work; the others go without.
+ */
+#include "fs_priv.h"
+
+#include <base/atomic.h>
+#include <core/spinlock.h>
+#include <fs/pagecache.h>
+#include <mem/page.h>
+
+#define SCAN_FACTOR 4 /* looks per page wanted */
+#define SCAN_MAX    2048u
+
+static struct spinlock lru_lock = SPINLOCK_INIT(RANK_LRU);
+static struct list lru = LIST_INIT(lru); /* [lru_lock] */
+static size_t nlru;
+
+void
+lru_add(struct page *p)
+{
+	spin_lock(&lru_lock);
+	list_add_tail(&lru, &p->link);
+	nlru++;
+	spin_unlock(&lru_lock);
+	atomic_or(&p->flags, PG_LRU);
+}
+
+void
+lru_remove(struct page *p)
+{
+	if (!(atomic_fetch_and(&p->flags, ~PG_LRU) & PG_LRU))
+		return;
+	spin_lock(&lru_lock);
+	list_del(&p->link);
+	nlru--;
+	spin_unlock(&lru_lock);
+}
+
+/* The next page to look at, referenced, moved to the list's end. */
+static struct page *
+next_page(void)
+{
+	struct page *p = NULL;
+
+	spin_lock(&lru_lock);
+	if (!list_empty(&lru)) {
+		p = list_first_entry(&lru, struct page, link);
+		list_move_tail(&lru, &p->link);
+		if (!refcount_get_unless_zero(&p->refs))
+			p = NULL;
+	}
+	spin_unlock(&lru_lock);
+	return p;
+}
+
+/* From the maps of the file itself and of an overlay above it. */
+static void
+unmap(struct page_cache *pc, struct page *p)
+{
+	struct page_cache *upper;
+
+	vm_object_unmap(&pc->object, p->index, p->index + 1, false);
+	spin_lock(&pc->lock);
+	upper = pc->upper;
+	if (upper) /* its owner's reference is there as long as this is */
+		vm_object_get(&upper->object);
+	spin_unlock(&pc->lock);
+	if (upper) {
+		vm_object_unmap(&upper->object, p->index, p->index + 1,
+				false);
+		vm_object_put(&upper->object);
+	}
+}
+
+static bool
+try_free(struct page *p)
+{
+	struct page_cache *pc;
+	bool freed = false;
+
+	if (atomic_fetch_and(&p->flags, ~PG_REFERENCED) & PG_REFERENCED)
+		return false;
+	if (!page_trylock(p))
+		return false;
+	if (p->object) {
+		pc = container_of(p->object, struct page_cache, object);
+		if (p->mapcount)
+			unmap(pc, p);
+		if (!p->mapcount && page_cache_try_evict(pc, p)) {
+			lru_remove(p);
+			freed = true;
+		}
+	}
+	page_unlock(p);
+	return freed;
+}
+
+static size_t
+shrink(size_t npages, unsigned alloc)
+{
+	size_t freed = 0, looks = npages * SCAN_FACTOR + 32;
+
+	/* Unmapping and dropping take sleeping locks and end in a file
+	 * system; without leave for that nothing is safe here. */
+	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL)
+		return 0;
+	if (looks > SCAN_MAX)
+		looks = SCAN_MAX;
+	if (looks > 2 * nlru)
+		looks = 2 * nlru;
+	while (freed < npages && looks--) {
+		struct page *p = next_page();
+
+		if (!p)
+			break;
+		freed += try_free(p);
+		page_put(p);
+	}
+	/* About eight names or four inodes are in a page. */
+	if (freed < npages) {
+		freed += dcache_shrink((npages - freed) * 8) / 8;
+		freed += inode_shrink((npages - freed) * 4) / 4;
+	}
+	return freed;
+}
+
+void
+reclaim_init(void)
+{
+	page_cache_mem_init();
+	mem_register_shrinker(shrink);
+}
