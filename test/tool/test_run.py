@@ -238,6 +238,13 @@ def test_same_signal_twice_ends(pith, static):
     assert b"pith: the same signal twice" in err
 
 
+def test_timeout_command(pith, static):
+    """timeout(1) signals its child and the child's group: one signal."""
+    p = subprocess.run(["timeout", "1", PITH, "run", static, "wait"],
+                       env=pith.env, capture_output=True)
+    assert p.returncode == 124 and p.stderr == b""
+
+
 def test_qemu_dies_with_pith(pith, static):
     p = pith.popen("run", static, "deaf", stdout=subprocess.PIPE)
     p.stdout.readline()

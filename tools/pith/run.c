@@ -37,6 +37,7 @@
 #include <unistd.h>
 
 #define AGAIN_NS 5000000000ll	 /* the same signal twice within this ends */
+#define ECHO_NS 100000000ll	 /* below this it is one signal, sent twice */
 #define LINGER_NS 2000000000ll	 /* from the exit frame to QEMU's end */
 #define STOP_NS 1000000000ll	 /* from asking it to stop to killing it */
 #define ECHO_STREAM 3
@@ -297,10 +298,12 @@ send_winsize(struct run *r)
 static void
 forward_signal(struct run *r, uint32_t sig)
 {
-	int64_t now = now_ns();
+	int64_t now = now_ns(), since = now - r->last_signal_at;
 
-	if ((uint32_t)r->last_signal == sig &&
-	    now - r->last_signal_at < AGAIN_NS) {
+	/* timeout(1) signals its child and then the child's group. */
+	if ((uint32_t)r->last_signal == sig && since < ECHO_NS)
+		return;
+	if ((uint32_t)r->last_signal == sig && since < AGAIN_NS) {
 		end_machine(r, 128 + sig, "the same signal twice: the machine "
 					  "is ended");
 		return;
