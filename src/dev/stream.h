@@ -25,6 +25,8 @@ struct stream_ops {
 	/* Waits (or, with interrupts disabled, spins by polling the device)
 	 * until all that was written is with the host, or the deadline. */
 	int (*drain)(struct stream *s, uint64_t deadline_ns);
+	/* Bytes that a read would give at once, at least; NULL: not known. */
+	size_t (*available)(struct stream *s);
 	/* Panic: writes by polling, no locks, no interrupts. */
 	void (*panic_write)(struct stream *s, const void *buf, size_t len);
 };

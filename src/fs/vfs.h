@@ -231,6 +231,9 @@ dentry_get(struct dentry *d)
 	refcount_get(&d->refs);
 }
 void dentry_put(struct dentry *d);
+/* An entry without parent for sb's root inode, with one reference: what a
+ * mount makes, and files that are in no directory (streams).  NULL. */
+struct dentry *dentry_new_root(struct super *sb);
 /* Absolute path of d seen from root into buf: pointer into buf or NULL
  * (too long).  Removed files get " (deleted)". */
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf,

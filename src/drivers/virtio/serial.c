@@ -389,7 +389,20 @@ port_poll(struct stream *s)
 	return open ? r : r | POLLHUP;
 }
 
+/* The page that is being read: there may be more behind it. */
+static size_t
+port_available(struct stream *s)
+{
+	struct port *p = s->priv;
+	irqflags_t f = spin_lock_irq(&p->rx->lock);
+	size_t n = rx_ready(p) ? p->cur_len - p->cur_at : 0;
+
+	spin_unlock_irq(&p->rx->lock, f);
+	return n;
+}
+
 static const struct stream_ops port_ops = {
+	.available = port_available,
 	.write = port_write,
 	.read = port_read,
 	.poll = port_poll,

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program's standard streams and terminal as open files.
+ *
+ * This is file glue over the stream and tty classes.  It is in fs, not in
+ * file, as file may not know of devices.
+ */
+#pragma once
+
+#include <abi/pith.h>
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct file;
+struct inode;
+struct ktermios;
+struct winsize;
+
+/* Makes files for descriptors 0, 1, 2 (NULL: closed on the host), by what
+ * they are there; /dev must be mounted.  tio and win: the terminal's
+ * settings, or NULL.  -ENOMEM; a port that the host does not offer is
+ * closed. */
+MUST_CHECK int stdio_open(const struct pith_streams *s,
+			  const struct ktermios *tio,
+			  const struct winsize *win, struct file *out[3]);
+
+/* /dev/tty and /dev/console; -ENXIO: there is no terminal. */
+MUST_CHECK int tty_file_open(struct inode *i, unsigned flags,
+			     struct file **out, void *arg);
