@@ -71,7 +71,7 @@ enum pith_tag {
 	PITH_REC_TIME,	      /* i64 seconds, u32 ns: the host's wall clock */
 	PITH_REC_SEED,	      /* bytes: extra entropy from the host */
 	/* for `pith run IMAGE` alone, the kernel skips it */
-	PITH_REC_MACHINE = PITH_REC_OPTIONAL | 1, /* u64 memory, u32 cpus */
+	PITH_REC_MACHINE = PITH_REC_OPTIONAL | 19, /* u64 memory, u32 cpus */
 };
 
 enum pith_root_mode {
