@@ -19,7 +19,7 @@
 #include <dev/control.h>
 #include <dev/device.h>
 #include <dev/random.h>
-#include <file/stdio.h>
+#include <fs/pseudo/stdio.h>
 #include <fs/pseudo.h>
 #include <fs/vfs.h>
 #include <linux/gate.h>
@@ -54,7 +54,7 @@ start_program(void *arg)
 		clock_init();	/* wall clock from the machine */
 	if (run.flags & PITH_FLAG_VERBOSE)
 		ignore(control_log_start()); /* the log stays in its ring */
-	gate_init(&run);	/* tracing, counting of missing calls */
+	gate_init(run.trace ? run.trace_filter : NULL); /* tracing, counting of missing calls */
 	err = boot_mount(&run);	/* paths */
 	if (!err)
 		err = stdio_open(&run.streams, run.has_termios ? run.termios : NULL,

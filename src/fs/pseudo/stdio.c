@@ -543,11 +543,11 @@ open_one(const struct pith_streams *s, unsigned fd, struct file **out)
 }
 
 int
-stdio_open(const struct pith_streams *s, const struct ktermios *tio,
-	   const struct winsize *win, struct file *out[3])
+stdio_open(const struct pith_streams *s, const void *termios,
+	   const void *winsize, struct file *out[3])
 {
 	unsigned fd;
-	int err = make_tty(s, tio, win);
+	int err = make_tty(s, termios, winsize);
 
 	if (err)
 		return err;

@@ -13,16 +13,14 @@
 
 struct file;
 struct inode;
-struct ktermios;
-struct winsize;
 
 /* Makes files for descriptors 0, 1, 2 (NULL: closed on the host), by what
- * they are there; /dev must be mounted.  tio and win: the terminal's
- * settings, or NULL.  -ENOMEM; a port that the host does not offer is
+ * they are there; /dev must be mounted.  termios, winsize: the terminal's
+ * (36 and 8 bytes, abi/termios.h), or NULL.  -ENOMEM; a port that the host does not offer is
  * closed. */
 MUST_CHECK int stdio_open(const struct pith_streams *s,
-			  const struct ktermios *tio,
-			  const struct winsize *win, struct file *out[3]);
+			  const void *termios, const void *winsize,
+			  struct file *out[3]);
 
 /* /dev/tty and /dev/console; -ENXIO: there is no terminal. */
 MUST_CHECK int tty_file_open(struct inode *i, unsigned flags,
