@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tool's parsers on damaged input: an answer with one of our statuses,
 never a crash.  PITH_SEED chooses another sequence, PITH_ROUNDS its length; best
-with a pith built with -fsanitize=address,undefined (see docs/HACKING.md)."""
+with a pith built with the sanitizers, which all of these tests take:
+
+    make O=/tmp/asan CC="gcc -fsanitize=address,undefined" tool
+    ASAN_OPTIONS=detect_leaks=0 PITH_BUILD=/tmp/asan python3 -m pytest test/tool
+"""
 
 import os
 import random
