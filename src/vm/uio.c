@@ -115,6 +115,17 @@ uio_advance(struct uio *u, size_t len)
 	}
 }
 
+void
+uio_truncate(struct uio *u, size_t len)
+{
+	u->resid = len;
+	for (unsigned i = 0; i < u->nsegs; i++) {
+		if (u->segs[i].len > len)
+			u->segs[i].len = len;
+		len -= u->segs[i].len;
+	}
+}
+
 enum direction { TO_UIO, FROM_UIO, ZERO_UIO };
 
 /* Copies within one piece; returns bytes not copied. */

@@ -46,3 +46,5 @@ MUST_CHECK ssize_t uio_zero(struct uio *u, size_t len);
 /* Makes the next len bytes present (see user_prefault). */
 MUST_CHECK int uio_prefault(const struct uio *u, size_t len, bool write);
 void uio_advance(struct uio *u, size_t len);
+/* Cuts to len bytes (at most resid). */
+void uio_truncate(struct uio *u, size_t len);

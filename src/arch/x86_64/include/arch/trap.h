@@ -135,3 +135,15 @@ regs_restart_syscall(struct regs *r, uint64_t nr)
 #define FAULT_EXEC    (1u << 1)
 #define FAULT_USER    (1u << 2) /* from user mode */
 #define FAULT_PRESENT (1u << 3) /* a protection violation */
+
+/* The six arguments of a system call. */
+static inline void
+regs_syscall_args(const struct regs *r, uint64_t a[6])
+{
+	a[0] = r->rdi;
+	a[1] = r->rsi;
+	a[2] = r->rdx;
+	a[3] = r->r10;
+	a[4] = r->r8;
+	a[5] = r->r9;
+}

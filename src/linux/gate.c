@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one gate of all system calls.
+ *
+ * The number is bounded under speculation, the row's decoder called, the
+ * result put into the registers.  What is rare costs one test of a word each:
+ * tracing (trace_on) and a call that is not there.  Signals, restarts and
+ * the scheduler have their turn on the way out (thread->pending), not here.
+ */
+#include <abi/errno.h>
+#include <abi/pith.h>
+#include <arch/cpu.h>
+#include <arch/trap.h>
+#include <arch/upcall.h>
+#include <base/atomic.h>
+#include <base/string.h>
+#include <dev/control.h>
+#include <linux/gate.h>
+#include <linux/table.h>
+#include <linux/trace.h>
+#include <sched/thread.h>
+
+static uint32_t missing[SYSCALL_MAX]; /* [a] */
+
+static long
+not_there(uint64_t nr)
+{
+	if (nr < SYSCALL_MAX)
+		__atomic_fetch_add(&missing[nr], 1, __ATOMIC_RELAXED);
+	return -ENOSYS;
+}
+
+void
+upcall_syscall(struct regs *r)
+{
+	const uint64_t nr = regs_syscall_nr(r);
+	struct thread *t = thread_current();
+	const struct syscall_desc *d;
+	uint64_t a[6];
+	long ret;
+
+	if (unlikely(nr >= SYSCALL_MAX)) {
+		regs_set_ret(r, -ENOSYS);
+		return;
+	}
+	d = &syscall_table[cpu_nospec(nr, SYSCALL_MAX)];
+	regs_syscall_args(r, a);
+	if (unlikely(trace_on))
+		trace_enter(t, d, (unsigned)nr, a);
+	ret = likely(d->fn != NULL) ? d->fn(t, a) : not_there(nr);
+	if (unlikely(trace_on))
+		trace_leave(t, d, (unsigned)nr, a, ret);
+	regs_set_ret(r, ret);
+}
+
+void
+gate_init(const char *trace_filter)
+{
+	if (trace_filter)
+		trace_init(trace_filter);
+}
+
+void
+gate_report_missing(void)
+{
+	for (uint32_t nr = 0; nr < SYSCALL_MAX; nr++) {
+		uint32_t n = atomic_load_relaxed(&missing[nr]);
+		const char *name = syscall_table[nr].name;
+		uint8_t buf[8 + 64];
+		size_t len;
+
+		if (!n)
+			continue;
+		if (!name)
+			name = "?";
+		len = strnlen(name, 64);
+		memcpy(buf, &nr, 4);
+		memcpy(buf + 4, &n, 4);
+		memcpy(buf + 8, name, len);
+		control_send(PITH_FRAME_ENOSYS, buf, 8 + len);
+	}
+}
