@@ -6,6 +6,8 @@
  */
 #include "smp.h"
 
+#include "../../../src/sched/sched_priv.h"
+
 #include <abi/errno.h>
 #include <arch/context.h>
 #include <arch/smp.h>
@@ -295,6 +297,8 @@ assert_fail(const char *file, int line, const char *expr)
 
 void idle_poll(void) { }
 void reclaim_quiescent(void) { }
+void reclaim_run(void) { }
+void sched_reclaim_init(void) { }
 
 /* Readers on other CPUs may look a little longer: never freed. */
 void
