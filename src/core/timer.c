@@ -20,11 +20,18 @@ struct timer_queue timer_boot_queue = {
 	.lock = SPINLOCK_INIT(RANK_TIMER), .armed_ns = UINT64_MAX
 };
 
+static uint64_t
+deadline_of(const struct rb_node *n)
+{
+	return ((const struct timer *)((const char *)n -
+				       offsetof(struct timer, node)))
+	    ->deadline_ns;
+}
+
 static bool
 earlier(const struct rb_node *a, const struct rb_node *b)
 {
-	return container_of(a, const struct timer, node)->deadline_ns <
-	       container_of(b, const struct timer, node)->deadline_ns;
+	return deadline_of(a) < deadline_of(b);
 }
 
 static struct timer *
