@@ -50,3 +50,6 @@ MUST_CHECK int sys_register(const struct pseudo_entry *e);
 MUST_CHECK int dev_register(const struct pseudo_entry *e);
 
 void pseudo_init(void); /* registers the types proc, sysfs, devtmpfs */
+
+/* 1, 5 and 15 minutes, in units of 1/2048 (as sysinfo's, shifted by 11). */
+void load_averages(uint64_t out[3]);

@@ -27,6 +27,7 @@
 #include <fs/pseudo.h>
 #include <fs/vfs.h>
 #include <mem/heap.h>
+#include <proc/uts.h>
 #include <vm/space.h>
 
 #define DIR_MODE  (0040000u | 0555u)
@@ -1028,6 +1029,7 @@ process_proc_init(void)
 	static char paths[ARRAY_SIZE(common)][24];
 	size_t i;
 
+	uts_proc_init();
 	for (i = 0; i < ARRAY_SIZE(top); i++)
 		register_entry(&top[i]);
 	for (i = 0; i < ARRAY_SIZE(common); i++) {
