@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * System calls on descriptors: reading, writing, duplicating, control.
+ */
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/fs.h>
+#include <abi/signal.h>
+#include <file/fdtable.h>
+#include <file/file.h>
+#include <file/pipe.h>
+#include <linux/fcntl_fs.h>
+#include <linux/syscalls_gen.h>
+#include <mem/heap.h>
+#include <mem/page.h>
+#include <proc/signal.h>
+#include <sched/thread.h>
+#include <vm/uaccess.h>
+#include <vm/uio.h>
+
+#define IO_MAX	 0x7ffff000ull /* what one call moves at most */
+#define RWF_HIPRI  1
+#define FIONBIO	 0x5421u
+#define FIOCLEX	 0x5451u
+#define FIONCLEX 0x5450u
+#define CLOSE_RANGE_UNSHARE 2u
+#define CLOSE_RANGE_CLOEXEC 4u
+#define SENDFILE_PIECE 65536u
+
+/* What a failed write means besides its errno. */
+static ssize_t
+write_result(struct thread *t, ssize_t n)
+{
+	if (n == -EPIPE)
+		ignore(signal_send_thread(t, SIGPIPE, NULL)); /* queue full */
+	else if (n == -EFBIG)
+		ignore(signal_send_thread(t, SIGXFSZ, NULL)); /* queue full */
+	return n;
+}
+
+long
+sys_read(struct thread *t, int fd, void __user *buf, size_t count)
+{
+	struct uio u;
+	struct file *f;
+	ssize_t n = fd_get(t->fds, fd, &f);
+
+	if (n)
+		return n;
+	if (user_range_ok(buf, count)) {
+		uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
+		n = file_read(f, &u);
+	} else {
+		n = -EFAULT;
+	}
+	file_put(f);
+	return n;
+}
+
+long
+sys_write(struct thread *t, int fd, const void __user *buf, size_t count)
+{
+	struct uio u;
+	struct file *f;
+	ssize_t n = fd_get(t->fds, fd, &f);
+
+	if (n)
+		return n;
+	if (user_range_ok(buf, count)) {
+		uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
+		n = file_write(f, &u);
+	} else {
+		n = -EFAULT;
+	}
+	file_put(f);
+	return likely(n >= 0) ? n : write_result(t, n);
+}
+
+long
+sys_pread64(struct thread *t, int fd, void __user *buf, size_t count,
+	    int64_t offset)
+{
+	struct uio u;
+	struct file *f;
+	ssize_t n;
+
+	if (offset < 0)
+		return -EINVAL;
+	n = fd_get(t->fds, fd, &f);
+	if (n)
+		return n;
+	uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
+	n = file_pread(f, &u, offset);
+	file_put(f);
+	return n;
+}
+
+long
+sys_pwrite64(struct thread *t, int fd, const void __user *buf, size_t count,
+	     int64_t offset)
+{
+	struct uio u;
+	struct file *f;
+	ssize_t n;
+
+	if (offset < 0)
+		return -EINVAL;
+	n = fd_get(t->fds, fd, &f);
+	if (n)
+		return n;
+	uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
+	n = file_pwrite(f, &u, offset);
+	file_put(f);
+	return write_result(t, n);
+}
+
+/* The four vectored forms; pos -1: the file's own position. */
+static long
+vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
+	 int64_t pos, bool own_pos, bool write)
+{
+	struct file *f;
+	struct uio u;
+	ssize_t r = fd_get(t->fds, fd, &f);
+
+	if (r)
+		return r;
+	r = uio_init_iovec(&u, iov, n);
+	if (r)
+		goto out;
+	if (write)
+		r = own_pos ? file_write(f, &u) : file_pwrite(f, &u, pos);
+	else
+		r = own_pos ? file_read(f, &u) : file_pread(f, &u, pos);
+	uio_fini(&u);
+	if (write)
+		r = write_result(t, r);
+out:
+	file_put(f);
+	return r;
+}
+
+long
+sys_readv(struct thread *t, int fd, const void __user *iov, uint32_t n)
+{
+	return vectored(t, fd, iov, n, 0, true, false);
+}
+
+long
+sys_writev(struct thread *t, int fd, const void __user *iov, uint32_t n)
+{
+	return vectored(t, fd, iov, n, 0, true, true);
+}
+
+long
+sys_preadv(struct thread *t, int fd, const void __user *iov, uint32_t n,
+	   uint64_t pos_l, uint64_t pos_h)
+{
+	(void)pos_h; /* for 32-bit programs */
+	if ((int64_t)pos_l < 0)
+		return -EINVAL;
+	return vectored(t, fd, iov, n, (int64_t)pos_l, false, false);
+}
+
+long
+sys_pwritev(struct thread *t, int fd, const void __user *iov, uint32_t n,
+	    uint64_t pos_l, uint64_t pos_h)
+{
+	(void)pos_h;
+	if ((int64_t)pos_l < 0)
+		return -EINVAL;
+	return vectored(t, fd, iov, n, (int64_t)pos_l, false, true);
+}
+
+long
+sys_preadv2(struct thread *t, int fd, const void __user *iov, uint32_t n,
+	    uint64_t pos_l, uint64_t pos_h, int flags)
+{
+	(void)pos_h;
+	if (flags & ~RWF_HIPRI)
+		return -EOPNOTSUPP;
+	if ((int64_t)pos_l < -1)
+		return -EINVAL;
+	return vectored(t, fd, iov, n, (int64_t)pos_l, (int64_t)pos_l == -1,
+			false);
+}
+
+long
+sys_pwritev2(struct thread *t, int fd, const void __user *iov, uint32_t n,
+	     uint64_t pos_l, uint64_t pos_h, int flags)
+{
+	(void)pos_h;
+	if (flags & ~RWF_HIPRI)
+		return -EOPNOTSUPP;
+	if ((int64_t)pos_l < -1)
+		return -EINVAL;
+	return vectored(t, fd, iov, n, (int64_t)pos_l, (int64_t)pos_l == -1,
+			true);
+}
+
+long
+sys_lseek(struct thread *t, int fd, int64_t offset, int whence)
+{
+	struct file *f;
+	long r = fd_get(t->fds, fd, &f);
+
+	if (r)
+		return r;
+	r = f->ops->seek ? f->ops->seek(f, offset, whence) : -ESPIPE;
+	file_put(f);
+	return r;
+}
+
+long
+sys_close(struct thread *t, int fd)
+{
+	return fd_close(t->fds, fd);
+}
+
+long
+sys_close_range(struct thread *t, uint32_t first, uint32_t last,
+		uint32_t flags)
+{
+	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+		return -EINVAL;
+	if (flags & CLOSE_RANGE_UNSHARE)
+		return -EINVAL; /* one table */
+	return fd_close_range(t->fds, first, last,
+			      flags & CLOSE_RANGE_CLOEXEC);
+}
+
+static long
+dup_from(struct thread *t, int fd, int min, bool cloexec)
+{
+	struct file *f;
+	long r = fd_get_any(t->fds, fd, &f);
+
+	if (r)
+		return r;
+	r = fd_reserve(t->fds, min, cloexec);
+	if (r < 0)
+		file_put(f);
+	else
+		fd_install(t->fds, (int)r, f);
+	return r;
+}
+
+long
+sys_dup(struct thread *t, int fd)
+{
+	return dup_from(t, fd, 0, false);
+}
+
+long
+sys_dup2(struct thread *t, int from, int to)
+{
+	struct file *f;
+
+	if (from == to) {
+		int err = fd_get_any(t->fds, from, &f);
+
+		if (err)
+			return err;
+		file_put(f);
+		return to;
+	}
+	return fd_dup2(t->fds, from, to, false);
+}
+
+long
+sys_dup3(struct thread *t, int from, int to, int flags)
+{
+	if (flags & ~O_CLOEXEC || from == to)
+		return -EINVAL;
+	return fd_dup2(t->fds, from, to, flags & O_CLOEXEC);
+}
+
+static long
+set_flags(struct file *f, uint64_t arg)
+{
+	const uint32_t mask = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME |
+			      O_NONBLOCK;
+	uint32_t old = f->flags, flags = (old & ~mask) | ((uint32_t)arg & mask);
+
+	if (arg & O_ASYNC)
+		return -EINVAL; /* no SIGIO */
+	if (f->ops->set_flags) {
+		int err = f->ops->set_flags(f, flags);
+
+		if (err)
+			return err;
+	}
+	f->flags = flags;
+	return 0;
+}
+
+static long
+file_fcntl(struct file *f, int cmd, uint64_t arg)
+{
+	switch (cmd) {
+	case F_GETFL:
+		return f->flags;
+	case F_SETFL:
+		return set_flags(f, arg);
+	case F_GETPIPE_SZ:
+		return pipe_get_size(f);
+	case F_SETPIPE_SZ:
+		return pipe_set_size(f, arg);
+	case F_GETOWN:
+		return f->owner_pid;
+	case F_SETOWN:
+		f->owner_pid = (int)arg;
+		return 0;
+	default:
+		return fcntl_fs(f, cmd, arg);
+	}
+}
+
+long
+sys_fcntl(struct thread *t, int fd, int cmd, uint64_t arg)
+{
+	struct file *f;
+	long r;
+
+	switch (cmd) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+		if (arg > INT32_MAX)
+			return -EINVAL;
+		return dup_from(t, fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
+	case F_GETFD:
+		return fd_get_cloexec(t->fds, fd);
+	case F_SETFD:
+		return fd_set_cloexec(t->fds, fd, arg & 1);
+	}
+	r = cmd == F_GETFL ? fd_get_any(t->fds, fd, &f) :
+			     fd_get(t->fds, fd, &f);
+	if (r)
+		return r;
+	r = file_fcntl(f, cmd, arg);
+	file_put(f);
+	return r;
+}
+
+static long
+set_nonblock(struct file *f, uint64_t arg)
+{
+	int on;
+
+	if (copy_from_user(&on, (const void __user *)arg, sizeof(on)))
+		return -EFAULT;
+	return set_flags(f, on ? f->flags | O_NONBLOCK :
+				 f->flags & ~(uint32_t)O_NONBLOCK);
+}
+
+long
+sys_ioctl(struct thread *t, int fd, uint32_t cmd, uint64_t arg)
+{
+	struct file *f;
+	long r = fd_get(t->fds, fd, &f);
+
+	if (r)
+		return r;
+	switch (cmd) {
+	case FIONBIO:
+		r = set_nonblock(f, arg);
+		break;
+	case FIOCLEX:
+	case FIONCLEX:
+		r = fd_set_cloexec(t->fds, fd, cmd == FIOCLEX);
+		break;
+	default:
+		r = f->ops->ioctl ? f->ops->ioctl(f, cmd, arg) : -ENOTTY;
+	}
+	file_put(f);
+	return r;
+}
+
+long
+sys_pipe2(struct thread *t, void __user *fds, int flags)
+{
+	struct file *r, *w;
+	int fd[2], err;
+
+	if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT))
+		return -EINVAL;
+	err = pipe_create((unsigned)flags, &r, &w);
+	if (err)
+		return err;
+	fd[0] = fd_reserve(t->fds, 0, flags & O_CLOEXEC);
+	if (fd[0] < 0) {
+		err = fd[0];
+		goto fail_files;
+	}
+	fd[1] = fd_reserve(t->fds, 0, flags & O_CLOEXEC);
+	if (fd[1] < 0) {
+		err = fd[1];
+		goto fail_first;
+	}
+	err = copy_to_user(fds, fd, sizeof(fd));
+	if (err)
+		goto fail_second;
+	fd_install(t->fds, fd[0], r);
+	fd_install(t->fds, fd[1], w);
+	return 0;
+
+fail_second:
+	fd_unreserve(t->fds, fd[1]);
+fail_first:
+	fd_unreserve(t->fds, fd[0]);
+fail_files:
+	file_put(r);
+	file_put(w);
+	return err;
+}
+
+long
+sys_pipe(struct thread *t, void __user *fds)
+{
+	return sys_pipe2(t, fds, 0);
+}
+
+/* Between two files through a kernel buffer; *pos NULL: in's own position. */
+static ssize_t
+copy_files(struct thread *t, struct file *out, struct file *in, int64_t *pos,
+	   size_t count)
+{
+	size_t size = count < SENDFILE_PIECE ? count : SENDFILE_PIECE;
+	char *buf = kmalloc(size ? size : 1, ALLOC_KERNEL);
+	ssize_t done = 0, n = 0;
+
+	if (!buf)
+		return -ENOMEM;
+	while ((size_t)done < count) {
+		size_t want = count - (size_t)done, put = 0;
+		struct uio u;
+
+		uio_init_kernel(&u, buf, want < size ? want : size);
+		n = pos ? file_pread(in, &u, *pos) : file_read(in, &u);
+		if (n <= 0)
+			break;
+		while (put < (size_t)n) {
+			ssize_t m;
+
+			uio_init_kernel(&u, buf + put, (size_t)n - put);
+			m = file_write(out, &u);
+			if (m <= 0) {
+				/* What was read and not written is read
+				 * again: the position goes back. */
+				if (!pos && in->ops->seek)
+					ignore(in->ops->seek(
+					    in, (int64_t)put - n, SEEK_CUR));
+				n = m;
+				goto out;
+			}
+			put += (size_t)m;
+			done += m;
+			if (pos)
+				*pos += m;
+		}
+		if (thread_signal_pending())
+			break;
+	}
+out:
+	kfree(buf);
+	if (!done && n < 0)
+		return write_result(t, n);
+	return done;
+}
+
+long
+sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
+	     size_t count)
+{
+	struct file *in, *out;
+	int64_t pos;
+	ssize_t n = fd_get(t->fds, in_fd, &in);
+
+	if (n)
+		return n;
+	n = fd_get(t->fds, out_fd, &out);
+	if (n)
+		goto out_in;
+	n = -EINVAL;
+	if (in->mode & FILE_STREAM || out->flags & O_APPEND)
+		goto out_both;
+	if (offset) {
+		n = copy_from_user(&pos, offset, sizeof(pos));
+		if (n)
+			goto out_both;
+		n = -EINVAL;
+		if (pos < 0)
+			goto out_both;
+	}
+	n = copy_files(t, out, in, offset ? &pos : NULL,
+		       count < IO_MAX ? count : IO_MAX);
+	if (n >= 0 && offset && copy_to_user(offset, &pos, sizeof(pos)))
+		n = -EFAULT;
+out_both:
+	file_put(out);
+out_in:
+	file_put(in);
+	return n;
+}
