@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the machine's disk and the run block to a mounted root.
+ *
+ * The manifest is in a partition of its own, so that it is read before the
+ * root is mounted; the run block is the first boot module.
+ */
+#include "boot_priv.h"
+
+#include <abi/errno.h>
+#include <arch/mmu.h>
+#include <boot/runinfo.h>
+#include <core/bootinfo.h>
+#include <core/log.h>
+#include <dev/blk.h>
+#include <fs/vfs.h>
+#include <mem/kmap.h>
+
+/* Reads the manifest; *out NULL with 0 where the disk has none. */
+static int
+read_manifest(void **out, size_t *len)
+{
+	struct blk_device *dev = blk_find_type(PITH_GPT_MANIFEST);
+	struct pith_block_header h;
+	void *buf;
+	int err;
+
+	*out = NULL;
+	*len = 0;
+	if (!dev)
+		return 0;
+	err = blk_read(dev, 0, &h, sizeof(h));
+	if (err)
+		return err;
+	if (h.magic != PITH_BLOCK_MAGIC ||
+	    h.len_bytes > PITH_BLOCK_MAX - sizeof(h)) {
+		log_err("the image's manifest is not one");
+		return -EINVAL;
+	}
+	buf = vmalloc(sizeof(h) + h.len_bytes, ALLOC_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	err = blk_read(dev, 0, buf, sizeof(h) + h.len_bytes);
+	if (err) {
+		vfree(buf);
+		return err;
+	}
+	*out = buf;
+	*len = sizeof(h) + h.len_bytes;
+	return 0;
+}
+
+int
+boot_read_run_info(struct run_info *ri)
+{
+	const struct boot_range *m = &boot_info.module[0];
+	const void *run = boot_info.nmodules ? phys_to_virt(m->start) : NULL;
+	void *manifest;
+	size_t len;
+	int err = read_manifest(&manifest, &len);
+
+	if (err)
+		return err;
+	err = run_info_parse(manifest, len, run,
+			     run ? (size_t)(m->end - m->start) : 0, ri);
+	vfree(manifest); /* what is kept was copied */
+	return err;
+}
+
+/* The file systems that every program expects; a directory that the image
+ * does not have is left out with a line in the log. */
+static void
+mount_usual(void)
+{
+	static const struct {
+		const char *type, *target, *options;
+	} usual[] = {
+		{ "proc", "/proc", "" },
+		{ "sysfs", "/sys", "" },
+		{ "devtmpfs", "/dev", "" },
+		{ "tmpfs", "/dev/shm", "mode=1777" },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(usual); i++) {
+		int err = vfs_mount(usual[i].type, usual[i].type,
+				    usual[i].target, 0, usual[i].options);
+
+		if (err)
+			log_warn("mounting %s on %s: error %d", usual[i].type,
+				 usual[i].target, -err);
+	}
+}
+
+int
+boot_mount(const struct run_info *ri)
+{
+	struct blk_device *dev = blk_find_type(PITH_GPT_ROOT);
+	int err;
+
+	if (!dev) {
+		log_err("no disk has a root partition");
+		return -ENODEV;
+	}
+	err = fs_mount_root(dev->name, ri->root_mode);
+	if (err) {
+		log_err("mounting the root %s: error %d", dev->name, -err);
+		return err;
+	}
+	mount_usual();
+	for (unsigned i = 0; i < ri->nmounts; i++) {
+		const struct run_mount *m = &ri->mounts[i];
+
+		err = vfs_mount(m->type, m->source, m->target, 0, m->options);
+		if (err) {
+			log_err("mounting %s on %s: error %d", m->type,
+				m->target, -err);
+			return err;
+		}
+	}
+	return 0;
+}
