@@ -5,6 +5,7 @@
  */
 #include <dev/device.h>
 #include <drivers/pci/pci.h>
+#include <drivers/uart/ns16550.h>
 #include <drivers/virtio/blk.h>
 #include <drivers/virtio/mmio.h>
 #include <drivers/virtio/pci.h>
@@ -12,6 +13,7 @@
 #include <drivers/virtio/serial.h>
 
 const struct driver *const platform_drivers[] = {
+	&ns16550,
 	&virtio_mmio,
 	&pci_host,
 	&virtio_pci,

@@ -43,4 +43,5 @@ enum lock_rank {
 	RANK_FRAMES,
 	RANK_RECLAIM,
 	RANK_LOG,
+	RANK_CONSOLE,	/* the log's sinks */
 };

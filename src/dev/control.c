@@ -49,7 +49,7 @@ static unsigned nhandlers;		/* [a] */
 static struct waitq reader_wq = WAITQ_INIT(reader_wq);
 
 /* Log lines for the host: a small buffer of text. */
-static struct spinlock log_lock = SPINLOCK_INIT(RANK_LOG);
+static struct spinlock log_lock = SPINLOCK_INIT(RANK_CONSOLE);
 static char *log_buf;			/* [I] NULL: not asked for */
 static size_t log_len;			/* [log_lock] */
 static bool log_waiting;		/* [a] */
