@@ -22,6 +22,7 @@
 #include <base/limits.h>
 #include <base/math.h>
 #include <base/string.h>
+#include <dev/control.h>
 #include <dev/random.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
@@ -113,6 +114,16 @@ open_program(int dfd, const char *path, unsigned flags, struct file **out)
 }
 
 /* ---- scripts ---- */
+
+/* For the first program, where the error number alone would point to the
+ * program itself. */
+static void
+tell_interp(const struct exec *x, const char *interp, int err)
+{
+	if (err == -ENOENT && !thread_current()->space)
+		control_notice("%s needs %s to run, which is not in the image",
+			       x->path, interp);
+}
 
 static bool
 is_blank(char c)
@@ -207,6 +218,7 @@ try_script(struct exec *x, const char *script_path)
 	if (err)
 		goto out;
 	err = open_program(AT_FDCWD, s->interp, 0, &f);
+	tell_interp(x, s->interp, err);
 	if (err)
 		goto out;
 	file_put(x->file);
@@ -231,6 +243,7 @@ open_interp(struct exec *x)
 	err = elf_interp(&x->program, path, PATH_MAX_BYTES);
 	if (!err)
 		err = open_program(AT_FDCWD, path, 0, &x->interp_file);
+	tell_interp(x, path, err);
 	kfree(path);
 	if (err)
 		return err;

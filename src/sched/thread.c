@@ -18,13 +18,13 @@
 #include <base/assert.h>
 #include <base/atomic.h>
 #include <base/hlist.h>
+#include <base/limits.h>
 #include <core/clock.h>
 #include <core/panic.h>
 #include <mem/heap.h>
 #include <mem/kmap.h>
 
 #define TABLE_SIZE  256u
-#define THREADS_MAX 32768u /* all kinds; -EAGAIN beyond */
 
 static struct spinlock table_lock = SPINLOCK_INIT(RANK_WAITQ);
 static struct hlist_head table[TABLE_SIZE]; /* [table_lock w, q r] */
@@ -62,12 +62,12 @@ table_add(struct thread *t)
 	irqflags_t f = spin_lock_irq(&table_lock);
 	int err = -EAGAIN;
 
-	if (nthreads >= THREADS_MAX)
+	if (nthreads >= LIMIT_THREADS)
 		goto out;
 	if (t->kernel) {
 		t->tid = next_kernel_tid++;
 	} else {
-		/* At most THREADS_MAX numbers are taken: this ends. */
+		/* At most LIMIT_THREADS numbers are taken: this ends. */
 		while (table_find(next_tid))
 			next_tid = next_tid + 1 < TID_MAX ? next_tid + 1 : 2;
 		t->tid = next_tid;
