@@ -14,7 +14,7 @@
 #   make deps       Debian packages that are missing (runs by itself)
 #   make clean
 #
-# Variables: O (build folder), DEBUG=1 (lock ranks, poison, UBSan traps; goes
+# Variables: V=1 (show commands), O (build folder), DEBUG=1 (lock ranks, poison, UBSan traps; goes
 # into $(O)/debug), ARCH, PLATFORM, CC, PREFIX, DESTDIR.
 # Source lists are wildcards: a .c in a layer's folder is in the kernel.
 
@@ -37,6 +37,8 @@ K	 := $(O)/debug
 else
 K	 := $(O)
 endif
+
+Q	 := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -99,24 +101,24 @@ debug:
 
 $(K)/obj/gen/syscall_table.c.o: $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c \
+	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c \
 		$(O)/gen/syscall_table.c -o $@
 $(K)/obj/%.c.o: %.c | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c $< -o $@
 $(K)/obj/%.S.o: %.S | $(GEN)
 	@mkdir -p $(@D)
-	$(CC) $(ARCH_CFLAGS) -g -D__ASSEMBLY__ $(KINC) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(ARCH_CFLAGS) -g -D__ASSEMBLY__ $(KINC) -MMD -MP -c $< -o $@
 
 $(GEN): src/linux/syscalls.tbl tools/syscalls.awk
 	@mkdir -p $(O)/gen/linux $(O)/gen/abi
-	awk -v out=$(O)/gen -v arch=$(ARCH) -f tools/syscalls.awk $<
+	$(Q)awk -v out=$(O)/gen -v arch=$(ARCH) -f tools/syscalls.awk $<
 
 $(K)/pith-kernel.debug: $(KOBJ) $(KOBJ_EXTRA) $(KLDS)
-	$(CC) $(ARCH_CFLAGS) $(KLDFLAGS) -T $(KLDS) $(KOBJ) $(KOBJ_EXTRA) \
+	$(Q)$(CC) $(ARCH_CFLAGS) $(KLDFLAGS) -T $(KLDS) $(KOBJ) $(KOBJ_EXTRA) \
 		-o $@
 $(K)/pith-kernel.elf: $(K)/pith-kernel.debug
-	objcopy --strip-debug --discard-all $< $@
+	$(Q)objcopy --strip-debug --discard-all $< $@
 
 # ---- the pith command ----
 
@@ -132,9 +134,9 @@ TLIBS	:= -lelf -ldw -lext2fs -lcom_err -ljansson
 tool: $(O)/pith
 $(O)/obj/tools/%.c.o: tools/%.c | $(O)/.deps
 	@mkdir -p $(@D)
-	$(CC) $(TFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(TFLAGS) -MMD -MP -c $< -o $@
 $(O)/pith: $(TOBJ)
-	$(CC) $(TOBJ) -o $@ $(TLIBS)
+	$(Q)$(CC) $(TOBJ) -o $@ $(TLIBS)
 
 # ---- for people ----
 

@@ -14,6 +14,7 @@
 #include <core/log.h>
 #include <dev/blk.h>
 #include <fs/vfs.h>
+#include <mem/alloc.h>
 #include <mem/kmap.h>
 
 /* Reads the manifest; *out NULL with 0 where the disk has none. */

@@ -10,7 +10,7 @@ VDSO_DIR := src/arch/x86_64/vdso
 $(K)/obj/vdso.so: $(VDSO_DIR)/vdso.c $(VDSO_DIR)/sigreturn.S \
 		$(VDSO_DIR)/vdso.lds src/arch/x86_64/vvar.h
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O2 -ffreestanding -fPIC -fno-stack-protector \
+	$(Q)$(CC) -std=gnu11 -O2 -ffreestanding -fPIC -fno-stack-protector \
 		-fno-asynchronous-unwind-tables -fcf-protection=none \
 		-fvisibility=hidden -mgeneral-regs-only \
 		-Wall -Wextra -Werror -I src -I src/arch/x86_64/include \
@@ -18,7 +18,7 @@ $(K)/obj/vdso.so: $(VDSO_DIR)/vdso.c $(VDSO_DIR)/sigreturn.S \
 		-Wl,--hash-style=both -Wl,--build-id=none -Wl,-z,noexecstack \
 		-Wl,-z,max-page-size=4096 -Wl,-T,$(VDSO_DIR)/vdso.lds \
 		-Wl,--no-undefined $(VDSO_DIR)/vdso.c $(VDSO_DIR)/sigreturn.S -o $@
-	objcopy -S $@
+	$(Q)objcopy -S $@
 
 $(K)/obj/src/arch/x86_64/vdso_blob.S.o: $(K)/obj/vdso.so
 $(K)/obj/src/arch/x86_64/vdso_blob.S.o: ARCH_CFLAGS += -DVDSO_SO='"$(K)/obj/vdso.so"'
