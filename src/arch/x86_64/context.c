@@ -14,6 +14,7 @@
 #include <arch/context.h>
 #include <arch/mmu.h>
 #include <arch/upcall.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <core/percpu.h>
 
@@ -194,6 +195,11 @@ arch_switch(struct arch_thread *prev, struct arch_thread *next)
 			wrmsr(MSR_KERNEL_GS_BASE, next->gs_base);
 			c->gs_base = next->gs_base;
 		}
+	}
+	/* Translations that changed while this CPU idled. */
+	if (unlikely(atomic_load_relaxed(&c->tlb_stale))) {
+		atomic_store(&c->tlb_stale, false);
+		write_cr3(read_cr3());
 	}
 	cpu->kstack_top = next->kstack_top;
 	c->tss.rsp[0] = next->kstack_top;

@@ -430,6 +430,33 @@ flush_here(void *arg)
 	}
 }
 
+/*
+ * The CPUs that may use a translation of the program's.  One that idles does
+ * not: it is only told that what it has is old, and drops it all when it
+ * next switches to a thread (arch_switch).  Either we see here that it idles
+ * no more, or it sees the mark: both sides write, fence, and read.
+ */
+static uint64_t
+users_of_translations(void)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++) {
+		struct cpu *c = cpus[i];
+
+		if (!atomic_load_relaxed(&c->online))
+			continue;
+		if (atomic_load_relaxed(&c->idle)) {
+			atomic_store(&arch_cpu_of(c)->tlb_stale, true);
+			atomic_fence();
+			if (atomic_load_relaxed(&c->idle))
+				continue;
+		}
+		mask |= 1ull << i;
+	}
+	return mask;
+}
+
 void
 tlb_flush_range(vaddr_t va, vaddr_t end)
 {
@@ -438,6 +465,10 @@ tlb_flush_range(vaddr_t va, vaddr_t end)
 	if (va >= end)
 		return;
 	flush_here(&f);
-	if (atomic_load_relaxed(&cpu_online_count) > 1)
+	if (atomic_load_relaxed(&cpu_online_count) == 1)
+		return;
+	if (end > USER_END)
 		smp_call_others(flush_here, &f);
+	else
+		smp_call_mask(users_of_translations(), flush_here, &f);
 }

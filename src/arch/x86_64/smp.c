@@ -105,11 +105,9 @@ smp_ipi_call(void)
 }
 
 void
-smp_call_others(void (*fn)(void *), void *arg)
+smp_call_mask(uint64_t todo, void (*fn)(void *), void *arg)
 {
 	irqflags_t f = irq_save();
-	unsigned me = this_cpu()->id;
-	uint64_t todo = 0;
 	uint32_t idle = 0;
 
 	while (!atomic_cas(&call.busy, &idle, 1)) {
@@ -117,9 +115,7 @@ smp_call_others(void (*fn)(void *), void *arg)
 		smp_ipi_call();
 		cpu_relax();
 	}
-	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
-		if (i != me && atomic_load_relaxed(&cpus[i]->online))
-			todo |= 1ull << i;
+	todo &= ~(1ull << this_cpu()->id);
 	call.fn = fn;
 	call.arg = arg;
 	atomic_store(&call.todo, todo);
@@ -130,6 +126,17 @@ smp_call_others(void (*fn)(void *), void *arg)
 		cpu_relax();
 	atomic_store_release(&call.busy, 0);
 	irq_restore(f);
+}
+
+void
+smp_call_others(void (*fn)(void *), void *arg)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
+		if (atomic_load_relaxed(&cpus[i]->online))
+			mask |= 1ull << i;
+	smp_call_mask(mask, fn, arg);
 }
 
 bool

@@ -20,5 +20,8 @@ void smp_kick(unsigned id);
 /* Runs fn(arg) on every other online CPU in interrupt context and waits. */
 void smp_call_others(void (*fn)(void *), void *arg);
 
+/* The same on the CPUs of a mask, this one left out. */
+void smp_call_mask(uint64_t mask, void (*fn)(void *), void *arg);
+
 /* Stops all other CPUs by NMI and collects their registers (panic). */
 void smp_stop_others(void);
