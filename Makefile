@@ -7,7 +7,7 @@
 #                   (make run PROGRAM="/usr/bin/perl -e 'print 1+1'" another)
 #   make test       all tests; the last line is "N passed, N failed"
 #   make tidy       checks of the source itself, in seconds
-#   make unit|tool|abi|e2e|fuzz   one group of tests
+#   make unit|test-tool|abi|e2e|fuzz   one group of tests
 #   make soak       the long forms
 #   make bench      Pith against a Linux guest, side by side
 #   make install    into PREFIX (/usr/local), under DESTDIR
@@ -42,7 +42,7 @@ Q	 := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all kernel tool deps run test tidy unit tools-test abi e2e fuzz soak \
+.PHONY: all kernel tool deps run test tidy unit test-tool abi e2e fuzz soak \
 	bench install clean debug
 
 all: $(O)/.deps kernel tool
@@ -153,14 +153,21 @@ else
 	$(O)/pith run /usr/bin/python3 -c '$(RUN_PY)'
 endif
 
-test: all
-	$(PYTHON) test/run.py --build $(O)
-tidy unit abi e2e fuzz: all
-	$(PYTHON) test/run.py --build $(O) $@
-tools-test: all
-	$(PYTHON) test/run.py --build $(O) tool
+# Two at a time; each test has its own time limit and folder.
+PYTEST	= PITH_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -n 2 \
+	  -p no:cacheprovider --rootdir=test
+test: all tidy
+	$(PYTEST) test/unit test/tool test/abi test/e2e
+unit abi e2e: all
+	$(PYTEST) test/$@
+test-tool: all
+	$(PYTEST) test/tool
+tidy:
+	@sh tools/tidy.sh $(O)
 soak: all
-	$(PYTHON) test/run.py --build $(O) --long
+	PITH_LONG=1 $(PYTEST) test/unit test/abi test/e2e
+fuzz: all
+	PITH_LONG=1 $(PYTEST) test/tool/test_fuzz.py
 bench: all
 	$(PYTHON) test/bench/bench.py --build $(O)
 

@@ -7,6 +7,7 @@
 
 #include <base/compiler.h>
 #include <base/types.h>
+#include <fs/vfs.h>
 
 struct dentry;
 struct file;

@@ -245,7 +245,7 @@ walk(struct fileset *fs, struct node *at, const char *path, unsigned how,
 		if (err)
 			break;
 		p += len;
-		if (S_ISLNK(n->st.st_mode) && 
+		if (S_ISLNK(n->st.st_mode) &&
 		    ((how & WALK_FOLLOW) || p[strspn(p, "/")])) {
 			if (++links > LINKS_MAX) {
 				err = -ELOOP;

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Linux is the oracle: each C file of this folder is an ordinary static
+Linux program.  It runs on the host first; what it prints there, and its exit
+status, is what it must give in Pith."""
+
+import glob
+import os
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+NAMES = sorted(os.path.basename(p)[:-2]
+               for p in glob.glob(os.path.join(HERE, "*.c")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_abi(name, tmp_path, host_and_pith):
+    exe = str(tmp_path / name)
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-static", "-pthread", "-o",
+                    exe, os.path.join(HERE, name + ".c")], check=True,
+                   timeout=120)
+    want, got = host_and_pith([exe])
+    assert got.stdout == want.stdout, got.stderr.decode(errors="replace")
+    assert got.returncode == want.returncode, \
+        got.stderr.decode(errors="replace")

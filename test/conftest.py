@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all groups of tests share: where the build is, how a program of the
+tests is built, and the comparison of a program on the host and in Pith."""
+
+import os
+import subprocess
+
+import pytest
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+os.environ.setdefault("PITH_BUILD", os.path.join(TOP, "build"))
+
+
+@pytest.fixture(scope="session")
+def build_dir():
+    return os.environ["PITH_BUILD"]
+
+
+@pytest.fixture(scope="session")
+def pith(build_dir):
+    path = os.path.join(build_dir, "pith")
+    assert os.path.exists(path), "run make first: %s is missing" % path
+    return path
+
+
+@pytest.fixture
+def host_and_pith(pith):
+    """Runs argv on the host and in Pith; returns both results."""
+    def run(argv, stdin=b"", options=(), timeout=60):
+        want = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=timeout)
+        got = subprocess.run([pith, "run", *options, *argv], input=stdin,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             timeout=timeout)
+        return want, got
+    return run

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The portable layers on the host, under ASan and UBSan.
+
+Each test/unit/<folder>/test_<file>.c is a program that names in its first
+comment the sources that it needs ("SOURCES:") and include folders that go
+before the usual ones ("INCLUDE:"); it ends with status 0 when all is well.
+"""
+
+import glob
+import os
+import re
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+FILES = sorted(os.path.relpath(p, HERE)
+               for p in glob.glob(os.path.join(HERE, "*", "test_*.c")))
+FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-strict-aliasing", "-Wall", "-Wextra",
+         "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined",
+         "-pthread"]
+
+
+@pytest.mark.parametrize("path", FILES)
+def test_unit(path, tmp_path):
+    with open(os.path.join(HERE, path)) as f:
+        text = f.read()
+    sources = " ".join(re.findall(r"SOURCES: *(.*)", text)).split()
+    include = " ".join(re.findall(r"INCLUDE: *(.*)", text)).split() or \
+        ["test/unit/host"]
+    exe = str(tmp_path / "unit")
+    subprocess.run(["gcc", *FLAGS, *sum((["-I", i] for i in include), []),
+                    "-I", "src", "-I", "src/arch/x86_64/include", "-o", exe,
+                    os.path.join("test", "unit", path), *sources],
+                   check=True, cwd=TOP, timeout=200)
+    run = subprocess.run([exe], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         timeout=300, cwd=TOP)
+    assert run.returncode == 0, run.stdout.decode(errors="replace")[-4000:]

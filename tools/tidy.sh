@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Checks of the source itself: layers, words, the system call table, headers
+# that compile alone.  tools/tidy.sh BUILD
+set -u
+build=${1:-build}
+bad=0
+
+# shellcheck disable=SC2046
+awk -f tools/tidy.awk $(find src platform tools -name '*.[chS]') || bad=1
+
+# The table: its documentation is up to date.
+mkdir -p "$build/gen/linux" "$build/gen/abi"
+awk -v out="$build/gen" -v arch=x86_64 -f tools/syscalls.awk \
+	src/linux/syscalls.tbl || bad=1
+cmp -s "$build/gen/syscalls.md" docs/syscalls.md || {
+	echo "docs/syscalls.md is not of src/linux/syscalls.tbl:" \
+		"cp $build/gen/syscalls.md docs/"
+	bad=1
+}
+
+# Each header compiles alone.
+all=$(mktemp -d)
+trap 'rm -rf "$all"' EXIT
+for h in $(find src -name '*.h' -path '*/*' ! -path 'src/arch/*' ! -name '*_priv.h'); do
+	case $h in
+	src/fs/ext4/*|src/fs/pseudo/*) continue ;;
+	esac
+	printf '#include <%s>\n' "${h#src/}" > "$all/h.c"
+	gcc -std=gnu11 -ffreestanding -fsyntax-only -I src \
+		-I src/arch/x86_64/include -I "$build/gen" "$all/h.c" || {
+		echo "$h does not compile alone"
+		bad=1
+	}
+done
+[ $bad = 0 ] && echo "tidy: no complaints"
+exit $bad
