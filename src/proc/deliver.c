@@ -177,6 +177,7 @@ run_handler(struct thread *t, struct regs *r, int sig,
 	struct siginfo segv;
 
 	call_with_handler(r, a->flags);
+	s->restart = NULL; /* the call has answered EINTR */
 	if (t->rseq_addr)
 		rseq_update(t, r);
 	if (push_frame(t, r, sig, a, info)) {

@@ -8,7 +8,7 @@
 int
 main(void)
 {
-	for (int p = -1; p < 8; p++) {
+	for (int p = -1; p < 7; p++) {
 		printf("%d ", p);
 		show("max", sched_get_priority_max(p));
 	}
