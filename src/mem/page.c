@@ -467,22 +467,27 @@ page_split(struct page *p, unsigned order, uint32_t flags)
 void
 page_put_block(struct page *p, unsigned order)
 {
-	unsigned n = 1u << order;
+	unsigned n = 1u << order, i;
 	irqflags_t f;
 
-	for (unsigned i = 0; i < n; i++)
-		if (refcount_read(&p[i].refs) != 1)
-			goto single;
-	/* Nobody else can get a reference: the mapping is gone and the only
-	 * references are ours. */
-	for (unsigned i = 0; i < n; i++)
+	/* Each count goes from one to nothing by itself: the page cache's
+	 * lookup without a lock may hold a page for a moment. */
+	for (i = 0; i < n; i++) {
+		uint32_t one = 1;
+
+		if (!atomic_cas(&p[i].refs.n, &one, 0))
+			break;
 		p[i].flags = 0;
-	f = spin_lock_irq(&frames.lock);
-	free_block_locked(page_pfn(p), order);
-	spin_unlock_irq(&frames.lock, f);
-	return;
-single:
-	for (unsigned i = 0; i < n; i++)
+	}
+	if (likely(i == n)) {
+		f = spin_lock_irq(&frames.lock);
+		free_block_locked(page_pfn(p), order);
+		spin_unlock_irq(&frames.lock, f);
+		return;
+	}
+	for (unsigned k = 0; k < i; k++)
+		page_free(&p[k]);
+	for (; i < n; i++)
 		page_put(&p[i]);
 }
 
