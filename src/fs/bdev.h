@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages from block devices: the cache of a device's own blocks, where file
+ * systems keep their metadata, and reads of runs of pages.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct blk_device;
+struct page;
+struct page_cache;
+
+/* A cache over the whole device; NULL: no memory. */
+MUST_CHECK struct page_cache *bdev_cache_create(struct blk_device *dev);
+void bdev_cache_destroy(struct page_cache *pc);
+
+/* Fills n locked pages from consecutive sectors; each is unlocked with its
+ * data or its error.  Returns at once. */
+void bdev_read_pages(struct blk_device *dev, uint64_t sector,
+		     struct page **pages, unsigned n);
+/* Ends the read of a locked page without a device. */
+void page_read_end(struct page *p, int err);
+/* Reads bytes of consecutive sectors into a part of one page, and waits. */
+MUST_CHECK int bdev_read_part(struct blk_device *dev, uint64_t sector,
+			      struct page *p, uint32_t offset, uint32_t len);
