@@ -14,9 +14,7 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <core/log.h>
-#include <mem/heap.h>
 #include <mem/page.h>
-#include <mem/kmap.h>
 
 #include "blk_priv.h"
 
@@ -180,17 +178,21 @@ use_gpt(struct blk_device *d, const struct gpt_header *h, const uint8_t *head,
 {
 	size_t len = (size_t)h->entries * h->entry_size;
 	uint64_t at = h->table << BLK_SECTOR_SHIFT;
-	uint8_t *own = NULL;
+	struct page *own = NULL;
+	unsigned order = 0;
 	const uint8_t *table;
 	int err;
 
 	if (at + len <= have) {
 		table = head + at;
 	} else {
-		table = own = vmalloc(len, ALLOC_KERNEL);
+		while (PAGE_SIZE << order < len)
+			order++;
+		own = page_alloc(order, ALLOC_KERNEL);
 		if (!own)
 			return -ENOMEM;
-		err = blk_read(d, at, own, len);
+		table = page_addr(own);
+		err = blk_read(d, at, page_addr(own), len);
 		if (err)
 			goto out;
 	}
@@ -198,7 +200,8 @@ use_gpt(struct blk_device *d, const struct gpt_header *h, const uint8_t *head,
 	if (table_crc(table, len) == h->table_crc)
 		err = add_entries(d, h, table);
 out:
-	vfree(own);
+	if (own)
+		page_put(own);
 	return err;
 }
 
