@@ -7,6 +7,7 @@
 #include "boot_priv.h"
 
 #include <abi/errno.h>
+#include <abi/signal.h>
 #include <arch/start.h>
 #include <arch/upcall.h>
 #include <boot/runinfo.h>
@@ -31,6 +32,15 @@
 
 static struct run_info run;
 
+/* `pith` wants the machine to end, whatever the program does. */
+static void
+host_stop(const void *payload, size_t len)
+{
+	(void)payload, (void)len;
+	ignore(vfs_sync_all()); /* errors have been reported to writers */
+	control_exit_now(PITH_EXIT_SIGNAL, SIGKILL);
+}
+
 /* What needs to sleep: runs as a thread, beside the idle loop. */
 static void
 start_program(void *arg)
@@ -41,6 +51,7 @@ start_program(void *arg)
 	(void)arg;
 	device_init();		/* disks, ports; the control port answers */
 	control_init();		/* errors below reach the user */
+	control_on(PITH_FRAME_STOP, host_stop);
 	err = boot_read_run_info(&run);
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);

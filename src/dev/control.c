@@ -337,11 +337,17 @@ drain(const char *name, uint64_t deadline_ns)
 NORETURN void
 control_exit(uint32_t kind, uint32_t code)
 {
-	struct pith_exit e = { kind, code };
-
 	/* What the program wrote belongs to its readers, however slow. */
 	drain(PITH_PORT_STDOUT, TIME_NEVER);
 	drain(PITH_PORT_STDERR, TIME_NEVER);
+	control_exit_now(kind, code);
+}
+
+NORETURN void
+control_exit_now(uint32_t kind, uint32_t code)
+{
+	struct pith_exit e = { kind, code };
+
 	if (port) {
 		log_flush();
 		control_send(PITH_FRAME_EXIT, &e, sizeof(e));
@@ -355,13 +361,13 @@ control_exit(uint32_t kind, uint32_t code)
 }
 
 static void
-panic_sink(const char *report, size_t len)
+panic_sink(const char *report, size_t len, bool hang)
 {
-	struct pith_exit e = { PITH_EXIT_PANIC, 0 };
+	struct pith_exit e = { hang ? PITH_EXIT_WATCHDOG : PITH_EXIT_PANIC, 0 };
 	size_t left = atomic_load_relaxed(&frame_left);
 
 	if (!port)
-		return; /* the log's own sinks have it */
+		return; /* the serial line has it */
 	while (left && left <= PITH_FRAME_MAX + sizeof(struct pith_frame)) {
 		static const char pad[64];
 		size_t n = min_size(left, sizeof(pad));

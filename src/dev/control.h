@@ -27,3 +27,5 @@ MUST_CHECK int control_log_start(void);
 
 /* Drains the streams, sends the exit frame, ends the machine. */
 NORETURN void control_exit(uint32_t kind, uint32_t code);
+/* The same without waiting for the streams' readers (PITH_FRAME_STOP). */
+NORETURN void control_exit_now(uint32_t kind, uint32_t code);

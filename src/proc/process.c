@@ -24,6 +24,7 @@
 #include <base/string.h>
 #include <core/clock.h>
 #include <dev/control.h>
+#include <dev/tty.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
 #include <file/file.h>
@@ -340,6 +341,13 @@ host_signal(const void *payload, size_t len)
 		ignore(signal_send_process(first_process, (int)sig, NULL));
 }
 
+static void
+terminal_signal(int sig)
+{
+	if (first_process)
+		ignore(signal_send_process(first_process, sig, NULL)); /* same */
+}
+
 static struct process *
 process_create(bool aslr)
 {
@@ -459,6 +467,7 @@ process_start(const char *program, char *const argv[], char *const envp[],
 	t->start_arg = &a;
 	first_process = p;
 	control_on(PITH_FRAME_SIGNAL, host_signal);
+	tty_on_signal(terminal_signal);
 	thread_start(t);
 	completion_wait(&a.done);
 	return a.err;
