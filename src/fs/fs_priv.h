@@ -48,10 +48,6 @@ uint32_t dcache_seq(void);
 /* The same with a reference. */
 struct dentry *dcache_find_get(struct dentry *parent, const char *name,
 			       size_t len, uint32_t hash);
-/* A new entry, not in the cache, with one reference; holds one of parent.
- * NULL: no memory. */
-struct dentry *dentry_new(struct dentry *parent, struct super *sb,
-			  const char *name, size_t len, uint32_t hash);
 /* Puts it in the cache, unless an equal one is there, which is returned in
  * its place (with a reference; d's is dropped). */
 struct dentry *dcache_insert(struct dentry *d);
@@ -64,8 +60,6 @@ int dcache_move(struct dentry *d, struct dentry *parent, const char *name,
 		size_t len, uint32_t hash);
 /* Both change places. */
 int dcache_exchange(struct dentry *a, struct dentry *b);
-/* A file system's root. */
-struct dentry *dentry_new_root(struct super *sb);
 /* Is d equal to or below top?  With the rename lock held. */
 bool dentry_is_below(struct dentry *d, struct dentry *top);
 /* Drops every cached entry of a file system that nobody uses. */

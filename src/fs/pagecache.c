@@ -556,6 +556,16 @@ page_cache_get(struct page_cache *pc, uint64_t index, struct page **out)
 	return 0;
 }
 
+int
+page_cache_allocate(struct page_cache *pc, uint64_t index, struct page **out)
+{
+	int err = get_anon_write(pc, index, false, out);
+
+	if (!err)
+		page_unlock(*out);
+	return err;
+}
+
 struct page *
 page_cache_peek(struct page_cache *pc, uint64_t index)
 {

@@ -69,6 +69,9 @@ MUST_CHECK int page_cache_get(struct page_cache *pc, uint64_t index,
 			      struct page **out);
 /* The page in the tree, referenced, whatever its state; or NULL. */
 struct page *page_cache_find(struct page_cache *pc, uint64_t index);
+/* Anonymous caches: the page at index, made if need be, referenced. */
+MUST_CHECK int page_cache_allocate(struct page_cache *pc, uint64_t index,
+				   struct page **out);
 struct page *page_cache_peek(struct page_cache *pc, uint64_t index);
 /* Starts to read pages [first, first + n) that are not there; waits for
  * nothing. */

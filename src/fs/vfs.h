@@ -231,6 +231,10 @@ dentry_get(struct dentry *d)
 	refcount_get(&d->refs);
 }
 void dentry_put(struct dentry *d);
+/* A new entry outside the cache, with one reference; holds one of parent
+ * (NULL: it is a root).  NULL: no memory. */
+struct dentry *dentry_new(struct dentry *parent, struct super *sb,
+			  const char *name, size_t len, uint32_t hash);
 /* An entry without parent for sb's root inode, with one reference: what a
  * mount makes, and files that are in no directory (streams).  NULL. */
 struct dentry *dentry_new_root(struct super *sb);
