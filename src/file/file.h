@@ -102,9 +102,6 @@ file_get(struct file *f)
 	refcount_get(&f->refs);
 }
 void file_put(struct file *f);
-/* Called after ops->release for a file with a dentry, to give that back; fs
- * hands it down in vfs_init().  Defined in file.c. */
-extern void (*file_release_hook)(struct file *f);
 
 /* Reads and writes at the file's own position (locks it) or at *pos. */
 ssize_t file_read(struct file *f, struct uio *u);

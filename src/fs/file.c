@@ -4,8 +4,7 @@
  * only name a path (O_PATH).
  *
  * Reads take no lock; writes, truncation and fallocate hold the inode's lock
- * for writing, which also makes O_APPEND exact.  A file's dentry is given
- * back by file_release_hook, whatever its operations are.
+ * for writing, which also makes O_APPEND exact.
  */
 #include "fs_priv.h"
 
@@ -29,17 +28,6 @@
 
 /* The largest offset: so that page numbers and sums do not wrap. */
 #define MAX_FILE_SIZE INT64_MAX
-
-void
-fs_file_release(struct file *f)
-{
-	if (!f->dentry)
-		return;
-	locks_drop_file(f);
-	dentry_put(f->dentry);
-	f->dentry = NULL;
-	f->inode = NULL;
-}
 
 static ssize_t
 regular_read(struct file *f, struct uio *u, int64_t *pos)
@@ -237,6 +225,8 @@ const struct file_ops page_cache_file_ops = {
 	.fsync = regular_fsync,
 	.truncate = regular_truncate,
 	.fallocate = regular_fallocate,
+	.flush = locks_flush,
+	.release = locks_release,
 };
 
 /* ---- directories ---- */
@@ -295,6 +285,7 @@ const struct file_ops dir_file_ops = {
 	.statfs = any_statfs,
 	.readdir = dir_readdir,
 	.fsync = dir_fsync,
+	.release = locks_release,
 };
 
 const struct file_ops path_file_ops = {

@@ -113,10 +113,10 @@ bool page_cache_try_evict(struct page_cache *pc, struct page *p);
 
 /* ---- file.c ---- */
 extern const struct file_ops dir_file_ops, path_file_ops;
-void fs_file_release(struct file *f);
 
 /* ---- lock.c ---- */
-void locks_drop_file(struct file *f);
+void locks_flush(struct file *f);   /* a descriptor is closed */
+void locks_release(struct file *f); /* the last one */
 void locks_free(struct inode *i);
 
 /* ---- file systems ---- */

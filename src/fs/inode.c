@@ -18,6 +18,7 @@
 #include <base/string.h>
 #include <core/clock.h>
 #include <file/cred.h>
+#include <file/pipe.h>
 #include <fs/attr.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
@@ -75,6 +76,8 @@ destroy(struct inode *i)
 	if (i->sb->ops && i->sb->ops->evict && !(i->state & INODE_FAILED))
 		i->sb->ops->evict(i);
 	locks_free(i);
+	if (i->fifo)
+		pipe_drop_fifo(i);
 	reclaim_call(&i->reclaim, free_memory);
 }
 

@@ -18,7 +18,7 @@
 #include <core/log.h>
 #include <core/reclaim.h>
 #include <file/cred.h>
-#include <file/file.h>
+#include <file/pipe.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
 #include <mem/heap.h>
@@ -473,7 +473,7 @@ vfs_init(void)
 	inode_cache_init();
 	dcache_init();
 	reclaim_init();
-	file_release_hook = fs_file_release;
+	fs_fifo_open = pipe_open_fifo;
 	fs_register(&ext4_type);
 	fs_register(&tmpfs_type);
 	fs_register(&overlay_type);

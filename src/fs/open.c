@@ -102,6 +102,9 @@ dentry_open(struct dentry *d, unsigned oflags, struct file **out)
 	if (!f->dentry) {
 		dentry_get(d);
 		f->dentry = d;
+	}
+	if (!f->inode) {
+		inode_get(i);
 		f->inode = i;
 	}
 	if (S_ISDIR(i->mode))

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Advisory locks: flock(2), and fcntl(2)'s record locks, owned by the process
+ * or by the open file.  All are kept per inode, in one list with one mutex
+ * and one wait queue.
+ *
+ * flock locks and record locks do not see each other, as on Linux.  There is
+ * one process, so its own record locks never conflict; they do with those
+ * owned by open files.  A wait of a record lock of the process could only be
+ * for an open file's lock, which is no cycle that EDEADLK speaks of.
+ */
+#include "fs_priv.h"
+
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <base/atomic.h>
+#include <file/file.h>
+#include <fs/attr.h>
+#include <mem/heap.h>
+#include <sched/thread.h>
+#include <sched/wait.h>
+
+#define MAX_LOCKS 65536u /* of one file */
+
+enum lock_kind { KIND_FLOCK, KIND_RECORD };
+
+struct lock {
+	struct list link;
+	enum lock_kind kind;
+	const void *owner; /* the open file, or the process */
+	bool ofd;
+	bool write;
+	int64_t start, end; /* both in the range */
+};
+
+struct file_locks {
+	struct mutex mutex;
+	struct list locks;	/* [mutex] */
+	unsigned count;		/* [mutex] */
+	struct waitq wq;	/* woken when a lock goes */
+};
+
+static struct file_locks *
+locks_of(struct inode *i, bool create)
+{
+	struct file_locks *l = atomic_load_acquire(&i->locks), *old = NULL;
+
+	if (l || !create)
+		return l;
+	l = kzalloc(sizeof(*l), ALLOC_KERNEL);
+	if (!l)
+		return NULL;
+	mutex_init(&l->mutex, RANK_SLEEP_LEAF);
+	list_init(&l->locks);
+	waitq_init(&l->wq);
+	if (atomic_cas(&i->locks, &old, l))
+		return l;
+	kfree(l);
+	return old;
+}
+
+void
+locks_free(struct inode *i)
+{
+	struct file_locks *l = i->locks;
+
+	if (!l)
+		return;
+	while (!list_empty(&l->locks)) {
+		struct lock *k = list_first_entry(&l->locks, struct lock, link);
+
+		list_del(&k->link);
+		kfree(k);
+	}
+	kfree(l);
+	i->locks = NULL;
+}
+
+static bool
+overlaps(const struct lock *a, const struct lock *b)
+{
+	return a->start <= b->end && b->start <= a->end;
+}
+
+static struct lock *
+conflict(struct file_locks *l, const struct lock *want)
+{
+	struct lock *k;
+
+	list_for_each_entry(k, &l->locks, link)
+		if (k->kind == want->kind && k->owner != want->owner &&
+		    (k->write || want->write) && overlaps(k, want))
+			return k;
+	return NULL;
+}
+
+static int
+add(struct file_locks *l, const struct lock *what)
+{
+	struct lock *k;
+
+	if (l->count >= MAX_LOCKS)
+		return -ENOLCK;
+	k = kmemdup(what, sizeof(*what), ALLOC_KERNEL);
+	if (!k)
+		return -ENOLCK;
+	list_init(&k->link);
+	list_add_tail(&l->locks, &k->link);
+	l->count++;
+	return 0;
+}
+
+static void
+drop(struct file_locks *l, struct lock *k)
+{
+	list_del(&k->link);
+	l->count--;
+	kfree(k);
+}
+
+/* Takes the range of `cut` from its owner's locks.  At most one lock is split
+ * in two. */
+static int
+cut_range(struct file_locks *l, const struct lock *cut)
+{
+	struct lock *k, *n;
+
+	list_for_each_entry_safe(k, n, &l->locks, link) {
+		if (k->kind != cut->kind || k->owner != cut->owner ||
+		    !overlaps(k, cut))
+			continue;
+		if (k->start < cut->start && k->end > cut->end) {
+			struct lock rest = *k;
+			int err;
+
+			rest.start = cut->end + 1;
+			err = add(l, &rest);
+			if (err)
+				return err;
+			k->end = cut->start - 1;
+		} else if (k->start < cut->start) {
+			k->end = cut->start - 1;
+		} else if (k->end > cut->end) {
+			k->start = cut->end + 1;
+		} else {
+			drop(l, k);
+		}
+	}
+	return 0;
+}
+
+/* Joins the new lock with equal neighbours, so that a program that locks byte
+ * after byte does not fill the list. */
+static void
+join(struct file_locks *l, struct lock *want)
+{
+	struct lock *k, *n;
+
+	list_for_each_entry_safe(k, n, &l->locks, link) {
+		if (k->kind != want->kind || k->owner != want->owner ||
+		    k->write != want->write)
+			continue;
+		if (k->end + 1 == want->start && want->start > 0)
+			want->start = k->start;
+		else if (want->end != INT64_MAX && want->end + 1 == k->start)
+			want->end = k->end;
+		else
+			continue;
+		drop(l, k);
+	}
+}
+
+static int
+apply(struct file_locks *l, const struct lock *want, bool unlock)
+{
+	struct lock k = *want;
+	int err = cut_range(l, want);
+
+	if (err)
+		return err;
+	if (!unlock) {
+		join(l, &k);
+		err = add(l, &k);
+	}
+	wait_wake_all(&l->wq, 0);
+	return err;
+}
+
+static int
+set(struct file_locks *l, const struct lock *want, bool unlock, bool wait)
+{
+	struct wait_entry e;
+	int err = 0;
+
+	wait_start(&l->wq, &e, true);
+	for (;;) {
+		mutex_lock(&l->mutex);
+		if (unlock || !conflict(l, want)) {
+			err = apply(l, want, unlock);
+			mutex_unlock(&l->mutex);
+			break;
+		}
+		/* flock changes a lock in two steps: the old one is lost. */
+		if (want->kind == KIND_FLOCK)
+			ignore(cut_range(l, want)); /* whole: cannot fail */
+		mutex_unlock(&l->mutex);
+		if (!wait) {
+			err = -EAGAIN;
+			break;
+		}
+		err = wait_sleep(&e, TIME_NEVER);
+		if (err)
+			break;
+	}
+	wait_end(&l->wq, &e);
+	return err;
+}
+
+int
+file_flock(struct file *f, int op)
+{
+	struct lock want = { .kind = KIND_FLOCK, .owner = f,
+			     .end = INT64_MAX };
+	bool wait = !(op & LOCK_NB), unlock = false;
+	struct file_locks *l;
+	int err;
+
+	switch (op & ~LOCK_NB) {
+	case LOCK_SH:
+		break;
+	case LOCK_EX:
+		want.write = true;
+		break;
+	case LOCK_UN:
+		unlock = true;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (!f->inode || (f->mode & FILE_PATH))
+		return -EBADF;
+	l = locks_of(f->inode, true);
+	if (!l)
+		return -ENOLCK;
+	err = set(l, &want, unlock, wait);
+	return err;
+}
+
+/* A struct flock as a range; the owner is filled in. */
+static int
+parse(struct file *f, const struct flock *fl, bool ofd, struct lock *k)
+{
+	int64_t base, end;
+
+	switch (fl->l_whence) {
+	case SEEK_SET:
+		base = 0;
+		break;
+	case SEEK_CUR:
+		base = f->pos;
+		break;
+	case SEEK_END:
+		base = (int64_t)f->inode->size;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, fl->l_start, &base))
+		return -EOVERFLOW;
+	if (base < 0)
+		return -EINVAL;
+	if (fl->l_len > 0) {
+		if (__builtin_add_overflow(base, fl->l_len - 1, &end))
+			return -EOVERFLOW;
+	} else if (fl->l_len < 0) {
+		end = base - 1;
+		if (__builtin_add_overflow(base, fl->l_len, &base) || base < 0)
+			return -EINVAL;
+	} else {
+		end = INT64_MAX;
+	}
+	*k = (struct lock){
+		.kind = KIND_RECORD,
+		.ofd = ofd,
+		.owner = ofd ? (const void *)f
+			     : (const void *)thread_current()->proc,
+		.start = base,
+		.end = end,
+	};
+	return 0;
+}
+
+int
+file_lock_get(struct file *f, struct flock *fl, bool ofd)
+{
+	struct file_locks *l;
+	struct lock want, *k;
+	int err;
+
+	if (!f->inode)
+		return -EBADF;
+	if (fl->l_type != F_RDLCK && fl->l_type != F_WRLCK)
+		return -EINVAL;
+	if (ofd && fl->l_pid)
+		return -EINVAL;
+	err = parse(f, fl, ofd, &want);
+	if (err)
+		return err;
+	want.write = fl->l_type == F_WRLCK;
+	l = locks_of(f->inode, false);
+	if (!l) {
+		fl->l_type = F_UNLCK;
+		return 0;
+	}
+	mutex_lock(&l->mutex);
+	k = conflict(l, &want);
+	if (k) {
+		fl->l_type = k->write ? F_WRLCK : F_RDLCK;
+		fl->l_whence = SEEK_SET;
+		fl->l_start = k->start;
+		fl->l_len = k->end == INT64_MAX ? 0 : k->end - k->start + 1;
+		fl->l_pid = k->ofd ? -1 : 1;
+	} else {
+		fl->l_type = F_UNLCK;
+	}
+	mutex_unlock(&l->mutex);
+	return 0;
+}
+
+int
+file_lock_set(struct file *f, const struct flock *fl, bool ofd, bool wait)
+{
+	struct file_locks *l;
+	struct lock want;
+	int err;
+
+	if (!f->inode)
+		return -EBADF;
+	if (ofd && fl->l_pid)
+		return -EINVAL;
+	err = parse(f, fl, ofd, &want);
+	if (err)
+		return err;
+	switch (fl->l_type) {
+	case F_RDLCK:
+		if (!(f->mode & FILE_READ))
+			return -EBADF;
+		break;
+	case F_WRLCK:
+		if (!(f->mode & FILE_WRITE))
+			return -EBADF;
+		want.write = true;
+		break;
+	case F_UNLCK:
+		break;
+	default:
+		return -EINVAL;
+	}
+	l = locks_of(f->inode, true);
+	if (!l)
+		return -ENOLCK;
+	return set(l, &want, fl->l_type == F_UNLCK, wait);
+}
+
+static void
+drop_owner(struct inode *i, const void *owner, bool records_only)
+{
+	struct file_locks *l = i ? locks_of(i, false) : NULL;
+	struct lock *k, *n;
+
+	if (!l)
+		return;
+	mutex_lock(&l->mutex);
+	list_for_each_entry_safe(k, n, &l->locks, link)
+		if (k->owner == owner &&
+		    (!records_only || k->kind == KIND_RECORD))
+			drop(l, k);
+	wait_wake_all(&l->wq, 0);
+	mutex_unlock(&l->mutex);
+}
+
+/* Closing any descriptor of a file ends all the process's record locks. */
+void
+locks_flush(struct file *f)
+{
+	drop_owner(f->inode, thread_current()->proc, true);
+}
+
+void
+locks_release(struct file *f)
+{
+	drop_owner(f->inode, f, false);
+}
