@@ -3,8 +3,10 @@
  * The end of the kernel: stop the others, write the report, power off.
  *
  * No lock is taken and nothing is allocated.  The report is built in one
- * buffer: message, registers, backtrace by frame pointers (as addresses in
- * the linked image, which `pith` turns into names), then the last log lines.
+ * buffer: message, registers and backtrace by frame pointers of each CPU (as
+ * addresses in the linked image, which `pith` turns into names), then the
+ * last log lines.  It goes to the serial line, which may be nowhere, and to
+ * the control port.
  */
 #include <arch/cpu.h>
 #include <arch/smp.h>
@@ -17,16 +19,18 @@
 #include <core/panic.h>
 #include <core/percpu.h>
 
-#define REPORT_SIZE 8192
+#define REPORT_SIZE 16384
+#define LOG_TAIL	   2048
 #define DEPTH_MAX   24
 
 static char report[REPORT_SIZE];
+static char log_tail[LOG_TAIL];
 static size_t report_len;
-static void (*sink)(const char *, size_t);
+static void (*sink)(const char *, size_t, bool);
 static uint32_t panicking; /* [a] */
 
 void
-panic_set_sink(void (*fn)(const char *report_text, size_t len))
+panic_set_sink(void (*fn)(const char *report_text, size_t len, bool hang))
 {
 	sink = fn;
 }
@@ -74,32 +78,76 @@ add_frame(uint64_t pc)
 	add("  %#lx\n", (unsigned long)backtrace_linked(pc));
 }
 
-static NORETURN void
-finish(const struct regs *r, const char *fmt, va_list ap)
+static void
+add_cpu(const struct regs *r)
 {
 	const char *name;
 	uint64_t v;
 
+	for (unsigned i = 0; regs_item(r, i, &name, &v); i++)
+		add("  %-6s %016lx%s", name, (unsigned long)v,
+		    i % 3 == 2 ? "\n" : "");
+	if (regs_user(r)) {
+		add("  in the program\n");
+		return;
+	}
+	add("backtrace (addresses of the linked image):\n");
+	add_frame(regs_pc(r));
+	backtrace_walk(regs_fp(r), add_frame);
+}
+
+static void
+add_log(void)
+{
+	size_t n = log_copy(log_tail, sizeof(log_tail));
+	bool start = true; /* each line begins with its level */
+
+	add("last lines of the log:\n");
+	for (size_t i = 0; i < n && report_len < REPORT_SIZE - 1; i++) {
+		if (!start)
+			report[report_len++] = log_tail[i];
+		start = log_tail[i] == '\n';
+	}
+}
+
+static NORETURN void
+finish(const struct regs *r, bool hang, const char *fmt, va_list ap)
+{
+	uint32_t me = this_cpu()->id + 1, first = 0;
+
 	irq_disable();
-	/* A panic within the panic: nothing is left to try. */
-	if (atomic_xchg(&panicking, 1))
-		machine_power_off(125);
+	if (!atomic_cas(&panicking, &first, me)) {
+		/* A panic within the panic: nothing is left to try.  Another
+		 * CPU's waits here for the first one's NMI. */
+		if (first == me)
+			machine_power_off(125);
+		for (;;)
+			cpu_relax();
+	}
 	smp_stop_others();
 	add("kernel panic on CPU %u: ", this_cpu()->id);
 	vadd(fmt, ap);
 	add("\n");
-	for (unsigned i = 0; r && regs_item(r, i, &name, &v); i++)
-		add("  %-6s %016lx%s", name, (unsigned long)v,
-		    i % 3 == 2 ? "\n" : "");
-	add("\nbacktrace (addresses of the linked image):\n");
 	if (r) {
-		add_frame(regs_pc(r));
-		backtrace_walk(regs_fp(r), add_frame);
+		add_cpu(r);
 	} else {
+		add("backtrace (addresses of the linked image):\n");
 		backtrace_walk((uint64_t)__builtin_frame_address(0), add_frame);
 	}
+	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++) {
+		if (cpus[i] == this_cpu() || !cpus[i]->online)
+			continue;
+		if (smp_stopped_regs(i)) {
+			add("CPU %u:\n", i);
+			add_cpu(smp_stopped_regs(i));
+		} else {
+			add("CPU %u did not stop\n", i);
+		}
+	}
+	add_log();
+	machine_console_write(report, report_len);
 	if (sink)
-		sink(report, report_len);
+		sink(report, report_len, hang);
 	machine_power_off(125);
 }
 
@@ -109,7 +157,7 @@ panic(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	finish(NULL, fmt, ap);
+	finish(NULL, false, fmt, ap);
 }
 
 void
@@ -118,7 +166,16 @@ panic_regs(const struct regs *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	finish(r, fmt, ap);
+	finish(r, false, fmt, ap);
+}
+
+void
+panic_hang(const struct regs *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	finish(r, true, fmt, ap);
 }
 
 void

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The watchdog.  Each CPU counts (cpu->heartbeat) at every interrupt, at
- * every switch and in its idle loop; a timer on each CPU looks at its
- * neighbour every two seconds.  A neighbour that is not idle and has not
- * counted in five looks is stuck in the kernel with interrupts off: panic,
- * which reports every CPU.
+ * The watchdog.  Each CPU counts (cpu->heartbeat) at every system call, every
+ * interrupt of the program and every switch.  A timer on each CPU looks every
+ * two seconds at its own count and at its neighbour's: one that is not idle
+ * and has not counted in five looks is stuck in the kernel.  The own look
+ * finds a loop with interrupts on, the neighbour's one with interrupts off;
+ * with one CPU the latter is left to the machine's own watchdog and to the
+ * host's --timeout.
  *
  * A program that computes for ever is not stuck: the look itself interrupts
- * it.  With one CPU there is nobody to look: there the host's --timeout and
- * the machine's own watchdog stand in.
+ * it.
  */
 #include <base/atomic.h>
 #include <core/clock.h>
@@ -20,30 +21,44 @@
 #define LOOK_NS	  2000000000ull
 #define LOOKS_MAX 5
 
-static struct {
-	struct timer timer;
+struct watch {
 	uint64_t seen;
 	unsigned same;
+};
+
+static struct dog {
+	struct timer timer;
+	struct watch self, other;
 } dogs[ARCH_MAX_CPUS]; /* [o] */
+
+/* true: no progress for too long. */
+static bool
+stuck(struct watch *w, const struct cpu *c)
+{
+	uint64_t beat = atomic_load_relaxed(&c->heartbeat);
+
+	if (atomic_load_relaxed(&c->idle) || beat != w->seen) {
+		w->seen = beat;
+		w->same = 0;
+		return false;
+	}
+	return ++w->same >= LOOKS_MAX;
+}
 
 static void
 look(struct timer *t)
 {
-	unsigned me = this_cpu()->id;
-	unsigned other = me + 1 < ARCH_MAX_CPUS && cpus[me + 1] &&
-			 cpus[me + 1]->online ? me + 1 : 0;
-	const struct cpu *c = cpus[other];
-	uint64_t beat = atomic_load_relaxed(&c->heartbeat);
+	unsigned me = this_cpu()->id, other = me + 1;
+	struct dog *d = &dogs[me];
 
+	if (other == ARCH_MAX_CPUS || !cpus[other] || !cpus[other]->online)
+		other = 0;
 	timer_set(t, clock_mono_ns() + LOOK_NS);
-	if (other == me)
-		return;
-	if (c->idle || beat != dogs[me].seen) {
-		dogs[me].seen = beat;
-		dogs[me].same = 0;
-	} else if (++dogs[me].same >= LOOKS_MAX) {
-		panic("CPU %u has made no progress for ten seconds", other);
-	}
+	if (stuck(&d->self, this_cpu()))
+		panic_hang(NULL, "no progress for ten seconds");
+	if (other != me && stuck(&d->other, cpus[other]))
+		panic_hang(NULL, "CPU %u has made no progress for ten seconds",
+			   other);
 }
 
 void

@@ -30,6 +30,7 @@
 #include <core/idle.h>
 #include <core/panic.h>
 #include <core/reclaim.h>
+#include <core/watchdog.h>
 #include <mem/heap.h>
 
 #define SLICE_NS	4000000ull /* alone with one other thread */
@@ -812,6 +813,7 @@ upcall_cpu_started(void)
 	rq_init(rq, c);
 	atomic_store_release(&c->online, true);
 	atomic_add(&cpu_online_count, 1);
+	watchdog_init();
 	sched_idle();
 }
 

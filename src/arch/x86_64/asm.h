@@ -20,6 +20,7 @@
 #define CPU_CURRENT  8
 #define CPU_KSTACK   16
 #define CPU_USER_RSP 24
+#define CPU_HEARTBEAT 88
 
 /* struct thread: struct arch_thread is first */
 #define THREAD_KSP     0

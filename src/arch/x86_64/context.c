@@ -201,6 +201,7 @@ arch_switch(struct arch_thread *prev, struct arch_thread *next)
 		atomic_store(&c->tlb_stale, false);
 		write_cr3(read_cr3());
 	}
+	cpu->heartbeat++;
 	cpu->kstack_top = next->kstack_top;
 	c->tss.rsp[0] = next->kstack_top;
 	switch_stacks(&prev->ksp, next->ksp);

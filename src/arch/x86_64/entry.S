@@ -10,10 +10,15 @@
  * That is sound because the program cannot set its GS base to a kernel
  * address: FSGSBASE stays off, and arch_prctl refuses.
  *
+ * The program may set AC, and a user copy that faults has it set: every
+ * trap clears it (CLAC), so that SMAP holds in the handler and in whatever
+ * thread runs next; IRET brings it back.  SYSCALL clears it by itself.
+ *
  * A system call saves all registers in struct regs, does no FPU, FS or GS
  * work, and looks at one word (thread->pending) on its way out.
  */
 #include "asm.h"
+#include "smap.h"
 
 	.text
 
@@ -59,6 +64,7 @@ syscall_entry:
 	swapgs
 	movq %rsp, %gs:CPU_USER_RSP
 	movq %gs:CPU_KSTACK, %rsp
+	incq %gs:CPU_HEARTBEAT
 	pushq $SEL_UDATA
 	pushq %gs:CPU_USER_RSP
 	pushq %r11
@@ -148,6 +154,7 @@ trap_stubs:
 
 trap_common:
 	cld
+	CLAC
 	xchgq %rdi, (%rsp)		/* edi = vector; rdi is in the frame */
 	PUSH_REGS
 	xorl %ebp, %ebp
@@ -176,6 +183,7 @@ trap_common:
 /* On a stack of its own: which GS is it? */
 paranoid_common:
 	cld
+	CLAC
 	xchgq %rdi, (%rsp)
 	PUSH_REGS
 	xorl %ebp, %ebp

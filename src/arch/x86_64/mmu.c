@@ -291,6 +291,20 @@ slot_end(vaddr_t va, unsigned level, vaddr_t end)
 	return next > end || next == 0 ? end : next;
 }
 
+/* Where to go on after va's slot: empty ones of the same table are passed
+ * over without a walk from the root. */
+static vaddr_t
+next_used(vaddr_t va, unsigned level, vaddr_t end, const uint64_t *slot)
+{
+	va = slot_end(va, level, end);
+	if (level)
+		return va;
+	while (va < end && !is_aligned(va, HUGE_SIZE) &&
+	       !atomic_load_relaxed(++slot))
+		va += PAGE_SIZE;
+	return va;
+}
+
 static uint64_t
 protect_entry(vaddr_t va, uint64_t e, unsigned and_mask, unsigned or_bits)
 {
@@ -321,7 +335,7 @@ pt_protect(vaddr_t va, vaddr_t end, unsigned and_mask, unsigned or_bits)
 							 or_bits)))
 				;
 		}
-		va = slot_end(va, level, end);
+		va = next_used(va, level, end, slot);
 	}
 	return 0;
 }
@@ -346,7 +360,7 @@ pt_unmap(vaddr_t va, vaddr_t end, pt_unmap_fn *fn, void *arg)
 				   ~((1ull << (12 + 9 * level)) - 1),
 				   prot_of(e) | (level ? PTE_HUGE : 0));
 		}
-		va = slot_end(va, level, end);
+		va = next_used(va, level, end, slot);
 		if (!level && is_aligned(va, HUGE_SIZE) &&
 		    va - start >= HUGE_SIZE)
 			table_remove(va - HUGE_SIZE);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end of the machine: QEMU's debug exit device, then ACPI's registers,
- * then a reset, then a halt.
+ * then a reset, then a halt; and the serial line of last resort.
  */
 #include "arch_priv.h"
 
@@ -9,6 +9,23 @@
 #include <arch/io.h>
 
 #define SLP_EN 0x2000u
+#define COM1   0x3f8
+#define LSR_EMPTY 0x20
+#define UART_TRIES 100000
+
+void
+machine_console_write(const char *s, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint8_t lsr = port_in8(COM1 + 5);
+
+		if (lsr == 0xff)
+			return; /* no device */
+		for (int n = 0; n < UART_TRIES && !(lsr & LSR_EMPTY); n++)
+			lsr = port_in8(COM1 + 5);
+		port_out8(COM1, (uint8_t)s[i]);
+	}
+}
 
 void
 machine_power_off(int status)

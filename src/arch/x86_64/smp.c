@@ -20,6 +20,7 @@
 #include <core/spinlock.h>
 
 #define START_TIMEOUT_NS 1000000000ull
+#define STOP_WAIT_NS	 20000000ull
 
 extern const char ap_trampoline[] HIDDEN, ap_trampoline_end[] HIDDEN;
 extern const char ap_cr3[] HIDDEN, ap_stack[] HIDDEN, ap_entry[] HIDDEN,
@@ -33,6 +34,7 @@ static struct {
 } call;
 
 static bool stopping;		/* [a] panic: NMIs stop CPUs */
+static struct regs *stopped[ARCH_MAX_CPUS]; /* [a] */
 static uint64_t ap_started;	/* [a] bit per CPU */
 
 unsigned
@@ -142,17 +144,33 @@ smp_call_others(void (*fn)(void *), void *arg)
 bool
 smp_nmi(struct regs *r)
 {
-	(void)r;
-	return atomic_load_acquire(&stopping);
+	if (!atomic_load_acquire(&stopping))
+		return false;
+	/* We stay on this stack for ever, so r stays valid. */
+	atomic_store_release(&stopped[this_cpu()->id], r);
+	return true;
 }
 
 void
 smp_stop_others(void)
 {
 	unsigned me = this_cpu()->id;
+	uint64_t deadline;
 
 	atomic_store(&stopping, true);
 	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
 		if (i != me && cpus[i]->online)
 			lapic_nmi(arch_cpu_of(cpus[i])->apic_id);
+	deadline = arch_clock_ns() + STOP_WAIT_NS;
+	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
+		while (i != me && cpus[i]->online &&
+		       !atomic_load_acquire(&stopped[i]) &&
+		       arch_clock_ns() < deadline)
+			cpu_relax();
+}
+
+const struct regs *
+smp_stopped_regs(unsigned id)
+{
+	return atomic_load_acquire(&stopped[id]);
 }

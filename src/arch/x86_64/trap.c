@@ -34,6 +34,7 @@ static_assert(sizeof(struct regs) == REGS_SIZE, "asm.h");
 static_assert(offsetof(struct cpu, current) == CPU_CURRENT, "asm.h");
 static_assert(offsetof(struct cpu, kstack_top) == CPU_KSTACK, "asm.h");
 static_assert(offsetof(struct cpu, user_rsp) == CPU_USER_RSP, "asm.h");
+static_assert(offsetof(struct cpu, heartbeat) == CPU_HEARTBEAT, "asm.h");
 
 #define VEC_PAGE_FAULT 14
 
@@ -123,7 +124,6 @@ interrupt(struct regs *r, unsigned vector)
 	struct cpu *c = this_cpu();
 
 	c->irq_depth++;
-	c->heartbeat++;
 	switch (vector) {
 	case VEC_CALL:
 		lapic_eoi();
@@ -135,10 +135,10 @@ interrupt(struct regs *r, unsigned vector)
 	case VEC_SPURIOUS:
 		break;
 	default:
-		/* EOI first: the handler may arm the timer again, and runs
-		 * with interrupts off anyway. */
-		lapic_eoi();
+		/* EOI last: a level line that the handler has not quieted
+		 * yet would come again at once. */
 		upcall_irq(vector);
+		lapic_eoi();
 	}
 	c->irq_depth--;
 	(void)r;
@@ -150,6 +150,7 @@ trap_user(struct regs *r, unsigned vector, uint64_t err)
 	int sig = SIGSEGV, code = SI_KERNEL;
 	vaddr_t addr;
 
+	this_cpu()->heartbeat++;
 	if (vector >= 32) {
 		reclaim_quiescent();
 		interrupt(r, vector);

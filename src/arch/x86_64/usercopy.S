@@ -8,25 +8,13 @@
  *
  * STAC and CLAC are patched to no-ops where the CPU has no SMAP (cpu.c).
  */
+#include "smap.h"
+
 	.macro EX from, to
 	.pushsection .ex_table, "a"
 	.balign 4
 	.long \from - .
 	.long \to - .
-	.popsection
-	.endm
-
-/* A three-byte site: NOP now, STAC or CLAC once cpu.c has patched it. */
-	.macro STAC
-9990:	.byte 0x0f, 0x1f, 0x00
-	.pushsection .rodata.stac, "a"
-	.long 9990b - .
-	.popsection
-	.endm
-	.macro CLAC
-9991:	.byte 0x0f, 0x1f, 0x00
-	.pushsection .rodata.clac, "a"
-	.long 9991b - .
 	.popsection
 	.endm
 

@@ -298,6 +298,7 @@ assert_fail(const char *file, int line, const char *expr)
 void idle_poll(void) { }
 void reclaim_quiescent(void) { }
 void reclaim_run(void) { }
+void watchdog_init(void) { }
 void sched_reclaim_init(void) { }
 
 /* Readers on other CPUs may look a little longer: never freed. */

@@ -117,6 +117,10 @@ size_t cpu_hw_random(void *buf, size_t len);
  * Returns the length that the whole text has (like snprintf). */
 size_t cpu_describe(unsigned cpu, char *buf, size_t size);
 
+/* Text to the machine's first serial line, by polling, for reports when
+ * nothing else is certain to work.  Lost where there is no such line. */
+void machine_console_write(const char *s, size_t len);
+
 /* Ends the machine: isa-debug-exit with status, else PM1/reset, else halt. */
 NORETURN void machine_power_off(int status);
 NORETURN void machine_reset(void);

@@ -7,6 +7,8 @@
 #include <base/compiler.h>
 #include <base/types.h>
 
+struct regs;
+
 /* Number of CPUs that the firmware tables list (at least 1). */
 unsigned smp_count(void);
 
@@ -23,5 +25,7 @@ void smp_call_others(void (*fn)(void *), void *arg);
 /* The same on the CPUs of a mask, this one left out. */
 void smp_call_mask(uint64_t mask, void (*fn)(void *), void *arg);
 
-/* Stops all other CPUs by NMI and collects their registers (panic). */
+/* Stops all other CPUs by NMI (panic) and waits a moment for them.  Then
+ * smp_stopped_regs() has what CPU id was doing: NULL if it did not stop. */
 void smp_stop_others(void);
+const struct regs *smp_stopped_regs(unsigned id);
