@@ -16,6 +16,7 @@
 #include <base/math.h>
 #include <core/irq.h>
 #include <core/log.h>
+#include <core/percpu.h>
 #include <core/spinlock.h>
 #include <mem/heap.h>
 #include <mem/kmap.h>
@@ -259,6 +260,9 @@ pci_msix_set(struct pci_device *p, unsigned i, unsigned cpu,
 
 	if (i >= p->msix_count)
 		return -ENOSPC;
+	/* Devices come before the other CPUs are started. */
+	if (cpu >= ARCH_MAX_CPUS || !cpus[cpu] || !cpus[cpu]->online)
+		cpu = 0;
 	vector = irq_alloc(cpu, fn, arg);
 	if (vector < 0)
 		return vector;
