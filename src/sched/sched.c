@@ -263,7 +263,11 @@ switch_away(struct runqueue *rq)
 	} else {
 		prev->nvcsw++;
 	}
-	if (prev->rseq_addr)
+	/* A critical section of rseq(2) may be broken off by a preemption or
+	 * a fault; a call that sleeps is in none. */
+	if (prev->rseq_addr &&
+	    (prev->state == THREAD_RUNNING ||
+	     !regs_in_syscall(arch_user_regs(&prev->arch))))
 		atomic_or(&prev->pending, PENDING_RSEQ);
 	next->run_start_ns = now;
 	rq->nswitches++;
@@ -342,6 +346,8 @@ enqueue_on(struct cpu *c, struct thread *t, uint64_t now)
 			t->vruntime += rq->min_vruntime -
 				       from->rq->min_vruntime;
 		atomic_store_release(&t->cpu, c);
+		if (t->rseq_addr) /* the CPU's number in its area is old */
+			atomic_or(&t->pending, PENDING_RSEQ);
 	}
 	if ((int64_t)(t->vruntime - (rq->min_vruntime - WAKE_BONUS_NS)) < 0)
 		t->vruntime = rq->min_vruntime - WAKE_BONUS_NS;
