@@ -59,6 +59,7 @@
 #define SMALL_PAGES   4096u
 
 #define HANDSHAKE_NS 50000000ull
+#define OPEN_NS	     5000000ull /* for an end that may never be opened */
 
 struct control {
 	uint32_t id;
@@ -637,7 +638,7 @@ attach(struct virtio_device *v)
 /* Every port that was announced has its name and end, and all of them were
  * announced: the host does so in one go. */
 static bool
-settled(const struct vserial *d)
+settled(const struct vserial *d, bool late)
 {
 	unsigned i, n = 0;
 
@@ -646,7 +647,7 @@ settled(const struct vserial *d)
 
 		if (!(s & P_ADDED))
 			continue;
-		if (!(s & P_NAMED) || !(s & P_WAS_OPEN))
+		if (!(s & P_NAMED) || !(late || s & P_WAS_OPEN))
 			return false;
 		n++;
 	}
@@ -657,7 +658,7 @@ static int
 start(struct virtio_device *v)
 {
 	struct vserial *d = v->priv;
-	uint64_t deadline;
+	uint64_t begin, past;
 	irqflags_t f;
 	unsigned i;
 
@@ -673,10 +674,12 @@ start(struct virtio_device *v)
 	spin_unlock_irq(&d->ctl_rx->lock, f);
 	ctl_send(d, 0, CTL_DEVICE_READY, 1);
 	ctl_kick(d);
-	deadline = clock_mono_ns() + HANDSHAKE_NS;
+	begin = clock_mono_ns();
 	for (;;) {
 		virtq_interrupt(d->ctl_rx);
-		if (settled(d) || clock_mono_ns() >= deadline || v->broken)
+		past = clock_mono_ns() - begin;
+		if (settled(d, past > OPEN_NS) || past > HANDSHAKE_NS ||
+		    v->broken)
 			break;
 		cpu_relax();
 	}
