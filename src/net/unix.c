@@ -703,8 +703,21 @@ dequeue(struct unix_sock *u, struct message *m, uint32_t bytes, bool whole)
 			u->queued -= 256;
 	}
 	spin_unlock_irq(&u->lock, f);
-	if (was_full && u->queued < QUEUE_BYTES)
+	if (was_full && u->queued < QUEUE_BYTES) {
+		struct unix_sock *p;
+
 		wait_wake_all(&u->wq, POLLOUT | POLLWRNORM);
+		/* Who polls for room waits on its own queue. */
+		f = spin_lock_irq(&unix_lock);
+		p = u->peer;
+		if (p)
+			refcount_get(&p->refs);
+		spin_unlock_irq(&unix_lock, f);
+		if (p) {
+			wait_wake_all(&p->wq, POLLOUT | POLLWRNORM);
+			unix_put(p);
+		}
+	}
 }
 
 /* No more will come? */
@@ -910,8 +923,7 @@ unix_poll(struct socket *s, struct poll_table *pt)
 		refcount_get(&p->refs);
 	spin_unlock_irq(&unix_lock, f);
 	if (p) {
-		/* Room for writing is made by the peer's reads. */
-		poll_wait(pt, &p->wq);
+		/* Room is made by the peer's reads, which wake this queue. */
 		if (has_room(p))
 			ev |= POLLOUT | POLLWRNORM;
 		unix_put(p);
