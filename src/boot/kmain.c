@@ -10,6 +10,7 @@
 #include <abi/signal.h>
 #include <arch/start.h>
 #include <arch/upcall.h>
+#include <base/string.h>
 #include <boot/runinfo.h>
 #include <core/clock.h>
 #include <core/log.h>
@@ -27,6 +28,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <proc/process.h>
+#include <proc/uts.h>
 #include <sched/thread.h>
 #include <sched/work.h>
 
@@ -39,6 +41,21 @@ host_stop(const void *payload, size_t len)
 	(void)payload, (void)len;
 	ignore(vfs_sync_all()); /* errors have been reported to writers */
 	control_exit_now(PITH_EXIT_SIGNAL, SIGKILL);
+}
+
+static void
+set_names_and_limits(void)
+{
+	unsigned i;
+
+	if (uts_set_hostname(run.hostname, strlen(run.hostname)))
+		log_err("the host name is too long");
+	for (i = 0; i < run.nrlimits; i++)
+		if (process_initial_limit(run.rlimits[i].resource,
+					  run.rlimits[i].soft,
+					  run.rlimits[i].hard))
+			log_err("limit %u of the run block makes no sense",
+				run.rlimits[i].resource);
 }
 
 /* What needs to sleep: runs as a thread, beside the idle loop. */
@@ -66,6 +83,8 @@ start_program(void *arg)
 	if (run.flags & PITH_FLAG_VERBOSE)
 		ignore(control_log_start()); /* the log stays in its ring */
 	gate_init(run.trace ? run.trace_filter : NULL); /* tracing, counting of missing calls */
+	process_on_end(gate_report_missing);
+	set_names_and_limits();
 	err = boot_mount(&run);	/* paths */
 	if (!err)
 		err = stdio_open(&run.streams, run.has_termios ? run.termios : NULL,

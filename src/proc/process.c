@@ -32,6 +32,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <proc/futex.h>
+#include <proc/timers.h>
 #include <vm/space.h>
 #include <vm/uaccess.h>
 
@@ -40,6 +41,12 @@
 /* The program of the run block: signals from the host go to it. */
 static struct process *first_process;
 static void (*end_hook)(void);
+
+/* What the run block says of limits; [I] once the program runs. */
+static struct {
+	bool given;
+	uint64_t soft, hard;
+} initial_limits[RLIM_COUNT];
 
 struct start_args {
 	const char *program, *cwd;
@@ -69,6 +76,28 @@ limits_init(struct rlimits *l)
 	l->soft[RLIMIT_MEMLOCK] = l->hard[RLIMIT_MEMLOCK] = 8u << 20;
 	l->soft[RLIMIT_NICE] = l->hard[RLIMIT_NICE] = 0;
 	l->soft[RLIMIT_RTPRIO] = l->hard[RLIMIT_RTPRIO] = 0;
+	for (i = 0; i < RLIM_COUNT; i++) {
+		if (!initial_limits[i].given)
+			continue;
+		l->soft[i] = initial_limits[i].soft;
+		l->hard[i] = initial_limits[i].hard;
+	}
+	/* The descriptor table has a ceiling of its own. */
+	if (l->hard[RLIMIT_NOFILE] > LIMIT_FDS)
+		l->hard[RLIMIT_NOFILE] = LIMIT_FDS;
+	if (l->soft[RLIMIT_NOFILE] > l->hard[RLIMIT_NOFILE])
+		l->soft[RLIMIT_NOFILE] = l->hard[RLIMIT_NOFILE];
+}
+
+int
+process_initial_limit(uint32_t resource, uint64_t soft, uint64_t hard)
+{
+	if (resource >= RLIM_COUNT || soft > hard)
+		return -EINVAL;
+	initial_limits[resource].given = true;
+	initial_limits[resource].soft = soft;
+	initial_limits[resource].hard = hard;
+	return 0;
 }
 
 /* ---- threads ---- */
@@ -421,6 +450,7 @@ first_thread_setup(struct process *p, struct thread *t,
 	err = fdtable_create(&t->fds);
 	if (err)
 		return err;
+	fdtable_set_limit(t->fds, p->limits.soft[RLIMIT_NOFILE]);
 	err = install_stdio(t->fds, stdio);
 	if (err)
 		return err;
@@ -429,6 +459,7 @@ first_thread_setup(struct process *p, struct thread *t,
 		return err;
 	t->fsctx->umask = mask & 0777;
 	p->pid = p->pgid = p->sid = t->tid;
+	cpu_limit_changed(p);
 	return process_add_thread(p, t);
 }
 

@@ -62,6 +62,11 @@ MUST_CHECK int process_start(const char *program, char *const argv[],
 			     const uint32_t *groups, unsigned ngroups,
 			     uint32_t umask, const char *cwd, bool aslr);
 
+/* A limit that the first process starts with; before process_start().
+ * -EINVAL. */
+MUST_CHECK int process_initial_limit(uint32_t resource, uint64_t soft,
+				     uint64_t hard);
+
 /* execve from kernel strings; replaces the current thread's program. */
 MUST_CHECK int process_exec(int dfd, const char *path, char *const argv[],
 			    char *const envp[], unsigned flags);
