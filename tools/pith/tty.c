@@ -91,7 +91,7 @@ tty_termios(unsigned char out[36])
 		return false;
 	if (have_saved)
 		t = saved;
-	else
+	else if (fd != 0)
 		/* Only the output is a terminal, and the host's discipline
 		 * still serves it: the guest's must not do so too. */
 		t.c_oflag &= ~OPOST;
