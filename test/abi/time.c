@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Goal: time by call and by the vDSO. Method: compare.
+ */
+#define _GNU_SOURCE
+#include "proc_common.h"
+
+int
+main(void)
+{
+	time_t there = 0, a = (time_t)syscall(SYS_time, &there), b = time(NULL);
+
+	printf("%d %d\n", a == there, b - a < 2);
+	show("address", syscall(SYS_time, 1));
+	return 0;
+}
