@@ -65,13 +65,7 @@
 #define MADV_POPULATE_READ  22
 #define MADV_POPULATE_WRITE 23
 
-/* memfd_create and F_ADD_SEALS */
+/* memfd_create; its seals are in fcntl.h */
 #define MFD_CLOEXEC	  0x0001u
 #define MFD_ALLOW_SEALING 0x0002u
 #define MFD_HUGETLB	  0x0004u
-
-#define F_SEAL_SEAL	    0x0001
-#define F_SEAL_SHRINK	    0x0002
-#define F_SEAL_GROW	    0x0004
-#define F_SEAL_WRITE	    0x0008
-#define F_SEAL_FUTURE_WRITE 0x0010

@@ -6,16 +6,20 @@
 #include <linux/syscalls_gen.h>
 
 #include <abi/errno.h>
+#include <abi/fcntl.h>
 #include <abi/mman.h>
 #include <abi/resource.h>
 #include <arch/mmu.h>
+#include <base/string.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <file/fs_context.h>
+#include <fs/attr.h>
 #include <sched/thread.h>
 #include <vm/object.h>
 #include <vm/space.h>
+#include <vm/uaccess.h>
 
 #define CAP_IPC_LOCK 14
 
@@ -325,4 +329,35 @@ long
 sys_munlockall(struct thread *t)
 {
 	return vm_lock_all(t->space, 0);
+}
+
+/* Linux: the name with its prefix is at most NAME_MAX. */
+#define MEMFD_NAME_MAX 249
+
+long
+sys_memfd_create(struct thread *t, const char __user *uname, uint32_t flags)
+{
+	static const char prefix[] = "memfd:";
+	char name[sizeof(prefix) + MEMFD_NAME_MAX];
+	const size_t at = sizeof(prefix) - 1;
+	struct file *f;
+	ssize_t n;
+	long fd;
+	int err;
+
+	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING))
+		return -EINVAL;
+	memcpy(name, prefix, at);
+	n = copy_string_from_user(name + at, uname, sizeof(name) - at);
+	if (n < 0)
+		return n == -ENAMETOOLONG ? -EINVAL : n;
+	err = tmpfs_create_anon(name, O_RDWR,
+				flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL,
+				&f);
+	if (err)
+		return err;
+	fd = fd_add(t->fds, f, flags & MFD_CLOEXEC);
+	if (fd < 0)
+		file_put(f);
+	return fd;
 }
