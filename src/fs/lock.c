@@ -13,6 +13,7 @@
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/signal.h>
 #include <base/atomic.h>
 #include <file/file.h>
 #include <fs/attr.h>
@@ -213,7 +214,7 @@ set(struct file_locks *l, const struct lock *want, bool unlock, bool wait)
 			break;
 	}
 	wait_end(&l->wq, &e);
-	return err;
+	return err == -EINTR ? -ERESTARTSYS : err;
 }
 
 int
