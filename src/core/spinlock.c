@@ -70,4 +70,16 @@ lock_debug_release(struct spinlock *l)
 	irq_restore(f);
 }
 
+void
+lock_debug_may_sleep(void)
+{
+	irqflags_t f = irq_save();
+	unsigned cpu = this_cpu()->id;
+
+	if (held[cpu].n)
+		panic("sleeps with a spin lock of rank %u held",
+		      held[cpu].lock[held[cpu].n - 1]->rank);
+	irq_restore(f);
+}
+
 #endif

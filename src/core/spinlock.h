@@ -32,7 +32,9 @@ spin_init(struct spinlock *l, enum lock_rank rank)
 #ifdef PITH_DEBUG
 void lock_debug_acquire(struct spinlock *l);
 void lock_debug_release(struct spinlock *l);
+void lock_debug_may_sleep(void); /* panics when this CPU holds one */
 #else
+static inline void lock_debug_may_sleep(void) { }
 static inline void lock_debug_acquire(struct spinlock *l) { (void)l; }
 static inline void lock_debug_release(struct spinlock *l) { (void)l; }
 #endif

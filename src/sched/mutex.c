@@ -10,17 +10,93 @@
  * writers_waiting before it looks, which keeps new readers out; the unlock
  * that makes the lock free sees the announcement.
  *
- * Debug kernels check ranks by core's lock_debug for spin locks only; for
- * these, that the unlocker is the owner.
+ * Debug kernels keep the list of locks that a thread holds: a lock is waited
+ * for only with a rank that is not below any of theirs, and with no spin lock
+ * held.  A trylock may break the order, as it does not wait.
  */
 #include <sched/mutex.h>
 
 #include <abi/errno.h>
 #include <base/assert.h>
 #include <base/atomic.h>
+#include <core/panic.h>
+#include <core/spinlock.h>
 #include <sched/thread.h>
 
 enum { MUTEX_FREE, MUTEX_HELD, MUTEX_WAITED };
+
+/* ---- debug kernels: who holds what ---- */
+
+#ifdef PITH_DEBUG
+
+static void
+may_wait(const void *lock, unsigned rank)
+{
+	struct thread *t = thread_current();
+	unsigned i;
+
+	lock_debug_may_sleep();
+	for (i = 0; i < t->nheld; i++) {
+		if (t->held[i].lock == lock)
+			panic("%s: lock of rank %u taken twice", t->name,
+			      rank);
+		if (t->held[i].rank && rank && t->held[i].rank > rank)
+			panic("%s: lock order: rank %u taken with rank %u "
+			      "held", t->name, rank, t->held[i].rank);
+	}
+}
+
+static void
+note_held(const void *lock, unsigned rank)
+{
+	struct thread *t = thread_current();
+
+	assert(t->nheld < ARRAY_SIZE(t->held));
+	t->held[t->nheld].lock = lock;
+	t->held[t->nheld++].rank = (uint16_t)rank;
+}
+
+/* A read lock may be given back by another thread than took it; then it is
+ * not in the list. */
+static void
+note_released(const void *lock)
+{
+	struct thread *t = thread_current();
+	unsigned i;
+
+	for (i = t->nheld; i-- > 0;) {
+		if (t->held[i].lock != lock)
+			continue;
+		for (; i + 1 < t->nheld; i++)
+			t->held[i] = t->held[i + 1];
+		t->nheld--;
+		return;
+	}
+}
+
+#else
+
+static void
+may_wait(const void *lock, unsigned rank)
+{
+	(void)lock;
+	(void)rank;
+}
+
+static void
+note_held(const void *lock, unsigned rank)
+{
+	(void)lock;
+	(void)rank;
+}
+
+static void
+note_released(const void *lock)
+{
+	(void)lock;
+}
+
+#endif
 
 /* ---- mutex ---- */
 
@@ -41,6 +117,7 @@ mutex_trylock(struct mutex *m)
 	if (!atomic_cas(&m->state, &old, MUTEX_HELD))
 		return false;
 	m->owner = thread_current();
+	note_held(m, m->rank);
 	return true;
 }
 
@@ -60,6 +137,7 @@ lock_slow(struct mutex *m, bool intr)
 	wait_end(&m->wq, &e);
 	if (!err) {
 		m->owner = thread_current();
+		note_held(m, m->rank);
 		return 0;
 	}
 	/* A wake may have come together with the signal: pass it on. */
@@ -70,6 +148,7 @@ lock_slow(struct mutex *m, bool intr)
 void
 mutex_lock(struct mutex *m)
 {
+	may_wait(m, m->rank);
 	if (unlikely(!mutex_trylock(m)))
 		ignore(lock_slow(m, false)); /* can't be interrupted */
 }
@@ -77,6 +156,7 @@ mutex_lock(struct mutex *m)
 int
 mutex_lock_intr(struct mutex *m)
 {
+	may_wait(m, m->rank);
 	if (likely(mutex_trylock(m)))
 		return 0;
 	return lock_slow(m, true);
@@ -86,6 +166,7 @@ void
 mutex_unlock(struct mutex *m)
 {
 	assert(m->owner == thread_current());
+	note_released(m);
 	m->owner = NULL;
 	if (atomic_xchg(&m->state, MUTEX_FREE) == MUTEX_WAITED)
 		wait_wake(&m->wq, 1, 0);
@@ -109,8 +190,8 @@ rwlock_init(struct rwlock *l, enum lock_rank rank)
 	waitq_init(&l->write_wq);
 }
 
-bool
-read_trylock(struct rwlock *l)
+static bool
+try_read(struct rwlock *l)
 {
 	int32_t n = atomic_load_relaxed(&l->readers);
 
@@ -118,7 +199,14 @@ read_trylock(struct rwlock *l)
 		if (n < 0 || atomic_load_relaxed(&l->writers_waiting))
 			return false;
 	} while (!atomic_cas(&l->readers, &n, n + 1));
+	note_held(l, l->rank);
 	return true;
+}
+
+bool
+read_trylock(struct rwlock *l)
+{
+	return try_read(l);
 }
 
 void
@@ -126,10 +214,11 @@ read_lock(struct rwlock *l)
 {
 	struct wait_entry e;
 
-	if (likely(read_trylock(l)))
+	may_wait(l, l->rank);
+	if (likely(try_read(l)))
 		return;
 	wait_start(&l->read_wq, &e, false);
-	while (!read_trylock(l))
+	while (!try_read(l))
 		ignore(wait_sleep(&e, TIME_NEVER)); /* not interruptible */
 	wait_end(&l->read_wq, &e);
 }
@@ -137,8 +226,10 @@ read_lock(struct rwlock *l)
 void
 read_unlock(struct rwlock *l)
 {
-	int32_t n = atomic_sub(&l->readers, 1);
+	int32_t n;
 
+	note_released(l);
+	n = atomic_sub(&l->readers, 1);
 	assert(n >= 0);
 	if (n == 0 && unlikely(atomic_load(&l->writers_waiting)))
 		wait_wake(&l->write_wq, 1, 0);
@@ -149,7 +240,10 @@ write_trylock(struct rwlock *l)
 {
 	int32_t n = 0;
 
-	return atomic_cas(&l->readers, &n, -1);
+	if (!atomic_cas(&l->readers, &n, -1))
+		return false;
+	note_held(l, l->rank);
+	return true;
 }
 
 void
@@ -157,6 +251,7 @@ write_lock(struct rwlock *l)
 {
 	struct wait_entry e;
 
+	may_wait(l, l->rank);
 	if (likely(write_trylock(l)))
 		return;
 	atomic_add(&l->writers_waiting, 1);
@@ -180,8 +275,10 @@ wake_others(struct rwlock *l)
 void
 write_unlock(struct rwlock *l)
 {
-	int32_t old = atomic_xchg(&l->readers, 0);
+	int32_t old;
 
+	note_released(l);
+	old = atomic_xchg(&l->readers, 0);
 	assert(old == -1);
 	wake_others(l);
 }

@@ -486,6 +486,7 @@ thread_sleep(uint64_t deadline_ns)
 {
 	struct thread *t = thread_current();
 
+	lock_debug_may_sleep();
 	t->wake_reason = WAKE_NORMAL;
 	if (t->sleep_intr && thread_signal_pending()) {
 		thread_cancel_sleep();
@@ -857,6 +858,9 @@ upcall_user_return(struct regs *r)
 	struct thread *t = thread_current();
 	uint32_t pending;
 
+#ifdef PITH_DEBUG
+	assert(!t->nheld);
+#endif
 	while ((pending = atomic_load_acquire(&t->pending)) != 0) {
 		if (pending & PENDING_RESCHED) {
 			preempt_check();

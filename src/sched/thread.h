@@ -97,7 +97,13 @@ struct thread {
 	uint64_t rseq_addr;	    /* proc */
 	uint32_t rseq_len, rseq_sig;
 	uint32_t nofault;	    /* vm: inside copies that may not fault */
-	void *locks_held;	    /* debug */
+#ifdef PITH_DEBUG
+	struct {
+		const void *lock;
+		uint16_t rank;
+	} held[16];		    /* [o] sleeping locks */
+	unsigned nheld;		    /* [o] */
+#endif
 	void *trace;		    /* linux: the tracer's per-thread state */
 };
 

@@ -274,6 +274,7 @@ spin_lock_slow(struct spinlock *l)
 #ifdef PITH_DEBUG
 void lock_debug_acquire(struct spinlock *l) { (void)l; }
 void lock_debug_release(struct spinlock *l) { (void)l; }
+void lock_debug_may_sleep(void) { }
 #endif
 
 void
