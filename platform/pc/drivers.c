@@ -11,6 +11,7 @@
 #include <drivers/virtio/pci.h>
 #include <drivers/virtio/rng.h>
 #include <drivers/virtio/serial.h>
+#include <drivers/watchdog/i6300esb.h>
 
 const struct driver *const platform_drivers[] = {
 	&ns16550,
@@ -20,5 +21,6 @@ const struct driver *const platform_drivers[] = {
 	&virtio_serial.drv,
 	&virtio_blk.drv,
 	&virtio_rng.drv,
+	&i6300esb,
 	NULL,
 };

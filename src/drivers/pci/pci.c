@@ -97,6 +97,25 @@ pci_write32(const struct pci_device *p, unsigned off, uint32_t v)
 	config(p->bus, p->slot, p->fn, off, &v);
 }
 
+static void
+set_address(const struct pci_device *p, unsigned off)
+{
+	port_out32(PORT_ADDRESS,
+		   0x80000000u | (uint32_t)p->bus << 16 |
+			   (uint32_t)p->slot << 11 | (uint32_t)p->fn << 8 |
+			   (off & 0xfc));
+}
+
+void
+pci_write8(const struct pci_device *p, unsigned off, uint8_t v)
+{
+	irqflags_t f = spin_lock_irq(&config_lock);
+
+	set_address(p, off);
+	port_out8((uint16_t)(PORT_DATA + (off & 3)), v);
+	spin_unlock_irq(&config_lock, f);
+}
+
 /* By one access of its size: the other half of the word may hold bits that
  * a write clears (the status register beside the command). */
 void
@@ -104,10 +123,7 @@ pci_write16(const struct pci_device *p, unsigned off, uint16_t v)
 {
 	irqflags_t f = spin_lock_irq(&config_lock);
 
-	port_out32(PORT_ADDRESS,
-		   0x80000000u | (uint32_t)p->bus << 16 |
-			   (uint32_t)p->slot << 11 | (uint32_t)p->fn << 8 |
-			   (off & 0xfc));
+	set_address(p, off);
 	port_out16((uint16_t)(PORT_DATA + (off & 2)), v);
 	spin_unlock_irq(&config_lock, f);
 }

@@ -45,6 +45,7 @@ pci_device_of(struct device *d)
 uint8_t pci_read8(const struct pci_device *p, unsigned off);
 uint16_t pci_read16(const struct pci_device *p, unsigned off);
 uint32_t pci_read32(const struct pci_device *p, unsigned off);
+void pci_write8(const struct pci_device *p, unsigned off, uint8_t v);
 void pci_write16(const struct pci_device *p, unsigned off, uint16_t v);
 void pci_write32(const struct pci_device *p, unsigned off, uint32_t v);
 
