@@ -449,9 +449,7 @@ fill_usage(struct thread *t, struct rusage *u, bool thread_only)
 	tv = ns_timeval(thread_only ? thread_cpu_ns(t) : process_cpu_ns(p));
 	u->utime_sec = tv.tv_sec;
 	u->utime_usec = tv.tv_usec;
-	u->ru_maxrss = (int64_t)max_u64(p->space->hiwater_pages,
-					p->space->rss_anon +
-					p->space->rss_file) * 4;
+	u->ru_maxrss = (int64_t)process_max_rss(p) * 4;
 	u->ru_minflt = (int64_t)p->space->minflt;
 	u->ru_majflt = (int64_t)p->space->majflt;
 	if (thread_only) {

@@ -316,6 +316,17 @@ process_cpu_ns(struct process *p)
 	return ns;
 }
 
+/* Looked at only when somebody asks: a peak in between is not seen. */
+uint64_t
+process_max_rss(struct process *p)
+{
+	uint64_t rss = p->space ? p->space->rss_anon + p->space->rss_file : 0;
+
+	if (rss > p->max_rss)
+		p->max_rss = rss;
+	return p->max_rss;
+}
+
 /* ---- the way to user mode ---- */
 
 /* Stopped by SIGSTOP: until SIGCONT or the end. */

@@ -49,6 +49,7 @@ struct process {
 	int pdeath_sig;
 	uint32_t personality;
 	bool subreaper;
+	uint64_t max_rss;	  /* [a] pages, the most that was seen */
 	uint32_t membarrier;	  /* [a] commands that were registered */
 	uint64_t timer_slack_ns;
 };
@@ -77,6 +78,9 @@ NORETURN void process_thread_exit(int status);
 
 struct clone_args; /* abi/sched.h */
 MUST_CHECK long process_clone(struct thread *t, const struct clone_args *a);
+
+/* Resident pages, the most that were seen. */
+uint64_t process_max_rss(struct process *p);
 
 /* fn is called when the program has ended, before the machine does. */
 void process_on_end(void (*fn)(void));

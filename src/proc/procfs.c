@@ -347,8 +347,7 @@ status_memory(struct seq_buf *s, const struct vm_space *sp)
 		       4,
 		   (unsigned long)sp->total_pages * 4,
 		   (unsigned long)m.locked * 4,
-		   (unsigned long)max_u64(sp->hiwater_pages, rss_pages(sp)) *
-		       4,
+		   (unsigned long)process_max_rss(self()) * 4,
 		   (unsigned long)rss_pages(sp) * 4,
 		   (unsigned long)sp->rss_anon * 4,
 		   (unsigned long)sp->rss_file * 4, (unsigned long)m.data * 4,
@@ -558,8 +557,8 @@ show_limits(struct seq_buf *s, void *arg)
 		{ "Max file locks", "locks" },
 		{ "Max pending signals", "signals" },
 		{ "Max msgqueue size", "bytes" },
-		{ "Max nice priority", "" },
-		{ "Max realtime priority", "" },
+		{ "Max nice priority", NULL },
+		{ "Max realtime priority", NULL },
 		{ "Max realtime timeout", "us" },
 	};
 	struct rlimits *l = &self()->limits;
@@ -572,8 +571,10 @@ show_limits(struct seq_buf *s, void *arg)
 	for (i = 0; i < RLIM_COUNT; i++) {
 		limit_value(soft, sizeof(soft), l->soft[i]);
 		limit_value(hard, sizeof(hard), l->hard[i]);
-		seq_printf(s, "%-25s %-20s %-20s %-10s\n", rows[i].name, soft,
-			   hard, rows[i].unit);
+		seq_printf(s, "%-25s %-20s %-20s ", rows[i].name, soft, hard);
+		if (rows[i].unit)
+			seq_printf(s, "%-10s", rows[i].unit);
+		seq_printf(s, "\n");
 	}
 	return 0;
 }
