@@ -48,13 +48,13 @@ static struct waitq seed_wq = WAITQ_INIT(seed_wq);
 
 /* ---- ChaCha20 block (RFC 8439, 2.3) ---- */
 
-static uint32_t
+static inline uint32_t
 rotl(uint32_t x, unsigned n)
 {
 	return x << n | x >> (32 - n);
 }
 
-static void
+static inline void
 quarter(uint32_t *x, unsigned a, unsigned b, unsigned c, unsigned d)
 {
 	x[a] += x[b];
@@ -71,24 +71,26 @@ static void
 chacha_block(const uint32_t key[8], uint64_t counter, uint32_t out[16])
 {
 	uint32_t in[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
+	uint32_t x[16]; /* not out: the compiler keeps it in registers */
 	unsigned i;
 
 	memcpy(in + 4, key, KEY_BYTES);
 	in[12] = (uint32_t)counter;
 	in[13] = (uint32_t)(counter >> 32);
-	memcpy(out, in, sizeof(in));
+	for (i = 0; i < 16; i++)
+		x[i] = in[i];
 	for (i = 0; i < 10; i++) {
-		quarter(out, 0, 4, 8, 12);
-		quarter(out, 1, 5, 9, 13);
-		quarter(out, 2, 6, 10, 14);
-		quarter(out, 3, 7, 11, 15);
-		quarter(out, 0, 5, 10, 15);
-		quarter(out, 1, 6, 11, 12);
-		quarter(out, 2, 7, 8, 13);
-		quarter(out, 3, 4, 9, 14);
+		quarter(x, 0, 4, 8, 12);
+		quarter(x, 1, 5, 9, 13);
+		quarter(x, 2, 6, 10, 14);
+		quarter(x, 3, 7, 11, 15);
+		quarter(x, 0, 5, 10, 15);
+		quarter(x, 1, 6, 11, 12);
+		quarter(x, 2, 7, 8, 13);
+		quarter(x, 3, 4, 9, 14);
 	}
 	for (i = 0; i < 16; i++)
-		out[i] += in[i];
+		out[i] = x[i] + in[i];
 }
 
 /* ---- BLAKE2s, 32 bytes, no key (RFC 7693) ---- */

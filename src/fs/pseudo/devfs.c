@@ -21,7 +21,8 @@
 #include "pseudo_priv.h"
 
 #define RNDGETENTCNT 0x80045200u
-#define RANDOM_CHUNK 256u
+#define RANDOM_CHUNK 512u
+#define RANDOM_LOOK  4096u /* bytes between looks for signals */
 
 void
 register_table(int (*fn)(const struct pseudo_entry *),
@@ -70,6 +71,8 @@ zero_read(struct file *f, struct uio *u, int64_t *pos)
 		if (n <= 0)
 			break;
 		done += (size_t)n;
+		if (!u->resid)
+			break;
 		thread_resched_point();
 		if (thread_signal_pending())
 			break;
@@ -141,7 +144,7 @@ random_read(struct file *f, struct uio *u, int64_t *pos)
 			err = (int)n;
 		else
 			done += (size_t)n;
-		if (done % (16 * RANDOM_CHUNK) == 0) {
+		if (done % RANDOM_LOOK == 0) {
 			thread_resched_point();
 			if (thread_signal_pending())
 				break;
