@@ -21,6 +21,7 @@
 #include <core/clock.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
+#include <fs/pseudo.h>
 #include <fs/vfs.h>
 #include <linux/cred_prctl.h>
 #include <linux/usertime.h>
@@ -493,34 +494,19 @@ sys_times(struct thread *t, void __user *buf)
 	return (long)(clock_mono_ns() / tick);
 }
 
-struct load_args {
-	unsigned runnable;
-};
-
-static bool
-count_runnable(struct thread *t, void *arg)
-{
-	struct load_args *a = arg;
-
-	if (!t->kernel && atomic_load_relaxed(&t->state) == THREAD_RUNNING)
-		a->runnable++;
-	return true;
-}
-
 long
 sys_sysinfo(struct thread *t, void __user *info)
 {
-	struct load_args a = { 0 };
 	struct mem_stats m;
 	struct sysinfo s;
+	uint64_t load[3];
 	unsigned i;
 
 	memset(&s, 0, sizeof(s));
 	mem_stats_get(&m);
-	/* No tick, so no average: what runs now stands for all three. */
-	thread_for_each(count_runnable, &a);
+	load_averages(load);
 	for (i = 0; i < 3; i++)
-		s.loads[i] = (uint64_t)a.runnable << SI_LOAD_SHIFT;
+		s.loads[i] = load[i] << (SI_LOAD_SHIFT - 11);
 	s.uptime = (int64_t)(clock_mono_ns() / NSEC_PER_SEC);
 	s.totalram = m.total * PAGE_SIZE;
 	s.freeram = m.free * PAGE_SIZE;
