@@ -2,7 +2,8 @@
 /*
  * The slow path of spin locks, and the debug kernel's checks: a lock may be
  * taken only with a rank above (or, for two locks of one kind, equal to and
- * never the same lock as) those that this CPU holds.
+ * never the same lock as) those that this CPU holds.  An interrupt handler
+ * starts afresh: what it interrupted holds no lock that a handler takes.
  */
 #include <base/assert.h>
 #include <core/panic.h>
@@ -24,6 +25,7 @@ spin_lock_slow(struct spinlock *l)
 
 static struct {
 	struct spinlock *lock[HELD_MAX];
+	unsigned depth[HELD_MAX]; /* of interrupts, when it was taken */
 	unsigned n;
 } held[ARCH_MAX_CPUS]; /* [o] */
 
@@ -38,12 +40,14 @@ lock_debug_acquire(struct spinlock *l)
 
 		if (h == l)
 			panic("spin lock %p taken twice", (void *)l);
-		if (h->rank && l->rank && h->rank > l->rank)
+		if (held[cpu].depth[i] == this_cpu()->irq_depth && h->rank &&
+		    l->rank && h->rank > l->rank)
 			panic("lock order: rank %u taken with rank %u held",
 			      l->rank, h->rank);
 	}
 	assert(n < HELD_MAX);
 	held[cpu].lock[n] = l;
+	held[cpu].depth[n] = this_cpu()->irq_depth;
 	held[cpu].n = n + 1;
 	l->cpu = (uint16_t)(cpu + 1);
 	irq_restore(f);
@@ -63,8 +67,10 @@ lock_debug_release(struct spinlock *l)
 		irq_restore(f);
 		return;
 	}
-	for (; i + 1 < n; i++)
+	for (; i + 1 < n; i++) {
 		held[cpu].lock[i] = held[cpu].lock[i + 1];
+		held[cpu].depth[i] = held[cpu].depth[i + 1];
+	}
 	held[cpu].n = n - 1;
 	l->cpu = 0;
 	irq_restore(f);
