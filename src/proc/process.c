@@ -19,6 +19,7 @@
 
 #include <abi/errno.h>
 #include <abi/pith.h>
+#include <abi/prctl.h>
 #include <abi/resource.h>
 #include <base/limits.h>
 #include <base/string.h>
@@ -102,6 +103,15 @@ process_initial_limit(uint32_t resource, uint64_t soft, uint64_t hard)
 
 /* ---- threads ---- */
 
+/* RLIMIT_NPROC doesn't bind root. */
+static bool
+too_many(const struct process *p, const struct cred *c)
+{
+	return p->nthreads >= p->limits.soft[RLIMIT_NPROC] && c->uid != 0 &&
+	       !cred_capable(c, CAP_SYS_RESOURCE) &&
+	       !cred_capable(c, CAP_SYS_ADMIN);
+}
+
 int
 process_add_thread(struct process *p, struct thread *t)
 {
@@ -109,7 +119,7 @@ process_add_thread(struct process *p, struct thread *t)
 	int err = 0;
 
 	mutex_lock(&p->lock);
-	if (p->exiting || p->execer) {
+	if (p->exiting || p->execer || too_many(p, t->cred)) {
 		err = -EAGAIN;
 	} else {
 		f = spin_lock_irq(&p->sig.lock);
