@@ -33,6 +33,12 @@ irq_restore(irqflags_t f)
 		__asm__ volatile("sti" : : : "memory");
 }
 
+static inline bool
+irq_flags_enabled(irqflags_t f)
+{
+	return f & 0x200;
+}
+
 static inline void
 irq_enable(void)
 {
