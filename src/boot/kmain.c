@@ -39,6 +39,7 @@ static void
 host_stop(const void *payload, size_t len)
 {
 	(void)payload, (void)len;
+	gate_end();
 	ignore(vfs_sync_all()); /* errors have been reported to writers */
 	control_exit_now(PITH_EXIT_SIGNAL, SIGKILL);
 }
@@ -82,8 +83,8 @@ start_program(void *arg)
 		clock_init();	/* wall clock from the machine */
 	if (run.flags & PITH_FLAG_VERBOSE)
 		ignore(control_log_start()); /* the log stays in its ring */
-	gate_init(run.trace ? run.trace_filter : NULL); /* tracing, counting of missing calls */
-	process_on_end(gate_report_missing);
+	gate_init(run.trace ? run.trace_filter : NULL);
+	process_on_end(gate_end);
 	set_names_and_limits();
 	err = boot_mount(&run);	/* paths */
 	if (!err)

@@ -25,6 +25,7 @@ enum lock_rank {
 	RANK_PIPE,
 	RANK_TTY,
 	RANK_NETCORE,
+	RANK_TRACE,	/* the tracer's lines */
 	RANK_SLEEP_LEAF, /* sleeping locks that take no other sleeping lock */
 	RANK_SPIN,	/* below here: spin locks */
 	RANK_DEVICE = RANK_SPIN, /* driver queues */

@@ -61,8 +61,9 @@ gate_init(const char *trace_filter)
 }
 
 void
-gate_report_missing(void)
+gate_end(void)
 {
+	trace_end();
 	for (uint32_t nr = 0; nr < SYSCALL_MAX; nr++) {
 		uint32_t n = atomic_load_relaxed(&missing[nr]);
 		const char *name = syscall_table[nr].name;

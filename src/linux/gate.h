@@ -7,6 +7,6 @@
 /* trace_filter: names of calls to trace, "" for all; NULL: no tracing. */
 void gate_init(const char *trace_filter);
 
-/* Sends one ENOSYS frame for each missing call that was made, with its
- * count; at exit. */
-void gate_report_missing(void);
+/* The end of the program: the tracer's last lines, and an ENOSYS frame with
+ * its count for each missing call that was made. */
+void gate_end(void);
