@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * epoll(7).  The event is packed on x86-64.
+ * epoll(7).  The event is packed on x86-64 (epoll_ctl(2) and its header).
  */
 #pragma once
 

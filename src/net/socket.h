@@ -13,6 +13,7 @@
 
 struct file;
 struct uio;
+struct poll_table;
 struct socket;
 struct cred;
 

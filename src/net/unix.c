@@ -29,7 +29,6 @@
 #include <fs/vfs.h>
 #include <mem/heap.h>
 #include <net/socket.h>
-#include <proc/process.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 #include <vm/uio.h>
@@ -122,7 +121,7 @@ my_cred(struct ucred *c)
 {
 	const struct thread *t = thread_current();
 
-	c->pid = t->proc ? t->proc->pid : 0;
+	c->pid = t->tgid;
 	c->uid = t->cred ? t->cred->euid : 0;
 	c->gid = t->cred ? t->cred->egid : 0;
 }

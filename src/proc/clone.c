@@ -62,6 +62,7 @@ share(struct thread *t, struct thread *n, uint64_t flags)
 	int err;
 
 	n->proc = t->proc;
+	n->tgid = t->tgid;
 	err = signal_thread_init(n, t);
 	if (err)
 		return err;

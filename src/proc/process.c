@@ -462,6 +462,7 @@ first_thread_setup(struct process *p, struct thread *t,
 	int err;
 
 	t->proc = p;
+	t->tgid = t->tid;
 	err = signal_thread_init(t, NULL);
 	if (err)
 		return err;

@@ -86,6 +86,7 @@ struct thread {
 
 	/* upper layers; each set by the layer named, [o] unless said */
 	struct process *proc;	    /* [I] proc */
+	int tgid;		    /* [I] proc: what getpid() answers */
 	struct list proc_link;	    /* [process lock] */
 	struct sig_thread *sig;	    /* [I] proc */
 	struct fdtable *fds;	    /* file */
