@@ -241,6 +241,27 @@ sys_pkey_mprotect(struct thread *t, uint64_t addr, uint64_t len, int prot,
 	return sys_mprotect(t, addr, len, prot);
 }
 
+/*
+ * As on a CPU without protection keys, which is what the program sees: the
+ * kernel leaves CR4.PKE off (pkeys(7)).
+ */
+long
+sys_pkey_alloc(struct thread *t, uint32_t flags, uint32_t rights)
+{
+	(void)t;
+	if (flags || rights & ~3u)
+		return -EINVAL;
+	return -ENOSPC;
+}
+
+long
+sys_pkey_free(struct thread *t, int pkey)
+{
+	(void)t;
+	(void)pkey;
+	return -EINVAL;
+}
+
 long
 sys_brk(struct thread *t, uint64_t addr)
 {

@@ -21,13 +21,14 @@ if (!isMainThread) {
   fs.rmSync(dir, { recursive: true });
   process.nextTick(() => order.push('tick'));
   setImmediate(() => order.push('immediate'));
-  setTimeout(() => order.push('t1'), 5);
-  setTimeout(() => {
-    console.log(order.join(' '));
+  setTimeout(() => order.push('timer'), 5);
+  const read = fs.promises.readFile(__filename);
+  setTimeout(async () => {
+    console.log(order.shift(), order.sort().join(' '));
+    console.log('self', (await read).length > 100);
     const w = new Worker(__filename);
     w.on('message', (s) => console.log('worker', s));
     w.on('exit', (c) => console.log('exit', c));
     w.postMessage(1000000);
   }, 50);
-  fs.promises.readFile(__filename).then((b) => console.log('self', b.length > 100));
 }

@@ -7,6 +7,7 @@
  * array, with tables made here and then damaged at random.
  * SOURCES: src/dev/blk.c src/dev/partition.c src/mem/page.c src/mem/heap.c
  * SOURCES: src/mem/kmap.c test/unit/host/host.c
+ * SOURCES: src/base/hash.c src/base/fmt.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"
