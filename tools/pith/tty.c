@@ -3,7 +3,11 @@
  * The user's terminal.  The guest's kernel has the line discipline, so the
  * host's is switched off while stdin is a terminal: each key goes to the
  * program, Ctrl-C too.  It is restored on every way out: exit, die, a fatal
- * signal, a stop.
+ * signal, a stop; after SIGKILL by a guard, a child that waits for our end.
+ *
+ * Output is left to the host's discipline when stdout is no terminal: the
+ * rest of the pipeline writes to the same terminal, and without OPOST its
+ * lines would be stairs.  The guest's discipline then leaves output alone.
  */
 #include "tty.h"
 
@@ -18,13 +22,64 @@
 
 static struct termios saved;
 static bool have_saved, escaping;
+static int guard = -1;
+
+/* The guard knows by the last byte whether there is anything to restore:
+ * after an orderly end the shell may have set the terminal already. */
+static void
+tell_guard(char state)
+{
+	if (guard >= 0 && write(guard, &state, 1) < 0)
+		guard = -1;
+}
 
 void
 tty_restore(void)
 {
-	if (terminal_raw)
+	if (terminal_raw) {
 		tcsetattr(0, TCSADRAIN, &saved);
+		tell_guard('c');
+	}
 	terminal_raw = false;
+}
+
+/* In a session of its own: neither the terminal's signals nor those to our
+ * group reach it, and tcsetattr does not count it as in the background. */
+_Noreturn static void
+guard_main(int fd)
+{
+	char state = 'c';
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	setsid();
+	dup2(fd, 1);
+	close_range(2, ~0u, 0);
+	while (read(1, &state, 1) > 0)
+		;
+	if (state == 'r')
+		tcsetattr(0, TCSANOW, &saved);
+	_exit(0);
+}
+
+/* Without it (no process to be had) only SIGKILL leaves the terminal raw. */
+static void
+start_guard(void)
+{
+	int fd[2];
+	pid_t pid;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return;
+	pid = fork();
+	if (pid == 0)
+		guard_main(fd[0]);
+	close(fd[0]);
+	if (pid > 0)
+		guard = fd[1];
+	else
+		close(fd[1]);
 }
 
 static void
@@ -36,6 +91,9 @@ make_raw(void)
 	if (!have_saved || tcgetpgrp(0) != getpgrp())
 		return;
 	cfmakeraw(&t);
+	if (!isatty(1))
+		t.c_oflag = saved.c_oflag;
+	tell_guard('r');
 	terminal_raw = !tcsetattr(0, TCSADRAIN, &t);
 }
 
@@ -59,6 +117,7 @@ tty_start(void)
 	at_death(tty_restore);
 	for (size_t i = 0; i < ARRAY_LEN(deadly); i++)
 		signal(deadly[i], fatal);
+	start_guard();
 	make_raw();
 }
 
@@ -91,9 +150,9 @@ tty_termios(unsigned char out[36])
 		return false;
 	if (have_saved)
 		t = saved;
-	else if (fd != 0)
-		/* Only the output is a terminal, and the host's discipline
-		 * still serves it: the guest's must not do so too. */
+	if (fd != 0 || !isatty(1))
+		/* The host's discipline still serves the output: the
+		 * guest's must not do so too. */
 		t.c_oflag &= ~OPOST;
 	flags[0] = t.c_iflag;
 	flags[1] = t.c_oflag;
@@ -135,7 +194,7 @@ tty_print(int fd, const char *p, size_t len)
 {
 	struct buf b = { 0 };
 
-	if (!terminal_raw || !isatty(fd)) {
+	if (!terminal_raw || !isatty(fd) || !isatty(1)) {
 		write_all(fd, p, len);
 		return;
 	}
