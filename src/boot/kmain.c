@@ -83,7 +83,8 @@ start_program(void *arg)
 		clock_init();	/* wall clock from the machine */
 	if (run.flags & PITH_FLAG_VERBOSE)
 		ignore(control_log_start()); /* the log stays in its ring */
-	gate_init(run.trace ? run.trace_filter : NULL);
+	gate_init(run.trace ? run.trace_filter : NULL,
+		  run.flags & PITH_FLAG_MISSING);
 	process_on_end(gate_end);
 	set_names_and_limits();
 	err = boot_mount(&run);	/* paths */

@@ -16,11 +16,13 @@
 #include <base/string.h>
 #include <dev/control.h>
 #include <linux/gate.h>
+#include <linux/missing.h>
 #include <linux/table.h>
 #include <linux/trace.h>
 #include <sched/thread.h>
 
 static uint32_t missing[SYSCALL_MAX]; /* [a] */
+static bool report_missing;	      /* [I] after gate_init() */
 
 static long
 not_there(uint64_t nr)
@@ -50,12 +52,15 @@ upcall_syscall(struct regs *r)
 	ret = likely(d->fn != NULL) ? d->fn(t, a) : not_there(nr);
 	if (unlikely(trace_on))
 		trace_leave(t, d, (unsigned)nr, a, ret);
+	if (unlikely(ret == -ENOENT) && report_missing)
+		missing_report(t, d, a);
 	regs_set_ret(r, ret);
 }
 
 void
-gate_init(const char *trace_filter)
+gate_init(const char *trace_filter, bool missing_files)
 {
+	report_missing = missing_files;
 	if (trace_filter)
 		trace_init(trace_filter);
 }

@@ -82,7 +82,7 @@ def report(pith, tmp_path, *words):
 
 
 def frames(text):
-    return [line for line in text.splitlines() if line.startswith("  #")]
+    return [line for line in text.splitlines() if line.startswith("pith:   #")]
 
 
 def test_functions_and_lines(pith, tmp_path):

@@ -85,7 +85,7 @@ GOOD = """{
 
 
 def test_config(pith, static, tmp_path):
-    from test_run import block
+    from test_streams import block
     f = tmp_path / "c.json"
     f.write_text(GOOD % static)
     b = block(pith("run", "--config", f).stdout)

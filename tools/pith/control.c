@@ -61,9 +61,9 @@ control_write(struct control *c)
 	c->out.len = c->out_done = 0;
 }
 
-/* Text of the guest to a terminal or file: only \n and \t act. */
-static void
-print_text(int fd, const char *p, size_t len)
+/* Text of the guest as a terminal or file may have it: only \n and \t act. */
+static struct buf
+visible(const char *p, size_t len)
 {
 	struct buf b = { 0 };
 
@@ -75,8 +75,26 @@ print_text(int fd, const char *p, size_t len)
 		else
 			buf_add(&b, p + i, 1);
 	}
+	return b;
+}
+
+static void
+print_text(int fd, const char *p, size_t len)
+{
+	struct buf b = visible(p, len);
+
 	if (b.len)
 		tty_print(fd, b.p, b.len);
+	buf_free(&b);
+}
+
+/* The same as lines of our own. */
+static void
+say_text(const char *p, size_t len)
+{
+	struct buf b = visible(p, len);
+
+	tty_say(b.p, b.len);
 	buf_free(&b);
 }
 
@@ -169,8 +187,7 @@ take_frame(struct control *c, const struct pith_frame *f, const char *p)
 		crash_print(p, f->len_bytes, c->options);
 		break;
 	case PITH_FRAME_NOTICE:
-		tty_print(2, "pith: ", 6);
-		print_line(2, p, f->len_bytes);
+		say_text(p, f->len_bytes);
 		break;
 	case PITH_FRAME_TTYMODE:
 		break; /* the terminal is raw from the start */
@@ -218,11 +235,16 @@ control_finish(struct control *c)
 	if (bad && c->log.len)
 		print_text(2, c->log.p, c->log.len);
 	if (c->enosys.len)
-		print_text(2, c->enosys.p, c->enosys.len);
+		say_text(c->enosys.p, c->enosys.len);
 	if (!c->options->missing_files)
 		return;
 	for (size_t i = 0; i < c->missing.n; i++) {
-		tty_print(2, "missing: ", 9);
-		print_line(2, c->missing.v[i], strlen(c->missing.v[i]));
+		const char *path = c->missing.v[i];
+		bool here = !c->options->root && !access(path, F_OK);
+		char *line = xasprintf("missing: %s%s", path, here ?
+				       " (this machine has it: -i)" : "");
+
+		say_text(line, strlen(line));
+		free(line);
 	}
 }

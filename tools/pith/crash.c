@@ -15,6 +15,7 @@
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,7 @@ struct map {
 struct crash {
 	const struct options *options;
 	unsigned signal, thread;
+	int code;
 	char name[32];
 	uint64_t address;
 	Dwarf_Word regs[17];
@@ -137,6 +139,8 @@ take_line(struct crash *c, char *line)
 	*value++ = '\0';
 	if (!strcmp(line, "signal"))
 		c->signal = strtoul(value, NULL, 10);
+	else if (!strcmp(line, "code"))
+		c->code = strtol(value, NULL, 10);
 	else if (!strcmp(line, "thread"))
 		sscanf(value, "%u %31[^\n]", &c->thread, c->name);
 	else if (!strcmp(line, "address"))
@@ -299,11 +303,14 @@ print_report(struct crash *c)
 {
 	Dwfl *dwfl;
 
-	buf_addf(&c->out, "crash: thread %u%s%s%s died of signal %u (SIG%s) "
-		 "at address 0x%lx\n", c->thread, *c->name ? " (" : "",
-		 printable(c->name), *c->name ? ")" : "", c->signal,
-		 sigabbrev_np(c->signal) ? sigabbrev_np(c->signal) : "?",
-		 c->address);
+	buf_addf(&c->out, "crash: thread %u%s%s%s died of signal %u (SIG%s)",
+		 c->thread, *c->name ? " (" : "", printable(c->name),
+		 *c->name ? ")" : "", c->signal,
+		 sigabbrev_np(c->signal) ? sigabbrev_np(c->signal) : "?");
+	/* Only the CPU's own signals have one; not those that were sent. */
+	if (c->code > 0 && c->code != SI_KERNEL)
+		buf_addf(&c->out, " at address 0x%lx", c->address);
+	buf_addf(&c->out, "\n");
 	for (unsigned i = 0; i < 17; i++)
 		buf_addf(&c->out, "%s%-3s 0x%016lx%s", i % 4 ? "  " : "  ",
 			 dwarf_regs[(i + 16) % 17], c->regs[(i + 16) % 17],
@@ -319,7 +326,7 @@ print_report(struct crash *c)
 			print_frame(c, dwfl, c->frames[i], false);
 	if (dwfl)
 		dwfl_end(dwfl);
-	tty_print(2, c->out.p, c->out.len);
+	tty_say(c->out.p, c->out.len);
 }
 
 void

@@ -84,10 +84,14 @@ static const char *
 set_env_file(struct options *o, const char *v)
 {
 	struct buf text = { 0 };
-	int err = read_file(v, &text);
 	unsigned line = 0;
-	char *save = NULL, *p = text.p;
+	char *save = NULL, *p;
+	int err;
 
+	if (o->looking)
+		return NULL; /* a pipe can be read once */
+	err = read_file(v, &text);
+	p = text.p;
 	if (err)
 		die(STATUS_FAILED, "environment file %s: %s", printable(v),
 		    strerror(-err));
@@ -433,10 +437,14 @@ find_name(const char *name, size_t len, unsigned command)
 			near = d;
 		}
 	}
-	if (best)
+	if (best) {
+		/* A word of other letters is no misspelling. */
+		bool close = best < 4 && best <= strlen(word) / 2;
+
 		die(STATUS_FAILED, "unknown option --%s%s%s%s", printable(word),
-		    best < 4 ? "; did you mean --" : "",
-		    best < 4 ? near->name : "", best < 4 ? "?" : "");
+		    close ? "; did you mean --" : "; see --help",
+		    close ? near->name : "", close ? "?" : "");
+	}
 	free(word);
 	return near;
 }
@@ -520,6 +528,7 @@ options_parse(struct options *o, unsigned command, int argc, char **argv)
 	/* The file comes first, whatever the order of the words; a first
 	 * pass finds its name and whether help is asked for. */
 	defaults(&first);
+	first.looking = true;
 	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			options_help(command);

@@ -54,6 +54,7 @@ struct options {
 	char *trace_filter, *trace_file;
 	/* the command itself */
 	char *output, *config;
+	bool looking;		/* a first pass, which opens no file */
 };
 
 #define MEMORY_DEFAULT (512ull << 20)

@@ -131,11 +131,17 @@ device(const struct options *o, const char *mmio, const char *pci)
 	return d;
 }
 
+uint64_t
+machine_memory(const struct options *o)
+{
+	return o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
+}
+
 static void
 add_machine(struct qemu *q, const struct options *o, bool kvm, bool uart)
 {
 	uint32_t cpus = o->cpus ? o->cpus : CPUS_DEFAULT;
-	uint64_t memory = o->memory_bytes ? o->memory_bytes : MEMORY_DEFAULT;
+	uint64_t memory = machine_memory(o);
 
 	add(q, "-machine");
 	switch (o->machine) {

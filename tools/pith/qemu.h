@@ -24,6 +24,12 @@ struct qemu {
 	bool kvm;
 };
 
+/* From where the kernel is linked to where it runs with "nokaslr"
+ * (src/arch/x86_64/early.c): what gdb's symbol-file -o wants. */
+#define KERNEL_GDB_OFFSET 0xffffffff7ff00000ull
+
+/* In bytes, the default when nothing was said. */
+uint64_t machine_memory(const struct options *o);
 /* Finds QEMU; ends pith (125) when it is not installed. */
 char *qemu_find(void);
 /* The kernel's ELF file; ends pith (125) when it is not there. */

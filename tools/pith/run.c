@@ -524,11 +524,19 @@ final_status(struct run *r)
 	case PITH_EXIT_SIGNAL:
 		return 128 + (e->code & 0x7f);
 	case PITH_EXIT_NOEXEC:
+		if (e->code == ENOMEM)
+			die(STATUS_NOEXEC, "the program does not fit into the "
+			    "machine's memory of %llu MB; --memory gives more",
+			    (unsigned long long)machine_memory(r->o) >> 20);
 		die(e->code == ENOENT ? STATUS_NOTFOUND : STATUS_NOEXEC,
 		    "the program can not be executed: %s", strerror(e->code));
 	case PITH_EXIT_PANIC:
 		die(STATUS_FAILED, "the kernel panicked; its report is above");
 	case PITH_EXIT_BOOT:
+		if (e->code == EROFS && r->o->root_mode == PITH_ROOT_RW)
+			die(STATUS_FAILED, "%s: this kernel does not write "
+			    "disks yet", r->o->persist ? "--persist" :
+			    "--root-mode rw");
 		die(STATUS_FAILED, "the kernel can not use the image or the "
 		    "options: %s", strerror(e->code));
 	case PITH_EXIT_WATCHDOG:
@@ -570,6 +578,22 @@ open_streams(struct run *r, struct qemu_fds *f,
 	}
 }
 
+/* The kernel is linked low and runs high, always at the same place when a
+ * debugger is meant to follow. */
+static void
+say_gdb(unsigned port)
+{
+	char *kernel = kernel_find(), *dot = strrchr(kernel, '.');
+	char *debug = xasprintf("%.*s.debug", dot ? (int)(dot - kernel) : 0,
+				kernel);
+
+	warn("the machine waits: gdb -ex 'symbol-file -o 0x%llx %s' "
+	     "-ex 'target remote :%u'", KERNEL_GDB_OFFSET,
+	     access(debug, R_OK) ? kernel : debug, port);
+	free(debug);
+	free(kernel);
+}
+
 static int
 run_machine(struct run *r, struct qemu_fds *f,
 	    const struct pith_streams *streams, bool kvm)
@@ -596,8 +620,7 @@ run_machine(struct run *r, struct qemu_fds *f,
 	if (r->o->timeout_s)
 		r->deadline = now_ns() + r->o->timeout_s * 1000000000ll;
 	if (r->o->gdb)
-		warn("the machine waits for gdb: target remote :%u",
-		     r->o->gdb_port);
+		say_gdb(r->o->gdb_port);
 	while (r->qemu > 0 || r->control.fd >= 0 || r->qemu_err >= 0 ||
 	       !streams_done(r))
 		loop_once(r);

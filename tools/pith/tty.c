@@ -206,3 +206,24 @@ tty_print(int fd, const char *p, size_t len)
 	write_all(fd, b.p, b.len);
 	buf_free(&b);
 }
+
+void
+tty_say(const char *p, size_t len)
+{
+	struct buf b = { 0 };
+
+	while (len) {
+		const char *end = memchr(p, '\n', len);
+		size_t n = end ? (size_t)(end - p) : len;
+
+		buf_add(&b, "pith: ", 6);
+		buf_add(&b, p, n);
+		buf_add(&b, "\n", 1);
+		n += end != NULL;
+		p += n;
+		len -= n;
+	}
+	if (b.len)
+		tty_print(2, b.p, b.len);
+	buf_free(&b);
+}

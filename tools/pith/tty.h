@@ -24,3 +24,6 @@ bool tty_termios(unsigned char out[36]);
 int tty_filter(char *p, size_t *len);
 /* Writes text to fd 2 or another, with \r before \n on a raw terminal. */
 void tty_print(int fd, const char *p, size_t len);
+/* Writes lines to stderr, each after "pith: ", so that nobody takes them for
+ * the program's. */
+void tty_say(const char *p, size_t len);

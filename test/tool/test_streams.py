@@ -207,8 +207,9 @@ def test_machine_failures(pith, static):
 def test_missing_files(pith, static):
     r = pith("run", "--missing-files", static, "missing")
     lines = r.stderr.decode().splitlines()
-    assert lines == ["system call frobnicate (999) is not there: asked 2 "
-                     "times", "missing: /no/such", "missing: /a", "b"]
+    assert lines == ["pith: system call frobnicate (999) is not there: asked "
+                     "2 times", "pith: missing: /no/such", "pith: missing: /a",
+                     "pith: b"]
     assert b"/no/such" not in pith("run", static, "missing").stderr
 
 
