@@ -529,8 +529,10 @@ open_one(const struct pith_streams *s, unsigned fd, struct file **out)
 					 out);
 		return -ENXIO;
 	case PITH_STREAM_NULL:
-		return path_open(AT_FDCWD, "/dev/null", O_RDWR, 0,
-				 LOOKUP_FOLLOW, out);
+		/* As a shell's redirection opens it. */
+		return path_open(AT_FDCWD, "/dev/null",
+				 fd ? O_WRONLY : O_RDONLY, 0, LOOKUP_FOLLOW,
+				 out);
 	case PITH_STREAM_PIPE:
 	case PITH_STREAM_FILE:
 		p = stream_find(port_names[fd]);
