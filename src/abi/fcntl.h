@@ -70,6 +70,15 @@
 
 #define FD_CLOEXEC 1
 
+#define F_OWNER_TID  0
+#define F_OWNER_PID  1
+#define F_OWNER_PGRP 2
+
+struct f_owner_ex {
+	int type; /* F_OWNER_* */
+	int pid;
+};
+
 #define F_SEAL_SEAL	    0x0001
 #define F_SEAL_SHRINK	    0x0002
 #define F_SEAL_GROW	    0x0004

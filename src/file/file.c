@@ -108,6 +108,8 @@ do_read(struct file *f, struct uio *u, int64_t *pos)
 		return -EBADF;
 	if (!f->ops->read)
 		return f->mode & FILE_DIR ? -EISDIR : -EINVAL;
+	if (pos && u->resid > (uint64_t)(INT64_MAX - *pos))
+		return -EINVAL;
 	return f->ops->read(f, u, pos);
 }
 
@@ -133,8 +135,10 @@ do_write(struct file *f, struct uio *u, int64_t *pos)
 		return -EBADF;
 	if (!f->ops->write)
 		return -EINVAL;
+	if (pos && u->resid > (uint64_t)(INT64_MAX - *pos))
+		return -EINVAL;
 	if (pos && f->inode && (f->inode->mode & S_IFMT) == S_IFREG) {
-		int err = check_fsize(u, f->flags & O_APPEND ?
+		int err = check_fsize(u, (f->flags & O_APPEND) || u->append ?
 				      (int64_t)f->inode->size : *pos);
 
 		if (err)

@@ -57,7 +57,7 @@ regular_write(struct file *f, struct uio *u, int64_t *pos)
 	if (i->sb->flags & MS_RDONLY)
 		return -EROFS;
 	write_lock(&i->lock);
-	if (f->flags & O_APPEND)
+	if ((f->flags & O_APPEND) || u->append)
 		*pos = (int64_t)i->size;
 	if (*pos < 0) {
 		r = -EINVAL;
@@ -114,11 +114,11 @@ regular_seek(struct file *f, int64_t off, int whence)
 		break;
 	case SEEK_CUR:
 		if (__builtin_add_overflow(f->pos, off, &pos))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_END:
 		if (__builtin_add_overflow((int64_t)i->size, off, &pos))
-			return -EOVERFLOW;
+			return -EINVAL;
 		break;
 	case SEEK_DATA:
 	case SEEK_HOLE:

@@ -630,8 +630,11 @@ path_lookup(int dfd, const char *path, unsigned flags, struct dentry **out)
 {
 	struct file *f;
 	struct walk w;
-	int err = dfd_file(dfd, path, flags, &f);
+	int err;
 
+	if (unlikely(!*path) && !(flags & LOOKUP_EMPTY))
+		return -ENOENT;
+	err = dfd_file(dfd, path, flags, &f);
 	if (err)
 		return err;
 	if (unlikely(!*path)) {
@@ -657,21 +660,19 @@ path_parent(int dfd, const char *path, unsigned flags, struct walk_last *out)
 {
 	struct file *f;
 	struct walk w;
-	int err = dfd_file(dfd, path, flags, &f);
+	int err;
 
+	if (unlikely(!*path))
+		return -ENOENT;
+	err = dfd_file(dfd, path, flags, &f);
 	if (err)
 		return err;
-	if (!*path) {
-		err = -ENOENT;
-		goto out;
-	}
 	walk_init(&w, flags);
 	err = walk_slow(&w, path, f, NULL, out);
 	if (!err)
 		out->parent = w.d;
 	if (err == -ENOENT && path_missing_hook)
 		report_missing(f, path);
-out:
 	if (f)
 		file_put(f);
 	return err;

@@ -230,8 +230,13 @@ open_create(int dfd, const char *path, unsigned oflags, uint32_t mode,
 	l.parent = NULL;
 	err = path_parent(dfd, path, lookup, &l);
 	for (unsigned links = 0; !err; links++) {
-		if (!l.len || l.slash || (l.name[0] == '.' &&
+		/* A directory, then; it is there already. */
+		if (!l.len || (l.name[0] == '.' &&
 		    (l.len == 1 || (l.len == 2 && l.name[1] == '.')))) {
+			err = oflags & O_EXCL ? -EEXIST : -EISDIR;
+			break;
+		}
+		if (l.slash) {
 			err = -EISDIR;
 			break;
 		}

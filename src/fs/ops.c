@@ -347,6 +347,8 @@ rename_checks(const struct walk_last *o, struct dentry *od,
 		return -EINVAL;
 	if (ti && o->parent != n->parent && dentry_is_below(o->parent, nd))
 		return exchange ? -EINVAL : -ENOTEMPTY;
+	if (si == ti) /* two names of one file: nothing to do or to ask */
+		return 0;
 	err = may_remove(o->parent, od);
 	if (!err)
 		err = ti ? may_remove(n->parent, nd) : may_change(n->parent);
@@ -374,7 +376,7 @@ rename_entries(struct walk_last *o, struct dentry *od, struct walk_last *n,
 
 	if (err)
 		return err;
-	if (od->inode == victim) /* two names of one file: nothing to do */
+	if (od->inode == victim)
 		return 0;
 	if (!odir->ops->rename)
 		return -EROFS;
@@ -624,31 +626,68 @@ path_truncate(const char *path, int64_t len)
 	return err;
 }
 
-int
-path_access(int dfd, const char *path, int mode, unsigned flags,
-	    bool effective)
+/*
+ * access(2) answers for the real ids, and with the capabilities that a
+ * program of these would have; the walk to the file goes by them too.  Sets
+ * *out to NULL where they are those in force.
+ */
+static int
+real_cred(const struct cred *c, struct cred **out)
 {
-	const struct cred *c = thread_current()->cred;
+	uint64_t caps = c->uid ? 0 : c->cap_permitted;
+
+	*out = NULL;
+	if (c->fsuid == c->uid && c->fsgid == c->gid &&
+	    c->cap_effective == caps)
+		return 0;
+	*out = cred_dup(c);
+	if (!*out)
+		return -ENOMEM;
+	(*out)->fsuid = c->uid;
+	(*out)->fsgid = c->gid;
+	(*out)->cap_effective = caps;
+	return 0;
+}
+
+static int
+access_as_now(int dfd, const char *path, int mode, unsigned flags)
+{
 	struct dentry *d;
 	struct inode *i;
-	int err;
+	int err = path_lookup(dfd, path, flags, &d);
 
-	if (mode & ~7)
-		return -EINVAL;
-	err = path_lookup(dfd, path, flags, &d);
 	if (err)
 		return err;
 	i = d->inode;
 	if ((mode & W_OK) && vfs_read_only(d) && !S_ISCHR(i->mode) &&
 	    !S_ISBLK(i->mode) && !S_ISFIFO(i->mode) && !S_ISSOCK(i->mode))
 		err = -EROFS;
-	else if (effective || !c)
-		err = mode ? inode_permission(i, (unsigned)mode) : 0;
 	else
-		err = mode ? inode_permission_cred(i, (unsigned)mode, c->uid,
-						   c->gid, c)
-			   : 0;
+		err = mode ? inode_permission(i, (unsigned)mode) : 0;
 	dentry_put(d);
+	return err;
+}
+
+int
+path_access(int dfd, const char *path, int mode, unsigned flags,
+	    bool effective)
+{
+	struct thread *t = thread_current();
+	struct cred *own = t->cred, *real = NULL;
+	int err;
+
+	if (mode & ~7)
+		return -EINVAL;
+	err = effective || !own ? 0 : real_cred(own, &real);
+	if (err)
+		return err;
+	if (real)
+		atomic_store_release(&t->cred, real);
+	err = access_as_now(dfd, path, mode, flags);
+	if (real) {
+		atomic_store_release(&t->cred, own);
+		cred_put(real);
+	}
 	return err;
 }
 

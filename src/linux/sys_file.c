@@ -4,6 +4,7 @@
  */
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/uio.h>
 #include <abi/fs.h>
 #include <abi/signal.h>
 #include <file/fdtable.h>
@@ -19,7 +20,6 @@
 #include <vm/uio.h>
 
 #define IO_MAX	 0x7ffff000ull /* what one call moves at most */
-#define RWF_HIPRI  1
 #define FIONBIO	 0x5421u
 #define FIOCLEX	 0x5451u
 #define FIONCLEX 0x5450u
@@ -117,7 +117,7 @@ sys_pwrite64(struct thread *t, int fd, const void __user *buf, size_t count,
 /* The four vectored forms; pos -1: the file's own position. */
 static long
 vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
-	 int64_t pos, bool own_pos, bool write)
+	 int64_t pos, bool own_pos, bool write, int flags)
 {
 	struct file *f;
 	struct uio u;
@@ -128,13 +128,26 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	r = uio_init_iovec(&u, iov, n);
 	if (r)
 		goto out;
+	r = -EOPNOTSUPP;
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND))
+		goto out_uio;
+	u.append = write && (flags & RWF_APPEND);
 	if (write)
 		r = own_pos ? file_write(f, &u) : file_pwrite(f, &u, pos);
 	else
 		r = own_pos ? file_read(f, &u) : file_pread(f, &u, pos);
-	uio_fini(&u);
+	if (write && r > 0 && (flags & (RWF_DSYNC | RWF_SYNC)) &&
+	    f->ops->fsync) {
+		int err = f->ops->fsync(f, 0, INT64_MAX,
+					!(flags & RWF_SYNC));
+
+		if (err)
+			r = err;
+	}
 	if (write)
 		r = write_result(t, r);
+out_uio:
+	uio_fini(&u);
 out:
 	file_put(f);
 	return r;
@@ -143,13 +156,13 @@ out:
 long
 sys_readv(struct thread *t, int fd, const void __user *iov, uint32_t n)
 {
-	return vectored(t, fd, iov, n, 0, true, false);
+	return vectored(t, fd, iov, n, 0, true, false, 0);
 }
 
 long
 sys_writev(struct thread *t, int fd, const void __user *iov, uint32_t n)
 {
-	return vectored(t, fd, iov, n, 0, true, true);
+	return vectored(t, fd, iov, n, 0, true, true, 0);
 }
 
 long
@@ -159,7 +172,7 @@ sys_preadv(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	(void)pos_h; /* for 32-bit programs */
 	if ((int64_t)pos_l < 0)
 		return -EINVAL;
-	return vectored(t, fd, iov, n, (int64_t)pos_l, false, false);
+	return vectored(t, fd, iov, n, (int64_t)pos_l, false, false, 0);
 }
 
 long
@@ -169,7 +182,7 @@ sys_pwritev(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	(void)pos_h;
 	if ((int64_t)pos_l < 0)
 		return -EINVAL;
-	return vectored(t, fd, iov, n, (int64_t)pos_l, false, true);
+	return vectored(t, fd, iov, n, (int64_t)pos_l, false, true, 0);
 }
 
 long
@@ -177,12 +190,10 @@ sys_preadv2(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	    uint64_t pos_l, uint64_t pos_h, int flags)
 {
 	(void)pos_h;
-	if (flags & ~RWF_HIPRI)
-		return -EOPNOTSUPP;
 	if ((int64_t)pos_l < -1)
 		return -EINVAL;
 	return vectored(t, fd, iov, n, (int64_t)pos_l, (int64_t)pos_l == -1,
-			false);
+			false, flags);
 }
 
 long
@@ -190,12 +201,10 @@ sys_pwritev2(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	     uint64_t pos_l, uint64_t pos_h, int flags)
 {
 	(void)pos_h;
-	if (flags & ~RWF_HIPRI)
-		return -EOPNOTSUPP;
 	if ((int64_t)pos_l < -1)
 		return -EINVAL;
 	return vectored(t, fd, iov, n, (int64_t)pos_l, (int64_t)pos_l == -1,
-			true);
+			true, flags);
 }
 
 long
@@ -223,8 +232,17 @@ sys_close_range(struct thread *t, uint32_t first, uint32_t last,
 {
 	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
 		return -EINVAL;
-	if (flags & CLOSE_RANGE_UNSHARE)
-		return -EINVAL; /* one table */
+	if (first > last)
+		return -EINVAL;
+	if (flags & CLOSE_RANGE_UNSHARE) {
+		struct fdtable *own, *shared = t->fds;
+		int err = fdtable_clone(shared, &own);
+
+		if (err)
+			return err;
+		t->fds = own;
+		fdtable_put(shared);
+	}
 	return fd_close_range(t->fds, first, last,
 			      flags & CLOSE_RANGE_CLOEXEC);
 }
@@ -294,6 +312,31 @@ set_flags(struct file *f, uint64_t arg)
 	return 0;
 }
 
+/* As F_SETOWN has it, a group is a negative number.  A thread as the owner
+ * would be told apart only by SIGIO, which there is not. */
+static long
+get_owner(const struct file *f, void __user *to)
+{
+	int pid = f->owner_pid;
+	struct f_owner_ex o = { pid < 0 ? F_OWNER_PGRP : F_OWNER_PID,
+				pid < 0 ? -pid : pid };
+
+	return copy_to_user(to, &o, sizeof(o));
+}
+
+static long
+set_owner(struct file *f, const void __user *from)
+{
+	struct f_owner_ex o;
+
+	if (copy_from_user(&o, from, sizeof(o)))
+		return -EFAULT;
+	if (o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
+		return -EINVAL;
+	f->owner_pid = o.type == F_OWNER_PGRP ? -o.pid : o.pid;
+	return 0;
+}
+
 static long
 file_fcntl(struct file *f, int cmd, uint64_t arg)
 {
@@ -311,6 +354,10 @@ file_fcntl(struct file *f, int cmd, uint64_t arg)
 	case F_SETOWN:
 		f->owner_pid = (int)arg;
 		return 0;
+	case F_GETOWN_EX:
+		return get_owner(f, (void __user *)arg);
+	case F_SETOWN_EX:
+		return set_owner(f, (const void __user *)arg);
 	default:
 		return fcntl_fs(f, cmd, arg);
 	}
