@@ -67,12 +67,19 @@ stop_process(struct process *p)
 	spin_unlock_irq(&p->sig.lock, f);
 }
 
+void (*signal_trace)(struct thread *t, int sig, const struct siginfo *info,
+		     bool fatal); /* [I] after boot */
+
 /* May not return. */
 static void
 do_default(struct thread *t, struct regs *r, int sig,
 	   const struct siginfo *info)
 {
-	switch (default_action(sig)) {
+	const int action = default_action(sig);
+
+	if (signal_trace && (action == ACT_CORE || action == ACT_TERM))
+		signal_trace(t, sig, info, true);
+	switch (action) {
 	case ACT_IGNORE:
 		return;
 	case ACT_STOP:
@@ -176,6 +183,8 @@ run_handler(struct thread *t, struct regs *r, int sig,
 	uint64_t mask = s->mask | a->mask;
 	struct siginfo segv;
 
+	if (signal_trace)
+		signal_trace(t, sig, info, false);
 	call_with_handler(r, a->flags);
 	s->restart = NULL; /* the call has answered EINTR */
 	if (t->rseq_addr)

@@ -93,6 +93,11 @@ MUST_CHECK int signalfd_create(uint64_t set, unsigned flags,
 			       struct file **out);
 MUST_CHECK int signalfd_set(struct file *f, uint64_t set);
 
+/* Called for each signal that runs a handler or ends the program (fatal); set
+ * once at boot by the tracer. */
+extern void (*signal_trace)(struct thread *t, int sig,
+			    const struct siginfo *info, bool fatal);
+
 /* On the return to user mode: delivers or ends.  May not return. */
 void signal_deliver(struct thread *t, struct regs *r);
 

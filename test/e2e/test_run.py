@@ -620,6 +620,90 @@ def test_trace_to_stderr_and_file(run, tmp_path):
     assert text.endswith("+++ exited with 0 +++\n")
 
 
+STRACED = r"""
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+static void h(int s) {}
+int main(int argc, char **argv)
+{
+	struct stat st; struct timespec ts = {0, 1000}; int p[2];
+	struct rlimit rl; char b[64];
+	struct sigaction sa = { .sa_handler = h, .sa_flags = SA_RESTART };
+	struct iovec iov[2] = { { "ab", 2 }, { "c\n", 2 } };
+	struct sockaddr_un un = { AF_UNIX, "/tmp/nosuch" };
+	sigset_t set;
+	stat("/", &st); lstat("/none", &st); fstat(0, &st);
+	access("/etc", R_OK|X_OK); access("/none", F_OK);
+	lseek(99, 5, SEEK_END);
+	nanosleep(&ts, NULL);
+	getrlimit(RLIMIT_NOFILE, &rl);
+	sigaction(SIGUSR1, &sa, NULL);
+	sigemptyset(&set); sigaddset(&set, SIGINT); sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL); sigprocmask(SIG_SETMASK, NULL, &set);
+	syscall(SYS_pipe2, p, O_CLOEXEC);
+	writev(p[1], iov, 2); 
+	struct pollfd pf = { p[0], POLLIN };
+	poll(&pf, 1, 0);
+	readv(p[0], (struct iovec[]){ { b, 3 }, { b+10, 5 } }, 2);
+	int ep = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event ev = { EPOLLIN, { .u64 = 7 } };
+	epoll_ctl(ep, EPOLL_CTL_ADD, p[0], &ev); write(p[1], "x", 1); epoll_wait(ep, &ev, 1, 0);
+	int s = socket(AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC, 0);
+	connect(s, (void *)&un, sizeof(un));
+	fcntl(s, F_GETFD); fcntl(s, F_DUPFD_CLOEXEC, 0);
+	ioctl(0, TIOCGWINSZ, b);
+	madvise(mmap(0, 8192, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0), 4096, MADV_DONTNEED);
+	open("/dev/null", O_RDONLY); open("/dev/null", O_WRONLY|O_CREAT|O_TRUNC, 0644);
+	raise(SIGUSR1);
+	if (argc > 1) *(volatile int *)0 = 1;
+	return 3;
+}
+"""
+
+
+def normal(line):
+    """Addresses, and what is the machine's own, left out."""
+    line = re.sub(r"^(\[\d+\]|\d+) +", "", line)
+    line = re.sub(r"\) += ", ") = ", line)
+    line = re.sub(r"rlim_(cur|max)=[^,}]*", r"rlim_\1=N", line)
+    return re.sub(r"0x[0-9a-f]{6,}", "ADDRESS", line)
+
+
+@pytest.mark.parametrize("die", [False, True])
+def test_trace_agrees_with_strace(run, tmp_path, die):
+    """Structures, flags, signals and the end, in strace's words.  Left out is
+    what differs between machines or between notations."""
+    exe = compiled(tmp_path / "p", STRACED, "-static")
+    words = [str(exe), "x"] if die else [str(exe)]
+    subprocess.run(["strace", "-f", "-o", tmp_path / "want", *words],
+                   stdin=subprocess.DEVNULL, timeout=WAIT)
+    run("--trace", "--trace-file", tmp_path / "got", *words)
+    other = ("execve", "brk", "set_tid_address", "getrandom", "gettid",
+             "getpid", "tgkill", "rt_sigreturn", "--- SIGUSR1", "poll(",
+             "fcntl(6, F_GETFD)", "exit_group")
+    want, got = ([x for x in map(normal, (tmp_path / f).read_text().splitlines())
+                  if not x.startswith(other)] for f in ("want", "got"))
+    assert got == want
+    assert len(got) > 30
+    text = (tmp_path / "got").read_text()
+    assert "--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=1, " in text
+
+
 def test_missing_files(run):
     r = run("--missing-files", "/bin/sh", "-c",
             "test -e /no/such; cd /usr; test -e at; test -e /usr/bin/env")

@@ -1,0 +1,1095 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the arguments of a traced call look like: a printer for each kind's
+ * second word in syscalls.tbl, in the words of strace(1).
+ *
+ * Structures are read from the program's memory when they are printed: what
+ * goes in before the call, what comes out after it.  What can't be read is
+ * printed as its address.  Nothing here sleeps but for a page of the
+ * program's, and nothing is held.
+ */
+#include "trace_priv.h"
+
+#include <abi/epoll.h>
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/futex.h>
+#include <abi/mman.h>
+#include <abi/poll.h>
+#include <abi/resource.h>
+#include <abi/sched.h>
+#include <abi/signal.h>
+#include <abi/socket.h>
+#include <abi/stat.h>
+#include <abi/termios.h>
+#include <abi/time.h>
+#include <abi/uio.h>
+#include <base/fmt.h>
+#include <base/math.h>
+#include <base/string.h>
+#include <linux/errname.h>
+#include <linux/syscalls_gen.h>
+#include <linux/table.h>
+#include <vm/uaccess.h>
+
+#define PATH_SHOWN  256u /* bytes of a path */
+#define DATA_SHOWN  32u	 /* bytes of a buffer, as strace's -s */
+#define ITEMS_SHOWN 8u	 /* of an array */
+
+/* v: the argument; next: the one after it. */
+typedef void print_fn(struct trace_call *c, uint64_t v, long ret,
+		      uint64_t next);
+
+#define put trace_put
+
+void
+trace_put(struct trace_call *c, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = kvsnprintf(c->text + c->len, LINE_MAX - c->len, fmt, ap);
+	va_end(ap);
+	c->len = min_size(c->len + (size_t)n, LINE_MAX - 1);
+}
+
+/* Reads what v points to; prints v itself and answers false when it is NULL
+ * or can't be read. */
+static bool
+get(struct trace_call *c, uint64_t v, void *to, size_t size)
+{
+	if (v && !copy_from_user(to, (const void __user *)v, size))
+		return true;
+	if (v)
+		put(c, "%#llx", (unsigned long long)v);
+	else
+		put(c, "NULL");
+	return false;
+}
+
+/* The same for what a call fills in, if it did. */
+static bool
+get_out(struct trace_call *c, uint64_t v, long ret, void *to, size_t size)
+{
+	if (ret >= 0)
+		return get(c, v, to, size);
+	put(c, v ? "%#llx" : "NULL", (unsigned long long)v);
+	return false;
+}
+
+/* ---- numbers, paths, data ---- */
+
+static void
+print_dec(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put(c, "%d", (int)v);
+}
+
+static void
+print_udec(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put(c, "%u", (unsigned)v);
+}
+
+static void
+print_size(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put(c, "%llu", (unsigned long long)v);
+}
+
+static void
+print_off(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put(c, "%lld", (long long)v);
+}
+
+static void
+print_hex(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	if (v)
+		put(c, "%#llx", (unsigned long long)v);
+	else
+		put(c, "NULL");
+}
+
+static void
+print_num(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put(c, v ? "%#llx" : "%llu", (unsigned long long)v);
+}
+
+static void
+print_hex32(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	print_num(c, (uint32_t)v, ret, next);
+}
+
+static void
+print_octal(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put(c, "%#o", (unsigned)v);
+}
+
+static void
+print_dirfd(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	if ((int)v == AT_FDCWD)
+		put(c, "AT_FDCWD");
+	else
+		print_dec(c, v, ret, next);
+}
+
+/* Bytes between quotes, escaped as in C. */
+static void
+put_bytes(struct trace_call *c, const char *p, size_t len)
+{
+	put(c, "\"");
+	for (size_t i = 0; i < len; i++) {
+		const uint8_t b = (uint8_t)p[i];
+
+		if (b == '"' || b == '\\')
+			put(c, "\\%c", b);
+		else if (b >= ' ' && b < 0x7f)
+			put(c, "%c", b);
+		else if (b == '\n')
+			put(c, "\\n");
+		else if (b == '\t')
+			put(c, "\\t");
+		else if (b == '\r')
+			put(c, "\\r");
+		else if (i + 1 < len && p[i + 1] >= '0' && p[i + 1] <= '9')
+			put(c, "\\%03o", b);
+		else
+			put(c, "\\%o", b);
+	}
+	put(c, "\"");
+}
+
+static void
+print_path(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	char path[PATH_SHOWN];
+	ssize_t n = copy_string_from_user(path, (const char __user *)v,
+					  sizeof(path));
+
+	if (n >= 0) {
+		put_bytes(c, path, (size_t)n);
+	} else if (n == -ENAMETOOLONG) {
+		put_bytes(c, path, sizeof(path));
+		put(c, "...");
+	} else {
+		print_hex(c, v, ret, next);
+	}
+}
+
+static void
+put_data(struct trace_call *c, uint64_t v, uint64_t len)
+{
+	char data[DATA_SHOWN];
+	size_t n = min_size(len, sizeof(data));
+
+	if (!v || copy_from_user(data, (const void __user *)v, n)) {
+		print_hex(c, v, 0, 0);
+		return;
+	}
+	put_bytes(c, data, n);
+	if (len > n)
+		put(c, "...");
+}
+
+/* What goes in: as long as the next argument says. */
+static void
+print_ibuf(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret;
+	put_data(c, v, next);
+}
+
+/* What comes out: as long as the result says. */
+static void
+print_obuf(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)next;
+	if (ret < 0)
+		print_hex(c, v, ret, next);
+	else
+		put_data(c, v, (uint64_t)ret);
+}
+
+/* ---- flags ---- */
+
+struct flag {
+	uint64_t bits;
+	const char *name;
+};
+#define FLAG(f) { f, #f }
+
+/* Flags after `first` names have been printed; the rest as a number. */
+static void
+put_flags(struct trace_call *c, uint64_t v, const struct flag *f, size_t n,
+	  bool first)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!f[i].bits || (v & f[i].bits) != f[i].bits)
+			continue;
+		put(c, "%s%s", first ? "" : "|", f[i].name);
+		v &= ~f[i].bits;
+		first = false;
+	}
+	if (v || first)
+		put(c, v ? "%s%#llx" : "%s%llu", first ? "" : "|",
+		    (unsigned long long)v);
+}
+
+static void
+print_oflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const struct flag flags[] = {
+		FLAG(O_TMPFILE), FLAG(O_SYNC), FLAG(O_CREAT), FLAG(O_EXCL),
+		FLAG(O_NOCTTY), FLAG(O_TRUNC), FLAG(O_APPEND),
+		FLAG(O_NONBLOCK), FLAG(O_DSYNC), FLAG(O_ASYNC), FLAG(O_DIRECT),
+		FLAG(O_LARGEFILE), FLAG(O_DIRECTORY), FLAG(O_NOFOLLOW),
+		FLAG(O_NOATIME), FLAG(O_CLOEXEC), FLAG(O_PATH),
+	};
+	static const char *const access[] = {
+		"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE",
+	};
+
+	(void)ret, (void)next;
+	put(c, "%s", access[v & O_ACCMODE]);
+	if ((uint32_t)v & ~(uint32_t)O_ACCMODE)
+		put_flags(c, (uint32_t)v & ~(uint32_t)O_ACCMODE, flags,
+			  ARRAY_SIZE(flags), false);
+}
+
+static void
+print_prot(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const struct flag flags[] = {
+		FLAG(PROT_READ), FLAG(PROT_WRITE), FLAG(PROT_EXEC),
+		FLAG(PROT_GROWSDOWN), FLAG(PROT_GROWSUP),
+	};
+
+	(void)ret, (void)next;
+	if ((uint32_t)v == PROT_NONE)
+		put(c, "PROT_NONE");
+	else
+		put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags), true);
+}
+
+static void
+print_mflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const struct flag flags[] = {
+		FLAG(MAP_FIXED_NOREPLACE), FLAG(MAP_FIXED),
+		FLAG(MAP_ANONYMOUS), FLAG(MAP_32BIT), FLAG(MAP_GROWSDOWN),
+		FLAG(MAP_DENYWRITE), FLAG(MAP_LOCKED), FLAG(MAP_NORESERVE),
+		FLAG(MAP_POPULATE), FLAG(MAP_NONBLOCK), FLAG(MAP_STACK),
+		FLAG(MAP_HUGETLB), FLAG(MAP_SYNC),
+	};
+	static const char *const type[] = {
+		"MAP_FILE", "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE",
+	};
+
+	(void)ret, (void)next;
+	put(c, "%s", type[v & 3]);
+	if ((uint32_t)v & ~3u)
+		put_flags(c, (uint32_t)v & ~3u, flags, ARRAY_SIZE(flags),
+			  false);
+}
+
+void
+trace_put_signal(struct trace_call *c, unsigned sig)
+{
+	static const char *const names[] = {
+		"0",	   "SIGHUP",  "SIGINT",	   "SIGQUIT", "SIGILL",
+		"SIGTRAP", "SIGABRT", "SIGBUS",	   "SIGFPE",  "SIGKILL",
+		"SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE", "SIGALRM",
+		"SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",
+		"SIGTSTP", "SIGTTIN", "SIGTTOU",   "SIGURG",  "SIGXCPU",
+		"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",
+		"SIGPWR",  "SIGSYS",
+	};
+
+	if (sig < ARRAY_SIZE(names))
+		put(c, "%s", names[sig]);
+	else if (sig <= 64)
+		put(c, "SIGRT_%u", sig - 32);
+	else
+		put(c, "%d", (int)sig);
+}
+
+static void
+print_signal(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	trace_put_signal(c, (unsigned)v);
+}
+
+/* ---- one of several names ---- */
+
+static void
+put_name(struct trace_call *c, uint64_t v, const char *const *names, size_t n)
+{
+	if ((uint32_t)v < n && names[(uint32_t)v])
+		put(c, "%s", names[(uint32_t)v]);
+	else
+		put(c, "%d", (int)v);
+}
+
+/* A printer of the names in a table that the value indexes. */
+#define NAMES(printer, ...)                                                   \
+	static void print_##printer(struct trace_call *c, uint64_t v,         \
+				    long ret, uint64_t next)                  \
+	{                                                                     \
+		static const char *const names[] = { __VA_ARGS__ };           \
+                                                                              \
+		(void)ret, (void)next;                                        \
+		put_name(c, v, names, ARRAY_SIZE(names));                     \
+	}
+#define NAME(id) [id] = #id
+
+NAMES(clockid, NAME(CLOCK_REALTIME), NAME(CLOCK_MONOTONIC),
+      NAME(CLOCK_PROCESS_CPUTIME_ID), NAME(CLOCK_THREAD_CPUTIME_ID),
+      NAME(CLOCK_MONOTONIC_RAW), NAME(CLOCK_REALTIME_COARSE),
+      NAME(CLOCK_MONOTONIC_COARSE), NAME(CLOCK_BOOTTIME),
+      NAME(CLOCK_REALTIME_ALARM), NAME(CLOCK_BOOTTIME_ALARM), NAME(CLOCK_TAI))
+NAMES(whence, NAME(SEEK_SET), NAME(SEEK_CUR), NAME(SEEK_END),
+      NAME(SEEK_DATA), NAME(SEEK_HOLE))
+NAMES(sighow, [SIG_BLOCK] = "SIG_BLOCK", [1] = "SIG_UNBLOCK",
+      [2] = "SIG_SETMASK")
+NAMES(resource, NAME(RLIMIT_CPU), NAME(RLIMIT_FSIZE), NAME(RLIMIT_DATA),
+      NAME(RLIMIT_STACK), NAME(RLIMIT_CORE), NAME(RLIMIT_RSS),
+      NAME(RLIMIT_NPROC), NAME(RLIMIT_NOFILE), NAME(RLIMIT_MEMLOCK),
+      NAME(RLIMIT_AS), NAME(RLIMIT_LOCKS), NAME(RLIMIT_SIGPENDING),
+      NAME(RLIMIT_MSGQUEUE), NAME(RLIMIT_NICE), NAME(RLIMIT_RTPRIO),
+      NAME(RLIMIT_RTTIME))
+NAMES(madvice, NAME(MADV_NORMAL), NAME(MADV_RANDOM), NAME(MADV_SEQUENTIAL),
+      NAME(MADV_WILLNEED), NAME(MADV_DONTNEED), NAME(MADV_FREE),
+      NAME(MADV_REMOVE), NAME(MADV_DONTFORK), NAME(MADV_DOFORK),
+      [14] = "MADV_HUGEPAGE", [15] = "MADV_NOHUGEPAGE",
+      [16] = "MADV_DONTDUMP", [17] = "MADV_DODUMP")
+NAMES(epollop, NAME(EPOLL_CTL_ADD), NAME(EPOLL_CTL_DEL), NAME(EPOLL_CTL_MOD))
+NAMES(family, NAME(AF_UNSPEC), NAME(AF_UNIX), NAME(AF_INET), NAME(AF_INET6),
+      NAME(AF_NETLINK))
+NAMES(shut, NAME(SHUT_RD), NAME(SHUT_WR), NAME(SHUT_RDWR))
+
+static void
+print_fcntl(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const char *const names[] = {
+		NAME(F_DUPFD), NAME(F_GETFD), NAME(F_SETFD), NAME(F_GETFL),
+		NAME(F_SETFL), NAME(F_GETLK), NAME(F_SETLK), NAME(F_SETLKW),
+		NAME(F_SETOWN), NAME(F_GETOWN), NAME(F_SETSIG),
+		NAME(F_GETSIG), NAME(F_SETOWN_EX), NAME(F_GETOWN_EX),
+		NAME(F_OFD_GETLK), NAME(F_OFD_SETLK), NAME(F_OFD_SETLKW),
+	};
+	static const char *const more[] = {
+		"F_SETLEASE", "F_GETLEASE", "F_NOTIFY", NULL, NULL, NULL,
+		"F_DUPFD_CLOEXEC", "F_SETPIPE_SZ", "F_GETPIPE_SZ",
+		"F_ADD_SEALS", "F_GET_SEALS",
+	};
+
+	(void)ret, (void)next;
+	if ((uint32_t)v >= F_SETLEASE &&
+	    (uint32_t)v - F_SETLEASE < ARRAY_SIZE(more))
+		put_name(c, v - F_SETLEASE, more, ARRAY_SIZE(more));
+	else
+		put_name(c, v, names, ARRAY_SIZE(names));
+}
+
+static bool
+fcntl_has_no_arg(uint64_t cmd)
+{
+	return cmd == F_GETFD || cmd == F_GETFL || cmd == F_GETOWN ||
+	       cmd == F_GETSIG || cmd == F_GETLEASE || cmd == F_GETPIPE_SZ ||
+	       cmd == F_GET_SEALS;
+}
+
+static void
+print_fcntlarg(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	switch (c->a[c->next - 1]) {
+	case F_DUPFD:
+	case F_DUPFD_CLOEXEC:
+	case F_SETOWN:
+	case F_SETPIPE_SZ:
+		print_dec(c, v, ret, next);
+		break;
+	case F_SETFD:
+		put(c, v == 1 ? "FD_CLOEXEC" : "%#llx", (unsigned long long)v);
+		break;
+	case F_SETFL:
+		print_oflags(c, v, ret, next);
+		break;
+	default:
+		print_hex(c, v, ret, next);
+	}
+}
+
+static void
+print_ioctl(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const char *const names[] = {
+		[0x01] = "TCGETS",     [0x02] = "TCSETS",
+		[0x03] = "TCSETSW",    [0x04] = "TCSETSF",
+		[0x09] = "TCSBRK",     [0x0a] = "TCXONC",
+		[0x0b] = "TCFLSH",     [0x0e] = "TIOCSCTTY",
+		[0x0f] = "TIOCGPGRP",  [0x10] = "TIOCSPGRP",
+		[0x11] = "TIOCOUTQ",   [0x13] = "TIOCGWINSZ",
+		[0x14] = "TIOCSWINSZ", [0x1b] = "FIONREAD",
+		[0x21] = "FIONBIO",    [0x24] = "TIOCGETD",
+		[0x25] = "TCSBRKP",    [0x29] = "TIOCGSID",
+		[0x50] = "FIONCLEX",   [0x51] = "FIOCLEX",
+	};
+	const uint32_t i = (uint32_t)v - 0x5400;
+
+	(void)ret, (void)next;
+	if (i < ARRAY_SIZE(names) && names[i])
+		put(c, "%s", names[i]);
+	else
+		put(c, "%#x", (unsigned)v);
+}
+
+static void
+print_archprctl(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const char *const names[] = {
+		"ARCH_SET_GS", "ARCH_SET_FS", "ARCH_GET_FS", "ARCH_GET_GS",
+	};
+	const uint32_t i = (uint32_t)v - 0x1001;
+
+	(void)ret, (void)next;
+	if (i < ARRAY_SIZE(names))
+		put(c, "%s", names[i]);
+	else
+		put(c, "%#x", (unsigned)v);
+}
+
+static void
+print_futexop(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const char *const names[] = {
+		NAME(FUTEX_WAIT), NAME(FUTEX_WAKE), NAME(FUTEX_FD),
+		NAME(FUTEX_REQUEUE), NAME(FUTEX_CMP_REQUEUE),
+		NAME(FUTEX_WAKE_OP), NAME(FUTEX_LOCK_PI),
+		NAME(FUTEX_UNLOCK_PI), NAME(FUTEX_TRYLOCK_PI),
+		NAME(FUTEX_WAIT_BITSET), NAME(FUTEX_WAKE_BITSET),
+		NAME(FUTEX_WAIT_REQUEUE_PI), NAME(FUTEX_CMP_REQUEUE_PI),
+		NAME(FUTEX_LOCK_PI2),
+	};
+
+	(void)ret, (void)next;
+	put_name(c, v & (uint32_t)FUTEX_CMD_MASK, names, ARRAY_SIZE(names));
+	if (v & FUTEX_PRIVATE_FLAG)
+		put(c, "_PRIVATE");
+	if (v & FUTEX_CLOCK_REALTIME)
+		put(c, "|FUTEX_CLOCK_REALTIME");
+}
+
+/* ---- more flags ---- */
+
+/* A printer of the flags of a table; what is zero is printed as none. */
+#define FLAGS(printer, none, ...)                                             \
+	static void print_##printer(struct trace_call *c, uint64_t v,         \
+				    long ret, uint64_t next)                  \
+	{                                                                     \
+		static const struct flag flags[] = { __VA_ARGS__ };           \
+                                                                              \
+		(void)ret, (void)next;                                        \
+		if ((uint32_t)v)                                              \
+			put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags),   \
+				  true);                                      \
+		else                                                          \
+			put(c, none);                                         \
+	}
+
+FLAGS(atflags, "0", FLAG(AT_SYMLINK_NOFOLLOW), FLAG(AT_REMOVEDIR),
+      FLAG(AT_SYMLINK_FOLLOW), FLAG(AT_NO_AUTOMOUNT), FLAG(AT_EMPTY_PATH))
+FLAGS(access, "F_OK", { 4, "R_OK" }, { 2, "W_OK" }, { 1, "X_OK" })
+FLAGS(fdflags, "0", FLAG(O_DIRECT), FLAG(O_NONBLOCK), FLAG(O_CLOEXEC))
+FLAGS(epollflags, "0", { O_CLOEXEC, "EPOLL_CLOEXEC" })
+FLAGS(grnd, "0", { 1, "GRND_NONBLOCK" }, { 2, "GRND_RANDOM" },
+      { 4, "GRND_INSECURE" })
+FLAGS(msgflags, "0", FLAG(MSG_OOB), FLAG(MSG_PEEK), FLAG(MSG_TRUNC),
+      FLAG(MSG_DONTWAIT), FLAG(MSG_WAITALL), FLAG(MSG_NOSIGNAL),
+      FLAG(MSG_CMSG_CLOEXEC))
+
+static const struct flag clone_flags[] = {
+	FLAG(CLONE_VM), FLAG(CLONE_FS), FLAG(CLONE_FILES), FLAG(CLONE_SIGHAND),
+	FLAG(CLONE_PIDFD), FLAG(CLONE_PTRACE), FLAG(CLONE_VFORK),
+	FLAG(CLONE_PARENT), FLAG(CLONE_THREAD), FLAG(CLONE_SYSVSEM),
+	FLAG(CLONE_SETTLS), FLAG(CLONE_PARENT_SETTID),
+	FLAG(CLONE_CHILD_CLEARTID), FLAG(CLONE_DETACHED),
+	FLAG(CLONE_UNTRACED), FLAG(CLONE_CHILD_SETTID),
+};
+
+static void
+print_clone(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret, (void)next;
+	put_flags(c, v & ~0xffull, clone_flags, ARRAY_SIZE(clone_flags), true);
+	if (v & 0xff) {
+		put(c, "|");
+		trace_put_signal(c, v & 0xff);
+	}
+}
+
+static void
+print_clone3(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct clone_args a;
+
+	(void)ret;
+	if (next < CLONE_ARGS_SIZE_VER0) {
+		print_hex(c, v, ret, next);
+		return;
+	}
+	if (!get(c, v, &a, CLONE_ARGS_SIZE_VER0))
+		return;
+	put(c, "{flags=");
+	put_flags(c, a.flags, clone_flags, ARRAY_SIZE(clone_flags), true);
+	put(c, ", exit_signal=");
+	trace_put_signal(c, (unsigned)a.exit_signal);
+	put(c, ", stack=%#llx, stack_size=%#llx, tls=%#llx}",
+	    (unsigned long long)a.stack, (unsigned long long)a.stack_size,
+	    (unsigned long long)a.tls);
+}
+
+static void
+print_socktype(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const char *const names[] = {
+		NAME(SOCK_STREAM), NAME(SOCK_DGRAM), NAME(SOCK_RAW),
+		NAME(SOCK_SEQPACKET),
+	};
+
+	(void)ret, (void)next;
+	put_name(c, v & SOCK_TYPE_MASK, names, ARRAY_SIZE(names));
+	if (v & SOCK_CLOEXEC)
+		put(c, "|SOCK_CLOEXEC");
+	if (v & SOCK_NONBLOCK)
+		put(c, "|SOCK_NONBLOCK");
+}
+
+/* ---- structures ---- */
+
+static void
+put_mode(struct trace_call *c, uint32_t mode)
+{
+	static const char *const types[16] = {
+		[S_IFIFO >> 12] = "S_IFIFO", [S_IFCHR >> 12] = "S_IFCHR",
+		[S_IFDIR >> 12] = "S_IFDIR", [S_IFBLK >> 12] = "S_IFBLK",
+		[S_IFREG >> 12] = "S_IFREG", [S_IFLNK >> 12] = "S_IFLNK",
+		[S_IFSOCK >> 12] = "S_IFSOCK",
+	};
+	const char *type = types[mode >> 12 & 15];
+
+	if (type)
+		put(c, "%s|%#03o", type, mode & 07777);
+	else
+		put(c, "%#o", mode);
+}
+
+static void
+print_ostat(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct stat st;
+
+	(void)next;
+	if (!get_out(c, v, ret, &st, sizeof(st)))
+		return;
+	put(c, "{st_mode=");
+	put_mode(c, st.st_mode);
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		put(c, ", st_rdev=makedev(%#x, %#x), ...}",
+		    (unsigned)(st.st_rdev >> 8 & 0xfff),
+		    (unsigned)(st.st_rdev & 0xff));
+	else
+		put(c, ", st_size=%lld, ...}", (long long)st.st_size);
+}
+
+static void
+put_time(struct trace_call *c, const struct timespec *t)
+{
+	put(c, "{tv_sec=%lld, tv_nsec=%lld}", (long long)t->tv_sec,
+	    (long long)t->tv_nsec);
+}
+
+static void
+print_tspec(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct timespec t;
+
+	(void)ret, (void)next;
+	if (get(c, v, &t, sizeof(t)))
+		put_time(c, &t);
+}
+
+static void
+print_otspec(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct timespec t;
+
+	(void)next;
+	if (get_out(c, v, ret, &t, sizeof(t)))
+		put_time(c, &t);
+}
+
+static void
+put_itimer(struct trace_call *c, const struct itimerspec *t)
+{
+	put(c, "{it_interval=");
+	put_time(c, &t->it_interval);
+	put(c, ", it_value=");
+	put_time(c, &t->it_value);
+	put(c, "}");
+}
+
+static void
+print_itimer(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct itimerspec t;
+
+	(void)ret, (void)next;
+	if (get(c, v, &t, sizeof(t)))
+		put_itimer(c, &t);
+}
+
+static void
+print_oitimer(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct itimerspec t;
+
+	(void)next;
+	if (get_out(c, v, ret, &t, sizeof(t)))
+		put_itimer(c, &t);
+}
+
+static void
+put_rlim(struct trace_call *c, const char *name, uint64_t v)
+{
+	if (v == ~0ull)
+		put(c, "%sRLIM64_INFINITY", name);
+	else if (v > 1024 && !(v % 1024))
+		put(c, "%s%llu*1024", name, (unsigned long long)v / 1024);
+	else
+		put(c, "%s%llu", name, (unsigned long long)v);
+}
+
+static void
+put_rlimit(struct trace_call *c, const struct rlimit64 *r)
+{
+	const uint64_t *v = (const uint64_t *)r;
+
+	put_rlim(c, "{rlim_cur=", v[0]);
+	put_rlim(c, ", rlim_max=", v[1]);
+	put(c, "}");
+}
+
+static void
+print_rlim(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct rlimit64 r;
+
+	(void)ret, (void)next;
+	if (get(c, v, &r, sizeof(r)))
+		put_rlimit(c, &r);
+}
+
+static void
+print_orlim(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct rlimit64 r;
+
+	(void)next;
+	if (get_out(c, v, ret, &r, sizeof(r)))
+		put_rlimit(c, &r);
+}
+
+/* As strace: names without SIG, and of a set that is nearly full the
+ * signals that are not in it. */
+static void
+put_sigset(struct trace_call *c, uint64_t set)
+{
+	const char *sep = "";
+	unsigned n = 0;
+	size_t at;
+	bool most;
+
+	for (uint64_t rest = set; rest; rest &= rest - 1)
+		n++;
+	most = n > 32;
+	put(c, most ? "~[" : "[");
+	if (most)
+		set = ~set;
+	for (unsigned sig = 1; sig <= 64; sig++) {
+		if (!(set & 1ull << (sig - 1)))
+			continue;
+		put(c, "%s", sep);
+		at = c->len;
+		trace_put_signal(c, sig);
+		if (c->len > at + 3) {
+			memmove(c->text + at, c->text + at + 3,
+				c->len - at - 3);
+			c->len -= 3;
+		}
+		sep = " ";
+	}
+	put(c, "]");
+}
+
+static void
+print_sigset(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	uint64_t set;
+
+	(void)ret, (void)next;
+	if (get(c, v, &set, sizeof(set)))
+		put_sigset(c, set);
+}
+
+static void
+print_osigset(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	uint64_t set;
+
+	(void)next;
+	if (get_out(c, v, ret, &set, sizeof(set)))
+		put_sigset(c, set);
+}
+
+static void
+put_sigaction(struct trace_call *c, const struct ksigaction *a)
+{
+	static const struct flag flags[] = {
+		FLAG(SA_RESTORER), FLAG(SA_ONSTACK), FLAG(SA_RESTART),
+		FLAG(SA_NODEFER), FLAG(SA_RESETHAND), FLAG(SA_SIGINFO),
+		FLAG(SA_NOCLDSTOP), FLAG(SA_NOCLDWAIT),
+	};
+
+	if (a->handler <= SIG_IGN)
+		put(c, "{sa_handler=%s", a->handler ? "SIG_IGN" : "SIG_DFL");
+	else
+		put(c, "{%s=%#llx", a->flags & SA_SIGINFO ? "sa_sigaction" :
+		    "sa_handler", (unsigned long long)a->handler);
+	put(c, ", sa_mask=");
+	put_sigset(c, a->mask);
+	put(c, ", sa_flags=");
+	put_flags(c, a->flags, flags, ARRAY_SIZE(flags), true);
+	if (a->flags & SA_RESTORER)
+		put(c, ", sa_restorer=%#llx", (unsigned long long)a->restorer);
+	put(c, "}");
+}
+
+static void
+print_sigact(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct ksigaction a;
+
+	(void)ret, (void)next;
+	if (get(c, v, &a, sizeof(a)))
+		put_sigaction(c, &a);
+}
+
+static void
+print_osigact(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct ksigaction a;
+
+	(void)next;
+	if (get_out(c, v, ret, &a, sizeof(a)))
+		put_sigaction(c, &a);
+}
+
+/* total: bytes of data that there are. */
+static void
+put_iov(struct trace_call *c, uint64_t v, uint64_t n, uint64_t total)
+{
+	put(c, "[");
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t iov[2], len;
+
+		put(c, i ? ", " : "");
+		if (i == ITEMS_SHOWN) {
+			put(c, "...");
+			break;
+		}
+		if (!get(c, v + i * sizeof(iov), iov, sizeof(iov)))
+			break;
+		len = min_u64(iov[1], total);
+		total -= len;
+		put(c, "{iov_base=");
+		put_data(c, iov[0], len);
+		put(c, ", iov_len=%llu}", (unsigned long long)iov[1]);
+	}
+	put(c, "]");
+}
+
+static void
+print_iov(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	(void)ret;
+	put_iov(c, v, (uint32_t)next, ~0ull);
+}
+
+static void
+print_oiov(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	if (ret < 0)
+		print_hex(c, v, ret, next);
+	else
+		put_iov(c, v, (uint32_t)next, (uint64_t)ret);
+}
+
+static void
+print_ofds(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	int fds[2];
+
+	(void)next;
+	if (get_out(c, v, ret, fds, sizeof(fds)))
+		put(c, "[%d, %d]", fds[0], fds[1]);
+}
+
+/* What is asked for, and once the call has ended what came. */
+static void
+print_opoll(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	static const struct flag flags[] = {
+		FLAG(POLLIN), FLAG(POLLPRI), FLAG(POLLOUT), FLAG(POLLERR),
+		FLAG(POLLHUP), FLAG(POLLNVAL), FLAG(POLLRDNORM),
+		FLAG(POLLWRNORM), FLAG(POLLRDHUP),
+	};
+	struct pollfd p;
+
+	put(c, "[");
+	for (uint32_t i = 0; i < (uint32_t)next; i++) {
+		put(c, i ? ", " : "");
+		if (i == ITEMS_SHOWN) {
+			put(c, "...");
+			break;
+		}
+		if (!get(c, v + i * sizeof(p), &p, sizeof(p)))
+			break;
+		put(c, "{fd=%d, events=", p.fd);
+		put_flags(c, (uint16_t)p.events, flags, ARRAY_SIZE(flags),
+			  true);
+		if (ret > 0 && p.revents) {
+			put(c, ", revents=");
+			put_flags(c, (uint16_t)p.revents, flags,
+				  ARRAY_SIZE(flags), true);
+		}
+		put(c, "}");
+	}
+	put(c, "]");
+}
+
+static void
+put_events(struct trace_call *c, const struct epoll_event *e)
+{
+	static const struct flag flags[] = {
+		{ POLLIN, "EPOLLIN" }, { POLLPRI, "EPOLLPRI" },
+		{ POLLOUT, "EPOLLOUT" }, { POLLERR, "EPOLLERR" },
+		{ POLLHUP, "EPOLLHUP" }, { POLLRDHUP, "EPOLLRDHUP" },
+		FLAG(EPOLLEXCLUSIVE), FLAG(EPOLLWAKEUP), FLAG(EPOLLONESHOT),
+		FLAG(EPOLLET),
+	};
+
+	put(c, "{events=");
+	put_flags(c, e->events, flags, ARRAY_SIZE(flags), true);
+	put(c, ", data={u32=%u, u64=%llu}}", (unsigned)e->data,
+	    (unsigned long long)e->data);
+}
+
+static void
+print_epollev(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct epoll_event e;
+
+	(void)ret, (void)next;
+	if (get(c, v, &e, sizeof(e)))
+		put_events(c, &e);
+}
+
+static void
+print_oevents(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct epoll_event e;
+
+	if (ret < 0) {
+		print_hex(c, v, ret, next);
+		return;
+	}
+	put(c, "[");
+	for (long i = 0; i < ret; i++) {
+		put(c, i ? ", " : "");
+		if (i == ITEMS_SHOWN) {
+			put(c, "...");
+			break;
+		}
+		if (!get(c, v + (uint64_t)i * sizeof(e), &e, sizeof(e)))
+			break;
+		put_events(c, &e);
+	}
+	put(c, "]");
+}
+
+static void
+print_sockaddr(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	struct sockaddr_un a;
+	size_t len = min_size((uint32_t)next, sizeof(a)), path;
+	bool abstract;
+
+	(void)ret;
+	memset(&a, 0, sizeof(a));
+	if (len < 2) {
+		print_hex(c, v, ret, next);
+		return;
+	}
+	if (!get(c, v, &a, len))
+		return;
+	put(c, "{sa_family=");
+	print_family(c, a.family, 0, 0);
+	path = len - 2;
+	if (a.family == AF_UNIX && path) {
+		abstract = !a.path[0];
+		put(c, abstract ? ", sun_path=@" : ", sun_path=");
+		put_bytes(c, a.path + abstract, abstract ? path - 1 :
+			  strnlen(a.path, path));
+	} else if (a.family != AF_UNIX && path) {
+		put(c, ", sa_data=");
+		put_bytes(c, a.path, min_size(path, DATA_SHOWN));
+	}
+	put(c, "}");
+}
+
+/* execve's list of words. */
+static void
+print_argv(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	uint64_t word;
+
+	put(c, "[");
+	for (unsigned i = 0;; i++) {
+		if (copy_from_user(&word, (const void __user *)(v + 8 * i), 8) ||
+		    !word)
+			break;
+		put(c, i ? ", " : "");
+		if (i == 4 * ITEMS_SHOWN) {
+			put(c, "...");
+			break;
+		}
+		print_path(c, word, ret, next);
+	}
+	put(c, "]");
+}
+
+static void
+print_envp(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	uint64_t word;
+	unsigned n = 0;
+
+	print_hex(c, v, ret, next);
+	while (n < 10000 &&
+	       !copy_from_user(&word, (const void __user *)(v + 8 * n), 8) &&
+	       word)
+		n++;
+	put(c, " /* %u vars */", n);
+}
+
+/* ---- the table ---- */
+
+#define PRINTER(kind, printer) [KIND_##kind] = print_##printer,
+static print_fn *const printers[KIND_COUNT] = { SYSCALL_KINDS(PRINTER) };
+#undef PRINTER
+
+static print_fn *
+printer(const struct trace_call *c)
+{
+	return printers[c->desc->args[c->next].kind];
+}
+
+void
+trace_arg(struct trace_call *c, long ret)
+{
+	const unsigned i = c->next;
+
+	printer(c)(c, c->a[i], ret, i + 1 < c->desc->nargs ? c->a[i + 1] : 0);
+}
+
+bool
+trace_arg_is_output(const struct trace_call *c)
+{
+	static print_fn *const outputs[] = {
+		print_obuf, print_ostat, print_otspec, print_oitimer,
+		print_orlim, print_osigset, print_osigact, print_oiov,
+		print_ofds, print_opoll, print_oevents,
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(outputs); i++)
+		if (printer(c) == outputs[i])
+			return true;
+	return false;
+}
+
+bool
+trace_arg_is_absent(const struct trace_call *c)
+{
+	const unsigned kind = c->desc->args[c->next].kind;
+
+	if (!c->next)
+		return false;
+	if (kind == KIND_omode)
+		return !(c->a[c->next - 1] & (O_CREAT | __O_TMPFILE));
+	return kind == KIND_fcntlarg && fcntl_has_no_arg(c->a[c->next - 1]);
+}
+
+/* ---- signals ---- */
+
+void
+trace_put_siginfo(struct trace_call *c, int sig, const struct siginfo *info)
+{
+	static const char *const segv[] = {
+		"0", "SEGV_MAPERR", "SEGV_ACCERR",
+	};
+	static const char *const sent[] = {
+		"SI_USER", "SI_QUEUE", "SI_TIMER", "SI_MESGQ", "SI_ASYNCIO",
+		"SI_SIGIO", "SI_TKILL",
+	};
+	const int code = info->si_code;
+
+	put(c, "{si_signo=");
+	trace_put_signal(c, (unsigned)sig);
+	put(c, ", si_code=");
+	if (code == SI_KERNEL)
+		put(c, "SI_KERNEL");
+	else if (code <= 0 && -code < (int)ARRAY_SIZE(sent))
+		put(c, "%s", sent[-code]);
+	else if (sig == SIGSEGV && code < (int)ARRAY_SIZE(segv))
+		put(c, "%s", segv[code]);
+	else
+		put(c, "%d", code);
+	if (code == SI_USER || code == SI_TKILL || code == SI_QUEUE)
+		put(c, ", si_pid=%d, si_uid=%u", info->u.rt.pid,
+		    info->u.rt.uid);
+	else if (code == SI_TIMER)
+		put(c, ", si_timerid=%d, si_overrun=%d", info->u.timer.timerid,
+		    info->u.timer.overrun);
+	else if (code > 0 && code != SI_KERNEL &&
+		 (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL ||
+		  sig == SIGFPE))
+		put(c, info->u.fault.addr ? ", si_addr=%#llx" :
+		    ", si_addr=NULL", (unsigned long long)info->u.fault.addr);
+	put(c, "}");
+}
