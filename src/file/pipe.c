@@ -131,7 +131,7 @@ static ssize_t
 pipe_read(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct pipe *p = f->priv;
-	ssize_t n = 0;
+	ssize_t done = 0, n = 0;
 
 	(void)pos;
 	if (!u->resid)
@@ -158,16 +158,20 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 			/* Others may read what this one left. */
 			if (used && waitq_active(&p->read_wq))
 				wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
-			return n;
+			done += n;
+			/* Stopped by a page that is not there yet? */
+			if (!used || !u->resid)
+				return done;
+			n = -EFAULT;
 		}
 		if (n == -EFAULT) {
 			n = uio_prefault(u, min_size(u->resid, PIPE_BUF), true);
 			if (n)
-				return n;
+				return done ? done : n;
 			continue;
 		}
-		if (n != -EAGAIN || file_nonblock(f))
-			return n;
+		if (done || n != -EAGAIN || file_nonblock(f))
+			return done ? done : n;
 		n = wait_readable(p);
 		if (n)
 			return n;
@@ -230,6 +234,18 @@ write_some(struct pipe *p, struct uio *u, size_t whole, bool *wake)
 	return move_in(p, u, (uint32_t)min_u64(room, u->resid));
 }
 
+/* A small write goes in as one: its pages are made present beforehand, if it
+ * could stop between two of them. */
+static void
+prepare_whole(struct uio *u)
+{
+	uint64_t base = u->segs[0].base;
+
+	if (u->user && (u->nsegs > 1 ||
+	    (base & (PAGE_SIZE - 1)) + u->resid > PAGE_SIZE))
+		ignore(uio_prefault(u, u->resid, false)); /* found later */
+}
+
 static ssize_t
 pipe_write(struct file *f, struct uio *u, int64_t *pos)
 {
@@ -241,6 +257,8 @@ pipe_write(struct file *f, struct uio *u, int64_t *pos)
 	if (!whole)
 		return 0;
 	u->nofault = true;
+	if (whole <= PIPE_BUF)
+		prepare_whole(u);
 	while (u->resid) {
 		bool wake = false;
 

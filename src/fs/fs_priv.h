@@ -60,8 +60,6 @@ int dcache_move(struct dentry *d, struct dentry *parent, const char *name,
 		size_t len, uint32_t hash);
 /* Both change places. */
 int dcache_exchange(struct dentry *a, struct dentry *b);
-/* Is d equal to or below top?  With the rename lock held. */
-bool dentry_is_below(struct dentry *d, struct dentry *top);
 /* Drops every cached entry of a file system that nobody uses. */
 void dcache_drop_super(struct super *sb);
 

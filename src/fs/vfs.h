@@ -238,6 +238,8 @@ struct dentry *dentry_new(struct dentry *parent, struct super *sb,
 /* An entry without parent for sb's root inode, with one reference: what a
  * mount makes, and files that are in no directory (streams).  NULL. */
 struct dentry *dentry_new_root(struct super *sb);
+/* Is d equal to or below top?  It stays so only while no rename can happen. */
+bool dentry_is_below(struct dentry *d, struct dentry *top);
 /* Absolute path of d seen from root into buf: pointer into buf or NULL
  * (too long).  Removed files get " (deleted)". */
 char *dentry_path(struct dentry *d, struct dentry *root, char *buf,

@@ -52,6 +52,13 @@ fix_caps(const struct cred *o, struct cred *n)
 		n->cap_effective = n->cap_permitted;
 }
 
+/* The capabilities on files. */
+#define CAP_FS_SET                                                             \
+	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |                        \
+	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER |                    \
+	 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE |                    \
+	 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
+
 static long
 commit_uid(struct thread *t, struct cred *n)
 {
@@ -268,6 +275,13 @@ sys_setfsuid(struct thread *t, uint32_t uid)
 	if (!n)
 		return old;
 	n->fsuid = uid;
+	/* What lets root into files goes with it (capabilities(7)). */
+	if (!(n->securebits & SECBIT_NO_SETUID_FIXUP)) {
+		if (!old)
+			n->cap_effective &= ~CAP_FS_SET;
+		else if (!uid)
+			n->cap_effective |= n->cap_permitted & CAP_FS_SET;
+	}
 	publish(t, n);
 	return old;
 }
@@ -308,6 +322,39 @@ sys_getgroups(struct thread *t, int size, void __user *list)
 	return c->ngroups;
 }
 
+/* getgroups shows them so. */
+static void
+sift_down(uint32_t *g, unsigned at, unsigned n)
+{
+	while (2 * at + 1 < n) {
+		unsigned c = 2 * at + 1;
+		uint32_t v = g[at];
+
+		if (c + 1 < n && g[c + 1] > g[c])
+			c++;
+		if (g[c] <= v)
+			return;
+		g[at] = g[c];
+		g[c] = v;
+		at = c;
+	}
+}
+
+/* By a heap: the program says how many there are. */
+static void
+sort_groups(uint32_t *g, unsigned n)
+{
+	for (unsigned i = n / 2; i-- > 0;)
+		sift_down(g, i, n);
+	for (unsigned end = n; end-- > 1;) {
+		uint32_t v = g[0];
+
+		g[0] = g[end];
+		g[end] = v;
+		sift_down(g, 0, end);
+	}
+}
+
 long
 sys_setgroups(struct thread *t, int size, const void __user *list)
 {
@@ -330,6 +377,7 @@ sys_setgroups(struct thread *t, int size, const void __user *list)
 			return -EFAULT;
 		}
 	}
+	sort_groups(groups, (unsigned)size);
 	/* A new one with these groups, and the rest of the old. */
 	err = cred_create(c->uid, c->gid, groups, (unsigned)size, &n);
 	kfree(groups);

@@ -528,7 +528,10 @@ sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
 	n = fd_get(t->fds, out_fd, &out);
 	if (n)
 		goto out_in;
-	n = -EINVAL;
+	n = -EBADF;
+	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE))
+		goto out_both;
+	n = offset && in->mode & FILE_STREAM ? -ESPIPE : -EINVAL;
 	if (in->mode & FILE_STREAM || out->flags & O_APPEND)
 		goto out_both;
 	if (offset) {

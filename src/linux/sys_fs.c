@@ -400,6 +400,8 @@ sys_utimensat(struct thread *t, int dirfd, const char __user *path,
 	}
 	if (times && u[0].tv_nsec == UTIME_OMIT && u[1].tv_nsec == UTIME_OMIT)
 		return 0;
+	if (!path && dirfd == AT_FDCWD)
+		return -EFAULT;
 	return utimes_at(t, dirfd, path, ts, now || both, flags);
 }
 
@@ -419,6 +421,8 @@ utimes_usec(struct thread *t, int dfd, const char __user *path,
 		ts[i].sec = v[i * 2];
 		ts[i].nsec = (uint32_t)v[i * 2 + 1] * 1000;
 	}
+	if (!path && dfd == AT_FDCWD)
+		return -EFAULT;
 	return utimes_at(t, dfd, path, ts, !times, 0);
 }
 
@@ -448,6 +452,8 @@ sys_utime(struct thread *t, const char __user *path, const void __user *times)
 		ts[i].sec = v[i];
 		ts[i].nsec = 0;
 	}
+	if (!path)
+		return -EFAULT;
 	return utimes_at(t, AT_FDCWD, path, ts, !times, 0);
 }
 

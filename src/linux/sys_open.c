@@ -223,6 +223,9 @@ sys_chroot(struct thread *t, const char __user *path)
 	return 0;
 }
 
+#define OUTSIDE	    "(unreachable)"
+#define OUTSIDE_LEN ((long)sizeof(OUTSIDE) - 1)
+
 long
 sys_getcwd(struct thread *t, void __user *buf, size_t size)
 {
@@ -246,6 +249,11 @@ sys_getcwd(struct thread *t, void __user *buf, size_t size)
 	} else if (!p) {
 		r = -ENAMETOOLONG;
 	} else {
+		/* Not below the root: said before the path. */
+		if (!dentry_is_below(cwd, root) && p - tmp >= OUTSIDE_LEN) {
+			p -= OUTSIDE_LEN;
+			memcpy(p, OUTSIDE, OUTSIDE_LEN);
+		}
 		n = strlen(p) + 1;
 		r = n > size ? -ERANGE
 			     : copy_to_user(buf, p, n) ? -EFAULT : (long)n;

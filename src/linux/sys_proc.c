@@ -82,7 +82,7 @@ sys_getsid(struct thread *t, int pid)
 long
 sys_setpgid(struct thread *t, int pid, int pgid)
 {
-	if (pgid < 0)
+	if ((pgid ? pgid : pid) < 0)
 		return -EINVAL;
 	return is_self(t, pid) ? -EPERM : -ESRCH;
 }

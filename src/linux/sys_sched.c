@@ -152,7 +152,8 @@ sys_sched_getscheduler(struct thread *t, int pid)
 long
 sys_sched_setparam(struct thread *t, int pid, const void __user *param)
 {
-	return sys_sched_setscheduler(t, pid, SCHED_OTHER, param);
+	return param ? sys_sched_setscheduler(t, pid, SCHED_OTHER, param)
+		     : -EINVAL;
 }
 
 long
@@ -202,6 +203,21 @@ sys_sched_rr_get_interval(struct thread *t, int pid, void __user *interval)
 	return put_user_timespec(interval, SLICE_NS);
 }
 
+/* What a later version adds must not ask for anything. */
+static int
+zeros_beyond(const void __user *from, uint32_t size, uint32_t known)
+{
+	for (uint32_t at = known; at < size; at++) {
+		uint8_t c;
+
+		if (copy_from_user(&c, (const char __user *)from + at, 1))
+			return -EFAULT;
+		if (c)
+			return -E2BIG;
+	}
+	return 0;
+}
+
 long
 sys_sched_setattr(struct thread *t, int pid, const void __user *uattr,
 		  uint32_t flags)
@@ -211,7 +227,7 @@ sys_sched_setattr(struct thread *t, int pid, const void __user *uattr,
 	uint32_t size;
 	int err;
 
-	if (pid < 0 || flags)
+	if (pid < 0 || flags || !uattr)
 		return -EINVAL;
 	if (copy_from_user(&size, uattr, sizeof(size)))
 		return -EFAULT;
@@ -222,6 +238,11 @@ sys_sched_setattr(struct thread *t, int pid, const void __user *uattr,
 	memset(&a, 0, sizeof(a));
 	if (copy_from_user(&a, uattr, min_size(size, sizeof(a))))
 		return -EFAULT;
+	err = zeros_beyond(uattr, size, sizeof(a));
+	if (err)
+		return err;
+	if (a.sched_flags)
+		return -EINVAL;
 	o = find(t, pid);
 	if (!o)
 		return -ESRCH;
@@ -244,7 +265,7 @@ sys_sched_getattr(struct thread *t, int pid, void __user *uattr,
 	struct sched_attr a;
 	struct thread *o;
 
-	if (pid < 0 || flags || size < SCHED_ATTR_SIZE_VER0 ||
+	if (pid < 0 || flags || !uattr || size < SCHED_ATTR_SIZE_VER0 ||
 	    size > PAGE_SIZE)
 		return -EINVAL;
 	o = find(t, pid);

@@ -233,6 +233,24 @@ sys_statfs(struct thread *t, const char __user *path, void __user *buf)
 	return err ? err : copy_to_user(buf, &st, sizeof(st));
 }
 
+/* The file systems that pipes, sockets and the like are said to be on. */
+static int
+nameless_statfs(struct file *f, struct statfs *st)
+{
+	struct kstat k;
+	int err;
+
+	memset(&k, 0, sizeof(k));
+	err = f->ops->stat(f, &k);
+	if (err)
+		return err;
+	st->f_type = S_ISFIFO(k.mode) ? PIPEFS_MAGIC :
+		     S_ISSOCK(k.mode) ? SOCKFS_MAGIC : ANON_INODE_FS_MAGIC;
+	st->f_bsize = st->f_frsize = PAGE_SIZE;
+	st->f_namelen = 255;
+	return 0;
+}
+
 long
 sys_fstatfs(struct thread *t, int fd, void __user *buf)
 {
@@ -248,7 +266,7 @@ sys_fstatfs(struct thread *t, int fd, void __user *buf)
 	else if (f->dentry)
 		err = vfs_statfs(f->dentry, &st);
 	else
-		err = -ENOSYS;
+		err = nameless_statfs(f, &st);
 	file_put(f);
 	return err ? err : copy_to_user(buf, &st, sizeof(st));
 }

@@ -17,7 +17,8 @@
 
 /* Which file a call is about. */
 struct target {
-	const char __user *path; /* NULL: fd */
+	const char __user *path;
+	bool by_fd; /* in place of the path */
 	bool follow;
 	int fd;
 };
@@ -25,7 +26,7 @@ struct target {
 static int
 target_get(struct thread *t, const struct target *g, struct dentry **out)
 {
-	if (!g->path)
+	if (g->by_fd)
 		return fd_dentry(t, g->fd, false, out);
 	return at_dentry(AT_FDCWD, g->path,
 			 g->follow ? 0 : AT_SYMLINK_NOFOLLOW, out);
@@ -140,7 +141,7 @@ long
 sys_fsetxattr(struct thread *t, int fd, const char __user *name,
 	      const void __user *value, size_t size, int flags)
 {
-	return do_set(t, &(struct target){ .fd = fd }, name, value, size,
+	return do_set(t, &(struct target){ .by_fd = true, .fd = fd }, name, value, size,
 		      flags);
 }
 
@@ -163,7 +164,7 @@ long
 sys_fgetxattr(struct thread *t, int fd, const char __user *name,
 	      void __user *value, size_t size)
 {
-	return do_get(t, &(struct target){ .fd = fd }, name, value, size);
+	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, name, value, size);
 }
 
 long
@@ -184,7 +185,7 @@ sys_llistxattr(struct thread *t, const char __user *path, void __user *list,
 long
 sys_flistxattr(struct thread *t, int fd, void __user *list, size_t size)
 {
-	return do_get(t, &(struct target){ .fd = fd }, NULL, list, size);
+	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, NULL, list, size);
 }
 
 long
@@ -205,5 +206,5 @@ sys_lremovexattr(struct thread *t, const char __user *path,
 long
 sys_fremovexattr(struct thread *t, int fd, const char __user *name)
 {
-	return do_remove(t, &(struct target){ .fd = fd }, name);
+	return do_remove(t, &(struct target){ .by_fd = true, .fd = fd }, name);
 }

@@ -51,6 +51,13 @@ static const struct path_case path_cases[] = {
 
 #define PATH_CASES (sizeof(path_cases) / sizeof(path_cases[0]))
 
+/* The root directory is the machine's: not to be changed. */
+static inline int
+outside(const char *path)
+{
+	return path && path != BAD && *path == '/';
+}
+
 static inline void
 path_remake(void)
 {
