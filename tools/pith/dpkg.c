@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,12 +181,22 @@ find_owner(const struct strv *names)
 	return owner;
 }
 
-static void
-add_package(struct fileset *fs, const struct package *p)
+static bool
+is_header(const char *path)
 {
-	char *path = p->same ? xasprintf(DPKG_INFO "/%s:%s.list", p->name,
-					 p->arch) :
-			       xasprintf(DPKG_INFO "/%s.list", p->name);
+	return !strncmp(path, "/usr/include/", 13);
+}
+
+static bool
+is_wanted_file(const char *path)
+{
+	return strcmp(path, "/.") && !dpkg_skips(path);
+}
+
+/* What a package's list of files has, if it is there. */
+static void
+add_list(struct fileset *fs, const char *path, bool (*want)(const char *))
+{
 	struct buf list = { 0 };
 	char *line, *next;
 
@@ -194,13 +205,36 @@ add_package(struct fileset *fs, const struct package *p)
 			next = strchr(line, '\n');
 			if (next)
 				*next++ = '\0';
-			if (strcmp(line, "/.") && !dpkg_skips(line))
+			if (want(line))
 				fileset_add(fs, line, NULL);
 		}
 		strv_add(&fs->deps, path);
 	}
 	buf_free(&list);
+}
+
+static void
+add_package(struct fileset *fs, const struct package *p)
+{
+	char *path = p->same ? xasprintf(DPKG_INFO "/%s:%s.list", p->name,
+					 p->arch) :
+			       xasprintf(DPKG_INFO "/%s.list", p->name);
+
+	add_list(fs, path, is_wanted_file);
 	free(path);
+}
+
+void
+dpkg_add_headers(struct fileset *fs, const char *pattern)
+{
+	char *lists = xasprintf(DPKG_INFO "/%s.list", pattern);
+	glob_t g = { 0 };
+
+	if (!glob(lists, 0, NULL, &g))
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			add_list(fs, g.gl_pathv[i], is_header);
+	globfree(&g);
+	free(lists);
 }
 
 /* Development and debugging packages do not run anything, unless the

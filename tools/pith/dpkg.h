@@ -12,5 +12,8 @@
  * frees) or NULL when no package owns them. */
 char *dpkg_add_source(struct fileset *fs, const char *const *paths,
 		      size_t npaths);
+/* Adds what installed packages whose names match the pattern (glob(7); with
+ * ":ARCH" where dpkg names the list so) have below /usr/include. */
+void dpkg_add_headers(struct fileset *fs, const char *pattern);
 /* Documentation, manuals, translations: not needed to run. */
 bool dpkg_skips(const char *path);

@@ -3,10 +3,12 @@
  * The data table of interpreters.
  *
  * A row is chosen by the program's real path.  In its patterns %p is the
- * prefix (the directory above bin), %b the program's own name, and the rest is
- * as in glob(7); whatever `paths` names is added with all it holds, but for
- * what `skip` matches.  So one row serves Debian's /usr and a Python built
- * under somebody's home.
+ * prefix (the directory above bin), %d the program's own directory, %b its
+ * name, and the rest is as in glob(7); whatever `paths` names is added with
+ * all it holds, but for what `skip` matches.  "headers:NAME" is what the
+ * packages of that name have below /usr/include, which is too much to add
+ * whole.  So one row serves Debian's /usr and a Python built under somebody's
+ * home.
  */
 #include "interp.h"
 
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #define PATHS_MAX 12
+#define HEADERS	  "headers:"
 
 static const char *const common[] = {
 	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/lib/ssl",
@@ -58,6 +61,11 @@ static const struct interp {
 	{ "*/bin/lua*",
 	  { "/usr/share/lua", "/usr/lib/*/lua", "/usr/local/share/lua" },
 	  { NULL } },
+	{ "*/lib/gcc/*/cc1*",
+	  { "%d/include", "%d/include-fixed", "/usr/local/include",
+	    "headers:libc6-dev*", "headers:linux-libc-dev*",
+	    "headers:libcrypt-dev*", "headers:libstdc++-*-dev*" },
+	  { NULL } },
 };
 
 /* A row's skip patterns, filled in for one program. */
@@ -78,7 +86,7 @@ skips(const char *path, const void *arg)
 	return false;
 }
 
-/* Replaces %p and %b. */
+/* Replaces %p, %d and %b. */
 static char *
 fill(const char *pattern, const char *real)
 {
@@ -90,6 +98,9 @@ fill(const char *pattern, const char *real)
 	for (; *pattern; pattern++) {
 		if (pattern[0] == '%' && pattern[1] == 'p') {
 			buf_add(&b, real, end > real ? end - real - 1 : 0);
+			pattern++;
+		} else if (pattern[0] == '%' && pattern[1] == 'd') {
+			buf_add(&b, real, base - real);
 			pattern++;
 		} else if (pattern[0] == '%' && pattern[1] == 'b') {
 			buf_addf(&b, "%s", base + 1);
@@ -106,6 +117,10 @@ add_pattern(struct fileset *fs, const char *pattern, const struct skip *skip)
 {
 	glob_t g = { 0 };
 
+	if (!strncmp(pattern, HEADERS, sizeof(HEADERS) - 1)) {
+		dpkg_add_headers(fs, pattern + sizeof(HEADERS) - 1);
+		return;
+	}
 	if (!glob(pattern, 0, NULL, &g))
 		for (size_t i = 0; i < g.gl_pathc; i++)
 			fileset_add_tree(fs, g.gl_pathv[i], skips, skip);
