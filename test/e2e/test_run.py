@@ -825,7 +825,7 @@ def test_installed(env, tmp_path):
     more = dict(env, MAKEFLAGS="", MAKELEVEL="")
     for args in ([f"PREFIX={tmp_path}/p"],
                  ["PREFIX=/opt/x", f"DESTDIR={tmp_path}/d"]):
-        r = subprocess.run(["make", f"O={BUILD}", "install", *args], env=more,
+        r = subprocess.run(["make", "-o", "all", f"O={BUILD}", "install", *args], env=more,
                            **quiet)
         assert r.returncode == 0, r.stderr
     for top in (tmp_path / "p", tmp_path / "d" / "opt" / "x"):

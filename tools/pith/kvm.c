@@ -7,7 +7,8 @@
  * question is asked of QEMU itself, with the very CPU model that a run uses:
  * it boots a PVH program of a few instructions, which switches to 64-bit mode
  * with paging and ends the machine through the exit device with a value that
- * only this path gives.  The answer is remembered for this boot of the host.
+ * only this path gives.  The answer is remembered for this boot of the host; a
+ * "no" with what QEMU said, as it may be QEMU that is not whole.
  */
 #include "cache.h"
 #include "qemu.h"
@@ -30,7 +31,7 @@
 
 #define GUEST_BASE 0x100000u
 #define GUEST_VALUE 0x2a /* QEMU's status is then (value << 1) | 1 */
-#define PROBE_MS 3000
+#define PROBE_MS 10000 /* a machine in a machine is slow */
 
 /* Entered in 32-bit mode without paging (the PVH boot protocol).  One page
  * each for the tables of a 1:1 map of the first gigabyte, from 0x200000. */
@@ -154,33 +155,55 @@ wait_probe(pid_t pid)
 	return -1;
 }
 
+/* What QEMU said, in one line: "" when it said nothing. */
+static void
+read_words(int fd, char *said, size_t size)
+{
+	ssize_t n;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	n = read(fd, said, size - 1);
+	said[n > 0 ? n : 0] = '\0';
+	said[strcspn(said, "\r\n")] = '\0';
+}
+
 static bool
-run_probe(void)
+run_probe(char *said, size_t size)
 {
 	char path[40], *qemu = qemu_find();
-	int fd = probe_file(), status;
+	int fd = probe_file(), status, words[2];
 	pid_t pid;
 
+	*said = '\0';
 	if (fd < 0)
 		return false;
+	if (pipe2(words, O_CLOEXEC) < 0) {
+		close(fd);
+		return false;
+	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	pid = fork();
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR);
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (int i = 0; i < 3; i++)
-			dup2(null, i);
+		dup2(null, 0);
+		dup2(null, 1);
+		dup2(words[1], 2);
 		execl(qemu, qemu, "-nodefaults", "-no-user-config", "-display",
 		      "none", "-no-reboot", "-machine",
-		      "microvm,x-option-roms=off,isa-serial=off", "-accel",
+		      "microvm,x-option-roms=off,isa-serial=off", "-bios",
+		      "qboot.rom", "-accel",
 		      "kvm", "-cpu", "host", "-m", "16M", "-kernel", path,
 		      "-device", "isa-debug-exit,iobase=0xf4", (char *)NULL);
 		_exit(127);
 	}
 	close(fd);
+	close(words[1]);
 	free(qemu);
 	status = pid < 0 ? -1 : wait_probe(pid);
+	read_words(words[0], said, size);
+	close(words[0]);
 	return status == (GUEST_VALUE << 1 | 1);
 }
 
@@ -203,7 +226,7 @@ bool
 kvm_works(const char **why)
 {
 	struct buf boot = { 0 };
-	char *known, *value;
+	char *known, *value, said[200];
 	bool works;
 
 	*why = open_error();
@@ -214,17 +237,21 @@ kvm_works(const char **why)
 	boot.p[strcspn(boot.p, "\n")] = '\0';
 	known = cache_get("kvm");
 	if (known && !strncmp(known, boot.p, strlen(boot.p)) && *boot.p) {
-		works = known[strlen(boot.p)] == '+';
+		value = known + strlen(boot.p);
+		works = *value == '+';
+		snprintf(said, sizeof(said), "%s", *value ? value + 1 : "");
 	} else {
-		works = run_probe();
-		value = xasprintf("%s%c", boot.p, works ? '+' : '-');
+		works = run_probe(said, sizeof(said));
+		value = xasprintf("%s%c%s", boot.p, works ? '+' : '-', said);
 		cache_set("kvm", value);
 		free(value);
 	}
 	free(known);
 	buf_free(&boot);
 	if (!works)
-		*why = "/dev/kvm opens but a guest does not run in it";
+		*why = xasprintf("/dev/kvm opens but a guest does not run in "
+				 "it%s%s%s", *said ? " (QEMU: " : "",
+				 printable(said), *said ? ")" : "");
 	return works;
 }
 

@@ -150,6 +150,10 @@ add_machine(struct qemu *q, const struct options *o, bool kvm, bool uart)
 		    uart ? "on" : "off");
 		add(q, "-global");
 		add(q, "virtio-mmio.force-legacy=false");
+		/* The default is SeaBIOS, which is slower, and hangs under a
+		 * KVM that is itself in a machine. */
+		add(q, "-bios");
+		add(q, "qboot.rom");
 		break;
 	case MACHINE_Q35:
 		add(q, "q35,hpet=off");
