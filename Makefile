@@ -43,17 +43,33 @@ Q	 := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all kernel tool deps run test tidy unit test-tool abi e2e fuzz soak \
-	bench install clean debug
+	bench install clean debug linux-guest
 
-all: $(O)/.deps kernel tool
+all: kernel tool
 
 # ---- packages ----
 
-deps: $(O)/.deps
-$(O)/.deps: tools/deps.txt
+# An included file: when make has made it, it starts afresh, and then finds the
+# compiler that was missing.
+$(O)/deps.mk: tools/deps.txt tools/deps.sh
 	@mkdir -p $(O)
 	@sh tools/deps.sh tools/deps.txt
 	@touch $@
+ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
+include $(O)/deps.mk
+endif
+$(O)/deps-test: tools/deps-test.txt tools/deps.sh
+	@mkdir -p $(O)
+	@sh tools/deps.sh tools/deps-test.txt
+	@touch $@
+deps: $(O)/deps-test
+
+# The Linux that Pith is measured against, and that has KVM inside for us.
+$(O)/linux: tools/linux-guest.sh
+	@mkdir -p $(O)
+	$(Q)sh tools/linux-guest.sh $@
+	@touch $@
+linux-guest: $(O)/linux
 
 # ---- the kernel ----
 
@@ -70,7 +86,7 @@ KWARN	:= -Wall -Wextra -Werror -Wundef -Wshadow -Wvla -Wpointer-arith \
 	   -Wold-style-definition -Wmissing-prototypes -Wimplicit-fallthrough \
 	   -Wframe-larger-than=1536 -Wdate-time
 KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -nostdinc \
-	   -isystem $(shell $(CC) -print-file-name=include) \
+	   -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
 	   -fPIE -fvisibility=hidden -fno-common -fno-strict-aliasing \
 	   -fno-strict-overflow -fno-delete-null-pointer-checks \
 	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
@@ -132,7 +148,7 @@ TFLAGS	:= -std=gnu11 -O2 -g -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow \
 TLIBS	:= -lelf -ldw -lext2fs -lcom_err -ljansson
 
 tool: $(O)/pith
-$(O)/obj/tools/%.c.o: tools/%.c | $(O)/.deps
+$(O)/obj/tools/%.c.o: tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TFLAGS) -MMD -MP -c $< -o $@
 $(O)/pith: $(TOBJ)
@@ -156,19 +172,19 @@ endif
 # Two at a time; each test has its own time limit and folder.
 PYTEST	= PITH_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -n 2 \
 	  -p no:cacheprovider --rootdir=test
-test: all tidy
+test: all tidy $(O)/deps-test $(O)/linux
 	$(PYTEST) test/unit test/tool test/abi test/e2e
-unit abi e2e: all
+unit abi e2e: all $(O)/deps-test $(O)/linux
 	$(PYTEST) test/$@
-test-tool: all
+test-tool: all $(O)/deps-test
 	$(PYTEST) test/tool
 tidy:
 	@sh tools/tidy.sh $(O)
-soak: all
+soak: all $(O)/deps-test $(O)/linux
 	PITH_LONG=1 $(PYTEST) test/unit test/abi test/e2e
-fuzz: all
+fuzz: all $(O)/deps-test
 	PITH_LONG=1 $(PYTEST) test/tool/test_fuzz.py
-bench: all
+bench: all $(O)/linux
 	$(PYTHON) test/bench/bench.py --build $(O)
 
 install: all

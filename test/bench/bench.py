@@ -57,6 +57,7 @@ class Bench:
         self.args = args
         self.work = work
         self.pith = os.path.join(args.build, "pith")
+        self.linux = os.path.join(args.build, "linux")
         self.rows_bin = os.path.join(work, "rows")
         self.image = os.path.join(work, "bench.img")
         self.memory = 512
@@ -86,13 +87,11 @@ class Bench:
             self.make_initramfs()
 
     def make_initramfs(self):
-        kernels = sorted(glob.glob("/boot/vmlinuz-*-cloud-amd64"))
-        if not kernels:
-            sys.exit("bench: no /boot/vmlinuz-*-cloud-amd64: install "
-                     "linux-image-cloud-amd64, or use --no-linux")
-        self.vmlinuz = kernels[-1]
-        release = os.path.basename(self.vmlinuz)[len("vmlinuz-"):]
-        mods = "/lib/modules/%s/kernel/drivers/" % release
+        self.vmlinuz = os.path.join(self.linux, "vmlinuz")
+        if not os.path.exists(self.vmlinuz):
+            sys.exit("bench: no " + self.vmlinuz + ": make linux-guest, or "
+                     "use --no-linux")
+        mods = os.path.join(self.linux, "modules/kernel/drivers/")
         names = ["virtio/virtio_ring.ko", "virtio/virtio.ko",
                  "virtio/virtio_pci_legacy_dev.ko",
                  "virtio/virtio_pci_modern_dev.ko", "virtio/virtio_pci.ko",
