@@ -375,14 +375,16 @@ def test_terminal_facts(both):
 
 KEYS = """
 import os, signal, sys
+def say(*words):  # not print(): a handler may come while it writes
+    os.write(1, (" ".join(map(str, words)) + "\\n").encode())
 def caught(n, f):
-    print("caught", signal.Signals(n).name, tuple(os.get_terminal_size()), flush=True)
+    say("caught", signal.Signals(n).name, tuple(os.get_terminal_size()))
 for s in (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH):
     signal.signal(s, caught)
-print("ready", flush=True)
+say("ready")
 while True:
     line = sys.stdin.readline()
-    print("line", repr(line), flush=True)
+    say("line", repr(line))
     if not line: break
 """
 

@@ -249,9 +249,8 @@ def test_timeout_command(pith, static):
 def test_qemu_dies_with_pith(pith, static):
     p = pith.popen("run", static, "deaf", stdout=subprocess.PIPE)
     p.stdout.readline()
-    out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(p.pid)],
-                         capture_output=True).stdout
-    qemu = int(out.split()[0])
+    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+        qemu = int(f.read().split()[0])
     p.kill()
     p.wait()
     for _ in range(50):

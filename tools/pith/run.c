@@ -588,7 +588,7 @@ say_gdb(unsigned port)
 				kernel);
 
 	warn("the machine waits: gdb -ex 'symbol-file -o 0x%llx %s' "
-	     "-ex 'target remote :%u'", KERNEL_GDB_OFFSET,
+	     "-ex 'target remote 127.0.0.1:%u'", KERNEL_GDB_OFFSET,
 	     access(debug, R_OK) ? kernel : debug, port);
 	free(debug);
 	free(kernel);
