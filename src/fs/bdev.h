@@ -20,6 +20,12 @@ void bdev_cache_destroy(struct page_cache *pc);
  * data or its error.  Returns at once. */
 void bdev_read_pages(struct blk_device *dev, uint64_t sector,
 		     struct page **pages, unsigned n);
+/* Writes n pages under writeback to consecutive sectors; page_write_end() is
+ * called for each, from an interrupt.  Returns at once. */
+void bdev_write_pages(struct blk_device *dev, uint64_t sector,
+		      struct page **pages, unsigned n);
+/* A device's cache is on stable storage: waits for a flush. */
+MUST_CHECK int bdev_flush(struct blk_device *dev);
 /* Ends the read of a locked page without a device. */
 void page_read_end(struct page *p, int err);
 /* Reads bytes of consecutive sectors into a part of one page, and waits. */

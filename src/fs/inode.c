@@ -56,6 +56,7 @@ inode_new(struct super *sb)
 	refcount_set(&i->refs, 1);
 	rwlock_init(&i->lock, RANK_INODE);
 	list_init(&i->lru);
+	list_init(&i->dirty);
 	i->nlink = 1;
 	return i;
 }

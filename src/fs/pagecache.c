@@ -99,6 +99,7 @@ page_cache_create(struct inode *inode, const struct page_cache_ops *ops,
 	pc->ops = ops;
 	spin_init(&pc->lock, RANK_PAGECACHE);
 	radix_init(&pc->pages, node_alloc, node_free);
+	waitq_init(&pc->wb_wait);
 	pc->anonymous = anonymous;
 	return pc;
 }

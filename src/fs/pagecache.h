@@ -7,6 +7,17 @@
  * are never handed out as data.  User memory is never copied while a page
  * lock is held: the copy runs with faults off and is retried after a
  * prefault.  Clean pages are reclaimed by the shrinker.
+ *
+ * A page of a file on a device is written in four steps:
+ *	prepare	  the file system reserves what the page will need (delayed
+ *		  allocation: -ENOSPC comes here, never later)
+ *	dirty	  PG_DIRTY; the inode is on its super's list of dirty ones
+ *	writeback the writer takes runs of dirty pages (write_pages): PG_DIRTY
+ *		  goes, PG_WRITEBACK comes, mappings become read-only
+ *	end	  page_write_end(), from any context
+ * A page may become dirty again while it is written.  A dirty page, or one
+ * under writeback, leaves the cache only by truncation, which waits for the
+ * writeback to end first.  docs/design/pagecache.md has the reasons.
  */
 #pragma once
 
@@ -14,18 +25,59 @@
 #include <base/radix.h>
 #include <base/types.h>
 #include <core/spinlock.h>
+#include <sched/wait.h>
 #include <vm/object.h>
 
+struct blk_device;
 struct inode;
 struct uio;
 struct page;
 struct page_cache;
+
+/* A piece of a file on its device: page_cache_ops.map. */
+struct page_cache_run {
+	struct blk_device *dev;
+	uint64_t sector;
+	uint64_t len;	/* bytes, > 0, at most what was asked for */
+	bool hole;	/* reads as zeroes: no sector */
+};
 
 struct page_cache_ops {
 	/* Fills npages locked pages from index on, and unlocks each when its
 	 * data (UPTODATE) or its error (ERROR) is in: may return before. */
 	void (*read_pages)(struct page_cache *pc, struct page **pages,
 			   unsigned npages);
+
+	/* ---- of what can be written; prepare NULL: -EROFS ---- */
+	/* Bytes [off, off + len) of p are about to be changed by a write or
+	 * a mapping.  p is locked and in the tree, p->priv is the file
+	 * system's (NULL at first); the inode's lock is held for writing by
+	 * write(), not by a fault.  0: all blocks of these bytes are mapped
+	 * or reserved, and writing them cannot fail for want of space.  May
+	 * sleep, may start a journal handle of its own; -ENOSPC, -EDQUOT,
+	 * -EIO, -EROFS.  Called again for a page that is dirty already only
+	 * when the bytes differ. */
+	int (*prepare)(struct page_cache *pc, struct page *p, uint32_t off,
+		       uint32_t len);
+	/* Writes npages pages of consecutive indices: each has a writeback
+	 * mark, none is locked, and none leaves the tree until it got its
+	 * page_write_end(), exactly one.  No lock is held.  May sleep and
+	 * start a journal handle; must neither take the inode's lock nor
+	 * wait for other pages (truncation waits for these with the inode
+	 * locked).  Memory: ALLOC_NOFS.  Beyond the inode's size the last
+	 * page holds zeroes. */
+	void (*write_pages)(struct page_cache *pc, struct page **pages,
+			    unsigned npages);
+	/* A page with p->priv leaves the cache, dirty (its reservation goes)
+	 * or clean.  p is locked.  NULL: nothing to do. */
+	void (*forget)(struct page_cache *pc, struct page *p);
+	/* O_DIRECT: where the bytes from pos on lie, at most len of them.
+	 * write: only what is allocated and written counts; anything else is
+	 * a hole, and goes through the cache.  The inode's lock is held.
+	 * NULL: the file cannot be opened with O_DIRECT (EINVAL). */
+	int (*map)(struct page_cache *pc, uint64_t pos, uint64_t len,
+		   bool write, struct page_cache_run *run);
+
 	/* Anonymous caches: n pages are about to be added (-ENOSPC), or have
 	 * gone. */
 	int (*page_wanted)(struct page_cache *pc, unsigned n);
@@ -39,10 +91,12 @@ struct page_cache {
 	struct spinlock lock;		/* RANK_PAGECACHE: changes to the tree */
 	struct radix_root pages;	/* [lock w, q r] */
 	uint64_t npages;		/* [lock] */
+	uint64_t ndirty, nwriteback;	/* [lock] of these */
 	/* Readahead: where the reader was last, how far pages were asked
 	 * for, how many at a time.  [a] hints only. */
 	uint64_t ra_prev, ra_next, ra_window;
-	int wb_error;			/* [lock] reported once per open file */
+	uint32_t wb_err;		/* [a] errseq: see below */
+	struct waitq wb_wait;		/* writeback of a page has ended */
 	bool anonymous;			/* tmpfs: pages are the only copy */
 	/* An overlay: pages that are not here and lie below lower_size bytes
 	 * are those of lower.  upper is the other way about. */
@@ -86,12 +140,52 @@ ssize_t page_cache_write(struct page_cache *pc, struct uio *u, int64_t *pos);
 /* Kernel buffer, for exec and symlinks; short at the end of file. */
 MUST_CHECK ssize_t page_cache_read_kernel(struct page_cache *pc, void *buf,
 					  size_t len, uint64_t pos);
-/* Cuts to size bytes: zeroes the tail page, unmaps and frees the rest. */
+/* Cuts to size bytes: unmaps and frees the pages behind, waiting for their
+ * writeback, and zeroes the tail of the last one where it is in memory.  The
+ * inode's lock is held and its size is the new one.  On a device: call
+ * page_cache_zero() for the tail first, where its block is mapped, and free
+ * the blocks after; never within a journal handle (it waits). */
 void page_cache_truncate(struct page_cache *pc, uint64_t size);
-/* Zeroes a byte range, dropping whole pages (fallocate punch). */
+/* Zeroes a byte range, dropping whole pages (fallocate punch); on a device
+ * the parts of pages at the ends become dirty, and the blocks of whole pages
+ * are the caller's to free, after.  Inode's lock; not in a handle. */
 MUST_CHECK int page_cache_punch(struct page_cache *pc, uint64_t start,
 				uint64_t end);
 
 extern const struct file_ops page_cache_file_ops; /* regular files */
+
+/* ---- writing back (writeback.c) ---- */
+
+/* Marks a locked page of pc that was prepared dirty. */
+void page_cache_set_dirty(struct page_cache *pc, struct page *p);
+/* The end of one page's writeback, with its error; any context. */
+void page_write_end(struct page *p, int err);
+/* Starts to write the dirty pages [first, end); wait: and returns when all
+ * that were dirty or under way at the call are written.  The error of these
+ * pages is recorded, not returned: see errseq.  No inode lock needed. */
+void page_cache_write_range(struct page_cache *pc, uint64_t first,
+			    uint64_t end, bool wait);
+void page_cache_wait_range(struct page_cache *pc, uint64_t first,
+			   uint64_t end);
+/* Zeroes bytes [start, end), which lie in one page, through the cache: reads
+ * the page, prepares it, marks it dirty.  For truncation and punching to a
+ * byte in the middle of a block that is mapped.  With the inode's lock. */
+MUST_CHECK int page_cache_zero(struct page_cache *pc, uint64_t start,
+			       uint64_t end);
+/* Writes out and drops pages [first, end), so that the device's contents are
+ * the truth: O_DIRECT.  -EIO: a page could not be written. */
+MUST_CHECK int page_cache_invalidate(struct page_cache *pc, uint64_t first,
+				     uint64_t end);
+
+/*
+ * Errors of writing, reported once to each open file and never lost: a
+ * sequence that changes with each error (if somebody has seen the last one).
+ * An opener keeps the value; a later look that finds another one reports the
+ * error in it.  An error that nobody has seen is reported to the next opener.
+ */
+uint32_t errseq_sample(const uint32_t *seq);
+void errseq_set(uint32_t *seq, int err);
+/* 0 or the -errno that came since *since, which is brought up to date. */
+MUST_CHECK int errseq_check_advance(uint32_t *seq, uint32_t *since);
 
 void page_cache_mem_init(void);

@@ -37,6 +37,7 @@ struct dentry;
 struct page_cache;
 struct statfs;
 struct cred;
+struct writer;
 
 struct timespec64 {
 	int64_t sec;
@@ -129,6 +130,8 @@ struct inode {
 	uint32_t state;		     /* [a] INODE_* */
 	struct hlist_node hash;	     /* [inode hash lock] */
 	struct list lru;
+	struct list dirty;	     /* [inode hash lock] in super->dirty */
+	uint64_t dirty_since;	     /* [inode hash lock] monotonic, ns */
 	struct reclaim_head reclaim;
 };
 
@@ -139,11 +142,38 @@ struct inode {
 #define INODE_IMMUTABLE	  (1u << 4) /* chattr +i */
 #define INODE_APPEND	  (1u << 5) /* chattr +a */
 #define INODE_REFERENCED  (1u << 6) /* used since the last scan */
+#define INODE_DIRTY	  (1u << 7) /* attributes differ from the disk's */
+#define INODE_DIRTY_PAGES (1u << 8) /* its cache has dirty pages */
+#define INODE_DIRTY_SIZE  (1u << 9) /* with INODE_DIRTY: fdatasync, too */
 
+/*
+ * Writing.  A file system that writes lists inodes that differ from its disk
+ * (inode_mark_dirty(), page_cache_set_dirty()) in its super; a thread per
+ * super writes them when they are old, when memory is short, and on demand.
+ * The vfs calls these in this order:
+ *	sync, umount:	data of all inodes; write_inode of all; sync
+ *	fsync:		data of the inode; fsync
+ */
 struct super_ops {
-	void (*evict)(struct inode *i);	/* frees priv; last reference */
+	/* Frees priv; the last reference has gone.  nlink 0: the file is
+	 * deleted; its pages may still be dirty or under writeback, which
+	 * page_cache_destroy() drops and waits for. */
+	void (*evict)(struct inode *i);
 	int (*statfs)(struct super *sb, struct statfs *st);
+	/* Puts the attributes of i (size, times, owner, mode) into a
+	 * transaction; the caller has cleared INODE_DIRTY.  Waits for no
+	 * disk.  No lock is held; i->lock must not be taken. */
+	int (*write_inode)(struct inode *i);
+	/* i's data are on the device (perhaps in its cache).  Makes what is
+	 * needed to find them safe, or all of the inode, and flushes the
+	 * device.  i->lock is not held.  NULL: 0, nothing is ever unsafe. */
+	int (*fsync)(struct inode *i, bool datasync);
+	/* All data and attributes have been handed over: commits, flushes. */
 	int (*sync)(struct super *sb);
+	/* To MS_RDONLY or back; after a sync, nobody is writing.  Sets
+	 * sb->flags itself.  NULL: -EROFS towards rw, flag only towards ro. */
+	int (*remount)(struct super *sb, unsigned flags);
+	/* The inodes have gone.  Leaves a clean file system, frees sb. */
 	void (*unmount)(struct super *sb);
 };
 
@@ -157,6 +187,9 @@ struct super {
 	bool cache_names;	/* false: dentries are not kept (procfs) */
 	uint64_t magic;		/* statfs f_type */
 	void *priv;
+	struct list dirty;	/* [inode hash lock] inodes, oldest first */
+	struct writer *writer;	/* [I] the thread that writes them; or NULL */
+	uint32_t wb_err;	/* [a] errseq of all its inodes: syncfs */
 };
 
 struct fs_type {
@@ -215,7 +248,13 @@ void vfs_for_each_mount(bool (*fn)(const struct mount_info *m, void *arg),
 			void *arg);
 /* Registers ext4, tmpfs and overlay; makes the caches. */
 void vfs_init(void);
+/* All mounts: data and attributes of each, then commits, then flushes; the
+ * last mounted first, so that what lies on another file system's file is
+ * written before it.  The first error. */
 int vfs_sync_all(void);
+/* The end of the machine: writes all, unmounts what can be, makes the rest
+ * read-only.  Never called in a panic. */
+void vfs_shutdown(void);
 /* Opens what a device number stands for; set by the device registry
  * (fs/pseudo).  NULL: -ENXIO. */
 extern int (*fs_device_open)(struct inode *i, unsigned flags,
@@ -262,5 +301,24 @@ inode_get(struct inode *i)
 void inode_put(struct inode *i);
 /* rwx against the current credentials: 0 or -EACCES.  MAY_* = 4, 2, 1. */
 MUST_CHECK int inode_permission(struct inode *i, unsigned mask);
-void inode_touch(struct inode *i, unsigned attr_times); /* ATTR_*TIME = now */
+/* ATTR_*TIME = now; marks it dirty where that means something. */
+void inode_touch(struct inode *i, unsigned attr_times);
+/* Attributes were changed without a transaction: write_inode() will be
+ * called, at once by fsync, in some seconds by the writer.  size: also a
+ * reason for fdatasync. */
+void inode_mark_dirty(struct inode *i, bool size);
+/* The attributes just went into a transaction of the file system's own. */
+void inode_clear_dirty(struct inode *i);
+
+/* ---- writing (writeback.c) ---- */
+/* A file system that will write calls this early in its mount, and the vfs
+ * stops the thread at unmount, before the inodes go. */
+MUST_CHECK int super_start_writer(struct super *sb);
+void super_stop_writer(struct super *sb);
+/* data, write_inode, ops->sync; 0 or the first error. */
+MUST_CHECK int super_sync(struct super *sb);
+/* fsync and fdatasync of bytes [start, end) of an open file: data, metadata,
+ * flush; an error of earlier writing is reported once to each open file. */
+MUST_CHECK int file_sync(struct file *f, int64_t start, int64_t end,
+			 bool datasync);
 void inode_stat(struct inode *i, struct kstat *st); /* generic getattr */
