@@ -7,6 +7,7 @@
 #                   (make run PROGRAM="/usr/bin/perl -e 'print 1+1'" another)
 #   make test       all tests; the last line is "N passed, N failed"
 #   make tidy       checks of the source itself, in seconds
+#   make lint       what clang says of the kernel, user pointers marked
 #   make unit|test-tool|abi|e2e|fuzz   one group of tests
 #   make soak       the long forms
 #   make bench      Pith against a Linux guest, side by side
@@ -42,7 +43,7 @@ Q	 := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all kernel tool deps run test tidy unit test-tool abi e2e fuzz soak \
+.PHONY: all kernel tool deps run test tidy lint unit test-tool abi e2e fuzz soak \
 	bench install clean debug linux-guest
 
 all: kernel tool
@@ -172,7 +173,7 @@ endif
 # Two at a time; each test has its own time limit and folder.
 PYTEST	= PITH_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -n 2 \
 	  -p no:cacheprovider --rootdir=test
-test: all tidy $(O)/deps-test $(O)/linux
+test: all tidy lint $(O)/deps-test $(O)/linux
 	$(PYTEST) test/unit test/tool test/abi test/e2e
 unit abi e2e: all $(O)/deps-test $(O)/linux
 	$(PYTEST) test/$@
@@ -180,6 +181,8 @@ test-tool: all $(O)/deps-test
 	$(PYTEST) test/tool
 tidy:
 	@sh tools/tidy.sh $(O)
+lint: $(GEN) $(O)/deps-test
+	@sh tools/lint.sh $(O)
 soak: all $(O)/deps-test $(O)/linux
 	PITH_LONG=1 $(PYTEST) test/unit test/abi test/e2e
 fuzz: all $(O)/deps-test

@@ -21,6 +21,8 @@
 #define HIDDEN		   __attribute__((visibility("hidden")))
 #define NO_STACK_PROTECTOR __attribute__((no_stack_protector))
 
+#define FALLTHROUGH __attribute__((fallthrough))
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 

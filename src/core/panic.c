@@ -185,6 +185,7 @@ assert_fail(const char *file, int line, const char *expr)
 }
 
 /* The stack protector's alarm and its canary (set by boot). */
+extern uintptr_t __stack_chk_guard;
 uintptr_t __stack_chk_guard = 0x595e9fbd94fda766ull;
 NORETURN void __stack_chk_fail(void);
 void

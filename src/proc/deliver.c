@@ -112,7 +112,7 @@ call_with_handler(struct regs *r, uint64_t flags)
 	case ERESTARTSYS:
 		if (!(flags & SA_RESTART))
 			break;
-		/* fallthrough */
+		FALLTHROUGH;
 	case ERESTARTNOINTR:
 		regs_restart_syscall(r, regs_syscall_nr(r));
 		return;

@@ -51,6 +51,7 @@ extern const struct rela rela_start[] HIDDEN, rela_end[] HIDDEN;
 extern uint64_t boot_pml4[] HIDDEN;
 
 uint64_t early_boot(const struct hvm_start_info *si);
+extern uint64_t early_cr3, image_slide; /* boot.S, and arch_priv.h */
 
 struct boot_info boot_info;
 uint64_t direct_map_base;

@@ -365,4 +365,5 @@ ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	return 0;
 }
 
+extern const struct fs_type ext4_type; /* as fs_priv.h has it */
 const struct fs_type ext4_type = { .name = "ext4", .mount = ext4_mount };
