@@ -112,6 +112,7 @@ struct pith_frame {
 	uint32_t len_bytes;
 };
 
+#define PITH_NOT_A_CALL UINT32_MAX /* in PITH_FRAME_ENOSYS */
 #define PITH_FRAME_MAX (64u << 10) /* payload bytes; longer data is split */
 
 enum pith_frame_type {
@@ -121,7 +122,8 @@ enum pith_frame_type {
 	PITH_FRAME_LOG = 3,	/* text: kernel log, panic report */
 	PITH_FRAME_TRACE = 4,	/* text: one or more traced calls */
 	PITH_FRAME_MISSING = 5,	/* string: a path that was not there */
-	PITH_FRAME_ENOSYS = 6,	/* u32 nr, u32 count, string name */
+	PITH_FRAME_ENOSYS = 6,	/* u32 nr (PITH_NOT_A_CALL: an option),
+				 * u32 count, string name */
 	PITH_FRAME_CRASH = 7,	/* text lines "key value", see crash.md */
 	PITH_FRAME_TTYMODE = 8,	/* u32 1 = guest's tty is in use, 0 = not */
 	PITH_FRAME_NOTICE = 9,	/* text: one line for the user ("fork ...") */

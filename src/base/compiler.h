@@ -19,6 +19,8 @@
 #define COLD		   __attribute__((cold))
 #define SECTION(s)	   __attribute__((section(s)))
 #define HIDDEN		   __attribute__((visibility("hidden")))
+/* A local that the compiler need not fill: the code writes before it reads. */
+#define UNINIT		   __attribute__((uninitialized))
 #define NO_STACK_PROTECTOR __attribute__((no_stack_protector))
 
 #define FALLTHROUGH __attribute__((fallthrough))

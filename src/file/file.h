@@ -20,6 +20,7 @@
 
 struct file;
 struct uio;
+struct page;
 struct kstat;	    /* abi/stat.h */
 struct statfs;	    /* abi/statfs.h */
 struct poll_table;  /* file/poll.h */
@@ -38,6 +39,12 @@ struct file_mmap {
 	uint64_t offset;	  /* in/out: bytes, page aligned */
 	size_t len;		  /* in */
 	uint32_t vma_flags;	  /* in/out: VMA_* */
+};
+
+/* A piece of a page on its way between files: sendfile, splice. */
+struct page_piece {
+	struct page *page; /* referenced by whoever holds the array */
+	uint32_t off, len; /* within the page */
 };
 
 struct file_ops {
@@ -59,7 +66,15 @@ struct file_ops {
 	int (*truncate)(struct file *f, int64_t len);		/* EINVAL */
 	int (*fallocate)(struct file *f, int mode, int64_t off,
 			 int64_t len);				/* EOPNOTSUPP */
-	/* Pages for sendfile and splice: up to len bytes at *pos. */
+	/* Pages for sendfile and splice: up to len bytes at *pos in at most
+	 * *n pieces, each with a reference that the caller drops; bytes, and
+	 * the pieces in *n.  NULL: copied by way of read. */
+	ssize_t (*read_pages)(struct file *f, struct page_piece *v,
+			      unsigned *n, size_t len, int64_t *pos);
+	/* Writes the pieces by reference, taking its own; flags: MSG_MORE,
+	 * MSG_DONTWAIT.  Bytes.  NULL: copied by way of write. */
+	ssize_t (*write_pages)(struct file *f, const struct page_piece *v,
+			       unsigned n, int flags);
 	int (*set_flags)(struct file *f, unsigned flags); /* F_SETFL hook */
 	void (*flush)(struct file *f); /* at each close of a descriptor */
 	void (*release)(struct file *f);
@@ -90,6 +105,7 @@ struct file {
 #define FILE_STREAM (1u << 2) /* no position: pread is ESPIPE */
 #define FILE_PATH   (1u << 3) /* O_PATH */
 #define FILE_DIR    (1u << 4)
+#define FILE_NOSIGPIPE (1u << 5) /* EPIPE comes without the signal */
 
 /* New file with one reference.  flags: O_*; mode is derived from them.
  * -ENOMEM, -ENFILE. */

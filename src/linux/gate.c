@@ -19,6 +19,7 @@
 #include <linux/missing.h>
 #include <linux/table.h>
 #include <linux/trace.h>
+#include <net/socket.h>
 #include <sched/thread.h>
 
 static uint32_t missing[SYSCALL_MAX]; /* [a] */
@@ -65,24 +66,35 @@ gate_init(const char *trace_filter, bool missing_files)
 		trace_init(trace_filter);
 }
 
+static void
+send_missing(uint32_t nr, uint32_t count, const char *name)
+{
+	uint8_t buf[8 + 64];
+	size_t len = strnlen(name, 64);
+
+	memcpy(buf, &nr, 4);
+	memcpy(buf + 4, &count, 4);
+	memcpy(buf + 8, name, len);
+	control_send(PITH_FRAME_ENOSYS, buf, 8 + len);
+}
+
+/* A socket option has no number of a call. */
+static void
+send_missing_opt(const char *text, uint32_t count)
+{
+	send_missing(PITH_NOT_A_CALL, count, text);
+}
+
 void
 gate_end(void)
 {
 	trace_end();
+	socket_missing_opts(send_missing_opt);
 	for (uint32_t nr = 0; nr < SYSCALL_MAX; nr++) {
 		uint32_t n = atomic_load_relaxed(&missing[nr]);
 		const char *name = syscall_table[nr].name;
-		uint8_t buf[8 + 64];
-		size_t len;
 
-		if (!n)
-			continue;
-		if (!name)
-			name = "?";
-		len = strnlen(name, 64);
-		memcpy(buf, &nr, 4);
-		memcpy(buf + 4, &n, 4);
-		memcpy(buf + 8, name, len);
-		control_send(PITH_FRAME_ENOSYS, buf, 8 + len);
+		if (n)
+			send_missing(nr, n, name ? name : "?");
 	}
 }

@@ -29,9 +29,9 @@
 
 /* What a failed write means besides its errno. */
 static ssize_t
-write_result(struct thread *t, ssize_t n)
+write_result(struct thread *t, const struct file *f, ssize_t n)
 {
-	if (n == -EPIPE)
+	if (n == -EPIPE && !(f->mode & FILE_NOSIGPIPE))
 		ignore(signal_send_thread(t, SIGPIPE, NULL)); /* queue full */
 	else if (n == -EFBIG)
 		ignore(signal_send_thread(t, SIGXFSZ, NULL)); /* queue full */
@@ -72,8 +72,10 @@ sys_write(struct thread *t, int fd, const void __user *buf, size_t count)
 	} else {
 		n = -EFAULT;
 	}
+	if (unlikely(n < 0))
+		n = write_result(t, f, n);
 	file_put(f);
-	return likely(n >= 0) ? n : write_result(t, n);
+	return n;
 }
 
 long
@@ -109,9 +111,9 @@ sys_pwrite64(struct thread *t, int fd, const void __user *buf, size_t count,
 	if (n)
 		return n;
 	uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
-	n = file_pwrite(f, &u, offset);
+	n = write_result(t, f, file_pwrite(f, &u, offset));
 	file_put(f);
-	return write_result(t, n);
+	return n;
 }
 
 /* The four vectored forms; pos -1: the file's own position. */
@@ -145,7 +147,7 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 			r = err;
 	}
 	if (write)
-		r = write_result(t, r);
+		r = write_result(t, f, r);
 out_uio:
 	uio_fini(&u);
 out:
@@ -511,7 +513,7 @@ copy_files(struct thread *t, struct file *out, struct file *in, int64_t *pos,
 out:
 	kfree(buf);
 	if (!done && n < 0)
-		return write_result(t, n);
+		return write_result(t, out, n);
 	return done;
 }
 

@@ -1,64 +1,273 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets as files, and the choice of the family.
+ * Sockets as files, the choice of the family, and what every family shares:
+ * waiting, pending errors, control data.
  */
+#include <net/socket.h>
+
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/signal.h>
 #include <abi/stat.h>
+#include <abi/time.h>
+#include <base/atomic.h>
 #include <base/fmt.h>
+#include <base/math.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <core/timer.h>
 #include <file/anon.h>
+#include <file/cred.h>
 #include <file/file.h>
 #include <file/poll.h>
-#include <net/socket.h>
+#include <mem/heap.h>
+#include <sched/thread.h>
+
+/* The families that there are; others: -EAFNOSUPPORT. */
+static const struct socket_family *const families[] = {
+	&unix_family,
+};
+
+static uint32_t nsockets; /* [a] */
+
+static const struct socket_family *
+family_of(int family)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(families); i++)
+		if (families[i]->family == family)
+			return families[i];
+	return NULL;
+}
+
+static int
+find_family(int family, int type, const struct socket_family **out)
+{
+	if (family < 0 || family >= AF_MAX)
+		return -EAFNOSUPPORT;
+	if (type < 0 || type >= SOCK_MAX)
+		return -EINVAL;
+	*out = family_of(family);
+	return *out ? 0 : -EAFNOSUPPORT;
+}
 
 int
 socket_create(int family, int type, int protocol, struct socket **out)
 {
-	int err;
+	const struct socket_family *f;
+	int err = find_family(family, type, &f);
 
-	switch (family) {
-	case AF_UNIX:
-		err = unix_create(type, protocol, out);
-		break;
-	default: /* the network is a later step: docs/limits.md */
-		return -EAFNOSUPPORT;
-	}
-	if (!err)
-		(*out)->ino = anon_ino();
-	return err;
+	return err ? err : f->create(type, protocol, out);
 }
 
 int
 socket_pair(int family, int type, int protocol, struct socket *out[2])
 {
-	int err;
+	const struct socket_family *f;
+	int err = find_family(family, type, &f);
 
-	if (family != AF_UNIX)
-		return -EAFNOSUPPORT;
-	err = unix_pair(type, protocol, out);
-	if (!err) {
-		out[0]->ino = anon_ino();
-		out[1]->ino = anon_ino();
-	}
+	if (err)
+		return err;
+	return f->pair ? f->pair(type, protocol, out) : -EOPNOTSUPP;
+}
+
+void
+socket_init(struct socket *s, const struct socket_ops *ops, int family,
+	    int type, int protocol)
+{
+	const struct cred *c = thread_current()->cred;
+
+	s->ops = ops;
+	s->family = (uint16_t)family;
+	s->type = (uint16_t)type;
+	s->protocol = (uint16_t)protocol;
+	s->ino = anon_ino();
+	s->rcvbuf = s->sndbuf = SOCK_BUF_DEFAULT;
+	s->rcvlowat = 1;
+	s->peek_off = -1;
+	s->incoming_cpu = -1;
+	s->pacing = UINT64_MAX;
+	s->uid = c ? c->fsuid : 0;
+	atomic_add(&nsockets, 1);
+}
+
+void
+socket_fini(struct socket *s)
+{
+	(void)s;
+	atomic_sub(&nsockets, 1);
+}
+
+unsigned
+socket_count(void)
+{
+	return atomic_load_relaxed(&nsockets);
+}
+
+/* ---- for the families ---- */
+
+uint64_t
+sock_deadline(const struct socket *s, bool send, int flags)
+{
+	uint64_t ns = READ_ONCE(*(send ? &s->sndtimeo_ns : &s->rcvtimeo_ns));
+
+	if (flags & MSG_DONTWAIT || ns == SOCK_TIMEO_NOW)
+		return 0;
+	return ns ? clock_mono_ns() + ns : TIME_NEVER;
+}
+
+int
+sock_wait_error(const struct socket *s, bool send, int err)
+{
+	uint64_t ns = READ_ONCE(*(send ? &s->sndtimeo_ns : &s->rcvtimeo_ns));
+
+	if (err == -ETIMEDOUT)
+		return -EAGAIN;
+	if (err == -EINTR)
+		return ns ? -EINTR : -ERESTARTSYS;
 	return err;
 }
+
+int
+sock_take_error(struct socket *s)
+{
+	if (likely(!READ_ONCE(s->error)))
+		return 0;
+	return -atomic_xchg(&s->error, 0);
+}
+
+void
+sock_set_error(struct socket *s, int err)
+{
+	WRITE_ONCE(s->error, err < 0 ? -err : err);
+}
+
+bool
+sock_capable(unsigned cap)
+{
+	const struct cred *c = thread_current()->cred;
+
+	return !c || cred_capable(c, cap);
+}
+
+void
+sock_files_free(struct sock_files *f)
+{
+	if (!f)
+		return;
+	while (f->n)
+		file_put(f->f[--f->n]);
+	kfree(f);
+}
+
+/* The program's room counts: a header that does not fit whole is left out, a
+ * value is cut. */
+void
+sock_cmsg_put(struct sock_msg *m, int level, int type, const void *data,
+	      size_t len)
+{
+	struct cmsghdr h = { sizeof(h) + len, level, type };
+	uint64_t space = CMSG_ALIGN(h.len);
+
+	if (!m->control_wanted)
+		return;
+	if (m->control_room < sizeof(h) ||
+	    m->control_size - m->control_len < space) {
+		m->out_flags |= MSG_CTRUNC;
+		return;
+	}
+	if (m->control_room < h.len) {
+		m->out_flags |= MSG_CTRUNC;
+		h.len = m->control_room;
+	}
+	memcpy(m->control + m->control_len, &h, sizeof(h));
+	memcpy(m->control + m->control_len + sizeof(h), data,
+	       h.len - sizeof(h));
+	memset(m->control + m->control_len + h.len, 0,
+	       CMSG_ALIGN(h.len) - h.len);
+	space = min_u64(space, m->control_room);
+	m->control_len += (uint32_t)space;
+	m->control_room -= space;
+}
+
+void
+sock_cmsg_stamp(struct socket *s, struct sock_msg *m, uint64_t ns)
+{
+	uint32_t opts = READ_ONCE(s->opts);
+	int64_t v[2] = { (int64_t)(ns / 1000000000u),
+			 (int64_t)(ns % 1000000000u) };
+
+	WRITE_ONCE(s->stamp_ns, ns);
+	if (likely(!(opts & (SOCKOPT_TIMESTAMP | SOCKOPT_TIMESTAMPNS))))
+		return;
+	if (opts & SOCKOPT_TIMESTAMPNS) {
+		sock_cmsg_put(m, SOL_SOCKET, opts & SOCKOPT_TS_NEW ?
+			      SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS, v,
+			      sizeof(v));
+	} else {
+		v[1] /= 1000;
+		sock_cmsg_put(m, SOL_SOCKET, opts & SOCKOPT_TS_NEW ?
+			      SO_TIMESTAMP_NEW : SO_TIMESTAMP, v, sizeof(v));
+	}
+}
+
+bool
+sock_cmsg_next(const struct sock_msg *m, uint32_t *at, struct cmsghdr *h,
+	       const uint8_t **data)
+{
+	uint32_t left = m->control_len - *at;
+
+	if (*at >= m->control_len || left < sizeof(*h))
+		return false;
+	memcpy(h, m->control + *at, sizeof(*h));
+	if (h->len < sizeof(*h) || h->len > left)
+		return false; /* the system call has refused it before */
+	*data = m->control + *at + sizeof(*h);
+	*at += (uint32_t)min_u64(CMSG_ALIGN(h->len), left);
+	return true;
+}
+
+/* ---- as files ---- */
 
 static ssize_t
 sock_read(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct socket *s = f->priv;
+	struct sock_msg m = {
+		.flags = file_nonblock(f) ? MSG_DONTWAIT : 0,
+	};
+	ssize_t n;
 
 	(void)pos;
-	return s->ops->recv(s, u, NULL, file_nonblock(f));
+	n = s->ops->recv(s, u, &m);
+	if (unlikely(m.files != NULL))
+		sock_files_free(m.files); /* nobody asked for them */
+	return n;
 }
 
 static ssize_t
 sock_write(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct socket *s = f->priv;
+	struct sock_msg m = {
+		.flags = file_nonblock(f) ? MSG_DONTWAIT : 0,
+	};
 
 	(void)pos;
-	return s->ops->send(s, u, NULL, file_nonblock(f));
+	return s->ops->send(s, u, &m);
+}
+
+static ssize_t
+sock_write_pages(struct file *f, const struct page_piece *v, unsigned n,
+		 int flags)
+{
+	struct socket *s = f->priv;
+	struct sock_msg m = {
+		.flags = flags | (file_nonblock(f) ? MSG_DONTWAIT : 0),
+	};
+
+	if (!s->ops->send_pages)
+		return -EOPNOTSUPP; /* the caller copies */
+	return s->ops->send_pages(s, v, n, &m);
 }
 
 static uint32_t
@@ -73,8 +282,9 @@ static long
 sock_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	struct socket *s = f->priv;
+	long r = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
 
-	return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+	return r == -ENOTTY ? socket_ioctl(s, cmd, arg) : r;
 }
 
 static int
@@ -105,6 +315,7 @@ sock_link_name(struct file *f, char *buf, size_t size)
 static const struct file_ops socket_file_ops = {
 	.read = sock_read,
 	.write = sock_write,
+	.write_pages = sock_write_pages,
 	.poll = sock_poll,
 	.ioctl = sock_ioctl,
 	.stat = sock_stat,
@@ -119,7 +330,8 @@ socket_file(struct socket *s, unsigned flags, struct file **out)
 			      s, out);
 
 	if (!err)
-		(*out)->mode |= FILE_STREAM;
+		(*out)->mode |= FILE_STREAM |
+				(s->type == SOCK_STREAM ? 0 : FILE_NOSIGPIPE);
 	return err;
 }
 

@@ -61,7 +61,6 @@ struct unix_sock {
 	enum unix_state state;	/* [unix_lock] */
 	struct unix_sock *peer; /* [unix_lock] referenced */
 	bool shut_read, shut_write, peer_gone; /* [unix_lock, a read] */
-	bool passcred;
 	struct ucred cred, peer_cred;
 	struct sockaddr_un addr; /* [unix_lock] */
 	uint32_t addrlen;	/* 0: unnamed */
@@ -102,6 +101,7 @@ unix_put(struct unix_sock *u)
 		message_free(m);
 	if (u->inode)
 		inode_put(u->inode);
+	socket_fini(&u->sock);
 	kfree(u);
 }
 
@@ -133,9 +133,7 @@ unix_new(int type)
 
 	if (!u)
 		return NULL;
-	u->sock.ops = &unix_ops;
-	u->sock.family = AF_UNIX;
-	u->sock.type = type;
+	socket_init(&u->sock, &unix_ops, AF_UNIX, type, 0);
 	refcount_set(&u->refs, 1);
 	spin_init(&u->lock, RANK_EVENT);
 	list_init(&u->queue);
@@ -148,7 +146,7 @@ unix_new(int type)
 	return u;
 }
 
-int
+static int
 unix_create(int type, int protocol, struct socket **out)
 {
 	struct unix_sock *u;
@@ -180,7 +178,7 @@ join(struct unix_sock *a, struct unix_sock *b)
 	a->state = b->state = UNIX_CONNECTED;
 }
 
-int
+static int
 unix_pair(int type, int protocol, struct socket *out[2])
 {
 	int err = unix_create(type, protocol, &out[0]);
@@ -367,6 +365,7 @@ unix_listen(struct socket *s, int backlog)
 		err = -EINVAL;
 	else {
 		u->state = UNIX_LISTEN;
+		u->sock.listening = true;
 		u->backlog_left = backlog < 0 || backlog > BACKLOG_MAX ?
 				  BACKLOG_MAX : backlog + 1;
 		my_cred(&u->cred);
@@ -409,7 +408,7 @@ connect_stream(struct unix_sock *u, struct unix_sock *l, bool nonblock)
 
 	if (!end)
 		return -ENOMEM;
-	end->sock.ino = u->sock.ino + 1;
+	socket_inherit(&end->sock, &l->sock);
 	wait_start(&l->wq, &e, true);
 	for (;;) {
 		err = try_connect(u, l, end);
@@ -560,14 +559,14 @@ wait_room(struct unix_sock *to)
 static int
 attach_files(struct message *m, struct sock_msg *sm)
 {
-	if (!sm || !sm->nfiles)
+	if (!sm->files)
 		return 0;
-	m->files = kmemdup(sm->files, sm->nfiles * sizeof(*sm->files),
+	m->files = kmemdup(sm->files->f, sm->files->n * sizeof(*m->files),
 			   ALLOC_KERNEL);
 	if (!m->files)
 		return -ENOMEM;
-	m->nfiles = sm->nfiles;
-	sm->nfiles = 0; /* the references are the message's now */
+	m->nfiles = sm->files->n;
+	sm->files->n = 0; /* the references are the message's now */
 	return 0;
 }
 
@@ -592,7 +591,7 @@ send_one(struct unix_sock *u, struct unix_sock *to, struct uio *uio,
 		}
 	}
 	m->len = (uint32_t)n;
-	if (sm && sm->has_cred)
+	if (sm->has_cred)
 		m->cred = sm->cred;
 	else
 		my_cred(&m->cred);
@@ -618,17 +617,15 @@ fail:
 }
 
 static ssize_t
-unix_send(struct socket *s, struct uio *uio, struct sock_msg *sm,
-	  bool nonblock)
+unix_send(struct socket *s, struct uio *uio, struct sock_msg *sm)
 {
 	struct unix_sock *u = unix_of(s), *to;
 	ssize_t done = 0, n;
-	int flags = sm ? sm->flags : 0;
+	bool nonblock = sm->flags & MSG_DONTWAIT;
 
-	if (flags & MSG_OOB)
+	if (sm->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	nonblock |= (flags & MSG_DONTWAIT) != 0;
-	if (sm && sm->addrlen && u->sock.type == SOCK_DGRAM) {
+	if (sm->addrlen && u->sock.type == SOCK_DGRAM) {
 		const struct sockaddr_un *sa;
 
 		n = check_addr(sm->addr, sm->addrlen, &sa);
@@ -639,7 +636,7 @@ unix_send(struct socket *s, struct uio *uio, struct sock_msg *sm,
 			unix_put(to);
 			n = -EPROTOTYPE;
 		}
-	} else if (sm && sm->addrlen && is_stream(u)) {
+	} else if (sm->addrlen && is_stream(u)) {
 		return u->state == UNIX_CONNECTED ? -EISCONN : -EOPNOTSUPP;
 	} else {
 		n = peer_get(u, &to);
@@ -654,7 +651,7 @@ unix_send(struct socket *s, struct uio *uio, struct sock_msg *sm,
 		uint32_t len = (uint32_t)min_u64(
 		    uio->resid, is_stream(u) ? MESSAGE_BYTES : DGRAM_MAX);
 
-		if (is_stream(u) && !uio->resid && !(sm && sm->nfiles))
+		if (is_stream(u) && !uio->resid && !sm->files)
 			break;
 		if (!has_room(to)) {
 			n = nonblock ? -EAGAIN : wait_room(to);
@@ -746,20 +743,21 @@ static void
 take_extras(struct unix_sock *u, struct message *m, struct sock_msg *sm,
 	    bool peek)
 {
-	if (!sm)
-		return;
-	sm->has_cred = u->passcred;
-	sm->cred = m->cred;
-	if (m->nfiles && !sm->nfiles) {
-		memcpy(sm->files, m->files, m->nfiles * sizeof(*m->files));
-		sm->nfiles = m->nfiles;
+	if (sock_opt(&u->sock, SOCKOPT_PASSCRED))
+		sock_cmsg_put(sm, SOL_SOCKET, SCM_CREDENTIALS, &m->cred,
+			      sizeof(m->cred));
+	if (m->nfiles && !sm->files)
+		sm->files = kmalloc(sizeof(*sm->files), ALLOC_KERNEL);
+	if (m->nfiles && sm->files) {
+		memcpy(sm->files->f, m->files, m->nfiles * sizeof(*m->files));
+		sm->files->n = m->nfiles;
 		if (peek)
 			for (unsigned i = 0; i < m->nfiles; i++)
 				file_get(m->files[i]);
 		else
 			m->nfiles = 0;
 	}
-	if (m->from && m->from->addrlen) {
+	if (m->from && m->from->addrlen && sm->addr) {
 		memcpy(sm->addr, &m->from->addr, m->from->addrlen);
 		sm->addrlen = m->from->addrlen;
 	}
@@ -770,7 +768,7 @@ static ssize_t
 recv_one(struct unix_sock *u, struct message *m, struct uio *uio,
 	 struct sock_msg *sm, uint32_t skip)
 {
-	bool peek = sm && sm->flags & MSG_PEEK;
+	bool peek = sm->flags & MSG_PEEK;
 	uint32_t left = m->len - m->off - skip;
 	uint32_t want = (uint32_t)min_u64(left, uio->resid);
 	ssize_t n = want ? uio_write(uio, m->data + m->off + skip, want) : 0;
@@ -778,12 +776,12 @@ recv_one(struct unix_sock *u, struct message *m, struct uio *uio,
 	if (n < 0 || ((uint32_t)n < want && !is_stream(u)))
 		return -EFAULT;
 	take_extras(u, m, sm, peek);
-	if (!is_stream(u) && sm && want < left)
-		sm->flags |= MSG_TRUNC << 16; /* told apart from the request */
+	if (!is_stream(u) && want < left)
+		sm->out_flags |= MSG_TRUNC;
 	if (peek)
 		return !is_stream(u) && sm->flags & MSG_TRUNC ? left : n;
 	if (!is_stream(u)) {
-		ssize_t r = sm && sm->flags & MSG_TRUNC ? left : n;
+		ssize_t r = sm->flags & MSG_TRUNC ? left : n;
 
 		dequeue(u, m, m->len, true);
 		message_free(m);
@@ -815,7 +813,7 @@ recv_stream(struct unix_sock *u, struct uio *uio, struct sock_msg *sm,
 		if (n < 0)
 			return done ? done : n;
 		done += n;
-		if (files || (sm && sm->flags & MSG_PEEK))
+		if (files || (sm->flags & MSG_PEEK))
 			return done;
 	}
 	*again = !done && uio->resid;
@@ -823,17 +821,15 @@ recv_stream(struct unix_sock *u, struct uio *uio, struct sock_msg *sm,
 }
 
 static ssize_t
-unix_recv(struct socket *s, struct uio *uio, struct sock_msg *sm,
-	  bool nonblock)
+unix_recv(struct socket *s, struct uio *uio, struct sock_msg *sm)
 {
 	struct unix_sock *u = unix_of(s);
-	bool all = sm && sm->flags & MSG_WAITALL && is_stream(u);
+	bool all = sm->flags & MSG_WAITALL && is_stream(u);
+	bool nonblock = sm->flags & MSG_DONTWAIT;
 	ssize_t done = 0, n;
 
-	if (sm && sm->flags & MSG_OOB)
+	if (sm->flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (sm && sm->flags & MSG_DONTWAIT)
-		nonblock = true;
 	if (u->sock.type != SOCK_DGRAM && u->state != UNIX_CONNECTED)
 		return u->peer_gone ? 0 : -ENOTCONN;
 	if (is_stream(u) && !uio->resid)
@@ -936,56 +932,15 @@ static int
 unix_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 {
 	struct unix_sock *u = unix_of(s);
-	int v;
 
 	if (level != SOL_SOCKET)
 		return -EOPNOTSUPP;
-	switch (name) {
-	case SO_PEERCRED:
-		if (*len > sizeof(u->peer_cred))
-			*len = sizeof(u->peer_cred);
-		memcpy(val, &u->peer_cred, *len);
-		return 0;
-	case SO_PASSCRED:
-		v = u->passcred;
-		break;
-	case SO_SNDBUF:
-	case SO_RCVBUF:
-		v = QUEUE_BYTES;
-		break;
-	case SO_ACCEPTCONN:
-		v = u->state == UNIX_LISTEN;
-		break;
-	default:
+	if (name != SO_PEERCRED || u->state != UNIX_CONNECTED)
 		return -ENOPROTOOPT;
-	}
-	if (*len > sizeof(v))
-		*len = sizeof(v);
-	memcpy(val, &v, *len);
+	if (*len > sizeof(u->peer_cred))
+		*len = sizeof(u->peer_cred);
+	memcpy(val, &u->peer_cred, *len);
 	return 0;
-}
-
-static int
-unix_setopt(struct socket *s, int level, int name, const void *val,
-	    uint32_t len)
-{
-	int v;
-
-	if (level != SOL_SOCKET)
-		return -EOPNOTSUPP;
-	if (len < sizeof(v))
-		return -EINVAL;
-	memcpy(&v, val, sizeof(v));
-	switch (name) {
-	case SO_PASSCRED:
-		unix_of(s)->passcred = v != 0;
-		return 0;
-	case SO_REUSEADDR:
-	case SO_KEEPALIVE:
-		return 0; /* on Linux, too, without a meaning for AF_UNIX */
-	default:
-		return -ENOPROTOOPT;
-	}
 }
 
 static long
@@ -1044,8 +999,9 @@ static const struct socket_ops unix_ops = {
 	.recv = unix_recv,
 	.shutdown = unix_shutdown,
 	.getopt = unix_getopt,
-	.setopt = unix_setopt,
 	.poll = unix_poll,
 	.ioctl = unix_ioctl,
 	.release = unix_release,
 };
+
+const struct socket_family unix_family = { AF_UNIX, unix_create, unix_pair };

@@ -150,6 +150,12 @@ keep_enosys(struct control *c, const char *p, size_t len)
 	if (len < sizeof(v))
 		return;
 	memcpy(v, p, sizeof(v));
+	if (v[0] == PITH_NOT_A_CALL) {
+		buf_addf(&c->enosys, "%.*s is not there: asked %u time%s\n",
+			 (int)(len - sizeof(v)), p + sizeof(v), v[1],
+			 v[1] == 1 ? "" : "s");
+		return;
+	}
 	buf_addf(&c->enosys, "system call %.*s (%u) is not there: asked %u "
 		 "time%s\n", (int)(len - sizeof(v)), p + sizeof(v), v[0], v[1],
 		 v[1] == 1 ? "" : "s");
