@@ -14,6 +14,7 @@
 #include <file/file.h>
 #include <file/fs_context.h>
 #include <file/poll.h>
+#include <fs/notify.h>
 #include <fs/vfs.h>
 #include <mem/heap.h>
 #include <vm/uio.h>
@@ -91,6 +92,8 @@ file_put(struct file *f)
 		return;
 	if (!list_empty(&f->watchers))
 		poll_file_release(f);
+	notify_file(f, f->mode & FILE_WRITE ? IN_CLOSE_WRITE :
+					      IN_CLOSE_NOWRITE);
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->dentry)
@@ -104,13 +107,18 @@ file_put(struct file *f)
 static ssize_t
 do_read(struct file *f, struct uio *u, int64_t *pos)
 {
+	ssize_t n;
+
 	if (!(f->mode & FILE_READ))
 		return -EBADF;
 	if (!f->ops->read)
 		return f->mode & FILE_DIR ? -EISDIR : -EINVAL;
 	if (pos && u->resid > (uint64_t)(INT64_MAX - *pos))
 		return -EINVAL;
-	return f->ops->read(f, u, pos);
+	n = f->ops->read(f, u, pos);
+	if (n > 0)
+		notify_file(f, IN_ACCESS);
+	return n;
 }
 
 /* RLIMIT_FSIZE cuts a write, and refuses one that begins beyond. */
@@ -131,6 +139,8 @@ check_fsize(struct uio *u, int64_t pos)
 static ssize_t
 do_write(struct file *f, struct uio *u, int64_t *pos)
 {
+	ssize_t n;
+
 	if (!(f->mode & FILE_WRITE))
 		return -EBADF;
 	if (!f->ops->write)
@@ -144,7 +154,10 @@ do_write(struct file *f, struct uio *u, int64_t *pos)
 		if (err)
 			return err;
 	}
-	return f->ops->write(f, u, pos);
+	n = f->ops->write(f, u, pos);
+	if (n > 0)
+		notify_file(f, IN_MODIFY);
+	return n;
 }
 
 ssize_t

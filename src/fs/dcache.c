@@ -22,6 +22,7 @@
 #include <base/assert.h>
 #include <base/hash.h>
 #include <base/string.h>
+#include <fs/notify.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 
@@ -202,8 +203,10 @@ destroy(struct dentry *d)
 		struct inode *i = d->inode;
 
 		reclaim_call(&d->reclaim, free_memory);
-		if (i)
+		if (i) {
+			notify_gone(i);
 			inode_put(i);
+		}
 		d = parent && refcount_put(&parent->refs) ? parent : NULL;
 	}
 }

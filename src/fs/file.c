@@ -20,6 +20,7 @@
 #include <file/fs_context.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
+#include <fs/notify.h>
 #include <fs/pagecache.h>
 #include <sched/thread.h>
 #include <vm/space.h>
@@ -174,11 +175,16 @@ regular_fsync(struct file *f, int64_t start, int64_t end, bool datasync)
 static int
 regular_truncate(struct file *f, int64_t len)
 {
+	int err;
+
 	if (len < 0)
 		return -EINVAL;
 	if (f->inode->state & INODE_APPEND)
 		return -EPERM;
-	return inode_truncate(f->inode, (uint64_t)len);
+	err = inode_truncate(f->inode, (uint64_t)len);
+	if (!err)
+		notify_file(f, IN_MODIFY);
+	return err;
 }
 
 static int
@@ -192,6 +198,8 @@ regular_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 	write_lock(&i->lock);
 	err = i->ops->fallocate(i, mode, off, len);
 	write_unlock(&i->lock);
+	if (!err)
+		notify_file(f, IN_MODIFY);
 	return err;
 }
 
@@ -268,6 +276,8 @@ dir_readdir(struct file *f, struct dir_emit *e)
 	/* A removed directory is not even itself any more. */
 	err = dir->nlink ? dir->ops->iterate(dir, &f->pos, up, e) : -ENOENT;
 	read_unlock(&dir->lock);
+	if (!err)
+		notify_file(f, IN_ACCESS);
 	return err;
 }
 

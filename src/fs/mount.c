@@ -21,6 +21,7 @@
 #include <file/pipe.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
+#include <fs/notify.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
@@ -362,6 +363,7 @@ vfs_unmount(struct dentry *d, unsigned flags)
 	list_del(&m->link);
 	nmounts--;
 	mutex_unlock(&mount_lock);
+	notify_unmount(m->sb);
 	reclaim_barrier();
 	dentry_put(m->point);
 	m->root->covers = NULL;

@@ -13,6 +13,7 @@
 #include <file/file.h>
 #include <file/fs_context.h>
 #include <fs/attr.h>
+#include <fs/notify.h>
 #include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
@@ -132,12 +133,16 @@ open_found(struct dentry *d, unsigned oflags, bool created,
 	}
 	if (!err)
 		err = dentry_open(d, oflags, out);
+	if (!err)
+		notify_file(*out, IN_OPEN);
 	if (err || created || !(oflags & O_TRUNC) || !S_ISREG(i->mode) ||
 	    (*out)->ops != &page_cache_file_ops)
 		return err;
 	err = inode_truncate(i, 0);
 	if (err)
 		file_put(*out);
+	else
+		notify_file(*out, IN_MODIFY);
 	return err;
 }
 
@@ -168,6 +173,8 @@ create_last(struct walk_last *l, unsigned oflags, uint32_t mode,
 				S_IFREG | (mode & S_IALLUGO &
 					   ~(c ? c->umask : 0)), 0);
 		*created = !err;
+		if (!err)
+			notify_name(dir, IN_CREATE, l->name);
 	} else if (oflags & O_EXCL) {
 		err = -EEXIST;
 	}
@@ -319,6 +326,8 @@ open_tmpfile(int dfd, const char *path, unsigned oflags, uint32_t mode,
 	d->inode = i;
 	d->unhashed = true;
 	err = dentry_open(d, oflags & ~(unsigned)O_TMPFILE, out);
+	if (!err)
+		notify_file(*out, IN_OPEN);
 out:
 	if (d)
 		dentry_put(d);

@@ -20,6 +20,7 @@
 #include <file/cred.h>
 #include <file/fs_context.h>
 #include <fs/attr.h>
+#include <fs/notify.h>
 #include <sched/thread.h>
 
 #define CAP_CHOWN  0
@@ -93,6 +94,12 @@ inode_create_at(struct dentry *parent, struct dentry *d, uint32_t mode,
 	return err;
 }
 
+static uint32_t
+created_mask(uint32_t mode)
+{
+	return S_ISDIR(mode) ? IN_CREATE | IN_ISDIR : IN_CREATE;
+}
+
 int
 path_mknod(int dfd, const char *path, uint32_t mode, uint64_t rdev)
 {
@@ -125,6 +132,8 @@ path_mknod(int dfd, const char *path, uint32_t mode, uint64_t rdev)
 	if (!err)
 		err = inode_create_at(l.parent, d,
 				      mode & ~(current_umask() & 0777), rdev);
+	if (!err)
+		notify_name(l.parent->inode, created_mask(mode), l.name);
 	dentry_put(d);
 unlock:
 	write_unlock(&l.parent->inode->lock);
@@ -166,8 +175,10 @@ path_symlink(const char *target, int dfd, const char *path)
 			      ? dir->ops->symlink(dir, l.name, l.len, target,
 						  &i)
 			      : -EROFS;
-	if (!err)
+	if (!err) {
 		dentry_instantiate(d, i);
+		notify_name(dir, IN_CREATE, l.name);
+	}
 	dentry_put(d);
 unlock:
 	write_unlock(&dir->lock);
@@ -204,6 +215,8 @@ link_at(struct dentry *from, struct walk_last *l)
 	if (!err) {
 		inode_get(i);
 		dentry_instantiate(d, i);
+		notify_inode(i, IN_ATTRIB);
+		notify_name(dir, IN_CREATE, l->name);
 	}
 	dentry_put(d);
 unlock:
@@ -280,10 +293,16 @@ path_unlink(int dfd, const char *path, bool dir)
 			      ? parent->ops->unlink(parent, l.name, l.len,
 						    d->inode)
 			      : -EROFS;
-	if (!err)
+	if (!err) {
 		dcache_remove(d, true);
+		if (!dir)
+			notify_inode(d->inode, IN_ATTRIB);
+	}
 	write_unlock(&parent->lock);
 	dentry_put(d);
+	if (!err)
+		notify_name(parent, dir ? IN_DELETE | IN_ISDIR : IN_DELETE,
+			    l.name);
 out:
 	dentry_put(l.parent);
 	return err;
@@ -366,6 +385,33 @@ rename_checks(const struct walk_last *o, struct dentry *od,
 	return od->mounted || nd->mounted ? -EBUSY : 0;
 }
 
+/* For those who watch: i went from one name to the other. */
+static void
+tell_move(struct walk_last *o, struct walk_last *n, struct inode *i)
+{
+	uint32_t type = S_ISDIR(i->mode) ? IN_ISDIR : 0;
+	uint32_t cookie = notify_cookie();
+
+	notify_name_slow(o->parent->inode, IN_MOVED_FROM | type, o->name,
+			 cookie);
+	notify_name_slow(n->parent->inode, IN_MOVED_TO | type, n->name,
+			 cookie);
+}
+
+static void
+tell_rename(struct walk_last *o, struct walk_last *n, struct inode *i,
+	    struct inode *other, bool exchange)
+{
+	tell_move(o, n, i);
+	if (other && !exchange && !S_ISDIR(other->mode))
+		notify_inode_slow(other, IN_ATTRIB);
+	notify_inode_slow(i, IN_MOVE_SELF);
+	if (exchange) {
+		tell_move(n, o, other);
+		notify_inode_slow(other, IN_MOVE_SELF);
+	}
+}
+
 static int
 rename_entries(struct walk_last *o, struct dentry *od, struct walk_last *n,
 	       struct dentry *nd, unsigned flags)
@@ -385,6 +431,8 @@ rename_entries(struct walk_last *o, struct dentry *od, struct walk_last *n,
 				flags);
 	if (err)
 		return err;
+	if (notify_on())
+		tell_rename(o, n, od->inode, victim, flags & RENAME_EXCHANGE);
 	/* The file system has renamed; without memory for the new name the
 	 * cache forgets both, and finds them again. */
 	if (flags & RENAME_EXCHANGE) {
@@ -490,6 +538,8 @@ dentry_chmod(struct dentry *d, uint32_t mode)
 		err = set_locked(i, &a);
 	}
 	write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(d, IN_ATTRIB);
 	return err;
 }
 
@@ -528,6 +578,8 @@ dentry_chown(struct dentry *d, uint32_t uid, uint32_t gid)
 	if (!err)
 		err = set_locked(i, &a);
 	write_unlock(&i->lock);
+	if (!err && (a.valid & (ATTR_UID | ATTR_GID | ATTR_MODE)))
+		notify_dentry(d, IN_ATTRIB);
 	return err;
 }
 
@@ -556,7 +608,21 @@ dentry_utimes(struct dentry *d, const struct timespec64 ts[2], bool now)
 	write_lock(&i->lock);
 	err = set_locked(i, &a);
 	write_unlock(&i->lock);
-	return err;
+	if (err)
+		return err;
+	/* One of the two alone is told as what changes it. */
+	switch (a.valid) {
+	case ATTR_ATIME | ATTR_MTIME:
+		notify_dentry(d, IN_ATTRIB);
+		break;
+	case ATTR_ATIME:
+		notify_dentry(d, IN_ACCESS);
+		break;
+	case ATTR_MTIME:
+		notify_dentry(d, IN_MODIFY);
+		break;
+	}
+	return 0;
 }
 
 int
@@ -622,6 +688,8 @@ path_truncate(const char *path, int64_t len)
 		err = -EPERM;
 	if (!err)
 		err = inode_truncate(d->inode, (uint64_t)len);
+	if (!err)
+		notify_dentry(d, IN_MODIFY);
 	dentry_put(d);
 	return err;
 }

@@ -124,6 +124,7 @@ struct inode {
 	struct page_cache *cache;    /* [I] file data; NULL for none */
 	char *link;		     /* [a] symlink target once read, or NULL */
 	struct file_locks *locks;    /* [a] fs/lock.c */
+	struct hlist_head watches;   /* [inotify's lock] fs/inotify.c */
 	void *fifo;		     /* [lock] the pipe behind a FIFO */
 	void *priv;		     /* the file system's */
 	uint32_t generation;

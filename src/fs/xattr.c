@@ -9,6 +9,7 @@
 #include <base/string.h>
 #include <file/cred.h>
 #include <fs/attr.h>
+#include <fs/notify.h>
 #include <sched/thread.h>
 
 #define CAP_SYS_ADMIN 21
@@ -102,6 +103,8 @@ inode_setxattr(struct dentry *d, const char *name, const void *val,
 	write_lock(&i->lock);
 	err = i->ops->setxattr(i, name, val, len, flags);
 	write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(d, IN_ATTRIB);
 	return err;
 }
 
@@ -118,5 +121,7 @@ inode_removexattr(struct dentry *d, const char *name)
 	write_lock(&i->lock);
 	err = i->ops->removexattr(i, name);
 	write_unlock(&i->lock);
+	if (!err)
+		notify_dentry(d, IN_ATTRIB);
 	return err;
 }

@@ -79,6 +79,10 @@ CASES = {
     "python_json_tool": ([PY, "-m", "json.tool"], JSON, []),
     "python_traceback": ([PY, "-c", "raise SystemExit(77)"], b"", []),
     "node_mix": (["/usr/bin/node", program("node_mix.js")], b"", []),
+    "node_watch": (["/usr/bin/node", program("node_watch.js")], b"", []),
+    # Nothing of the kind happens: its status says so.
+    "inotifywait": (["/usr/bin/inotifywait", "-t", "1", "-e",
+                      "unmount", "/"], b"", []),
     "busybox_sh": ([BUSYBOX, "sh", "-c",
                     'i=0; while [ $i -lt 5 ]; do echo $((i*i)); i=$((i+1)); '
                     'done; exit 9'], b"", []),

@@ -430,6 +430,9 @@ static const struct pseudo_entry entries[] = {
 	{ .path = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_link,
 	  .arg = (void *)(uintptr_t)"self/mounts" },
 
+	TEXT("sys/fs/inotify/max_queued_events", "16384"),
+	TEXT("sys/fs/inotify/max_user_instances", "128"),
+	TEXT("sys/fs/inotify/max_user_watches", "65536"),
 	TEXT("sys/kernel/cap_last_cap", "40"),
 	TEXT("sys/kernel/core_pattern", "core"),
 	TEXT("sys/kernel/core_uses_pid", "0"),
