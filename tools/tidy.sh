@@ -20,6 +20,23 @@ cmp -s "$build/gen/syscalls.md" docs/syscalls.md || {
 	bad=1
 }
 
+# Every full row has a test: a file of its name, or one with the name in a
+# comment line "CALLS:".
+awk '
+FNR == 1 { f = FILENAME; sub(/.*\//, "", f); sub(/\.c$/, "", f); have[f] = 1 }
+/CALLS:/ && FILENAME ~ /\.c$/ { sub(/.*CALLS:/, "")
+	for (i = 1; i <= NF; i++) have[$i] = 1
+}
+FILENAME ~ /\.tbl$/ && /^[0-9-]/ && $3 == "full" {
+	name = $4
+	sub(/\(.*/, "", name)
+	if (!(name in have)) {
+		print "test/abi has no test for " name ", a full call"
+		bad = 1
+	}
+}
+END { exit bad }' test/abi/*.c src/linux/syscalls.tbl || bad=1
+
 # Each header compiles alone.
 all=$(mktemp -d)
 trap 'rm -rf "$all"' EXIT

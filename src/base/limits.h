@@ -13,5 +13,6 @@
 #define LIMIT_ELF_PHDRS	    128
 #define LIMIT_PARTITIONS    128
 #define LIMIT_PIPE_BYTES    (1 << 20)
-#define LIMIT_EPOLL_DEPTH   5
+#define LIMIT_EPOLL_DEPTH   5  /* instances, each in the next */
+#define LIMIT_EPOLL_CHAINS  1000
 #define LIMIT_SIGQUEUE	    32768

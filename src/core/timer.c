@@ -2,9 +2,12 @@
 /*
  * Timers: a red-black tree per CPU by deadline.
  *
- * A timer is queued on the CPU that sets it.  Its queue's lock (interrupts
- * off) guards the tree and .cpu; a callback runs without the lock, with
- * .running set, so that timer_cancel() elsewhere can wait for it.
+ * A timer is queued on the CPU that sets it, which is its home from then on.
+ * The home's lock (interrupts off) guards the tree and .cpu; a callback runs
+ * without the lock, on the home, with .running set, so that timer_cancel()
+ * elsewhere can wait for it.  As a callback may set its timer again, a timer
+ * is at rest only when it is neither queued nor running while its home's lock
+ * is held.
  */
 #include <arch/irqchip.h>
 #include <arch/timer.h>
@@ -47,6 +50,7 @@ timer_init(struct timer *t, void (*fn)(struct timer *))
 {
 	t->fn = fn;
 	t->cpu = NULL;
+	t->home = NULL;
 	t->running = false;
 	t->deadline_ns = 0;
 }
@@ -106,6 +110,7 @@ timer_set(struct timer *t, uint64_t deadline_ns)
 	rb_insert(&q->tree, &t->node, earlier);
 	if (!q->first || earlier(&t->node, q->first))
 		q->first = &t->node;
+	atomic_store_release(&t->home, this_cpu());
 	atomic_store_release(&t->cpu, this_cpu());
 	arm(q);
 	spin_unlock(&q->lock);
@@ -126,15 +131,34 @@ timer_try_cancel(struct timer *t)
 	return was;
 }
 
+/* true: neither queued nor running.  A callback that runs may have made the
+ * timer's home another only if somebody else sets it, too. */
+static bool
+at_rest(struct timer *t, bool *was)
+{
+	struct cpu *c = atomic_load_acquire(&t->home);
+	irqflags_t f;
+	bool running;
+
+	if (!c)
+		return true; /* never set */
+	f = spin_lock_irq(&c->timers->lock);
+	if (t->cpu == c) {
+		unlink_timer(c->timers, t);
+		*was = true;
+	}
+	running = atomic_load_acquire(&t->running);
+	spin_unlock_irq(&c->timers->lock, f);
+	return !running && atomic_load_acquire(&t->home) == c;
+}
+
 bool
 timer_cancel(struct timer *t)
 {
-	bool was = timer_try_cancel(t);
+	bool was = false;
 
-	while (atomic_load_acquire(&t->running)) {
+	while (!at_rest(t, &was))
 		cpu_relax();
-		was |= timer_try_cancel(t);
-	}
 	return was;
 }
 

@@ -18,6 +18,7 @@ struct timer {
 	uint64_t deadline_ns;	/* monotonic */
 	void (*fn)(struct timer *);
 	struct cpu *cpu;	/* [a] where it is queued, NULL: nowhere */
+	struct cpu *home;	/* [a] where it was set last, NULL: never */
 	bool running;
 };
 

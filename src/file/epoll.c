@@ -12,9 +12,15 @@
  * poll_file_release() takes its items out, under the instance's lock, before
  * the file's own release; so an item found under that lock has a live file.
  *
- * Locks: epoll.lock (RANK_EPOLL) for the tree and the waits; ready_lock
- * (spin, RANK_WAITQ2, as it is taken in wake functions) for the ready list;
- * the file's watch_lock for the list of its items.
+ * Instances watch instances, and wakes and looks pass from one to the next by
+ * recursion, so nesting is bounded: no loops, chains of at most
+ * LIMIT_EPOLL_DEPTH instances, LIMIT_EPOLL_CHAINS of them through one edge.
+ *
+ * Locks: nest_lock for the edges between instances, taken before any
+ * epoll.lock; epoll.lock (RANK_EPOLL, of the watching instance before that of
+ * the watched) for the tree and the waits; ready_lock (spin, RANK_WAITQ2, as
+ * it is taken in wake functions) for the ready list; the file's watch_lock for
+ * the list of its items.
  */
 #include <abi/errno.h>
 #include <abi/fcntl.h>
@@ -43,7 +49,8 @@ struct epoll {
 	struct spinlock ready_lock;
 	struct list ready;	/* [ready_lock] items */
 	struct waitq wq;	/* epoll_wait, and poll on the instance */
-	bool closed;		/* [lock] */
+	struct list inner;	/* [nest_lock] items whose file is an instance */
+	struct list outer;	/* [nest_lock] items whose file is this one */
 };
 
 struct item {
@@ -55,6 +62,8 @@ struct item {
 	uint64_t data;		/* [lock] */
 	struct list ready_link;	/* [ready_lock] */
 	struct list file_link;	/* [file's watch_lock] */
+	struct list inner_link;	/* [nest_lock] in ep->inner */
+	struct list outer_link;	/* [nest_lock] in the file's outer */
 	unsigned nqueues;
 	bool too_many;
 	struct {
@@ -68,8 +77,16 @@ struct item_table {
 	struct item *item;
 };
 
-static struct mutex nest_lock; /* adding an instance to an instance */
+static struct mutex nest_lock = {
+	.rank = RANK_EPOLL, .wq = WAITQ_INIT(nest_lock.wq)
+};
 static const struct file_ops epoll_ops;
+
+static bool
+is_epoll(const struct file *f)
+{
+	return f->ops == &epoll_ops;
+}
 
 static struct item *
 item_of(struct rb_node *n)
@@ -190,13 +207,16 @@ ready_now(struct item *i)
 
 /* ---- items ---- */
 
-/* Takes the item out of everything and frees it; ep->lock is held. */
+/* Takes the item out of everything and frees it; ep->lock is held, and
+ * nest_lock if the file is an instance. */
 static void
 item_remove(struct item *i)
 {
 	struct epoll *ep = i->ep;
 	irqflags_t f;
 
+	list_del(&i->inner_link);
+	list_del(&i->outer_link);
 	for (unsigned k = 0; k < i->nqueues; k++)
 		waitq_remove(i->queue[k].q, &i->queue[k].e);
 	f = spin_lock_irq(&ep->ready_lock);
@@ -223,10 +243,17 @@ item_add(struct epoll *ep, int fd, struct file *f,
 	i->ep = ep;
 	i->file = f;
 	i->fd = fd;
-	i->events = ev->events;
+	i->events = ev->events | POLLERR | POLLHUP;
 	i->data = ev->data;
 	list_init(&i->ready_link);
 	list_init(&i->file_link);
+	list_init(&i->inner_link);
+	list_init(&i->outer_link);
+	if (is_epoll(f)) {
+		list_add_tail(&ep->inner, &i->inner_link);
+		list_add_tail(&((struct epoll *)f->priv)->outer,
+			      &i->outer_link);
+	}
 	item_insert(ep, i);
 	fl = spin_lock_irq(&f->watch_lock);
 	list_add_tail(&f->watchers, &i->file_link);
@@ -246,50 +273,96 @@ item_modify(struct item *i, const struct epoll_event *ev)
 {
 	if ((i->events | ev->events) & EPOLLEXCLUSIVE)
 		return -EINVAL;
-	i->events = ev->events;
+	i->events = ev->events | POLLERR | POLLHUP;
 	i->data = ev->data;
 	if (item_poll(i, NULL))
 		ready_now(i);
 	return 0;
 }
 
-/* Does f lead, through instances, to ep?  -ELOOP also when too deep. */
-static int
-check_nesting(struct epoll *ep, struct file *f, unsigned depth)
+/* The chains of instances that begin at one, going one way. */
+struct chains {
+	const struct epoll *stop; /* an instance that must not be met */
+	unsigned count, longest;
+	bool loop;
+};
+
+/* One more instance of a chain; false: enough is known. */
+static bool
+chain_step(struct chains *c, const struct epoll *ep, const struct list *next,
+	   unsigned length)
 {
-	struct epoll *inner = f->priv;
-	int err = 0;
-
-	if (inner == ep || depth >= LIMIT_EPOLL_DEPTH)
-		return -ELOOP;
-	for (struct rb_node *n = rb_first(&inner->items); n && !err;
-	     n = rb_next(n)) {
-		struct file *g = item_of(n)->file;
-
-		if (g->ops == &epoll_ops)
-			err = check_nesting(ep, g, depth + 1);
-	}
-	return err;
+	if (length > c->longest)
+		c->longest = length;
+	if (list_empty(next))
+		c->count++;
+	c->loop |= ep == c->stop;
+	return !c->loop && length <= LIMIT_EPOLL_DEPTH &&
+	       c->count <= LIMIT_EPOLL_CHAINS;
 }
+
+static void
+chains_inward(struct chains *c, struct epoll *ep, unsigned length)
+{
+	struct item *i;
+
+	if (!chain_step(c, ep, &ep->inner, length))
+		return;
+	list_for_each_entry(i, &ep->inner, inner_link)
+		chains_inward(c, i->file->priv, length + 1);
+}
+
+static void
+chains_outward(struct chains *c, struct epoll *ep, unsigned length)
+{
+	struct item *i;
+
+	if (!chain_step(c, ep, &ep->outer, length))
+		return;
+	list_for_each_entry(i, &ep->outer, outer_link)
+		chains_outward(c, i->ep, length + 1);
+}
+
+/* May ep watch the instance f?  nest_lock is held. */
+static int
+check_nesting(struct epoll *ep, struct file *f)
+{
+	struct chains in = { .stop = ep }, out = { .stop = NULL };
+
+	chains_inward(&in, f->priv, 1);
+	chains_outward(&out, ep, 1);
+	if (in.loop)
+		return -ELOOP;
+	if (in.longest + out.longest > LIMIT_EPOLL_DEPTH ||
+	    (uint64_t)in.count * out.count > LIMIT_EPOLL_CHAINS)
+		return -EINVAL;
+	return 0;
+}
+
+/* An exclusive item has these and no others. */
+#define EXCLUSIVE_BITS (POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | \
+			EPOLLET | EPOLLEXCLUSIVE)
 
 int
 epoll_control(struct file *epf, int op, int fd, struct file *f,
 	      const struct epoll_event *ev)
 {
 	struct epoll *ep = epf->priv;
-	bool nested = f->ops == &epoll_ops && op == EPOLL_CTL_ADD;
+	bool nested = is_epoll(f);
 	struct item *i;
 	int err = 0;
 
-	if (epf->ops != &epoll_ops || f == epf)
-		return -EINVAL;
 	if (!f->ops->poll)
 		return -EPERM;
-	if (op == EPOLL_CTL_ADD && ev->events & EPOLLEXCLUSIVE && nested)
+	if (!is_epoll(epf) || f == epf)
+		return -EINVAL;
+	if (op == EPOLL_CTL_ADD && ev->events & EPOLLEXCLUSIVE &&
+	    (nested || ev->events & ~EXCLUSIVE_BITS))
 		return -EINVAL;
 	if (nested) {
 		mutex_lock(&nest_lock);
-		err = check_nesting(ep, f, 1);
+		if (op == EPOLL_CTL_ADD)
+			err = check_nesting(ep, f);
 		if (err)
 			goto out_nest;
 	}
@@ -318,8 +391,8 @@ out_nest:
 	return err;
 }
 
-void
-poll_file_release(struct file *f)
+static void
+release_items(struct file *f)
 {
 	for (;;) {
 		irqflags_t fl = spin_lock_irq(&f->watch_lock);
@@ -343,6 +416,16 @@ poll_file_release(struct file *f)
 		mutex_unlock(&ep->lock);
 		epoll_put(ep);
 	}
+}
+
+void
+poll_file_release(struct file *f)
+{
+	if (is_epoll(f))
+		mutex_lock(&nest_lock);
+	release_items(f);
+	if (is_epoll(f))
+		mutex_unlock(&nest_lock);
 }
 
 /* ---- waiting ---- */
@@ -421,7 +504,11 @@ epoll_wait_events(struct file *epf, struct epoll_event __user *events,
 	long n;
 	int err = 0;
 
-	if (epf->ops != &epoll_ops || max <= 0)
+	if (max <= 0 || max > INT32_MAX / (int)sizeof(*events))
+		return -EINVAL;
+	if (!user_range_ok(events, (size_t)max * sizeof(*events)))
+		return -EFAULT;
+	if (!is_epoll(epf))
 		return -EINVAL;
 	for (;;) {
 		if (!list_empty(&ep->ready)) {
@@ -486,10 +573,12 @@ epoll_release(struct file *f)
 	struct epoll *ep = f->priv;
 	struct rb_node *n;
 
+	mutex_lock(&nest_lock);
 	mutex_lock(&ep->lock);
 	while ((n = rb_first(&ep->items)) != NULL)
 		item_remove(item_of(n));
 	mutex_unlock(&ep->lock);
+	mutex_unlock(&nest_lock);
 	epoll_put(ep);
 }
 
@@ -501,6 +590,7 @@ epoll_link_name(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops epoll_ops = {
+	.seek = anon_seek,
 	.poll = epoll_poll,
 	.stat = epoll_stat,
 	.release = epoll_release,
@@ -515,12 +605,12 @@ epoll_create_file(struct file **out)
 
 	if (!ep)
 		return -ENOMEM;
-	if (!nest_lock.rank)
-		mutex_init(&nest_lock, RANK_FDTABLE);
 	refcount_set(&ep->refs, 1);
 	mutex_init(&ep->lock, RANK_EPOLL);
 	spin_init(&ep->ready_lock, RANK_WAITQ2);
 	list_init(&ep->ready);
+	list_init(&ep->inner);
+	list_init(&ep->outer);
 	waitq_init(&ep->wq);
 	err = file_create(&epoll_ops, O_RDWR, ep, out);
 	if (err) {

@@ -169,6 +169,7 @@ eventfd_fdinfo(struct file *f, char *buf, size_t size)
 static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
+	.seek = anon_seek,
 	.poll = eventfd_poll,
 	.stat = eventfd_stat,
 	.release = eventfd_release,

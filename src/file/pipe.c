@@ -132,6 +132,7 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct pipe *p = f->priv;
 	ssize_t done = 0, n = 0;
+	bool slept = false;
 
 	(void)pos;
 	if (!u->resid)
@@ -155,8 +156,9 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		if (n > 0) {
 			if (full && p->size - used >= PIPE_BUF)
 				wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
-			/* Others may read what this one left. */
-			if (used && waitq_active(&p->read_wq))
+			/* Another may read what this one, which was woken,
+			 * left. */
+			if (used && slept)
 				wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
 			done += n;
 			/* Stopped by a page that is not there yet? */
@@ -175,6 +177,7 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		n = wait_readable(p);
 		if (n)
 			return n;
+		slept = true;
 	}
 }
 
@@ -229,7 +232,8 @@ write_some(struct pipe *p, struct uio *u, size_t whole, bool *wake)
 		return n;
 	if (!can_write(p, whole))
 		return -EAGAIN;
-	*wake = !ring_used(&p->ring);
+	/* A waiter for edges (EPOLLET) hears of every write, as on Linux. */
+	*wake = !ring_used(&p->ring) || waitq_active(&p->read_wq);
 	room = ring_free(&p->ring);
 	return move_in(p, u, (uint32_t)min_u64(room, u->resid));
 }

@@ -132,6 +132,7 @@ timerfd_link_name(struct file *f, char *buf, size_t size)
 
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
+	.seek = anon_seek,
 	.poll = timerfd_poll,
 	.stat = timerfd_stat,
 	.release = timerfd_release,

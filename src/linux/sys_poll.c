@@ -46,8 +46,10 @@ static void
 watch_open(struct thread *t, struct watch *w)
 {
 	w->f = NULL;
-	if (w->fd >= 0 && fd_get(t->fds, w->fd, &w->f))
+	if (w->fd >= 0 && fd_get(t->fds, w->fd, &w->f)) {
+		w->f = NULL;
 		w->revents = POLLNVAL;
+	}
 }
 
 /* Number of files with something to say, or -errno. */

@@ -10,6 +10,7 @@
 #include <abi/stat.h>
 #include <base/fmt.h>
 #include <base/string.h>
+#include <file/anon.h>
 #include <file/file.h>
 #include <file/poll.h>
 #include <mem/heap.h>
@@ -186,6 +187,7 @@ signalfd_set(struct file *f, uint64_t set)
 
 static const struct file_ops signalfd_ops = {
 	.read = signalfd_read,
+	.seek = anon_seek,
 	.poll = signalfd_poll,
 	.stat = signalfd_stat,
 	.release = signalfd_release,

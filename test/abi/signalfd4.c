@@ -2,9 +2,11 @@
 /*
  * Goal: signals come as records, poll says when; flags and a second call.
  * Method: blocked signals, read.
+ * CALLS: signalfd
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 
@@ -42,5 +44,13 @@ main(void)
 	show("flags", signalfd(-1, &set, 1));
 	show("not one", signalfd(1, &set, 0));
 	show("no fd", signalfd(77, &set, 0));
+	/* The first form of the call: no flags. */
+	fd = (int)syscall(SYS_signalfd, -1, &set, 8);
+	printf("old call %d flags %d %d\n", fd >= 0, fcntl(fd, F_GETFD),
+	       fcntl(fd, F_GETFL) & O_NONBLOCK);
+	show("old, change", syscall(SYS_signalfd, fd, &set, 8) == fd);
+	show("old, size", syscall(SYS_signalfd, -1, &set, 4));
+	show("old, bad", syscall(SYS_signalfd, -1, BAD, 8));
+	show("new, size", syscall(SYS_signalfd4, -1, &set, 16, 0));
 	return 0;
 }
