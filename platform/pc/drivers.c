@@ -8,6 +8,7 @@
 #include <drivers/uart/ns16550.h>
 #include <drivers/virtio/blk.h>
 #include <drivers/virtio/mmio.h>
+#include <drivers/virtio/net.h>
 #include <drivers/virtio/pci.h>
 #include <drivers/virtio/rng.h>
 #include <drivers/virtio/serial.h>
@@ -20,6 +21,7 @@ const struct driver *const platform_drivers[] = {
 	&virtio_pci,
 	&virtio_serial.drv,
 	&virtio_blk.drv,
+	&virtio_net.drv,
 	&virtio_rng.drv,
 	&i6300esb,
 	NULL,

@@ -43,6 +43,8 @@
 #define R_GENERATION	 0x0fc
 #define R_CONFIG	 0x100
 
+#define INT_CONFIG 2u /* of R_INT_STATUS */
+
 #define MMIO_MAGIC 0x74726976u /* "virt" */
 #define SLOT_SIZE  512u
 
@@ -197,6 +199,8 @@ interrupt(void *arg)
 	if (!status)
 		return; /* a shared line's other device */
 	wr(&m->v, R_INT_ACK, status);
+	if (status & INT_CONFIG)
+		virtio_config_interrupt(&m->v);
 	virtio_interrupt(&m->v);
 }
 

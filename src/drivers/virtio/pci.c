@@ -51,6 +51,8 @@
 
 #define NO_VECTOR 0xffff
 
+#define ISR_CONFIG 2u
+
 struct vpci {
 	struct virtio_device v;
 	struct pci_device *pci;
@@ -60,6 +62,7 @@ struct vpci {
 	uint32_t notify_at, notify_len, notify_mult;
 	volatile char *notify;
 	unsigned next_entry;	/* of the MSI-X table */
+	bool config_shared;	/* entry 0 tells of the configuration, too */
 };
 
 static struct vpci *
@@ -121,15 +124,28 @@ interrupt_queue(void *arg)
 static void
 interrupt_all(void *arg)
 {
-	virtio_interrupt(arg);
+	struct vpci *d = arg;
+
+	if (d->config_shared)
+		virtio_config_interrupt(&d->v);
+	virtio_interrupt(&d->v);
+}
+
+static void
+interrupt_config(void *arg)
+{
+	virtio_config_interrupt(arg);
 }
 
 static void
 interrupt_line(void *arg)
 {
 	struct vpci *d = arg;
+	uint8_t isr = mmio_read8(d->isr); /* reading acknowledges */
 
-	if (mmio_read8(d->isr)) /* reading acknowledges */
+	if (isr & ISR_CONFIG)
+		virtio_config_interrupt(&d->v);
+	if (isr)
 		virtio_interrupt(&d->v);
 }
 
@@ -143,7 +159,9 @@ pick_entry(struct vpci *d, struct virtq *q)
 		return NO_VECTOR;
 	if (!d->v.per_queue_irq || e >= d->pci->msix_count)
 		return 0;
-	q->vector = pci_msix_set(d->pci, e, q->index % smp_count(),
+	q->vector = pci_msix_set(d->pci, e,
+				 q->index / (d->v.queue_pairs ? 2 : 1) %
+					 smp_count(),
 				 interrupt_queue, q);
 	if (q->vector < 0)
 		return 0;
@@ -243,6 +261,27 @@ config_generation(struct virtio_device *v)
 	return mmio_read8(vpci_of(v)->common + C_GENERATION);
 }
 
+/* An entry of its own, as the queues' interrupts say nothing of what they
+ * are for and reading the configuration each time costs machine exits. */
+static int
+config_irq(struct virtio_device *v)
+{
+	struct vpci *d = vpci_of(v);
+	unsigned e = d->next_entry;
+
+	if (!d->pci->msix_table)
+		return 0; /* the ISR register tells */
+	if (e < d->pci->msix_count &&
+	    pci_msix_set(d->pci, e, 0, interrupt_config, v) >= 0) {
+		d->next_entry++;
+	} else {
+		e = 0;
+		d->config_shared = true;
+	}
+	mmio_write16(d->common + C_MSIX_CONFIG, (uint16_t)e);
+	return mmio_read16(d->common + C_MSIX_CONFIG) == e ? 0 : -ENOSPC;
+}
+
 static const struct virtio_transport_ops vpci_ops = {
 	.get_status = get_status,
 	.set_status = set_status,
@@ -253,6 +292,7 @@ static const struct virtio_transport_ops vpci_ops = {
 	.notify = notify,
 	.config_read = config_read,
 	.config_generation = config_generation,
+	.config_irq = config_irq,
 };
 
 /* ---- attaching ---- */
@@ -306,7 +346,7 @@ setup_irq(struct vpci *d)
 
 	if (!err) {
 		d->next_entry = 1;
-		vector = pci_msix_set(d->pci, 0, 0, interrupt_all, &d->v);
+		vector = pci_msix_set(d->pci, 0, 0, interrupt_all, d);
 	} else {
 		vector = pci_intx(d->pci, interrupt_line, d);
 	}

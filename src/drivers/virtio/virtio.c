@@ -80,6 +80,16 @@ virtio_interrupt(struct virtio_device *v)
 			virtq_interrupt(v->queues[i]);
 }
 
+void
+virtio_config_interrupt(struct virtio_device *v)
+{
+	const struct virtio_driver *d = driver_of(v);
+
+	/* An interrupt before the driver has its state, or after failure. */
+	if (d && d->config_changed && v->nqueues && !check_broken(v))
+		d->config_changed(v);
+}
+
 /* The same, and the other direction: a notification that was thought to be
  * unnecessary before the device's own last look was visible. */
 static void
@@ -114,8 +124,9 @@ reset(struct virtio_device *v)
 }
 
 static int
-negotiate(struct virtio_device *v, uint64_t want)
+negotiate(struct virtio_device *v, const struct virtio_driver *d)
 {
+	uint64_t want = d->features;
 	uint64_t offered = v->ops->get_features(v);
 
 	if (!(offered & VIRTIO_F_VERSION_1)) {
@@ -123,6 +134,8 @@ negotiate(struct virtio_device *v, uint64_t want)
 			v->dev.name);
 		return -ENODEV;
 	}
+	if (d->select)
+		want &= d->select(v, offered);
 	v->features = offered & (want | VIRTIO_F_VERSION_1 |
 				 VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX);
 	v->ops->set_features(v, v->features);
@@ -143,11 +156,14 @@ virtio_attach(struct device *dev)
 	if (err)
 		return err;
 	v->ops->set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER);
-	err = negotiate(v, d->features);
+	err = negotiate(v, d);
 	if (!err)
 		err = d->attach(v);
 	if (err)
 		goto failed;
+	if (d->config_changed && v->ops->config_irq && v->ops->config_irq(v))
+		log_warn("%s: changes of its state will not be seen",
+			 v->dev.name);
 	v->ops->set_status(v, VIRTIO_S_ACKNOWLEDGE | VIRTIO_S_DRIVER |
 				      VIRTIO_S_FEATURES_OK |
 				      VIRTIO_S_DRIVER_OK);

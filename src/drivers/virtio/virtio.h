@@ -21,6 +21,7 @@
 #include <core/spinlock.h>
 #include <dev/device.h>
 
+#define VIRTIO_ID_NET	  1
 #define VIRTIO_ID_BLOCK	  2
 #define VIRTIO_ID_CONSOLE 3
 #define VIRTIO_ID_RNG	  4
@@ -56,12 +57,18 @@ struct virtio_transport_ops {
 	void (*config_read)(struct virtio_device *v, unsigned off, void *buf,
 			    unsigned len);
 	uint32_t (*config_generation)(struct virtio_device *v);
+	/* Sets the configuration's interrupt up, before DRIVER_OK; NULL:
+	 * there is nothing to do.  -errno: changes will not be told. */
+	MUST_CHECK int (*config_irq)(struct virtio_device *v);
 };
 
 struct virtio_driver {
 	struct driver drv;
 	uint32_t device_id;
 	uint64_t features; /* that the driver can use, beyond the core's */
+	/* Where features depend on each other or on the machine: which of
+	 * those that are offered it takes.  NULL: all. */
+	uint64_t (*select)(struct virtio_device *v, uint64_t offered);
 	/* Sets up queues and state; undoes all of it on failure. */
 	MUST_CHECK int (*attach)(struct virtio_device *v);
 	/* The device is live: fill rings, register with the class. */
@@ -69,6 +76,9 @@ struct virtio_driver {
 	/* The device was reset for misbehaving: fail what is under way.
 	 * Called with the lock of no queue held. */
 	void (*broken)(struct virtio_device *v);
+	/* The device's configuration has changed; interrupt context.  NULL:
+	 * the driver does not care. */
+	void (*config_changed)(struct virtio_device *v);
 };
 
 struct virtio_device {
@@ -79,6 +89,7 @@ struct virtio_device {
 	uint64_t features;		     /* negotiated */
 	void *priv;			     /* the driver's */
 	bool per_queue_irq;		     /* set by the driver in attach */
+	bool queue_pairs;		     /* the same: two queues a CPU */
 	struct virtq *queues[VIRTIO_MAX_QUEUES]; /* set up ones; [I] after attach */
 	unsigned nqueues;		     /* highest index + 1 */
 	bool broken;			     /* [a] */
@@ -147,6 +158,7 @@ void virtio_add(struct virtio_device *v);
 /* One interrupt for all queues of v. */
 void virtio_interrupt(struct virtio_device *v);
 void virtq_interrupt(struct virtq *q);
+void virtio_config_interrupt(struct virtio_device *v);
 
 /* ---- for the drivers' tables ---- */
 bool virtio_match(const struct device *dev);
@@ -178,6 +190,9 @@ bool virtq_pending(const struct virtq *q);
 /* Asks for an interrupt at the next completion; true: there is one already
  * that the caller must look at. */
 bool virtq_irq_enable(struct virtq *q);
+/* The same for one interrupt after n more completions, for who is in no
+ * hurry; virtq_irq_disable() need not have ended it before it is said anew. */
+void virtq_irq_after(struct virtq *q, uint16_t n);
 void virtq_irq_disable(struct virtq *q);
 /* After virtio_driver.broken: takes out requests one by one. */
 void *virtq_take_back(struct virtq *q);

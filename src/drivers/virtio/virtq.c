@@ -349,6 +349,16 @@ virtq_irq_enable(struct virtq *q)
 }
 
 void
+virtq_irq_after(struct virtq *q, uint16_t n)
+{
+	q->irq_on = false; /* virtq_get() leaves the event where it is */
+	if (has_event_idx(q))
+		*used_event(q) = (uint16_t)(q->last_used + n - 1);
+	else
+		q->avail[RING_FLAGS] = 0;
+}
+
+void
 virtq_irq_disable(struct virtq *q)
 {
 	q->irq_on = false;
