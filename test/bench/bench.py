@@ -57,7 +57,7 @@ class Bench:
         self.args = args
         self.work = work
         self.pith = os.path.join(args.build, "pith")
-        self.linux = os.path.join(args.build, "linux")
+        self.linux_dir = os.path.join(args.build, "linux")
         self.rows_bin = os.path.join(work, "rows")
         self.image = os.path.join(work, "bench.img")
         self.memory = 512
@@ -87,11 +87,11 @@ class Bench:
             self.make_initramfs()
 
     def make_initramfs(self):
-        self.vmlinuz = os.path.join(self.linux, "vmlinuz")
+        self.vmlinuz = os.path.join(self.linux_dir, "vmlinuz")
         if not os.path.exists(self.vmlinuz):
             sys.exit("bench: no " + self.vmlinuz + ": make linux-guest, or "
                      "use --no-linux")
-        mods = os.path.join(self.linux, "modules/kernel/drivers/")
+        mods = os.path.join(self.linux_dir, "modules/kernel/drivers/")
         names = ["virtio/virtio_ring.ko", "virtio/virtio.ko",
                  "virtio/virtio_pci_legacy_dev.ko",
                  "virtio/virtio_pci_modern_dev.ko", "virtio/virtio_pci.ko",
@@ -108,7 +108,7 @@ class Bench:
         self.initramfs = os.path.join(self.work, "initramfs.gz")
         listing = subprocess.run(["find", ".", "-print0"], cwd=root, check=True,
                                  stdout=subprocess.PIPE).stdout
-        cpio = subprocess.run(["cpio", "-0", "-o", "-H", "newc", "--quiet"],
+        cpio = subprocess.run(["busybox", "cpio", "-0", "-o", "-H", "newc"],
                               cwd=root, input=listing, check=True,
                               stdout=subprocess.PIPE).stdout
         with gzip.open(self.initramfs, "wb", 1) as f:
@@ -131,9 +131,9 @@ class Bench:
 
     def rows_args(self, rows, icount):
         t = "2" if icount else ("10" if self.args.quick else "50")
-        return ["-t", t, "-r", "1" if icount else "3"] + rows
+        return ["-t", t, "-r", "1" if icount else "3", ",".join(rows)]
 
-    def linux(self, cpus, rows, icount):
+    def linux_run(self, cpus, rows, icount):
         args = self.rows_args(rows, icount)
         prog = "/" + self.guest_path()
         cmd = (["qemu-system-x86_64", "-machine", "q35", "-cpu", "max",
@@ -191,7 +191,7 @@ class Bench:
         """Alternates the systems; medians of each row."""
         systems = {"pith": self.pith_run}
         if not self.args.no_linux:
-            systems["linux"] = self.linux
+            systems["linux"] = self.linux_run
         got = {s: {} for s in systems}
         for i in range(1 if icount else self.args.repeat):
             for name, fn in systems.items():
