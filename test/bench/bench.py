@@ -4,13 +4,18 @@
 the same devices, runs alternating; prints medians and ratios.
 
     test/bench/bench.py [--cpus 1,2] [--repeat 3] [--rows a,b] [--json FILE]
-                        [--instructions] [--quick] [--no-linux]
+                        [--instructions] [--quick] [--no-linux] [--no-boot]
 
 The Linux guest is Debian's cloud kernel with a minimal initramfs that mounts
 the root partition of the very image that Pith boots.  A ratio is Pith's time
 over Linux's: less is better.  With --instructions both guests run under
 `-icount shift=0`, where a guest's clock counts instructions: those figures
 repeat on any machine.
+
+Before the rows it prints what a start costs: guest instructions to main()
+and to the end of a static hello (counted by the plugin count.c), wall time
+against a QEMU that does nothing, the least memory, sizes, and what `pith
+run` adds on the host.
 
 A benchmark is a benchmark: nothing here passes or fails on a time.
 """
@@ -28,6 +33,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import profile as counting
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COLD = ("read64m_cold", "rand4k_cold")
@@ -75,13 +82,21 @@ class Bench:
         with open(self.hello + ".c", "w") as f:
             f.write('#include <unistd.h>\n'
                     'int main(void){return write(1,"hello\\n",6)!=6;}\n')
-        self.run(["gcc", "-O2", "-static", "-o", self.hello, self.hello + ".c"])
+        self.run(["gcc", "-O2", "-static", "-no-pie", "-o", self.hello,
+                  self.hello + ".c"])
+        obj = os.path.join(self.work, "floor.o")
+        self.floor = os.path.join(self.work, "floor.elf")
+        self.run(["gcc", "-m32", "-c", "-o", obj,
+                  os.path.join(here, "floor.S")])
+        self.run(["ld", "-m", "elf_i386", "-Ttext=0x100000", "-o",
+                  self.floor, obj])
         data = os.path.join(self.work, "data64m")
         with open(data, "wb") as f:
             for _ in range(64):
                 f.write(os.urandom(1 << 20))
         self.run([self.pith, "build", "-o", self.image,
-                  "-i", data + ":/bench/data64m", self.rows_bin])
+                  "-i", data + ":/bench/data64m",
+                  "-i", self.hello + ":/bench/hello", self.rows_bin])
         os.unlink(data)
         if not self.args.no_linux:
             self.make_initramfs()
@@ -134,23 +149,26 @@ class Bench:
         return ["-t", t, "-r", "1" if icount else "3", ",".join(rows)]
 
     def linux_run(self, cpus, rows, icount):
-        args = self.rows_args(rows, icount)
-        prog = "/" + self.guest_path()
-        cmd = (["qemu-system-x86_64", "-machine", "q35", "-cpu", "max",
-                "-m", str(self.memory)] + self.accel(cpus, icount) +
-               ["-nodefaults", "-no-user-config", "-display", "none",
-                "-no-reboot", "-serial", "stdio", "-kernel", self.vmlinuz,
-                "-initrd", self.initramfs, "-append",
-                "console=ttyS0 quiet rdinit=/init panic=-1 -- " +
-                shlex.join([prog] + args),
-                "-blockdev", json.dumps({
-                    "driver": "raw", "node-name": "root", "read-only": True,
-                    "file": {"driver": "file", "filename": self.image}}),
-                "-device", "virtio-blk-pci,drive=root"])
+        cmd = self.linux_command(
+            ["/" + self.guest_path()] + self.rows_args(rows, icount),
+            self.accel(cpus, icount))
         out = subprocess.run(cmd, stdin=subprocess.DEVNULL,
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              timeout=self.args.timeout).stdout
         return self.parse(out.decode(errors="replace").replace("\r", ""))
+
+    def linux_command(self, program, accel):
+        return (["qemu-system-x86_64", "-machine", "q35", "-cpu", "max",
+                 "-m", str(self.memory)] + accel +
+                ["-nodefaults", "-no-user-config", "-display", "none",
+                 "-no-reboot", "-serial", "stdio", "-kernel", self.vmlinuz,
+                 "-initrd", self.initramfs, "-append",
+                 "console=ttyS0 quiet rdinit=/init panic=-1 -- " +
+                 shlex.join(program),
+                 "-blockdev", json.dumps({
+                     "driver": "raw", "node-name": "root", "read-only": True,
+                     "file": {"driver": "file", "filename": self.image}}),
+                 "-device", "virtio-blk-pci,drive=root"])
 
     def icount_qemu(self):
         """A QEMU that counts: pith's own choice of accelerator replaced."""
@@ -212,18 +230,127 @@ class Bench:
 
     # ---- boot, memory, size ----
 
+    def repeats(self):
+        return 3 if self.args.quick else 7
+
+    def count(self, system, stop):
+        """Guest instructions of hello from the kernel's entry (firmware is
+        left out) to the symbol, or to the machine's end."""
+        out = os.path.join(self.work, "count.out")
+        options = ["out=" + out, "start=%#x" % counting.IMAGE]
+        if stop:
+            options.append("stop=%#x" % self.symbol(self.hello, stop))
+        qemu = counting.counting_qemu(self.work, options)
+        if system == "linux":
+            cmd = self.linux_command(["/bench/hello"], ["-accel", "tcg"])
+            cmd[0] = qemu
+            env = None
+        else:
+            cmd = [self.pith, "run", "--accel", "tcg", "--no-aslr",
+                   "--machine", system, self.hello]
+            env = dict(os.environ, PITH_QEMU=qemu)
+        subprocess.run(cmd, env=env, check=True, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, timeout=self.args.timeout)
+        return counting.read(out)[0]
+
+    def symbol(self, path, name):
+        addrs, names = counting.symbols(path)
+        return addrs[names.index(name)]
+
+    def first_output_ms(self, cmd):
+        t0 = time.monotonic()
+        p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE)
+        p.stdout.read(1)
+        ms = (time.monotonic() - t0) * 1000
+        p.stdout.read()
+        p.wait()
+        return ms
+
+    def floor_ms(self, machine):
+        """A QEMU whose guest ends at once: nothing starts faster."""
+        cmd = ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
+               "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu",
+               "max", "-m", str(self.memory), "-kernel", self.floor,
+               "-device", "isa-debug-exit,iobase=0xf4", "-machine"]
+        if machine == "microvm":
+            cmd += ["microvm,x-option-roms=off,isa-serial=off,rtc=on",
+                    "-bios", "qboot.rom"]
+        else:
+            cmd += [machine]
+        t0 = time.monotonic()
+        subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=60)
+        return (time.monotonic() - t0) * 1000
+
     def boot_ms(self, machine):
-        """QEMU's start to the end of a static hello: wall milliseconds."""
-        times = []
-        for _ in range(3 if self.args.quick else 7):
-            t0 = time.monotonic()
-            p = subprocess.run([self.pith, "run", "--machine", machine,
-                                "--accel", "tcg", self.hello],
-                               stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE, timeout=60)
-            if p.stdout == b"hello\n":
+        """Medians: the start of `pith run hello` to its first output, and
+        the floor, alternating."""
+        floor, first = [], []
+        for _ in range(self.repeats()):
+            floor.append(self.floor_ms(machine))
+            first.append(self.first_output_ms(
+                [self.pith, "run", "--machine", machine, "--accel", "tcg",
+                 self.hello]))
+        return statistics.median(first), statistics.median(floor)
+
+    def packaging_ms(self):
+        """What packaging adds to the first run of a program, and what the
+        command takes on the host when nothing has changed."""
+        fresh, again = [], []
+        for i in range(self.repeats()):
+            cache = os.path.join(self.work, "cache%d" % i)
+            env = dict(os.environ, XDG_CACHE_HOME=cache)
+            cmd = [self.pith, "run", "--accel", "tcg", "--print-qemu",
+                   self.hello]
+            for times in (fresh, again):
+                t0 = time.monotonic()
+                self.run(cmd, env=env, stdout=subprocess.DEVNULL)
                 times.append((time.monotonic() - t0) * 1000)
-        return statistics.median(times) if times else None
+            images = glob.glob(os.path.join(cache, "pith", "*.img"))
+            if len(images) != 1:
+                say("bench: packaged %d times" % len(images))
+            st = os.stat(images[0])
+            self.image_bytes = (st.st_size, st.st_blocks * 512)
+            shutil.rmtree(cache)
+        return statistics.median(fresh), statistics.median(again)
+
+    def boot(self):
+        got = {}
+        kernel = os.path.join(self.args.build, "pith-kernel.elf")
+        got["kernel_bytes"] = os.path.getsize(kernel)
+        print("%-44s %12d  (mark 1048576)" % ("kernel file, bytes",
+                                              got["kernel_bytes"]))
+        systems = ["microvm", "q35"]
+        if not self.args.no_linux:
+            systems.append("linux")
+        for system in systems:
+            for stop in ("main", None):
+                n = self.count(system, stop)
+                got["insns_%s_%s" % (system, stop or "end")] = n
+                print("%-44s %12d%s" % (
+                    "guest instructions, %s, to %s" % (
+                        system, stop or "the end"), n,
+                    "  (mark 2000000)" if stop and system != "linux" else ""))
+        for machine, mark in (("microvm", 60 / 25), ("q35", 100 / 65)):
+            first, floor = self.boot_ms(machine)
+            got["boot_" + machine] = {"first_output_ms": first,
+                                      "floor_ms": floor}
+            print("%-44s %7.0f ms; QEMU alone %.0f ms; ratio %.2f "
+                  "(mark %.2f)" % (
+                      "pith run hello to its first output, " + machine,
+                      first, floor, first / floor, mark))
+        fresh, again = self.packaging_ms()
+        got["packaging_ms"] = fresh - again
+        got["host_ms"] = again
+        got["image_bytes"], got["image_allocated"] = self.image_bytes
+        print("%-44s %7.0f ms (mark 150); unchanged: %.0f ms in all" % (
+            "packaging hello on the host", fresh - again, again))
+        print("%-44s %12d, %d of them on disk" % (
+            "image of hello, bytes", *self.image_bytes))
+        got["hello_mb"] = self.smallest_memory()
+        print("%-44s %12s MB (mark 4)" % ("least memory for hello",
+                                          got["hello_mb"]))
+        return got
 
     def smallest_memory(self):
         """The smallest -m in MB at which hello still prints."""
@@ -281,15 +408,7 @@ def main():
         b = Bench(args, work)
         b.prepare()
         if not args.no_boot:
-            kernel = os.path.join(args.build, "pith-kernel.elf")
-            results["kernel_bytes"] = os.path.getsize(kernel)
-            results["hello_ms"] = {m: b.boot_ms(m) for m in ("microvm", "q35")}
-            results["hello_mb"] = b.smallest_memory()
-            print("kernel file: %d bytes" % results["kernel_bytes"])
-            for m, ms in results["hello_ms"].items():
-                print("pith run hello, whole command, %s: %s ms" % (
-                    m, "-" if ms is None else "%.0f" % ms))
-            print("smallest memory for hello: %s MB" % results["hello_mb"])
+            results["boot"] = b.boot()
         if args.instructions:
             warm = [r for r in rows if r not in COLD]
             results["instructions"] = b.compare(1, warm, True)
