@@ -15,8 +15,8 @@
 #   make deps       Debian packages that are missing (runs by itself)
 #   make clean
 #
-# Variables: V=1 (show commands), O (build folder), DEBUG=1 (lock ranks, poison, UBSan traps; goes
-# into $(O)/debug), ARCH, PLATFORM, CC, PREFIX, DESTDIR.
+# Variables: V=1 (show commands), O (build folder), DEBUG=1 (lock ranks, poison, UBSan traps, KASAN;
+# goes into $(O)/debug), ARCH, PLATFORM, CC, PREFIX, DESTDIR.
 # Source lists are wildcards: a .c in a layer's folder is in the kernel.
 
 O	 ?= build
@@ -94,7 +94,10 @@ KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -nostdinc \
 	   -fstack-protector-strong -ffunction-sections -fdata-sections \
 	   -DPITH_VERSION='"$(VERSION)"'
 ifeq ($(DEBUG),1)
-KFLAGS	+= -DPITH_DEBUG -ftrivial-auto-var-init=pattern \
+KFLAGS	+= -DPITH_DEBUG -DPITH_KASAN -ftrivial-auto-var-init=pattern \
+	   -fsanitize=kernel-address --param asan-stack=0 \
+	   --param asan-globals=0 \
+	   --param asan-instrumentation-with-call-threshold=0 \
 	   -fsanitize=undefined -fsanitize-undefined-trap-on-error \
 	   -fno-sanitize=alignment
 else
@@ -108,6 +111,13 @@ KLDS	:= src/arch/$(ARCH)/kernel.lds
 KLDFLAGS := -nostdlib -static -Wl,-pie -Wl,--no-dynamic-linker \
 	   -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none \
 	   -Wl,--gc-sections -Wl,-z,norelro -Wl,--orphan-handling=warn
+
+# What the address sanitizer itself stands on.
+ifeq ($(DEBUG),1)
+NO_KASAN := src/core/kasan.c src/mem/heap.c src/mem/page.c \
+	    src/arch/$(ARCH)/early.c src/arch/$(ARCH)/string.c
+$(NO_KASAN:%=$(K)/obj/%.o): KFLAGS += -fno-sanitize=kernel-address
+endif
 
 # A loop that copies must not become a call of the function it is in.
 $(K)/obj/src/base/string.c.o: KFLAGS += -fno-tree-loop-distribute-patterns

@@ -16,12 +16,16 @@
  * have the cache's lock (RANK_HEAP, interrupts disabled).
  *
  * A debug kernel fills free objects and checks them when they are handed
- * out again: a write after free panics, with the cache's name.
+ * out again: a write after free panics, with the cache's name.  With the
+ * address sanitizer freed objects wait in a quarantine first, so that who
+ * still uses one is caught in the act.  This file has no checks itself: it
+ * keeps its lists in free objects.
  */
 #include <mem/heap.h>
 
 #include <base/assert.h>
 #include <base/string.h>
+#include <core/kasan.h>
 #include <core/panic.h>
 #include <core/spinlock.h>
 #include <mem/page.h>
@@ -86,6 +90,7 @@ poison_check(const struct cache *c, void *obj)
 {
 	uint64_t *w = obj;
 
+	kasan_unpoison(obj, c->size);
 	for (unsigned i = 1; i < c->size / 8; i++)
 		if (w[i] != POISON_FREE)
 			panic("heap: %s object %p written after free", c->name,
@@ -306,6 +311,33 @@ cache_take(struct cache *c, unsigned alloc)
 	return obj;
 }
 
+#ifdef PITH_KASAN
+#define QUARANTINE 256u
+
+/* Puts obj at the end of the line; the one that has waited longest, or
+ * NULL. */
+static void *
+quarantine(void *obj)
+{
+	static struct spinlock lock = SPINLOCK_INIT(RANK_HEAP);
+	static void *line[QUARANTINE]; /* [lock] */
+	static unsigned at;
+	irqflags_t f = spin_lock_irq(&lock);
+	void *old = line[at];
+
+	line[at] = obj;
+	at = (at + 1) % QUARANTINE;
+	spin_unlock_irq(&lock, f);
+	return old;
+}
+#else
+static inline void *
+quarantine(void *obj)
+{
+	return obj;
+}
+#endif
+
 static inline void
 cache_give(struct cache *c, void *obj)
 {
@@ -313,6 +345,11 @@ cache_give(struct cache *c, void *obj)
 	struct heap_cpu *h;
 
 	poison_free(c, obj);
+	kasan_poison(obj, c->size, KASAN_FREE_OBJECT);
+	obj = quarantine(obj);
+	if (obj == NULL)
+		return;
+	c = page_of_addr(obj)->priv;
 	f = irq_save();
 	h = heap_this_cpu();
 	if (likely(h != NULL)) {
@@ -363,6 +400,10 @@ kmalloc(size_t size, unsigned alloc)
 	p = cache_take(c, alloc);
 	if ((alloc & ALLOC_ZERO) && p != NULL)
 		clear_words(p, c->size);
+	if (p != NULL) {
+		kasan_poison(p, c->size, KASAN_REDZONE);
+		kasan_unpoison(p, size);
+	}
 	return p;
 }
 
@@ -419,8 +460,12 @@ kmalloc_usable(const void *obj)
 {
 	const struct page *p = page_of_addr(obj);
 
-	if (p->flags & PG_SLAB)
-		return ((const struct cache *)p->priv)->size;
+	if (p->flags & PG_SLAB) {
+		const struct cache *c = p->priv;
+
+		kasan_unpoison(obj, c->size);
+		return c->size;
+	}
 	return PAGE_SIZE << p->order;
 }
 

@@ -26,6 +26,7 @@
 #include <base/assert.h>
 #include <base/string.h>
 #include <core/bootinfo.h>
+#include <core/kasan.h>
 #include <core/log.h>
 #include <core/panic.h>
 #include <core/percpu.h>
@@ -419,6 +420,7 @@ page_alloc(unsigned order, unsigned alloc)
 			return NULL;
 	}
 	refcount_set(&p->refs, 1);
+	kasan_unpoison(page_addr(p), PAGE_SIZE << order);
 	if (alloc & ALLOC_ZERO)
 		for (unsigned i = 0; i < 1u << order; i++)
 			page_clear((char *)page_addr(p) + i * PAGE_SIZE);
@@ -434,9 +436,11 @@ page_free(struct page *p)
 
 	assert(!(p->flags & (PG_RESERVED | PG_LOCKED | PG_HEAD)));
 #ifdef PITH_DEBUG
+	kasan_unpoison(page_addr(p), PAGE_SIZE << order); /* a slab's were */
 	for (unsigned i = 0; i < 1u << order; i++)
 		memset((char *)page_addr(p) + i * PAGE_SIZE, 0x6b, PAGE_SIZE);
 #endif
+	kasan_poison(page_addr(p), PAGE_SIZE << order, KASAN_FREE_PAGE);
 	page_reset(p);
 	p->order = (uint8_t)order;
 	f = irq_save();
@@ -480,6 +484,7 @@ page_put_block(struct page *p, unsigned order)
 		p[i].flags = 0;
 	}
 	if (likely(i == n)) {
+		kasan_poison(page_addr(p), n * PAGE_SIZE, KASAN_FREE_PAGE);
 		f = spin_lock_irq(&frames.lock);
 		free_block_locked(page_pfn(p), order);
 		spin_unlock_irq(&frames.lock, f);
@@ -645,6 +650,30 @@ place_page_array(void)
 	}
 }
 
+#ifdef PITH_KASAN
+/* The sanitizer's shadow lies below the page array. */
+static void
+place_shadow(void)
+{
+	paddr_t end = virt_to_phys(page_array);
+	size_t n = (frames.end_pfn + 7) / 8;
+
+	for (unsigned i = 0; i < frames.nranges; i++) {
+		struct frame_range *r = &frames.range[i];
+
+		if (r->end != end >> PAGE_SHIFT || r->end - r->start < 2 * n)
+			continue;
+		r->end -= n;
+		frames.total -= n;
+		frames.nlater -= n;
+		memset(phys_to_virt(r->end << PAGE_SHIFT), 0, n * PAGE_SIZE);
+		kasan_init(phys_to_virt(r->end << PAGE_SHIFT),
+			   (vaddr_t)phys_to_virt(0),
+			   frames.end_pfn << PAGE_SHIFT);
+	}
+}
+#endif
+
 static void
 reserve_pages(paddr_t start, paddr_t end)
 {
@@ -670,6 +699,9 @@ mem_init(void)
 	for (unsigned i = 0; i < boot_info.nmodules; i++)
 		range_cut(boot_info.module[i].start, boot_info.module[i].end);
 	place_page_array();
+#ifdef PITH_KASAN
+	place_shadow();
+#endif
 	reserve_pages(boot_info.kernel_start, boot_info.kernel_end);
 	for (unsigned i = 0; i < boot_info.nmodules; i++)
 		reserve_pages(boot_info.module[i].start,

@@ -5,6 +5,7 @@
  * emulators are fastest at; short blocks take plain moves.
  */
 #include <base/string.h>
+#include <core/kasan.h>
 
 void *
 memcpy(void *restrict dst, const void *restrict src, size_t n)
@@ -12,6 +13,8 @@ memcpy(void *restrict dst, const void *restrict src, size_t n)
 	void *d = dst;
 	size_t words = n >> 3, tail = n & 7;
 
+	kasan_check(dst, n, true);
+	kasan_check(src, n, false);
 	if (n < 32) {
 		char *c = dst;
 		const char *s = src;
@@ -43,6 +46,8 @@ memmove(void *dst, const void *src, size_t n)
 
 	if (d <= s || d >= s + n)
 		return memcpy(dst, src, n);
+	kasan_check(dst, n, true);
+	kasan_check(src, n, false);
 	for (; n >= 8; n -= 8) {
 		uint64_t v;
 
@@ -63,6 +68,7 @@ memset(void *dst, int c, size_t n)
 	uint64_t v = (uint8_t)c * 0x0101010101010101ull;
 	size_t words = n >> 3, tail = n & 7;
 
+	kasan_check(dst, n, true);
 	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(v) : "memory");
 	__asm__ volatile("rep stosb" : "+D"(d), "+c"(tail) : "a"(v) : "memory");
 	return dst;
