@@ -97,6 +97,11 @@ list_splice_tail(struct list *head, struct list *from)
 	     &(e)->member != (head);                                           \
 	     (e) = container_of((e)->member.next, __typeof__(*(e)), member))
 
+#define list_for_each_entry_reverse(e, head, member)                           \
+	for ((e) = container_of((head)->prev, __typeof__(*(e)), member);       \
+	     &(e)->member != (head);                                           \
+	     (e) = container_of((e)->member.prev, __typeof__(*(e)), member))
+
 /* e may be removed in the body; n is a second cursor. */
 #define list_for_each_entry_safe(e, n, head, member)                           \
 	for ((e) = container_of((head)->next, __typeof__(*(e)), member),       \

@@ -240,8 +240,14 @@ radix_set_tag(struct radix_root *r, uint64_t index, unsigned tag)
 
 	if (!n || !n->slot[slot_of(n, index)])
 		return;
-	for (; n; n = n->parent)
+	/* A node with a tag has it in every node above. */
+	for (; n; n = n->parent) {
+		bool rest = n->tags[tag] != 0;
+
 		n->tags[tag] |= 1ull << slot_of(n, index);
+		if (rest)
+			break;
+	}
 }
 
 void

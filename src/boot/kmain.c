@@ -34,13 +34,20 @@
 
 static struct run_info run;
 
+/* The program is over: nothing of it runs any more. */
+static void
+program_ended(void)
+{
+	gate_end();
+	vfs_shutdown();
+}
+
 /* `pith` wants the machine to end, whatever the program does. */
 static void
 host_stop(const void *payload, size_t len)
 {
 	(void)payload, (void)len;
-	gate_end();
-	ignore(vfs_sync_all()); /* errors have been reported to writers */
+	program_ended();
 	control_exit_now(PITH_EXIT_SIGNAL, SIGKILL);
 }
 
@@ -85,7 +92,7 @@ start_program(void *arg)
 		ignore(control_log_start()); /* the log stays in its ring */
 	gate_init(run.trace ? run.trace_filter : NULL,
 		  run.flags & PITH_FLAG_MISSING);
-	process_on_end(gate_end);
+	process_on_end(program_ended);
 	set_names_and_limits();
 	err = boot_mount(&run);	/* paths */
 	if (!err)

@@ -13,6 +13,7 @@ enum lock_rank {
 	RANK_EPOLL,	/* an epoll instance's interest list */
 	RANK_FILEPOS,	/* a file's position */
 	RANK_PATH,	/* rename, mount */
+	RANK_WRITER,	/* a pass over the dirty inodes of a file system */
 	RANK_INODE,	/* inode contents and directories; parent first */
 	RANK_INODE2,	/* second inode of a pair, lower layer of an overlay */
 	RANK_VMSPACE,	/* the address space */

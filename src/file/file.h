@@ -97,6 +97,7 @@ struct file {
 	struct list watchers;	    /* [watch lock] epoll items */
 	struct spinlock watch_lock;
 	int owner_pid;		    /* F_SETOWN */
+	uint32_t wb_err, sb_err;    /* [a] errors of writing seen so far */
 	struct reclaim_head reclaim;
 };
 

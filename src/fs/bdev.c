@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cache of a block device's blocks, and reading pages by bios.
+ * The cache of a block device's blocks, and reading and writing pages by
+ * bios.
  *
  * A request covers as many consecutive pages as the device takes; several
  * are in flight at once.  Completion runs in an interrupt: it marks the pages
@@ -36,15 +37,24 @@ read_done(struct bio *b)
 	bio_free(b);
 }
 
+static void
+write_done(struct bio *b)
+{
+	for (uint32_t i = 0; i < b->nvecs; i++)
+		page_write_end(b->vecs[i].page, b->status);
+	bio_free(b);
+}
+
 static struct bio *
-new_bio(struct blk_device *dev, uint64_t sector, unsigned nvecs)
+new_bio(struct blk_device *dev, enum bio_op op, uint64_t sector,
+	unsigned nvecs)
 {
 	struct bio *b = bio_alloc(nvecs, ALLOC_NOIO); /* waits, never NULL */
 
 	b->dev = dev;
-	b->op = BIO_READ;
+	b->op = op;
 	b->sector = sector;
-	b->done = read_done;
+	b->done = op == BIO_READ ? read_done : write_done;
 	return b;
 }
 
@@ -76,7 +86,7 @@ bdev_read_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 		} else if (b) {
 			continue;
 		}
-		b = new_bio(dev, sector, n - i < max ? n - i : max);
+		b = new_bio(dev, BIO_READ, sector, n - i < max ? n - i : max);
 		if (bio_add(b, pages[i], 0, len)) { /* room for one is sure */
 			bio_free(b);
 			b = NULL;
@@ -87,11 +97,50 @@ bdev_read_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 		bio_submit(b);
 }
 
+void
+bdev_write_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
+		 unsigned n)
+{
+	unsigned max = dev->max_vecs ? dev->max_vecs : 1;
+	struct bio *b = NULL;
+
+	for (unsigned i = 0; i < n; i++, sector += SECTORS_PER_PAGE) {
+		if (b && (b->nvecs >= max ||
+			  bio_add(b, pages[i], 0, PAGE_SIZE))) {
+			bio_submit(b);
+			b = NULL;
+		} else if (b) {
+			continue;
+		}
+		b = new_bio(dev, BIO_WRITE, sector, n - i < max ? n - i : max);
+		if (bio_add(b, pages[i], 0, PAGE_SIZE)) {
+			bio_free(b); /* room for one is sure */
+			b = NULL;
+			page_write_end(pages[i], -EIO);
+		}
+	}
+	if (b)
+		bio_submit(b);
+}
+
+int
+bdev_flush(struct blk_device *dev)
+{
+	struct bio *b = bio_alloc(0, ALLOC_NOIO);
+	int err;
+
+	b->dev = dev;
+	b->op = BIO_FLUSH;
+	err = bio_submit_wait(b);
+	bio_free(b);
+	return err;
+}
+
 int
 bdev_read_part(struct blk_device *dev, uint64_t sector, struct page *p,
 	       uint32_t offset, uint32_t len)
 {
-	struct bio *b = new_bio(dev, sector, 1);
+	struct bio *b = new_bio(dev, BIO_READ, sector, 1);
 	int err = bio_add(b, p, offset, len);
 
 	b->done = NULL;

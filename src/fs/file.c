@@ -7,6 +7,7 @@
  * for writing, which also makes O_APPEND exact.
  */
 #include "fs_priv.h"
+#include "pagecache_priv.h"
 
 #include <abi/dirent.h>
 #include <abi/errno.h>
@@ -33,6 +34,8 @@
 static ssize_t
 regular_read(struct file *f, struct uio *u, int64_t *pos)
 {
+	if (unlikely(f->flags & O_DIRECT) && !f->inode->cache->anonymous)
+		return direct_read(f, u, pos);
 	return page_cache_read(f->inode->cache, u, pos);
 }
 
@@ -49,6 +52,33 @@ drop_suid(struct inode *i)
 		i->mode &= ~(uint32_t)S_ISGID;
 }
 
+/* With the inode's lock. */
+static ssize_t
+write_locked(struct file *f, struct uio *u, int64_t *pos)
+{
+	struct inode *i = f->inode;
+	ssize_t r;
+
+	if ((f->flags & O_APPEND) || u->append)
+		*pos = (int64_t)i->size;
+	if (*pos < 0)
+		return -EINVAL;
+	if ((int64_t)u->resid > MAX_FILE_SIZE - *pos)
+		return -EFBIG;
+	r = i->ops->write_begin ? i->ops->write_begin(i, *pos, u->resid) : 0;
+	if (r)
+		return r;
+	if (unlikely(f->flags & O_DIRECT) && !i->cache->anonymous)
+		r = direct_write(f, u, pos);
+	else
+		r = page_cache_write(i->cache, u, pos);
+	if (r > 0) {
+		drop_suid(i);
+		inode_touch(i, ATTR_MTIME | ATTR_CTIME);
+	}
+	return r;
+}
+
 static ssize_t
 regular_write(struct file *f, struct uio *u, int64_t *pos)
 {
@@ -57,24 +87,19 @@ regular_write(struct file *f, struct uio *u, int64_t *pos)
 
 	if (i->sb->flags & MS_RDONLY)
 		return -EROFS;
+	/* As ext4 has it: writing to the cache may have to wait. */
+	if (u->nowait && !i->cache->anonymous)
+		return -EOPNOTSUPP;
 	write_lock(&i->lock);
-	if ((f->flags & O_APPEND) || u->append)
-		*pos = (int64_t)i->size;
-	if (*pos < 0) {
-		r = -EINVAL;
-	} else if ((int64_t)u->resid > MAX_FILE_SIZE - *pos) {
-		r = -EFBIG;
-	} else {
-		r = i->ops->write_begin ? i->ops->write_begin(i, *pos, u->resid)
-					: 0;
-		if (!r)
-			r = page_cache_write(i->cache, u, pos);
-		if (r > 0) {
-			drop_suid(i);
-			inode_touch(i, ATTR_MTIME | ATTR_CTIME);
-		}
-	}
+	r = write_locked(f, u, pos);
 	write_unlock(&i->lock);
+	if (r > 0 && unlikely(f->flags & O_DSYNC)) {
+		int err = file_sync(f, *pos - r, *pos,
+				    (f->flags & O_SYNC) != O_SYNC);
+
+		if (err)
+			r = err;
+	}
 	return r;
 }
 
@@ -165,14 +190,6 @@ any_statfs(struct file *f, struct statfs *st)
 }
 
 static int
-regular_fsync(struct file *f, int64_t start, int64_t end, bool datasync)
-{
-	/* Memory is as safe as it gets; disks are read only so far. */
-	(void)f, (void)start, (void)end, (void)datasync;
-	return 0;
-}
-
-static int
 regular_truncate(struct file *f, int64_t len)
 {
 	int err;
@@ -222,6 +239,14 @@ regular_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	return copy_to_user((void __user *)arg, &n, sizeof(n));
 }
 
+static void
+regular_release(struct file *f)
+{
+	locks_release(f);
+	if (f->mode & FILE_WRITE)
+		atomic_sub(&f->inode->sb->nwriters, 1);
+}
+
 const struct file_ops page_cache_file_ops = {
 	.read = regular_read,
 	.write = regular_write,
@@ -230,11 +255,11 @@ const struct file_ops page_cache_file_ops = {
 	.mmap = regular_mmap,
 	.stat = any_stat,
 	.statfs = any_statfs,
-	.fsync = regular_fsync,
+	.fsync = file_sync,
 	.truncate = regular_truncate,
 	.fallocate = regular_fallocate,
 	.flush = locks_flush,
-	.release = locks_release,
+	.release = regular_release,
 };
 
 /* ---- directories ---- */
@@ -281,20 +306,13 @@ dir_readdir(struct file *f, struct dir_emit *e)
 	return err;
 }
 
-static int
-dir_fsync(struct file *f, int64_t start, int64_t end, bool datasync)
-{
-	(void)f, (void)start, (void)end, (void)datasync;
-	return 0;
-}
-
 const struct file_ops dir_file_ops = {
 	.read = dir_read,
 	.seek = dir_seek,
 	.stat = any_stat,
 	.statfs = any_statfs,
 	.readdir = dir_readdir,
-	.fsync = dir_fsync,
+	.fsync = file_sync,
 	.release = locks_release,
 };
 

@@ -28,6 +28,24 @@ void inode_drop_all(struct super *sb);
 int inode_permission_cred(struct inode *i, unsigned mask, uint32_t uid,
 			  uint32_t gid, const struct cred *c);
 
+/* Sets INODE_DIRTY* bits, and lists the inode in its super. */
+void inode_mark(struct inode *i, uint32_t bits);
+/* Takes the inode that has been listed longest, if that is since before
+ * older_than, off the list: with a reference, INODE_DIRTY_PAGES cleared. */
+struct inode *inode_next_dirty(struct super *sb, uint64_t older_than);
+/* Puts one that was taken on a list of the caller's. */
+void inode_hold_dirty(struct inode *i, struct list *to);
+/* Done with one that was taken: listed again if it is dirty. */
+void inode_requeue(struct inode *i);
+/* When the oldest was listed; UINT64_MAX: none is. */
+uint64_t inode_oldest_dirty(struct super *sb);
+
+/* ---- writer.c ---- */
+/* Calls write_inode if its attributes (datasync: its size) are dirty. */
+MUST_CHECK int inode_write(struct inode *i, bool datasync);
+/* The list of dirty inodes is not empty any more. */
+void writer_look(struct super *sb);
+
 /* ---- dcache.c ---- */
 void dcache_init(void);
 size_t dcache_shrink(size_t n);

@@ -20,6 +20,7 @@
 #include <file/cred.h>
 #include <file/pipe.h>
 #include <fs/attr.h>
+#include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
 #include <sched/wait.h>
@@ -99,6 +100,8 @@ unused_or_dead(struct inode *i)
 		list_del(&i->lru);
 		nunused--;
 	}
+	list_del(&i->dirty);
+	atomic_or(&i->state, INODE_DYING);
 	return true;
 }
 
@@ -119,6 +122,19 @@ inode_put(struct inode *i)
 		destroy(i);
 }
 
+/* A reference to an inode in the cache, with the cache's lock. */
+static void
+hold(struct inode *i)
+{
+	if (refcount_read(&i->refs) == 0) {
+		refcount_set(&i->refs, 1);
+		list_del(&i->lru);
+		nunused--;
+	} else {
+		refcount_get(&i->refs);
+	}
+}
+
 /* With the cache's lock. */
 static struct inode *
 find(struct super *sb, uint64_t ino)
@@ -130,13 +146,7 @@ find(struct super *sb, uint64_t ino)
 
 		if (i->ino != ino || i->sb != sb || (i->state & INODE_FAILED))
 			continue;
-		if (refcount_read(&i->refs) == 0) {
-			refcount_set(&i->refs, 1);
-			list_del(&i->lru);
-			nunused--;
-		} else {
-			refcount_get(&i->refs);
-		}
+		hold(i);
 		return i;
 	}
 	return NULL;
@@ -217,12 +227,125 @@ inode_fail(struct inode *i, int err)
 	inode_put(i);
 }
 
+/* ---- dirty inodes ---- */
+
+/*
+ * The list of a super holds no references: an inode that nobody uses stays in
+ * the cache while it is dirty (and has a name), and one that dies leaves the
+ * list.  All under the cache's lock.
+ */
+
+void
+inode_mark(struct inode *i, uint32_t bits)
+{
+	bool first = false;
+
+	/* An exchange in any case: what was changed before must be seen by
+	 * who clears the bits and looks after. */
+	if ((atomic_fetch_or(&i->state, bits) & bits) == bits)
+		return;
+	if (!i->sb->writer)
+		return;
+	spin_lock(&cache_lock);
+	if (list_empty(&i->dirty) && !(i->state & INODE_DYING)) {
+		first = list_empty(&i->sb->dirty);
+		i->dirty_since = clock_mono_ns();
+		list_add_tail(&i->sb->dirty, &i->dirty);
+	}
+	spin_unlock(&cache_lock);
+	if (first)
+		writer_look(i->sb);
+}
+
+void
+inode_mark_dirty(struct inode *i, bool size)
+{
+	if (i->sb->ops && i->sb->ops->write_inode)
+		inode_mark(i, size ? INODE_DIRTY | INODE_DIRTY_SIZE
+				   : INODE_DIRTY);
+}
+
+void
+inode_clear_dirty(struct inode *i)
+{
+	atomic_and(&i->state, ~(INODE_DIRTY | INODE_DIRTY_SIZE));
+}
+
+struct inode *
+inode_next_dirty(struct super *sb, uint64_t older_than)
+{
+	struct inode *i = NULL;
+
+	spin_lock(&cache_lock);
+	if (!list_empty(&sb->dirty)) {
+		i = list_first_entry(&sb->dirty, struct inode, dirty);
+		if (i->dirty_since > older_than)
+			i = NULL;
+	}
+	if (i) {
+		list_del(&i->dirty);
+		hold(i);
+		atomic_and(&i->state, ~INODE_DIRTY_PAGES);
+	}
+	spin_unlock(&cache_lock);
+	return i;
+}
+
+void
+inode_hold_dirty(struct inode *i, struct list *to)
+{
+	spin_lock(&cache_lock);
+	list_del(&i->dirty); /* marked again meanwhile, perhaps */
+	list_add_tail(to, &i->dirty);
+	spin_unlock(&cache_lock);
+}
+
+void
+inode_requeue(struct inode *i)
+{
+	const uint32_t any = INODE_DIRTY | INODE_DIRTY_PAGES;
+
+	spin_lock(&cache_lock);
+	if (i->cache && !i->cache->anonymous && i->cache->ndirty)
+		atomic_or(&i->state, INODE_DIRTY_PAGES);
+	list_del(&i->dirty);
+	if (i->state & any) {
+		i->dirty_since = clock_mono_ns();
+		list_add_tail(&i->sb->dirty, &i->dirty);
+	}
+	spin_unlock(&cache_lock);
+}
+
+uint64_t
+inode_oldest_dirty(struct super *sb)
+{
+	uint64_t t = UINT64_MAX;
+
+	spin_lock(&cache_lock);
+	if (!list_empty(&sb->dirty))
+		t = list_first_entry(&sb->dirty, struct inode, dirty)
+			    ->dirty_since;
+	spin_unlock(&cache_lock);
+	return t;
+}
+
+/* ---- memory ---- */
+
+/* Evicting it would have to wait for a device. */
+static bool
+busy(const struct inode *i)
+{
+	return !list_empty(&i->dirty) ||
+	       (i->cache && !i->cache->anonymous &&
+		(i->cache->ndirty || i->cache->nwriteback));
+}
+
 size_t
 inode_shrink(size_t n)
 {
-	size_t freed = 0;
+	size_t freed = 0, looks = nunused;
 
-	while (freed < n) {
+	while (freed < n && looks--) {
 		struct inode *i;
 
 		spin_lock(&cache_lock);
@@ -231,9 +354,15 @@ inode_shrink(size_t n)
 			break;
 		}
 		i = list_first_entry(&unused, struct inode, lru);
+		if (busy(i)) {
+			list_move_tail(&unused, &i->lru);
+			spin_unlock(&cache_lock);
+			continue;
+		}
 		list_del(&i->lru);
 		nunused--;
 		hlist_del(&i->hash);
+		atomic_or(&i->state, INODE_DYING);
 		spin_unlock(&cache_lock);
 		destroy(i);
 		freed++;
@@ -259,6 +388,8 @@ inode_drop_all(struct super *sb)
 					continue;
 				victim = i;
 				hlist_del(&i->hash);
+				list_del(&i->dirty);
+				atomic_or(&i->state, INODE_DYING);
 				if (!list_empty(&i->lru)) {
 					list_del(&i->lru);
 					nunused--;
@@ -343,6 +474,7 @@ inode_touch(struct inode *i, unsigned attr_times)
 		i->mtime = ts;
 	if (attr_times & ATTR_CTIME)
 		i->ctime = ts;
+	inode_mark_dirty(i, false);
 }
 
 static struct kstat_time

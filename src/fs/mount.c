@@ -129,10 +129,15 @@ mount_of(const struct super *sb)
 	return NULL;
 }
 
+/* The mount has ended, or never came to be.  An error of the last sync has
+ * been logged by the file system; there is nobody left to tell. */
 static void
 super_free(struct super *sb)
 {
 	dcache_drop_super(sb);
+	if (sb->writer)
+		ignore(super_sync(sb));
+	super_stop_writer(sb);
 	if (sb->root)
 		inode_put(sb->root);
 	inode_drop_all(sb);
@@ -220,6 +225,30 @@ attach(struct mount *m, struct dentry *point)
 	return err;
 }
 
+/* Read-only and back.  A file that is open for writing stands in the way, as
+ * with Linux. */
+static int
+change_read_only(struct super *sb, unsigned ro)
+{
+	int err;
+
+	if ((sb->flags & MS_RDONLY) == ro)
+		return 0;
+	if (ro && atomic_load_relaxed(&sb->nwriters))
+		return -EBUSY;
+	if (ro) {
+		err = super_sync(sb);
+		if (err)
+			return err;
+	}
+	if (sb->ops && sb->ops->remount)
+		return sb->ops->remount(sb, ro);
+	if (!ro && !sb->type->nodev)
+		return -EROFS; /* cannot be written at all */
+	sb->flags = (sb->flags & ~MS_RDONLY) | ro;
+	return 0;
+}
+
 static int
 remount(struct dentry *d, unsigned flags)
 {
@@ -229,16 +258,10 @@ remount(struct dentry *d, unsigned flags)
 	mutex_lock(&mount_lock);
 	m = mount_of(d->sb);
 	if (m && m->root == d) {
-		/* A disk stays as it was opened. */
-		if (!(flags & MS_RDONLY) && !m->sb->type->nodev) {
-			err = m->sb->flags & MS_RDONLY ? -EROFS : 0;
-		} else {
-			m->sb->flags = (m->sb->flags & ~MS_RDONLY) |
-				       (flags & MS_RDONLY);
+		err = change_read_only(m->sb, flags & MS_RDONLY);
+		if (!err)
 			m->flags = flags & (MS_KNOWN &
 					    ~(MS_REMOUNT | MS_SILENT));
-			err = 0;
-		}
 	}
 	mutex_unlock(&mount_lock);
 	return err;
@@ -457,15 +480,36 @@ vfs_sync_all(void)
 	int err = 0;
 
 	mutex_lock(&mount_lock);
-	list_for_each_entry(m, &mounts, link) {
-		int e = m->sb->ops && m->sb->ops->sync
-				? m->sb->ops->sync(m->sb) : 0;
+	list_for_each_entry_reverse(m, &mounts, link) {
+		int e = super_sync(m->sb);
 
 		if (e && !err)
 			err = e;
 	}
 	mutex_unlock(&mount_lock);
 	return err;
+}
+
+/* Files may still be open, so nothing is unmounted: read-only is as clean. */
+void
+vfs_shutdown(void)
+{
+	struct mount *m;
+
+	mutex_lock(&mount_lock);
+	list_for_each_entry_reverse(m, &mounts, link) {
+		int err;
+
+		if (!m->sb->writer || (m->sb->flags & MS_RDONLY))
+			continue;
+		err = super_sync(m->sb);
+		if (!err && m->sb->ops->remount)
+			err = m->sb->ops->remount(m->sb, MS_RDONLY);
+		if (err)
+			log_err("%s: not everything could be written: error "
+				"%d", m->target, -err);
+	}
+	mutex_unlock(&mount_lock);
 }
 
 void

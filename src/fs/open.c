@@ -80,6 +80,9 @@ open_by_type(struct inode *i, unsigned oflags, struct file **out)
 	case S_IFIFO:
 		return fs_fifo_open ? fs_fifo_open(i, oflags, out) : -ENXIO;
 	case S_IFREG:
+		if ((oflags & O_DIRECT) && i->cache && !i->cache->anonymous &&
+		    !i->cache->ops->map)
+			return -EINVAL;
 		return i->fops ? file_create(i->fops, oflags, NULL, out)
 			       : -EINVAL;
 	default: /* a socket's name is connected to, not opened */
@@ -110,6 +113,11 @@ dentry_open(struct dentry *d, unsigned oflags, struct file **out)
 	}
 	if (S_ISDIR(i->mode))
 		f->mode |= FILE_DIR;
+	if (i->cache)
+		f->wb_err = errseq_sample(&i->cache->wb_err);
+	f->sb_err = errseq_sample(&i->sb->wb_err);
+	if (S_ISREG(i->mode) && (f->mode & FILE_WRITE))
+		atomic_add(&i->sb->nwriters, 1);
 	*out = f;
 	return 0;
 }

@@ -84,6 +84,8 @@ struct page_cache_ops {
 	void (*page_gone)(struct page_cache *pc, unsigned n);
 };
 
+#define PAGE_CACHE_STREAMS 4
+
 struct page_cache {
 	struct vm_object object;	/* first */
 	struct inode *inode;		/* [I] */
@@ -92,9 +94,14 @@ struct page_cache {
 	struct radix_root pages;	/* [lock w, q r] */
 	uint64_t npages;		/* [lock] */
 	uint64_t ndirty, nwriteback;	/* [lock] of these */
-	/* Readahead: where the reader was last, how far pages were asked
-	 * for, how many at a time.  [a] hints only. */
-	uint64_t ra_prev, ra_next, ra_window;
+	/* Readahead: the streams that read it, by where each was last, how
+	 * far pages were asked for, how many at a time.  [a] hints only. */
+	struct page_cache_stream {
+		uint64_t prev, next;
+		uint32_t window; /* pages; 0: free */
+	} ra[PAGE_CACHE_STREAMS];
+	uint8_t ra_last;		/* [a] the one that read last */
+	uint8_t ra_victim;		/* [a] the next to be replaced */
 	uint32_t wb_err;		/* [a] errseq: see below */
 	struct waitq wb_wait;		/* writeback of a page has ended */
 	bool anonymous;			/* tmpfs: pages are the only copy */
@@ -146,6 +153,9 @@ MUST_CHECK ssize_t page_cache_read_kernel(struct page_cache *pc, void *buf,
  * page_cache_zero() for the tail first, where its block is mapped, and free
  * the blocks after; never within a journal handle (it waits). */
 void page_cache_truncate(struct page_cache *pc, uint64_t size);
+/* The size is about to grow from size: what lies behind it in memory, which a
+ * mapping may have written to, becomes zeroes. */
+void page_cache_grow(struct page_cache *pc, uint64_t size);
 /* Zeroes a byte range, dropping whole pages (fallocate punch); on a device
  * the parts of pages at the ends become dirty, and the blocks of whole pages
  * are the caller's to free, after.  Inode's lock; not in a handle. */

@@ -4,18 +4,23 @@
  *
  * Pages are on one list in the order they came; the scan takes them from its
  * front, gives those that were used since the last look a second round, and
- * unmaps and frees the others.  Only allocations that may sleep and enter a
- * file system come here to work; the others go without.
+ * unmaps and frees the others.  An allocation that may not enter a file system
+ * gets pages that are clean and not mapped.  One that may, and finds dirty
+ * pages only, has some written and waits for them.
  */
 #include "fs_priv.h"
+#include "pagecache_priv.h"
 
 #include <base/atomic.h>
+#include <core/clock.h>
 #include <core/spinlock.h>
 #include <fs/pagecache.h>
 #include <mem/page.h>
+#include <sched/thread.h>
 
 #define SCAN_FACTOR 4 /* looks per page wanted */
 #define SCAN_MAX    2048u
+#define WAITS_MAX   20u /* for some writing to end, 0.1 s at most each */
 
 static struct spinlock lru_lock = SPINLOCK_INIT(RANK_LRU);
 static struct list lru = LIST_INIT(lru); /* [lru_lock] */
@@ -64,13 +69,14 @@ static void
 unmap(struct page_cache *pc, struct page *p)
 {
 	struct page_cache *upper;
+	irqflags_t f;
 
 	vm_object_unmap(&pc->object, p->index, p->index + 1, false);
-	spin_lock(&pc->lock);
+	f = spin_lock_irq(&pc->lock);
 	upper = pc->upper;
 	if (upper) /* its owner's reference is there as long as this is */
 		vm_object_get(&upper->object);
-	spin_unlock(&pc->lock);
+	spin_unlock_irq(&pc->lock, f);
 	if (upper) {
 		vm_object_unmap(&upper->object, p->index, p->index + 1,
 				false);
@@ -78,19 +84,20 @@ unmap(struct page_cache *pc, struct page *p)
 	}
 }
 
+/* mapped: its mappings may be removed, which takes sleeping locks. */
 static bool
-try_free(struct page *p)
+try_free(struct page *p, bool mapped)
 {
 	struct page_cache *pc;
 	bool freed = false;
 
 	if (atomic_fetch_and(&p->flags, ~PG_REFERENCED) & PG_REFERENCED)
 		return false;
-	if (!page_trylock(p))
+	if ((p->flags & (PG_DIRTY | PG_WRITEBACK)) || !page_trylock(p))
 		return false;
 	if (p->object) {
 		pc = container_of(p->object, struct page_cache, object);
-		if (p->mapcount)
+		if (p->mapcount && mapped)
 			unmap(pc, p);
 		if (!p->mapcount && page_cache_try_evict(pc, p)) {
 			lru_remove(p);
@@ -102,14 +109,10 @@ try_free(struct page *p)
 }
 
 static size_t
-shrink(size_t npages, unsigned alloc)
+scan(size_t npages, bool mapped)
 {
 	size_t freed = 0, looks = npages * SCAN_FACTOR + 32;
 
-	/* Unmapping and dropping take sleeping locks and end in a file
-	 * system; without leave for that nothing is safe here. */
-	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL)
-		return 0;
 	if (looks > SCAN_MAX)
 		looks = SCAN_MAX;
 	if (looks > 2 * nlru)
@@ -119,20 +122,47 @@ shrink(size_t npages, unsigned alloc)
 
 		if (!p)
 			break;
-		freed += try_free(p);
+		freed += try_free(p, mapped);
 		page_put(p);
 	}
+	return freed;
+}
+
+static size_t
+shrink(size_t npages, unsigned alloc)
+{
+	size_t freed;
+
+	/* Unmapping takes locks that the caller may hold, dropping names and
+	 * inodes ends in a file system; pages that are clean and not mapped
+	 * can go without either. */
+	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL)
+		return scan(npages, false);
+	freed = scan(npages, true);
 	/* About eight names or four inodes are in a page. */
 	if (freed < npages) {
 		freed += dcache_shrink((npages - freed) * 8) / 8;
 		freed += inode_shrink((npages - freed) * 4) / 4;
 	}
+	/* All that is left may be dirty: some of it becomes clean. */
+	for (unsigned i = 0; !freed && i < WAITS_MAX; i++) {
+		if (!writeback_for_memory())
+			break;
+		freed = scan(npages, true);
+	}
 	return freed;
+}
+
+static void
+wait_a_moment(void)
+{
+	thread_delay(NSEC_PER_SEC / 1000);
 }
 
 void
 reclaim_init(void)
 {
 	page_cache_mem_init();
+	mem_set_wait(wait_a_moment);
 	mem_register_shrinker(shrink);
 }

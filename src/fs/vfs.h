@@ -146,6 +146,7 @@ struct inode {
 #define INODE_DIRTY	  (1u << 7) /* attributes differ from the disk's */
 #define INODE_DIRTY_PAGES (1u << 8) /* its cache has dirty pages */
 #define INODE_DIRTY_SIZE  (1u << 9) /* with INODE_DIRTY: fdatasync, too */
+#define INODE_DYING	  (1u << 10) /* out of the cache, being evicted */
 
 /*
  * Writing.  A file system that writes lists inodes that differ from its disk
@@ -153,7 +154,7 @@ struct inode {
  * super writes them when they are old, when memory is short, and on demand.
  * The vfs calls these in this order:
  *	sync, umount:	data of all inodes; write_inode of all; sync
- *	fsync:		data of the inode; fsync
+ *	fsync:		data of the inode; write_inode, if dirty; fsync
  */
 struct super_ops {
 	/* Frees priv; the last reference has gone.  nlink 0: the file is
@@ -171,6 +172,9 @@ struct super_ops {
 	int (*fsync)(struct inode *i, bool datasync);
 	/* All data and attributes have been handed over: commits, flushes. */
 	int (*sync)(struct super *sb);
+	/* Some seconds after super_want_commit(): what has been put into
+	 * transactions since is committed.  NULL: nothing. */
+	void (*commit)(struct super *sb);
 	/* To MS_RDONLY or back; after a sync, nobody is writing.  Sets
 	 * sb->flags itself.  NULL: -EROFS towards rw, flag only towards ro. */
 	int (*remount)(struct super *sb, unsigned flags);
@@ -191,6 +195,7 @@ struct super {
 	struct list dirty;	/* [inode hash lock] inodes, oldest first */
 	struct writer *writer;	/* [I] the thread that writes them; or NULL */
 	uint32_t wb_err;	/* [a] errseq of all its inodes: syncfs */
+	uint32_t nwriters;	/* [a] regular files open for writing */
 };
 
 struct fs_type {
@@ -253,8 +258,8 @@ void vfs_init(void);
  * last mounted first, so that what lies on another file system's file is
  * written before it.  The first error. */
 int vfs_sync_all(void);
-/* The end of the machine: writes all, unmounts what can be, makes the rest
- * read-only.  Never called in a panic. */
+/* The end of the machine: writes everything and makes every file system
+ * read-only, which leaves it clean.  Never called in a panic. */
 void vfs_shutdown(void);
 /* Opens what a device number stands for; set by the device registry
  * (fs/pseudo).  NULL: -ENXIO. */
@@ -316,6 +321,8 @@ void inode_clear_dirty(struct inode *i);
  * stops the thread at unmount, before the inodes go. */
 MUST_CHECK int super_start_writer(struct super *sb);
 void super_stop_writer(struct super *sb);
+/* A transaction has something in it: ops->commit in some seconds. */
+void super_want_commit(struct super *sb);
 /* data, write_inode, ops->sync; 0 or the first error. */
 MUST_CHECK int super_sync(struct super *sb);
 /* fsync and fdatasync of bytes [start, end) of an open file: data, metadata,

@@ -10,6 +10,7 @@
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <file/pipe.h>
+#include <fs/pagecache.h>
 #include <linux/fcntl_fs.h>
 #include <linux/syscalls_gen.h>
 #include <mem/heap.h>
@@ -131,9 +132,14 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	if (r)
 		goto out;
 	r = -EOPNOTSUPP;
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND))
+	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND |
+		      RWF_NOWAIT))
+		goto out_uio;
+	/* Pipes and the like have O_NONBLOCK for it. */
+	if ((flags & RWF_NOWAIT) && f->ops != &page_cache_file_ops)
 		goto out_uio;
 	u.append = write && (flags & RWF_APPEND);
+	u.nowait = flags & RWF_NOWAIT;
 	if (write)
 		r = own_pos ? file_write(f, &u) : file_pwrite(f, &u, pos);
 	else

@@ -571,36 +571,65 @@ sys_sync(struct thread *t)
 long
 sys_syncfs(struct thread *t, int fd)
 {
-	struct dentry *d;
-	int err = fd_dentry(t, fd, false, &d);
+	struct file *f;
+	int err = fd_get(t->fds, fd, &f), e;
 
 	if (err)
-		return err == -EINVAL ? 0 : err; /* a pipe's: nothing to do */
-	err = d->sb->ops && d->sb->ops->sync ? d->sb->ops->sync(d->sb) : 0;
-	dentry_put(d);
+		return err;
+	if (f->inode) { /* a pipe has nothing to write */
+		err = super_sync(f->inode->sb);
+		e = errseq_check_advance(&f->inode->sb->wb_err, &f->sb_err);
+		if (!err)
+			err = e;
+	}
+	file_put(f);
 	return err;
+}
+
+#define SYNC_WAIT_BEFORE 1u
+#define SYNC_WRITE	 2u
+#define SYNC_WAIT_AFTER	 4u
+
+/* Of data only: neither what finds them nor the device's cache. */
+static int
+sync_pages(struct file *f, int64_t start, int64_t end, uint32_t flags)
+{
+	struct page_cache *pc = f->inode ? f->inode->cache : NULL;
+	uint64_t first = (uint64_t)start >> PAGE_SHIFT;
+	uint64_t last = ((uint64_t)end + PAGE_SIZE - 1) >> PAGE_SHIFT;
+
+	if (!pc || pc->anonymous)
+		return 0;
+	if (flags & SYNC_WAIT_BEFORE)
+		page_cache_wait_range(pc, first, last);
+	if (flags & SYNC_WRITE)
+		page_cache_write_range(pc, first, last, false);
+	if (flags & SYNC_WAIT_AFTER)
+		page_cache_wait_range(pc, first, last);
+	if (!(flags & (SYNC_WAIT_BEFORE | SYNC_WAIT_AFTER)))
+		return 0;
+	return errseq_check_advance(&pc->wb_err, &f->wb_err);
 }
 
 long
 sys_sync_file_range(struct thread *t, int fd, int64_t offset, int64_t len,
 		    uint32_t flags)
 {
+	int64_t end;
 	struct file *f;
 	int err;
 
 	if ((flags & ~7u) || offset < 0 || len < 0)
 		return -EINVAL;
+	if (!len || __builtin_add_overflow(offset, len, &end))
+		end = INT64_MAX;
 	err = fd_get(t->fds, fd, &f);
 	if (err)
 		return err;
 	if (f->mode & FILE_STREAM)
 		err = -ESPIPE;
 	else
-		err = f->ops->fsync
-			      ? f->ops->fsync(f, offset,
-					      len ? offset + len : INT64_MAX,
-					      true)
-			      : 0;
+		err = sync_pages(f, offset, end, flags);
 	file_put(f);
 	return err;
 }

@@ -40,6 +40,7 @@
 #define LOW_MEMORY  0x10000ull	   /* below: trampoline of other CPUs */
 #define MAX_SHRINKERS 4
 #define SHRINK_TRIES  4
+#define WAIT_TRIES    2000
 
 struct frame_range {
 	uint64_t start, next, end; /* frames; [start, next) is in the lists */
@@ -57,6 +58,7 @@ static struct {
 	uint64_t end_pfn;		 /* [I] frames that the array covers */
 	size_t (*shrinker[MAX_SHRINKERS])(size_t, unsigned); /* [a] */
 	struct thread *shrinking;	 /* [a] who is in a shrinker */
+	void (*wait)(void);		 /* [I] sleeps a moment */
 	long counter[MEM_NCOUNTERS];	 /* [a] */
 } frames = { .lock = SPINLOCK_INIT(RANK_FRAMES) };
 
@@ -384,6 +386,17 @@ memory_low(void)
 	return frames.nfree + frames.nlater < frames.low;
 }
 
+/* false: nobody is shrinking. */
+static bool
+wait_for_shrinker(void)
+{
+	if (__atomic_load_n(&frames.shrinking, __ATOMIC_RELAXED) == NULL ||
+	    frames.wait == NULL)
+		return false;
+	frames.wait();
+	return true;
+}
+
 static struct page *
 alloc_slow(unsigned order, unsigned alloc)
 {
@@ -394,6 +407,13 @@ alloc_slow(unsigned order, unsigned alloc)
 	for (unsigned i = 0; i < SHRINK_TRIES && p == NULL; i++) {
 		size_t want = (1ull << order) + 32;
 
+		/* Somebody else is at it: what there is goes to them, and
+		 * what they leave comes to us. */
+		for (unsigned k = 0; k < WAIT_TRIES && p == NULL &&
+				     wait_for_shrinker(); k++)
+			p = take_block(order, alloc);
+		if (p != NULL)
+			break;
 		if (shrink(want, alloc) == 0 && i > 0)
 			break;
 		p = take_block(order, alloc);
@@ -546,11 +566,18 @@ mem_stats_get(struct mem_stats *s)
 	s->reserve = frames.reserve;
 	s->cached = counter_read(MEM_CACHED);
 	s->dirty = counter_read(MEM_DIRTY);
+	s->writeback = counter_read(MEM_WRITEBACK);
 	s->shmem = counter_read(MEM_SHMEM);
 	s->anon = counter_read(MEM_ANON);
 	s->kernel_stack = counter_read(MEM_KSTACK);
 	s->page_tables = counter_read(MEM_PAGETABLES);
 	s->slab = counter_read(MEM_SLAB);
+}
+
+void
+mem_set_wait(void (*fn)(void))
+{
+	frames.wait = fn;
 }
 
 void

@@ -32,6 +32,7 @@ struct vm_object;
 #define PG_RESERVED (1u << 10)
 #define PG_ZERO	    (1u << 11) /* known to hold zeroes (free list) */
 #define PG_ANON	    (1u << 12) /* anonymous or private copy: vm owns it */
+#define PG_WBWAIT   (1u << 13) /* somebody sleeps for the end of WRITEBACK */
 
 struct page {
 	struct refcount refs;	/* [a] 0: free */
@@ -82,8 +83,8 @@ void page_unlock(struct page *p);
 void page_wait_unlocked(struct page *p);
 
 struct mem_stats {
-	uint64_t total, free, cached, slab, dirty, kernel_stack, page_tables,
-	    anon, shmem, reserve; /* pages */
+	uint64_t total, free, cached, slab, dirty, writeback, kernel_stack,
+	    page_tables, anon, shmem, reserve; /* pages */
 };
 void mem_stats_get(struct mem_stats *s);
 
@@ -91,6 +92,7 @@ void mem_stats_get(struct mem_stats *s);
 enum mem_counter {
 	MEM_CACHED,
 	MEM_DIRTY,
+	MEM_WRITEBACK,
 	MEM_SHMEM,
 	MEM_ANON,
 	MEM_KSTACK,
@@ -124,6 +126,10 @@ extern struct page *page_zero;
 /* Called when free frames fall below the low mark, with a number of pages
  * wanted; returns how many it freed.  Registered by the page cache. */
 void mem_register_shrinker(size_t (*fn)(size_t npages, unsigned alloc));
+
+/* How an allocation that may sleep waits a moment while another thread makes
+ * memory free; set once. */
+void mem_set_wait(void (*fn)(void));
 
 /* Boot: gives RAM ranges to the allocator. */
 void mem_init(void);

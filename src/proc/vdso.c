@@ -75,9 +75,11 @@ never_dirty(struct vm_object *o, struct page *p)
 }
 
 static int
-nothing_to_write(struct vm_object *o, uint64_t first, uint64_t end)
+nothing_to_write(struct vm_object *o, struct file *f, uint64_t first,
+		 uint64_t end)
 {
 	(void)o;
+	(void)f;
 	(void)first;
 	(void)end;
 	return 0; /* the pages have no file behind them */

@@ -278,6 +278,7 @@ vm_sync(struct vm_space *s, vaddr_t addr, size_t len, int flags)
 		return -ENOMEM;
 	while (at < end && !err) {
 		struct vm_object *o = NULL;
+		struct file *f = NULL;
 		uint64_t first = 0, n;
 		struct vma *v;
 
@@ -297,6 +298,9 @@ vm_sync(struct vm_space *s, vaddr_t addr, size_t len, int flags)
 		    v->object != NULL && v->object->ops->writeback != NULL) {
 			o = v->object;
 			vm_object_get(o);
+			f = v->file;
+			if (f != NULL)
+				vm_hooks.file_get(f);
 			first = v->pgoff + ((at - v->start) >> PAGE_SHIFT);
 		}
 		n = ((v->end < end ? v->end : end) - at) >> PAGE_SHIFT;
@@ -304,7 +308,10 @@ vm_sync(struct vm_space *s, vaddr_t addr, size_t len, int flags)
 		read_unlock(&s->lock);
 		if (o != NULL) {
 			if (!err)
-				err = o->ops->writeback(o, first, first + n);
+				err = o->ops->writeback(o, f, first,
+							first + n);
+			if (f != NULL)
+				vm_hooks.file_put(f);
 			vm_object_put(o);
 		}
 	}

@@ -427,12 +427,15 @@ error_result(int err)
 }
 
 /* A page of a shared mapping, present and read-only, is to be written: asks
- * the object.  Releases the vma's lock, takes the reference. */
+ * the object.  If it made the page read-only again meanwhile (unmap_seq), it
+ * takes it for clean and is asked once more.  Releases the vma's lock, takes
+ * the reference. */
 static enum fault_result
 make_writable(struct vm_space *s, struct vma *v, vaddr_t va, struct page *p)
 {
 	struct vm_object *o = v->object;
 	uint64_t index = index_of(v, va);
+	uint64_t seq = atomic_load_acquire(&o->unmap_seq);
 	enum fault_result r = FAULT_RETRY;
 	paddr_t pa;
 	int err;
@@ -450,13 +453,16 @@ make_writable(struct vm_space *s, struct vma *v, vaddr_t va, struct page *p)
 		goto out;
 	if (v->object == o && index_of(v, va) == index &&
 	    (v->flags & VMA_WRITE)) {
+		read_lock(&o->mapping_lock);
 		spin_lock(&pt_lock);
-		if (pt_query(va, &pa) != 0 && pa == page_phys(p)) {
+		if (o->unmap_seq == seq && pt_query(va, &pa) != 0 &&
+		    pa == page_phys(p)) {
 			ignore(pt_protect(va, va + PAGE_SIZE, ~0u,
 					  vma_prot(v->flags)));
 			r = FAULT_DONE;
 		}
 		spin_unlock(&pt_lock);
+		read_unlock(&o->mapping_lock);
 		tlb_flush_local(va);
 	}
 	read_unlock(&v->lock);

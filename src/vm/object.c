@@ -77,3 +77,25 @@ vm_object_unmap(struct vm_object *o, uint64_t first, uint64_t end,
 	}
 	write_unlock(&o->mapping_lock);
 }
+
+void
+vm_object_protect(struct vm_object *o, uint64_t first, uint64_t end)
+{
+	struct vma *v;
+
+	write_lock(&o->mapping_lock);
+	o->unmap_seq++;
+	list_for_each_entry(v, &o->vmas, object_link) {
+		vaddr_t va, va_end;
+
+		if (!(v->flags & VMA_SHARED) || !v->populated ||
+		    !overlap(v, first, end, &va, &va_end))
+			continue;
+		spin_lock(&pt_lock);
+		/* no 2 MiB pages here: cannot fail */
+		ignore(pt_protect(va, va_end, ~(unsigned)PTE_WRITE, 0));
+		spin_unlock(&pt_lock);
+		tlb_flush_range(va, va_end);
+	}
+	write_unlock(&o->mapping_lock);
+}

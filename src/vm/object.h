@@ -18,6 +18,7 @@
 #include <base/types.h>
 #include <sched/mutex.h>
 
+struct file;
 struct page;
 struct vma;
 struct vm_object;
@@ -39,9 +40,9 @@ struct vm_object_ops {
 					struct page *p);
 	/* A writable mapping of the page was dirty when it was removed. */
 	void (*set_dirty)(struct vm_object *o, struct page *p);
-	/* msync(MS_SYNC), in pages [first, end). */
-	MUST_CHECK int (*writeback)(struct vm_object *o, uint64_t first,
-				    uint64_t end);
+	/* msync(MS_SYNC), in pages [first, end); through a mapping of f. */
+	MUST_CHECK int (*writeback)(struct vm_object *o, struct file *f,
+				    uint64_t first, uint64_t end);
 	void (*release)(struct vm_object *o);
 };
 
@@ -51,7 +52,7 @@ struct vm_object {
 	struct rwlock mapping_lock;	/* RANK_MAPPING */
 	struct list vmas;		/* [mapping_lock] vma->object_link */
 	uint64_t writable_maps;		/* [mapping_lock] shared and writable */
-	uint64_t unmap_seq;		/* [mapping_lock] vm_object_unmap()s */
+	uint64_t unmap_seq;		/* [mapping_lock] _unmap()s, _protect()s */
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops);
@@ -62,3 +63,6 @@ void vm_object_put(struct vm_object *o);
  * copies stay unless even_cow (truncate).  May sleep. */
 void vm_object_unmap(struct vm_object *o, uint64_t first, uint64_t end,
 		     bool even_cow);
+/* Makes all shared mappings of pages [first, end) read-only: the next write
+ * asks make_writable again.  What was written before is in the pages. */
+void vm_object_protect(struct vm_object *o, uint64_t first, uint64_t end);

@@ -22,6 +22,7 @@ init_single(struct uio *u, uint64_t base, size_t len, bool user)
 	u->user = user;
 	u->nofault = false;
 	u->append = false;
+	u->nowait = false;
 	u->resid = len;
 	u->heap = NULL;
 	u->fast[0].base = base;

@@ -25,6 +25,7 @@ struct uio {
 	bool user;		/* addresses are the program's */
 	bool nofault;		/* copies fail rather than fault */
 	bool append;		/* RWF_APPEND: at the end of the file */
+	bool nowait;		/* RWF_NOWAIT: -EAGAIN rather than sleep */
 	size_t resid;		/* bytes left in all */
 	struct uio_seg fast[UIO_FAST_SEGS];
 	struct uio_seg *heap;	/* to be freed by uio_fini */

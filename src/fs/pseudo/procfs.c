@@ -257,7 +257,7 @@ show_meminfo(struct seq_buf *s, void *arg)
 	kb(s, "SwapTotal:", 0);
 	kb(s, "SwapFree:", 0);
 	kb(s, "Dirty:", m.dirty);
-	kb(s, "Writeback:", 0);
+	kb(s, "Writeback:", m.writeback);
 	kb(s, "AnonPages:", m.anon);
 	kb(s, "Mapped:", 0);
 	kb(s, "Shmem:", m.shmem);

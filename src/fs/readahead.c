@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Readahead: finding the streams among the reads of a file.
+ *
+ * A cache remembers up to PAGE_CACHE_STREAMS readers by the page where each
+ * was last, so several that read different parts of one file in turns are
+ * each a stream.  A reader that goes on where it was gets a window that
+ * doubles, in two halves: the next one is asked for when it enters the last.
+ * A miss behind a page that is cached is taken for a stream that was
+ * forgotten.  Any other miss reads what was asked for and no more, and takes
+ * the place of the stream that came longest ago, unless it is of one page or
+ * so: random reads do not wash streams out.
+ *
+ * Everything here is a hint: it is read and changed without a lock.
+ */
+#include "pagecache_priv.h"
+
+#define RA_MAX 256u /* pages in flight ahead of a reader: 1 MiB */
+#define RA_MIN 8u
+
+void
+page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n)
+{
+	uint64_t end = pc_npages(pc);
+
+	if (pc->anonymous) {
+		if (pc->lower)
+			page_cache_readahead(pc->lower, first, n);
+		return;
+	}
+	if (first >= end)
+		return;
+	if (n > end - first)
+		n = end - first;
+	while (n) {
+		unsigned want = n > PC_BATCH ? PC_BATCH : (unsigned)n;
+		unsigned done = pc_start_read(pc, first, want, ALLOC_KERNEL);
+
+		if (!done) { /* there, or no memory: next */
+			done = 1;
+			if (!radix_lookup(&pc->pages, first))
+				return;
+		}
+		first += done;
+		n -= done;
+	}
+}
+
+static inline bool
+follows(const struct page_cache_stream *s, uint64_t index)
+{
+	return s->window && (index == s->prev || index == s->prev + 1);
+}
+
+static struct page_cache_stream *
+find(struct page_cache *pc, uint64_t index)
+{
+	unsigned last = pc->ra_last;
+
+	for (unsigned k = 0; k < PAGE_CACHE_STREAMS; k++) {
+		unsigned at = (last + k) % PAGE_CACHE_STREAMS;
+
+		if (follows(&pc->ra[at], index)) {
+			pc->ra_last = (uint8_t)at;
+			return &pc->ra[at];
+		}
+	}
+	return NULL;
+}
+
+static void
+ask(struct page_cache *pc, struct page_cache_stream *s, uint64_t index,
+    uint64_t window)
+{
+	if (window < RA_MIN)
+		window = RA_MIN;
+	if (window > RA_MAX)
+		window = RA_MAX;
+	page_cache_readahead(pc, index, window);
+	s->next = index + window;
+	s->window = (uint32_t)window;
+}
+
+/* A miss of no known stream. */
+static void
+begin(struct page_cache *pc, uint64_t index, uint64_t npages)
+{
+	struct page_cache_stream *s;
+	bool behind = index && radix_lookup(&pc->pages, index - 1);
+	unsigned at;
+
+	if (index && !behind && npages < RA_MIN) {
+		page_cache_readahead(pc, index, npages);
+		return;
+	}
+	at = pc->ra_victim % PAGE_CACHE_STREAMS;
+	if (at == pc->ra_last)
+		at = (at + 1) % PAGE_CACHE_STREAMS;
+	pc->ra_victim = (uint8_t)(at + 1);
+	pc->ra_last = (uint8_t)at;
+	s = &pc->ra[at];
+	s->prev = index;
+	if (!index || behind) {
+		ask(pc, s, index, npages);
+		return;
+	}
+	/* May be a stream: it gets what it wants, and will be known. */
+	if (npages > RA_MAX)
+		npages = RA_MAX;
+	page_cache_readahead(pc, index, npages);
+	s->next = index + npages;
+	s->window = (uint32_t)npages;
+}
+
+void
+pc_read_ahead(struct page_cache *pc, uint64_t index, uint64_t npages,
+	      bool miss)
+{
+	struct page_cache_stream *s = find(pc, index);
+	uint64_t twice;
+
+	if (!s || (!index && miss)) {
+		if (miss)
+			begin(pc, index, npages);
+		return;
+	}
+	twice = s->window * 2ull;
+	if (miss && (index >= s->next || index + RA_MAX * 2 < s->next))
+		ask(pc, s, index, twice < npages ? npages : twice);
+	else if (index + npages + s->window / 2 >= s->next &&
+		 s->next < pc_npages(pc))
+		ask(pc, s, s->next, twice);
+}
+
+void
+pc_read_at(struct page_cache *pc, uint64_t first, uint64_t last)
+{
+	struct page_cache_stream *s = &pc->ra[pc->ra_last];
+
+	if (follows(s, first) || first == s->prev)
+		s->prev = last;
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dirty pages on their way to a device: marking, runs of pages under
+ * writeback, waiting, and the errors of it.  (writer.c: who starts it when.)
+ *
+ * PG_DIRTY and PG_WRITEBACK change under pc->lock together with the tree's
+ * tags and the counts; PG_DIRTY also only with the page locked, so who holds
+ * the page lock sees it stand still.  PG_WRITEBACK is set with the page
+ * locked, and cleared by page_write_end() in any context: pc->lock is taken
+ * with interrupts off.
+ *
+ * A page is made ready under its lock, one page at a time: the bytes beyond
+ * the file's size become zeroes, PG_DIRTY turns into PG_WRITEBACK.  Then all
+ * mappings of the run become read-only (a mapping that became writable
+ * before has marked its page dirty before; one that does after marks it
+ * again), and the file system is called without any lock.
+ *
+ * The end of writeback is waited for on pc->wb_wait; PG_WBWAIT says that
+ * somebody waits for this page, so that the end of the others wakes nobody.
+ */
+#include "fs_priv.h"
+#include "pagecache_priv.h"
+
+#include <abi/errno.h>
+#include <base/string.h>
+#include <file/file.h>
+#include <mem/heap.h>
+#include <sched/thread.h>
+
+#define FEW 16u /* pages of a run when there is no memory for more */
+
+/* ---- errors ---- */
+
+/* errno in the low bits, then "somebody has seen it", then a count. */
+#define ERRSEQ_ERRNO 0xfffu
+#define ERRSEQ_SEEN  0x1000u
+#define ERRSEQ_STEP  0x2000u
+
+uint32_t
+errseq_sample(const uint32_t *seq)
+{
+	uint32_t now = atomic_load_acquire(seq);
+
+	return now & ERRSEQ_SEEN ? now : 0;
+}
+
+void
+errseq_set(uint32_t *seq, int err)
+{
+	uint32_t old = atomic_load_relaxed(seq), new;
+
+	do {
+		new = (old & ~(ERRSEQ_ERRNO | ERRSEQ_SEEN)) | (uint32_t)-err;
+		if (old & ERRSEQ_SEEN)
+			new += ERRSEQ_STEP;
+	} while (!atomic_cas(seq, &old, new));
+}
+
+int
+errseq_check_advance(uint32_t *seq, uint32_t *since)
+{
+	uint32_t old = atomic_load_acquire(seq), seen;
+
+	if (likely(old == *since))
+		return 0;
+	do
+		seen = old | ERRSEQ_SEEN;
+	while (!atomic_cas(seq, &old, seen));
+	*since = seen;
+	return -(int)(seen & ERRSEQ_ERRNO);
+}
+
+/* ---- marking ---- */
+
+void
+page_cache_set_dirty(struct page_cache *pc, struct page *p)
+{
+	irqflags_t f;
+
+	if (p->flags & PG_DIRTY)
+		return;
+	f = spin_lock_irq(&pc->lock);
+	atomic_or(&p->flags, PG_DIRTY);
+	radix_set_tag(&pc->pages, p->index, PC_TAG_DIRTY);
+	pc->ndirty++;
+	spin_unlock_irq(&pc->lock, f);
+	mem_count(MEM_DIRTY, 1);
+	atomic_add(&writeback_pending, 1);
+	/* After the tag: the writer clears the mark first. */
+	inode_mark(pc->inode, INODE_DIRTY_PAGES);
+}
+
+void
+page_write_end(struct page *p, int err)
+{
+	struct page_cache *pc = container_of(p->object, struct page_cache,
+					     object);
+	struct inode *i = pc->inode;
+	irqflags_t f = spin_lock_irq(&pc->lock);
+	uint32_t old;
+
+	/* Before the end can be seen: who waits looks for it then. */
+	if (err) {
+		errseq_set(&pc->wb_err, err);
+		errseq_set(&i->sb->wb_err, err);
+	}
+	radix_clear_tag(&pc->pages, p->index, PC_TAG_WRITEBACK);
+	old = atomic_fetch_and(&p->flags, ~(PG_WRITEBACK | PG_WBWAIT));
+	pc->nwriteback--;
+	if (old & PG_WBWAIT)
+		wait_wake_all(&pc->wb_wait, 0);
+	spin_unlock_irq(&pc->lock, f);
+	/* The cache and its inode may be gone from here on. */
+	mem_count(MEM_WRITEBACK, -1);
+	writeback_ended();
+}
+
+/* ---- waiting ---- */
+
+/* p is referenced. */
+static void
+wait_page(struct page_cache *pc, struct page *p)
+{
+	struct wait_entry e;
+	bool busy;
+
+	wait_start(&pc->wb_wait, &e, false);
+	for (;;) {
+		irqflags_t f = spin_lock_irq(&pc->lock);
+
+		busy = p->flags & PG_WRITEBACK;
+		if (busy)
+			atomic_or(&p->flags, PG_WBWAIT);
+		spin_unlock_irq(&pc->lock, f);
+		if (!busy)
+			break;
+		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
+	}
+	wait_end(&pc->wb_wait, &e);
+}
+
+void
+page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	uint64_t index = first;
+
+	while (atomic_load_relaxed(&pc->nwriteback)) {
+		irqflags_t f = spin_lock_irq(&pc->lock);
+		struct page *p = radix_next_tag(&pc->pages, &index,
+						PC_TAG_WRITEBACK);
+
+		if (p && index < end)
+			page_get(p);
+		else
+			p = NULL;
+		spin_unlock_irq(&pc->lock, f);
+		if (!p)
+			break;
+		wait_page(pc, p);
+		page_put(p);
+		index++;
+	}
+}
+
+void
+pc_clean_page(struct page_cache *pc, struct page *p)
+{
+	bool dirty = false;
+	irqflags_t f;
+
+	if (p->flags & PG_WRITEBACK)
+		wait_page(pc, p);
+	if (p->flags & PG_DIRTY) {
+		f = spin_lock_irq(&pc->lock);
+		atomic_and(&p->flags, ~PG_DIRTY);
+		radix_clear_tag(&pc->pages, p->index, PC_TAG_DIRTY);
+		pc->ndirty--;
+		spin_unlock_irq(&pc->lock, f);
+		mem_count(MEM_DIRTY, -1);
+		dirty = true;
+	}
+	if (p->priv && pc->ops && pc->ops->forget)
+		pc->ops->forget(pc, p);
+	if (dirty)
+		writeback_ended();
+}
+
+/* ---- writing ---- */
+
+/* The last page of a file: bytes beyond the size may have come in through a
+ * mapping, and must not reach the disk. */
+static void
+zero_tail(struct page_cache *pc, struct page *p)
+{
+	uint64_t size = atomic_load_relaxed(&pc->inode->size);
+	size_t tail = size & PAGE_MASK;
+
+	if (p->index != size >> PAGE_SHIFT || !tail)
+		return;
+	if (pc->object.writable_maps)
+		vm_object_protect(&pc->object, p->index, p->index + 1);
+	memset((char *)page_addr(p) + tail, 0, PAGE_SIZE - tail);
+}
+
+/* false: the page is not to be written (now). */
+static bool
+begin(struct page_cache *pc, struct page *p, uint64_t index, bool wait)
+{
+	irqflags_t f;
+	bool ok;
+
+	page_lock(p);
+	if (wait && (p->flags & PG_WRITEBACK) && p->object == &pc->object)
+		wait_page(pc, p);
+	ok = p->object == &pc->object && p->index == index &&
+	     (p->flags & (PG_DIRTY | PG_WRITEBACK)) == PG_DIRTY &&
+	     index < pc_npages(pc); /* else a truncation is on its way */
+	if (ok) {
+		zero_tail(pc, p);
+		f = spin_lock_irq(&pc->lock);
+		atomic_or(&p->flags, PG_WRITEBACK);
+		atomic_and(&p->flags, ~PG_DIRTY);
+		radix_set_tag(&pc->pages, index, PC_TAG_WRITEBACK);
+		radix_clear_tag(&pc->pages, index, PC_TAG_DIRTY);
+		pc->nwriteback++;
+		pc->ndirty--;
+		spin_unlock_irq(&pc->lock, f);
+		mem_count(MEM_DIRTY, -1);
+		mem_count(MEM_WRITEBACK, 1);
+	}
+	page_unlock(p);
+	return ok;
+}
+
+/* Referenced dirty pages of consecutive indices from *index on, which is
+ * moved to the first. */
+static unsigned
+collect(struct page_cache *pc, uint64_t *index, uint64_t end,
+	struct page **pages, unsigned max)
+{
+	irqflags_t f = spin_lock_irq(&pc->lock);
+	struct page *p = radix_next_tag(&pc->pages, index, PC_TAG_DIRTY);
+	unsigned n = 0;
+
+	while (p && *index + n < end && n < max && (p->flags & PG_DIRTY)) {
+		page_get(p);
+		pages[n++] = p;
+		p = radix_lookup(&pc->pages, *index + n);
+	}
+	spin_unlock_irq(&pc->lock, f);
+	return n;
+}
+
+/* Writes one run; moves *index behind it, or behind what is not to be
+ * written.  false: there is no more. */
+static bool
+write_run(struct page_cache *pc, uint64_t *index, uint64_t end,
+	  struct page **pages, unsigned max, bool wait)
+{
+	unsigned n = collect(pc, index, end, pages, max), ready = 0;
+	uint64_t first = *index;
+
+	if (!n)
+		return false;
+	while (ready < n && begin(pc, pages[ready], first + ready,
+				  wait && !ready))
+		ready++;
+	for (unsigned k = 0; k < n; k++)
+		page_put(pages[k]); /* writeback keeps them in the tree */
+	*index = first + (ready ? ready : 1);
+	if (!ready)
+		return true;
+	if (pc->object.writable_maps)
+		vm_object_protect(&pc->object, first, first + ready);
+	pc->ops->write_pages(pc, pages, ready);
+	return true;
+}
+
+void
+page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
+		       bool wait)
+{
+	struct page *few[FEW], **pages = NULL;
+	uint64_t index = first, limit = pc_npages(pc);
+	unsigned max = FEW;
+
+	if (pc->anonymous || !pc->ops->write_pages)
+		return;
+	if (limit > end)
+		limit = end;
+	if (atomic_load_relaxed(&pc->ndirty) > FEW) {
+		pages = kmalloc(PC_BATCH * sizeof(*pages),
+				ALLOC_NOFS | ALLOC_RESERVE);
+		max = pages ? PC_BATCH : FEW;
+	}
+	while (atomic_load_relaxed(&pc->ndirty) && index < limit &&
+	       write_run(pc, &index, limit, pages ? pages : few, max, wait))
+		continue;
+	kfree(pages);
+	if (wait)
+		page_cache_wait_range(pc, first, end);
+}
+
+int
+page_cache_invalidate(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	uint64_t index = first;
+	struct page *p;
+	int err = 0;
+
+	page_cache_write_range(pc, first, end, true);
+	vm_object_unmap(&pc->object, first, end, false);
+	while ((p = radix_next(&pc->pages, &index)) && index < end) {
+		if (!refcount_get_unless_zero(&p->refs))
+			continue; /* on its way out */
+		page_lock(p);
+		if (p->object != &pc->object || p->index != index) {
+			/* gone meanwhile */
+		} else if (p->flags & PG_DIRTY) {
+			err = -EIO; /* a mapping was quicker */
+		} else {
+			pc_clean_page(pc, p);
+			pc_tree_remove(pc, p);
+		}
+		page_unlock(p);
+		page_put(p);
+		index++;
+	}
+	return err;
+}
+
+/* ---- fsync ---- */
+
+int
+file_sync(struct file *f, int64_t start, int64_t end, bool datasync)
+{
+	struct inode *i = f->inode;
+	const struct super_ops *ops = i->sb->ops;
+	struct page_cache *pc = i->cache;
+	int err, e;
+
+	if (pc && !pc->anonymous)
+		page_cache_write_range(
+			pc, (uint64_t)start >> PAGE_SHIFT,
+			((uint64_t)end + PAGE_SIZE - 1) >> PAGE_SHIFT, true);
+	err = inode_write(i, datasync);
+	if (!err && ops && ops->fsync)
+		err = ops->fsync(i, datasync);
+	if (pc && !pc->anonymous) {
+		e = errseq_check_advance(&pc->wb_err, &f->wb_err);
+		if (!err)
+			err = e;
+	}
+	return err;
+}
