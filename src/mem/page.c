@@ -407,9 +407,11 @@ alloc_slow(unsigned order, unsigned alloc)
 	for (unsigned i = 0; i < SHRINK_TRIES && p == NULL; i++) {
 		size_t want = (1ull << order) + 32;
 
-		/* Somebody else is at it: what there is goes to them, and
-		 * what they leave comes to us. */
+		/* Somebody else is at it, and will leave something.  One
+		 * that may not enter a file system does not wait: it may be
+		 * what the other waits for. */
 		for (unsigned k = 0; k < WAIT_TRIES && p == NULL &&
+				     (alloc & ALLOC_FS) &&
 				     wait_for_shrinker(); k++)
 			p = take_block(order, alloc);
 		if (p != NULL)

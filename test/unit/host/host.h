@@ -15,6 +15,10 @@ void host_mem_init(size_t bytes);
 /* Every nth allocation of frames of the tests' choice fails; 0: none. */
 extern unsigned host_fail_every;
 
+/* What happens elsewhere while the test's thread sleeps; NULL: nothing, and
+ * sleeping is a mistake. */
+extern void (*host_on_sleep)(void);
+
 /* What the program's memory at va holds, by the page table; NULL: nothing
  * there.  *prot: PTE_*. */
 void *host_pt_addr(vaddr_t va, unsigned *prot);
