@@ -35,15 +35,14 @@
 
 #define SLICE_NS	4000000ull /* alone with one other thread */
 #define SLICE_MIN_NS	1000000ull
-#define SLICE_PULL_NS	200000ull  /* when an idle CPU could help */
+#define PULL_MIN_NS	100000ull  /* when an idle CPU could help */
+#define PULL_MAX_NS	1000000ull /* when it never can */
 #define WAKE_BONUS_NS	3000000ull
 #define PREEMPT_NS	1000000ull /* a wake preempts beyond this lead */
 #define PULL_AFTER_NS	30000ull   /* an idle CPU takes what waited so long */
 #define POLL_MAX_NS	40000ull
 #define POLL_MIN_NS	2000ull
 #define SYNC_NS		20000ull   /* sleeps within this after a wake */
-#define SYNC_SCORE_MAX	8
-#define SYNC_SCORE_YES	3
 
 /* vruntime per ns in 1/1024, by nice -20..19: 1.25 to the power of nice. */
 static const uint32_t nice_factor[40] = {
@@ -160,7 +159,7 @@ slice_ns(const struct runqueue *rq)
 	uint64_t ns = SLICE_NS / (rq->nr ? rq->nr : 1);
 
 	if (atomic_load_relaxed(&sched_idle_cpus))
-		return SLICE_PULL_NS;
+		return rq->pull_ns;
 	return ns < SLICE_MIN_NS ? SLICE_MIN_NS : ns;
 }
 
@@ -193,16 +192,30 @@ static void
 slice_expired(struct timer *timer)
 {
 	struct runqueue *rq = this_cpu()->rq;
+	struct thread *t = rq->current;
 	uint64_t idle;
 
 	(void)timer;
 	rq->slice_armed = false;
+	/* In a ping-pong it always comes for nothing: then more rarely. */
+	if (rq->pull_ns < PULL_MAX_NS)
+		rq->pull_ns *= 2;
 	if (!rq->nr)
 		return;
 	idle = atomic_load_relaxed(&sched_idle_cpus);
-	if (idle)
+	if (idle) {
+		uint64_t now = clock_mono_ns();
+
+		/* Armed for another one: who waits has just come. */
+		if (now - rq->queued_ns < PULL_AFTER_NS) {
+			arm_slice(rq, now);
+			return;
+		}
+		rq->pull_ns = PULL_MIN_NS;
+		t->sync_score = t->sync_score > 2 ? t->sync_score - 2 : 0;
 		kick(cpus[__builtin_ctzll(idle)]);
-	atomic_or(&rq->current->pending, PENDING_RESCHED);
+	}
+	atomic_or(&t->pending, PENDING_RESCHED);
 	rq->cpu->need_resched = true;
 }
 
@@ -280,29 +293,46 @@ switch_away(struct runqueue *rq)
 
 /* ---- placement ---- */
 
-/* What the waker's habits say: will it sleep soon? */
+/*
+ * What the waker's habits say: will it sleep soon?  Where the host has more
+ * to run than CPUs, waking another virtual CPU may cost the waker its own,
+ * and then it never seems to: now and then the woken thread stays here
+ * whatever the score, to find out: often at first, then more rarely.
+ */
 static bool
 waker_is_sync(struct thread *waker, uint64_t now)
 {
+	uint8_t n = waker->wakes_away;
+
 	waker->wake_time_ns = now;
-	return waker->sync_score >= SYNC_SCORE_YES;
+	waker->wake_stays = waker->sync_score >= SYNC_SCORE_YES ||
+			    (n & (n - 1)) == 0;
+	if (waker->sync_score < SYNC_SCORE_YES)
+		waker->wakes_away++;
+	return waker->wake_stays;
 }
 
+/* A thread that stayed here and had to wait for long has been counted by
+ * slice_expired(). */
 static void
 note_sleep(struct thread *t, uint64_t now)
 {
+	uint64_t after = now - t->wake_time_ns;
+	int score = t->sync_score;
+
 	if (!t->wake_time_ns)
 		return;
-	if (now - t->wake_time_ns < SYNC_NS) {
-		if (t->sync_score < SYNC_SCORE_MAX)
-			t->sync_score++;
-	} else {
-		t->sync_score = t->sync_score > 2 ? t->sync_score - 2 : 0;
-	}
 	t->wake_time_ns = 0;
+	if (t->wake_stays)
+		score += after < PULL_MIN_NS ? SYNC_SCORE_YES : 0;
+	else
+		score += after < SYNC_NS ? 1 : -2;
+	if (score > SYNC_SCORE_MAX)
+		score = SYNC_SCORE_MAX;
+	t->sync_score = (uint8_t)(score > 0 ? score : 0);
 }
 
-/* now 0: not a wake by the current thread. */
+/* now 0, or in an interrupt: not a wake by the current thread. */
 static struct cpu *
 choose_cpu(struct thread *t, uint64_t now)
 {
@@ -315,7 +345,8 @@ choose_cpu(struct thread *t, uint64_t now)
 	if (allowed(t, me)) {
 		if (runs_idle(me->rq) && !me->rq->nr)
 			return me;
-		if (now && waker_is_sync(me->rq->current, now) && !me->rq->nr)
+		if (now && !me->rq->nr && !me->irq_depth &&
+		    waker_is_sync(me->rq->current, now))
 			return me;
 	}
 	idle = atomic_load_relaxed(&sched_idle_cpus) & mask;
@@ -363,16 +394,28 @@ enqueue_on(struct cpu *c, struct thread *t, uint64_t now)
 		arm_slice(rq, now);
 }
 
+/* Telling another CPU takes a while that is not the waker's own work. */
+static void
+note_woken(const struct cpu *c)
+{
+	struct thread *t = thread_current();
+
+	if (c != this_cpu() && t->wake_time_ns)
+		t->wake_time_ns = clock_mono_ns();
+}
+
 void
 sched_enqueue_new(struct thread *t)
 {
 	irqflags_t f = irq_save();
-	struct cpu *c = choose_cpu(t, 0);
+	uint64_t now = clock_mono_ns();
+	struct cpu *c = choose_cpu(t, now);
 
 	/* A new thread starts level with the others. */
 	t->cpu = c;
 	t->vruntime = c->rq->min_vruntime;
-	enqueue_on(c, t, clock_mono_ns());
+	enqueue_on(c, t, now);
+	note_woken(c);
 	irq_restore(f);
 }
 
@@ -383,6 +426,7 @@ wake(struct thread *t, enum wake_reason reason)
 {
 	irqflags_t f = irq_save();
 	struct runqueue *rq = lock_rq_of(t);
+	struct cpu *c;
 	uint64_t now;
 	bool woken = t->state == THREAD_SLEEPING &&
 		     (reason != WAKE_SIGNAL || t->sleep_intr);
@@ -404,7 +448,9 @@ wake(struct thread *t, enum wake_reason reason)
 	}
 	spin_unlock(&rq->lock);
 	now = clock_mono_ns();
-	enqueue_on(choose_cpu(t, now), t, now);
+	c = choose_cpu(t, now);
+	enqueue_on(c, t, now);
+	note_woken(c);
 	irq_restore(f);
 	return true;
 }
@@ -796,6 +842,7 @@ rq_init(struct runqueue *rq, struct cpu *c)
 	timer_init(&rq->slice_timer, slice_expired);
 	rq->cpu = c;
 	rq->min_vruntime = WAKE_BONUS_NS;
+	rq->pull_ns = PULL_MIN_NS;
 	c->rq = rq;
 	c->idle_thread = thread_create_idle(c);
 	rq->current = c->idle_thread;

@@ -10,6 +10,11 @@
 #include <core/timer.h>
 #include <sched/thread.h>
 
+/* Of struct thread's sync_score: from YES on, those it wakes wait for it. */
+#define SYNC_SCORE_MAX 8
+#define SYNC_SCORE_YES 3
+#define SYNC_SCORE_NEW 6
+
 struct runqueue {
 	struct spinlock lock;	   /* RANK_RUNQUEUE; interrupts off */
 	unsigned nr;		   /* [lock, a read] threads in queue */
@@ -20,6 +25,7 @@ struct runqueue {
 	uint64_t min_vruntime;	   /* [lock] only grows */
 	uint64_t queued_ns;	   /* [lock, a read] when nr left zero */
 	bool slice_armed;	   /* [o, interrupts off] */
+	uint64_t pull_ns;	   /* [o] the slice while a CPU is idle */
 	bool polling;		   /* [a] idle, awake: a store is enough */
 	uint64_t poll_ns;	   /* [o] how long to poll before a halt */
 	uint64_t nswitches;	   /* [o] */

@@ -107,6 +107,7 @@ thread_setup(struct thread *t, const char *name)
 	set_name(t, name);
 	t->state = THREAD_RUNNING;
 	t->affinity = UINT64_MAX;
+	t->sync_score = SYNC_SCORE_NEW;
 	list_init(&t->rq_link);
 	list_init(&t->proc_link);
 	timer_init(&t->sleep_timer, sched_sleep_timeout);

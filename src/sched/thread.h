@@ -62,6 +62,8 @@ struct thread {
 	uint8_t wake_reason;	    /* [rq] enum wake_reason of the last wake */
 	bool queued;		    /* [rq] in a run queue */
 	uint8_t sync_score;	    /* [o] sleeps soon after it wakes others? */
+	bool wake_stays;	    /* [o] its last wake was for its own CPU */
+	uint8_t wakes_away;	    /* [o] those that were not, counted */
 	bool kernel;		    /* [I] never goes to user mode */
 	bool syscall_restart;	    /* [o] */
 	int tid;		    /* [I] 1.. */
