@@ -70,7 +70,11 @@ enum pith_tag {
 	PITH_REC_KLIB,	      /* string: path in the image, repeated */
 	PITH_REC_TIME,	      /* i64 seconds, u32 ns: the host's wall clock */
 	PITH_REC_SEED,	      /* bytes: extra entropy from the host */
-	/* for `pith run IMAGE` alone, the kernel skips it */
+	PITH_REC_NET = 32,    /* struct pith_net, repeated: one a NIC */
+	PITH_REC_DNS = 33,    /* struct pith_dns, repeated */
+	/* for `pith run IMAGE` alone, the kernel skips these */
+	PITH_REC_PUBLISH = PITH_REC_OPTIONAL | 34, /* string, repeated: what
+						    * --publish takes */
 	PITH_REC_MACHINE = PITH_REC_OPTIONAL | 19, /* u64 memory, u32 cpus */
 };
 
@@ -84,6 +88,33 @@ enum pith_root_mode {
 #define PITH_FLAG_MISSING	(1u << 1) /* report paths looked for in vain */
 #define PITH_FLAG_VERBOSE	(1u << 2) /* kernel log to the control port */
 #define PITH_FLAG_WAIT_GDB	(1u << 3) /* stop before the first user insn */
+
+/* How a NIC gets its addresses; family is 4 or 6, 0: unused.  IPv6 comes by
+ * router advertisements besides, and a static IPv6 address beside DHCP. */
+enum pith_net_method {
+	PITH_NET_DHCP = 0,
+	PITH_NET_STATIC = 1,
+	PITH_NET_NONE = 2,
+};
+
+#define PITH_NET_ADDRS 4
+
+struct pith_net_addr {
+	uint8_t family, prefix, has_gateway, zero;
+	uint8_t addr[16], gateway[16]; /* network order, IPv4 in the first 4 */
+};
+
+struct pith_net {
+	uint8_t mac[6], has_mac; /* which NIC; without: by position */
+	uint8_t method;		 /* enum pith_net_method */
+	uint32_t mtu;		 /* 0: the device's */
+	struct pith_net_addr addr[PITH_NET_ADDRS];
+};
+
+struct pith_dns {
+	uint8_t family, zero[3];
+	uint8_t addr[16];
+};
 
 /* What the three standard streams are on the host. */
 enum pith_stream_kind {
@@ -155,3 +186,6 @@ struct pith_exit {
 _Static_assert(sizeof(struct pith_block_header) == 24, "block header");
 _Static_assert(sizeof(struct pith_record) == 8, "record");
 _Static_assert(sizeof(struct pith_frame) == 8, "frame");
+_Static_assert(sizeof(struct pith_net_addr) == 36, "address");
+_Static_assert(sizeof(struct pith_net) == 156, "interface");
+_Static_assert(sizeof(struct pith_dns) == 20, "name server");

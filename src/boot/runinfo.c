@@ -8,6 +8,7 @@
  * variable that it names.
  */
 #include <abi/errno.h>
+#include <abi/socket.h>
 #include <base/hash.h>
 #include <base/math.h>
 #include <base/string.h>
@@ -154,6 +155,69 @@ set_cred(struct run_info *o, const uint8_t *v, uint32_t len)
 	return 0;
 }
 
+static uint16_t
+net_family(uint8_t family)
+{
+	return family == 4 ? AF_INET : family == 6 ? AF_INET6 : 0;
+}
+
+static int
+add_net(struct net_config *c, const uint8_t *v, uint32_t len)
+{
+	struct net_if_config *n;
+	struct pith_net r;
+
+	static_assert(ARRAY_SIZE(n->addr) >= PITH_NET_ADDRS, "room for all");
+	if (len != sizeof(r))
+		return -EINVAL;
+	memcpy(&r, v, sizeof(r));
+	if (c->nifs == ARRAY_SIZE(c->ifs))
+		return -E2BIG;
+	if (r.method > PITH_NET_NONE)
+		return -EINVAL;
+	n = &c->ifs[c->nifs++];
+	memset(n, 0, sizeof(*n));
+	n->has_mac = r.has_mac;
+	memcpy(n->mac, r.mac, sizeof(n->mac));
+	n->method = r.method == PITH_NET_DHCP	? NET_DHCP :
+		    r.method == PITH_NET_STATIC ? NET_STATIC :
+						  NET_NONE;
+	n->no_autoconf6 = n->method == NET_NONE;
+	n->mtu = r.mtu;
+	for (unsigned i = 0; i < PITH_NET_ADDRS; i++) {
+		const struct pith_net_addr *a = &r.addr[i];
+		struct net_static *s = &n->addr[i];
+
+		s->family = net_family(a->family);
+		if (a->prefix > (a->family == 6 ? 128 : 32))
+			return -EINVAL;
+		s->prefix = a->prefix;
+		s->has_gateway = a->has_gateway;
+		memcpy(s->addr, a->addr, sizeof(s->addr));
+		memcpy(s->gateway, a->gateway, sizeof(s->gateway));
+	}
+	return 0;
+}
+
+static int
+add_dns(struct net_config *c, const uint8_t *v, uint32_t len)
+{
+	struct pith_dns r;
+	unsigned i;
+
+	if (len != sizeof(r))
+		return -EINVAL;
+	memcpy(&r, v, sizeof(r));
+	for (i = 0; i < ARRAY_SIZE(c->dns); i++) {
+		if (c->dns[i].family)
+			continue;
+		c->dns[i].family = net_family(r.family);
+		memcpy(c->dns[i].addr, r.addr, sizeof(r.addr));
+		return c->dns[i].family ? 0 : -EINVAL;
+	}
+	return -E2BIG;
+}
+
 /* A later block's first record of a repeated tag drops the earlier ones. */
 static void
 replace_lists(struct parse *p, unsigned tag)
@@ -174,6 +238,12 @@ replace_lists(struct parse *p, unsigned tag)
 		break;
 	case PITH_REC_KLIB:
 		o->nklibs = 0;
+		break;
+	case PITH_REC_NET:
+		o->net.nifs = 0;
+		break;
+	case PITH_REC_DNS:
+		memset(o->net.dns, 0, sizeof(o->net.dns));
 		break;
 	}
 }
@@ -249,6 +319,10 @@ record(struct parse *p, unsigned tag, const uint8_t *v, uint32_t len)
 		o->seed = kmemdup(v, len ? len : 1, ALLOC_KERNEL);
 		o->seed_len = len;
 		return o->seed ? 0 : -ENOMEM;
+	case PITH_REC_NET:
+		return add_net(&o->net, v, len);
+	case PITH_REC_DNS:
+		return add_dns(&o->net, v, len);
 	default:
 		return -ENOENT;
 	}

@@ -8,6 +8,7 @@
 #include <abi/pith.h>
 #include <base/compiler.h>
 #include <base/types.h>
+#include <net/netif.h>
 
 struct run_mount {
 	const char *type, *source, *target, *options;
@@ -45,6 +46,7 @@ struct run_info {
 	uint32_t time_nsec;
 	const void *seed;
 	size_t seed_len;
+	struct net_config net;	/* NICs, name servers */
 };
 
 /* Parses the two blocks (either may be NULL) into *out; memory from the

@@ -8,6 +8,7 @@
 #include "block.h"
 #include "cache.h"
 #include "image.h"
+#include "net.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +31,7 @@ put_manifest(struct buf *b, const struct options *o, const struct target *t)
 	 * `pith run IMAGE`. */
 	block_start(b);
 	block_put_app(b, o, t);
+	net_put_manifest(b, o);
 	if (o->no_aslr)
 		block_put_u32(b, PITH_REC_FLAGS, PITH_FLAG_NO_ASLR);
 	if (o->memory_bytes || o->cpus)

@@ -133,6 +133,10 @@ set_list(struct options *o, const struct source *s,
 	size_t i;
 	json_t *item;
 
+	if (json_is_string(v)) { /* one is a list, too */
+		set(o, s, d, json_string_value(v));
+		return;
+	}
 	if (!json_is_array(v))
 		wrong(s, d->name, "must be an array of strings");
 	json_array_foreach(v, i, item) {

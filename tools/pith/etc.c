@@ -29,7 +29,6 @@ static const struct {
 	{ "/etc/nsswitch.conf",
 	  "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
 	  "networks: files\nprotocols: files\nservices: files\n" },
-	{ "/etc/resolv.conf", "" },
 	{ "/etc/host.conf", "multi on\n" },
 };
 
@@ -80,6 +79,9 @@ etc_generate(const struct options *o, struct fileset *fs)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		put_text(fs, files[i].path, files[i].text);
 	put_users(o, fs);
+	/* The name servers of the run, or of DHCP: the kernel knows. */
+	if (!node_child(fs, fileset_find(fs, "/etc"), "resolv.conf"))
+		fileset_link(fs, "/etc/resolv.conf", "/proc/net/pnp");
 	text = xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n"
 			 "127.0.1.1\t%s\n", host);
 	put_text(fs, "/etc/hosts", text);

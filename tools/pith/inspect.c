@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "image.h"
+#include "net.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,9 +93,13 @@ print_item(const struct block_item *item)
 		{ PITH_REC_HOSTNAME, "hostname" },
 		{ PITH_REC_MOUNT, "mount" },	 { PITH_REC_KLIB, "klib" },
 	};
+	const char *title, *text = net_record_text(item->tag, item->value,
+						   item->len, &title);
 	uint32_t v[3] = { 0 };
 	uint64_t memory;
 
+	if (text)
+		printf("%-11s%s\n", title, printable(text));
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		if (texts[i].tag == item->tag)
 			print_strings(texts[i].title, item);

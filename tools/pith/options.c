@@ -9,6 +9,8 @@
  */
 #include "options.h"
 
+#include "net.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +268,51 @@ set_accel(struct options *o, const char *v)
 	return NULL;
 }
 
+/* Values that net.c understands; what they come to depends on the others. */
+static const char *
+add_checked(struct strv *list, const char *v, const char *wrong)
+{
+	if (!wrong)
+		strv_add(list, v);
+	return wrong;
+}
+
+static const char *
+set_publish(struct options *o, const char *v)
+{
+	return add_checked(&o->publish, v, net_check_publish(v));
+}
+
+static const char *
+set_net(struct options *o, const char *v)
+{
+	return add_checked(&o->nets, v, net_check_net(v));
+}
+
+static const char *
+set_ip(struct options *o, const char *v)
+{
+	return add_checked(&o->ips, v, net_check_ip(v));
+}
+
+static const char *
+set_mac(struct options *o, const char *v)
+{
+	return add_checked(&o->macs, v, net_check_mac(v));
+}
+
+static const char *
+set_dns(struct options *o, const char *v)
+{
+	return add_checked(&o->dns, v, net_check_dns(v));
+}
+
+static const char *
+set_pcap(struct options *o, const char *v)
+{
+	return *v ? take(&o->pcap, v) : "it must name a file";
+}
+
 static const char *
 set_timeout(struct options *o, const char *v)
 {
@@ -382,6 +429,19 @@ const struct option_def option_table[] = {
 	  "microvm (default), q35 or pc", set_machine, true },
 	{ "accel", 0, CMD_RUN, KIND_STRING, "HOW",
 	  "auto (default), kvm or tcg", set_accel, true },
+	{ "publish", 'p', CMD_BOTH, KIND_LIST, "[ADDR:]HOST:GUEST[/udp]",
+	  "make a port of the machine one of this host", set_publish, true },
+	{ "net", 0, CMD_RUN, KIND_LIST, "HOW",
+	  "network: user (default), tap=NAME or none", set_net, true },
+	{ "ip", 0, CMD_BOTH, KIND_LIST, "ADDR/PREFIX[,GATEWAY]",
+	  "the machine's address, or dhcp, or none", set_ip, true },
+	{ "mac", 0, CMD_BOTH, KIND_LIST, "ADDR",
+	  "the network interface's hardware address", set_mac, true },
+	{ "dns", 0, CMD_BOTH, KIND_LIST, "ADDR",
+	  "a name server", set_dns, true },
+	{ "pcap", 0, CMD_RUN, KIND_STRING, "FILE",
+	  "write the packets that cross the interface to FILE", set_pcap,
+	  true },
 	{ "timeout", 0, CMD_RUN, KIND_NUMBER, "SECONDS",
 	  "end the machine after this time, status 124", set_timeout, true },
 	{ "persist", 0, CMD_RUN, KIND_FLAG, NULL,

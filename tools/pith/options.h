@@ -49,6 +49,9 @@ struct options {
 	uint32_t timeout_s;
 	bool persist, gdb, print_qemu;
 	uint32_t gdb_port;
+	/* its network; net.h reads them */
+	struct strv nets, ips, macs, dns, publish;
+	char *pcap;
 	/* seeing inside */
 	bool trace, missing_files;
 	char *trace_filter, *trace_file;

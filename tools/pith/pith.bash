@@ -7,9 +7,11 @@ _pith_option_value()
 	case $1 in
 	--machine) COMPREPLY=($(compgen -W "microvm q35 pc" -- "$2")) ;;
 	--accel) COMPREPLY=($(compgen -W "auto kvm tcg" -- "$2")) ;;
+	--net) COMPREPLY=($(compgen -W "user none tap=" -- "$2")) ;;
+	--ip) COMPREPLY=($(compgen -W "dhcp none" -- "$2")) ;;
 	--root-mode) COMPREPLY=($(compgen -W "overlay ro rw" -- "$2")) ;;
 	-r | --root) COMPREPLY=($(compgen -d -- "$2")) ;;
-	-i | --include | -o | --output | --config | --env-file | --trace-file)
+	-i | --include | -o | --output | --config | --env-file | --trace-file | --pcap)
 		COMPREPLY=($(compgen -f -- "$2")) ;;
 	-e | --env) COMPREPLY=($(compgen -v -- "$2")) ;;
 	*) return 1 ;;

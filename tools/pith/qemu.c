@@ -14,6 +14,7 @@
 #include "qemu.h"
 
 #include <abi/pith.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -221,6 +222,120 @@ add_ports(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 		add_port(q, f->stream[i], names[i]);
 }
 
+/* What libslirp is told of the network that the machine's address is in. */
+static void
+add_user_net(json_t *d, const struct net_nic *nic)
+{
+	for (int i = 0; i < PITH_NET_ADDRS; i++) {
+		const struct pith_net_addr *a = &nic->conf.addr[i];
+		struct in_addr dns = { htonl(a->family == 4 ?
+					     net_user_dns(a) : 0) };
+		char text[INET_ADDRSTRLEN], *net;
+
+		if (a->family != 4 || nic->conf.method != PITH_NET_STATIC)
+			continue;
+		inet_ntop(AF_INET, a->addr, text, sizeof(text));
+		net = xasprintf("%s/%u", text, a->prefix);
+		json_object_set_new(d, "net", json_string(net));
+		json_object_set_new(d, "dhcpstart", json_string(text));
+		inet_ntop(AF_INET, a->gateway, text, sizeof(text));
+		json_object_set_new(d, "host", json_string(text));
+		inet_ntop(AF_INET, &dns, text, sizeof(text));
+		json_object_set_new(d, "dns", json_string(text));
+		free(net);
+	}
+}
+
+static void
+add_publish(json_t *d, const struct net *n)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < n->npublish; i++) {
+		const struct net_publish *p = &n->publish[i];
+		char host[INET_ADDRSTRLEN], *rule;
+
+		inet_ntop(AF_INET, &p->addr, host, sizeof(host));
+		rule = xasprintf("%s:%s:%u-:%u", p->udp ? "udp" : "tcp", host,
+				 p->host, p->guest);
+		json_array_append_new(list, json_pack("{s:s}", "str", rule));
+		free(rule);
+	}
+	json_object_set_new(d, "hostfwd", list);
+}
+
+static json_t *
+tap_net(const struct net_nic *nic, const char *id)
+{
+	json_t *d = json_pack("{s:s,s:s}", "type", "tap", "id", id);
+	struct buf fds = { 0 };
+
+	for (unsigned i = 0; i < nic->nfds; i++)
+		buf_addf(&fds, "%s%d", i ? ":" : "", nic->fd[i]);
+	json_object_set_new(d, nic->nfds > 1 ? "fds" : "fd",
+			    json_string(fds.p));
+	buf_free(&fds);
+	return d;
+}
+
+static void
+add_nic(struct qemu *q, const struct options *o, const struct net_nic *nic,
+	const char *id)
+{
+	const uint8_t *m = nic->conf.mac;
+	char mac[18], *path;
+	json_t *d = device(o, "virtio-net-device", "virtio-net-pci");
+
+	snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1],
+		 m[2], m[3], m[4], m[5]);
+	json_object_set_new(d, "netdev", json_string(id));
+	json_object_set_new(d, "mac", json_string(mac));
+	if (nic->nfds > 1)
+		json_object_set_new(d, "mq", json_true());
+	if (o->machine != MACHINE_MICROVM) {
+		/* The firmware boots from no network. */
+		json_object_set_new(d, "romfile", json_string(""));
+		/* Each queue, all others, the configuration. */
+		json_object_set_new(d, "vectors",
+				    json_integer(2 * (nic->nfds ? nic->nfds :
+								  1) + 2));
+	}
+	add_json(q, "-device", d);
+	if (nic->pcap < 0)
+		return;
+	path = xasprintf("/proc/self/fd/%d", nic->pcap);
+	add_json(q, "-object", json_pack("{s:s,s:o,s:s,s:s}", "qom-type",
+					 "filter-dump", "id",
+					 json_sprintf("pcap-%s", id),
+					 "netdev", id, "file", path));
+	free(path);
+}
+
+static void
+add_nets(struct qemu *q, const struct options *o, const struct net *n)
+{
+	bool published = false;
+
+	for (unsigned i = 0; i < n->nnics; i++) {
+		const struct net_nic *nic = &n->nic[i];
+		char id[8];
+		json_t *d;
+
+		snprintf(id, sizeof(id), "net%u", i);
+		if (nic->kind == NET_TAP) {
+			d = tap_net(nic, id);
+		} else {
+			d = json_pack("{s:s,s:s}", "type", "user", "id", id);
+			add_user_net(d, nic);
+			if (!published && n->npublish)
+				add_publish(d, n);
+			published = true;
+		}
+		add_json(q, "-netdev", d);
+		add_nic(q, o, nic, id);
+	}
+}
+
 void
 qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 	   bool kvm)
@@ -248,6 +363,7 @@ qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 	}
 	add_disk(q, o, f);
 	add_ports(q, o, f);
+	add_nets(q, o, f->net);
 	add_json(q, "-object", json_pack("{s:s,s:s}", "qom-type",
 					 "rng-builtin", "id", "rng"));
 	add_json(q, "-device", json_pack("{s:s,s:s}", "driver",

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "net.h"
 #include "options.h"
 
 /* The descriptors QEMU gets; -1 where there is none. */
@@ -13,6 +14,7 @@ struct qemu_fds {
 	int run_block;	/* a memfd */
 	int control;
 	int stream[3];
+	const struct net *net;
 	int uart;	/* -1 but under --verbose: the kernel's early log */
 };
 

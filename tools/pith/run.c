@@ -14,6 +14,7 @@
 #include "cache.h"
 #include "control.h"
 #include "image.h"
+#include "net.h"
 #include "qemu.h"
 #include "stream.h"
 #include "tty.h"
@@ -44,6 +45,8 @@
 
 struct run {
 	struct options *o;
+	struct net net;
+	bool listening;			/* QEMU does, with a real backlog */
 	struct control control;
 	struct stream streams[4];	/* stdin, stdout, stderr, its echo */
 	bool have_stream[4];
@@ -177,6 +180,7 @@ static uint32_t
 merge_manifest(struct options *o, const struct buf *manifest, struct buf *b)
 {
 	struct block_item item;
+	struct options net = { 0 };
 	uint32_t flags = 0;
 	size_t at = 0;
 	bool first = true;
@@ -201,8 +205,16 @@ merge_manifest(struct options *o, const struct buf *manifest, struct buf *b)
 				o->memory_bytes = memory;
 			if (!o->cpus && cpus <= 64)
 				o->cpus = cpus;
+		} else {
+			net_take_record(&net, item.tag, item.value, item.len);
 		}
 	}
+	if (!o->ips.n)
+		o->ips = net.ips;
+	if (!o->dns.n)
+		o->dns = net.dns;
+	if (!o->publish.n)
+		o->publish = net.publish;
 	return flags;
 }
 
@@ -479,6 +491,10 @@ loop_once(struct run *r)
 	}
 	if (p[3].revents && r->uart >= 0)
 		read_uart(r);
+	if (r->control.hello && !r->listening && r->qemu > 0) {
+		r->listening = true;
+		net_raise_backlog(&r->net, r->qemu);
+	}
 	if (r->control.exited && !r->linger)
 		r->linger = now_ns() + LINGER_NS;
 	move_streams(r, p + at, count);
@@ -609,6 +625,7 @@ run_machine(struct run *r, struct qemu_fds *f,
 	open_streams(r, f, streams);
 	qemu_build(&q, r->o, f, kvm);
 	take_signals(r);
+	net_release(&r->net);
 	start_qemu(r, &q);
 	close(control_theirs);
 	if (f->uart >= 0)
@@ -686,8 +703,16 @@ command_run(int argc, char **argv)
 	image = open_image(&o, &manifest);
 	if (o.persist)
 		o.root_mode = PITH_ROOT_RW;
-	if (image >= 0) {
+	if (image >= 0)
 		flags = merge_manifest(&o, &manifest, &block);
+	/* Before the packaging, which may take a while. */
+	net_resolve(&r.net, &o);
+	if (o.print_qemu)
+		net_pretend(&r.net, &o);
+	else
+		net_open(&r.net, &o, o.cpus);
+	f.net = &r.net;
+	if (image >= 0) {
 		image_key(o.program, key);
 		block_put_said(&block, &o);
 	} else {
@@ -701,6 +726,7 @@ command_run(int argc, char **argv)
 	f.image = reopen_image(image, o.persist);
 	f.writable = o.persist;
 	put_circumstances(&block, &o, &streams, flags);
+	net_put_block(&block, &r.net);
 	f.run_block = block_memfd(&block);
 	kvm = accel_choose(&o);
 	if (o.print_qemu) {
