@@ -24,6 +24,7 @@
 #include <fs/pseudo/stdio.h>
 #include <fs/pseudo.h>
 #include <fs/vfs.h>
+#include <ipc/ipc.h>
 #include <linux/gate.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -124,6 +125,7 @@ upcall_start(void)
 	vfs_init();		/* file-system types register */
 	pseudo_init();
 	process_proc_init();	/* /proc/self */
+	ipc_init();		/* /proc/sysvipc */
 	watchdog_init();
 	irq_enable();
 	if (thread_create("boot", start_program, NULL, &t))
