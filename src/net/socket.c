@@ -329,10 +329,12 @@ socket_file(struct socket *s, unsigned flags, struct file **out)
 	int err = file_create(&socket_file_ops, O_RDWR | (flags & O_NONBLOCK),
 			      s, out);
 
-	if (!err)
-		(*out)->mode |= FILE_STREAM |
-				(s->type == SOCK_STREAM ? 0 : FILE_NOSIGPIPE);
-	return err;
+	if (err)
+		return err;
+	(*out)->mode |= FILE_STREAM |
+			(s->type == SOCK_STREAM ? 0 : FILE_NOSIGPIPE);
+	s->file = *out;
+	return 0;
 }
 
 struct socket *

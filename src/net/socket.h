@@ -127,6 +127,7 @@ struct socket {
 	uint16_t family, type, protocol; /* [I] */
 	bool listening;			/* [a] SO_ACCEPTCONN */
 	uint32_t opts;			/* [a] SOCKOPT_* */
+	struct file *file;		/* [I] once it has one */
 	uint64_t ino;			/* [I] the cookie as well */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* [a] 0: none; SOCK_TIMEO_NOW */
 	uint32_t rcvbuf, sndbuf;	/* [a] as getsockopt tells: doubled */
