@@ -12,6 +12,10 @@
  * call on a socket holds a reference to its file, so the socket would be no
  * candidate, and its queue would count as outside.
  *
+ * A pass looks at all that is in flight.  It is made when a socket is closed,
+ * but no more often than one in GC_SHARE of the number in flight, so that a
+ * close costs the same however many there are.
+ *
  * Messages are freed by whoever drops them, from a list, not by recursion: a
  * chain of sockets, each in the next one's queue, has any length.
  */
@@ -26,6 +30,8 @@
 #include <mem/heap.h>
 #include <sched/thread.h>
 
+#define GC_SHARE 16u
+
 /* A thread that is freeing messages; on its stack. */
 struct drain {
 	struct list link;
@@ -38,6 +44,7 @@ static struct list in_flight = LIST_INIT(in_flight); /* [unix_lock] */
 static uint64_t nfiles;	  /* [unix_lock] files of any kind in flight */
 static uint64_t nsockets; /* [unix_lock, a read] of them AF_UNIX */
 static bool collecting;	  /* [unix_lock] */
+static uint64_t closes;	  /* [a] since the last pass */
 
 static struct unix_sock *
 unix_of_file(struct file *f)
@@ -175,8 +182,10 @@ unix_free_messages(struct list *msgs)
 	spin_unlock(&unix_lock);
 	if (d)
 		return; /* further out on this stack they are freed */
-	while ((m = next_of(&here)) != NULL)
+	while ((m = next_of(&here)) != NULL) {
 		free_one(m);
+		thread_resched_point();
+	}
 }
 
 /* ---- collecting; unix_lock is held ---- */
@@ -281,7 +290,8 @@ unix_gc(void)
 	struct list garbage = LIST_INIT(garbage);
 	struct unix_sock *u;
 
-	if (!atomic_load_relaxed(&nsockets))
+	if (likely(!atomic_load_relaxed(&nsockets)) ||
+	    atomic_add(&closes, 1) < atomic_load_relaxed(&nsockets) / GC_SHARE)
 		return;
 	spin_lock(&unix_lock);
 	if (collecting) {
@@ -290,6 +300,7 @@ unix_gc(void)
 		return;
 	}
 	collecting = true;
+	atomic_store_relaxed(&closes, 0);
 	list_for_each_entry(u, &in_flight, inflight_link) {
 		u->gc_refs = u->inflight;
 		u->gc_candidate =

@@ -249,16 +249,19 @@ read_done(struct unix_sock *u, struct unix_sock *p)
 		wait_wake(&u->read_wq, 1, POLLIN | POLLRDNORM);
 }
 
-/* What goes beside the data of the message. */
 static void
-take_extras(struct unix_sock *u, struct unix_msg *m, struct sock_msg *sm)
+tell_cred(struct unix_sock *u, const struct ucred *c, struct sock_msg *sm)
+{
+	if (unlikely(sock_opt(&u->sock, SOCKOPT_PASSCRED)))
+		sock_cmsg_put(sm, SOL_SOCKET, SCM_CREDENTIALS, c, sizeof(*c));
+}
+
+static void
+take_out_files(struct unix_msg *m, struct sock_msg *sm)
 {
 	bool peek = sm->flags & MSG_PEEK;
 
-	if (unlikely(sock_opt(&u->sock, SOCKOPT_PASSCRED)))
-		sock_cmsg_put(sm, SOL_SOCKET, SCM_CREDENTIALS, &m->cred,
-			      sizeof(m->cred));
-	if (likely(!m->files) || sm->files)
+	if (likely(!m->files))
 		return;
 	if (!peek) {
 		unix_not_inflight(m->files);
@@ -291,8 +294,8 @@ same_sender(const struct unix_sock *u, const struct unix_msg *first,
 {
 	if (!first)
 		return true;
-	return !m->files && (!sock_opt(&u->sock, SOCKOPT_PASSCRED) ||
-			     !memcmp(c, &m->cred, sizeof(*c)));
+	return !sock_opt(&u->sock, SOCKOPT_PASSCRED) ||
+	       !memcmp(c, &m->cred, sizeof(*c));
 }
 
 static void
@@ -348,12 +351,13 @@ read_queue(struct unix_sock *u, struct uio *uio, struct sock_msg *sm,
 			return done ? done : n;
 		skip = 0;
 		done += n;
-		*stop = m->files != NULL;
 		if (!*first) {
 			*c = m->cred;
 			*first = m;
-			take_extras(u, m, sm);
+			tell_cred(u, c, sm);
 		}
+		*stop = m->files != NULL; /* they end what comes at once */
+		take_out_files(m, sm);
 		if (peek) {
 			next = message_after(u, m);
 		} else {
@@ -660,7 +664,8 @@ read_packet(struct unix_sock *u, struct uio *uio, struct sock_msg *sm)
 	if (want < left)
 		sm->out_flags |= MSG_TRUNC;
 	sender_name(unix_is_dgram(u) ? m->from : u->peer, sm);
-	take_extras(u, m, sm);
+	tell_cred(u, &m->cred, sm);
+	take_out_files(m, sm);
 	if (sm->flags & MSG_TRUNC)
 		n = left;
 	count_peek(u, sm, peek ? want : m->len);
