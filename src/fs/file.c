@@ -247,6 +247,14 @@ regular_release(struct file *f)
 		atomic_sub(&f->inode->sb->nwriters, 1);
 }
 
+static void
+regular_flush(struct file *f)
+{
+	locks_flush(f);
+	if (f->inode->ops->flush)
+		f->inode->ops->flush(f->inode);
+}
+
 const struct file_ops page_cache_file_ops = {
 	.read = regular_read,
 	.write = regular_write,
@@ -258,7 +266,7 @@ const struct file_ops page_cache_file_ops = {
 	.fsync = file_sync,
 	.truncate = regular_truncate,
 	.fallocate = regular_fallocate,
-	.flush = locks_flush,
+	.flush = regular_flush,
 	.release = regular_release,
 };
 

@@ -92,6 +92,8 @@ struct inode_ops {
 	/* Makes an open file: 0 with f->ops set, or -errno.  NULL: generic,
 	 * uses inode->fops.  The caller adds dentry and inode. */
 	int (*open)(struct inode *i, unsigned flags, struct file **out);
+	/* A descriptor of it is closed. */
+	void (*flush)(struct inode *i);				/* nothing */
 	/* A write of len bytes at pos is about to be made, by who holds the
 	 * lock: 0 or -errno (-EPERM: sealed). */
 	int (*write_begin)(struct inode *i, int64_t pos, size_t len); /* 0 */
