@@ -17,7 +17,6 @@
 #include <base/string.h>
 #include <core/log.h>
 #include <mem/heap.h>
-#include <mem/kmap.h>
 #include <mem/page.h>
 
 #define NOTAG	    UINT16_MAX
@@ -221,19 +220,17 @@ version(struct p9_client *c)
 int
 p9_client_open(const char *tag, struct p9_client **out)
 {
-	size_t bytes = BITMAP_WORDS(P9_MAX_FIDS) * 8;
 	struct p9_client *c = kzalloc(sizeof(*c), ALLOC_KERNEL);
 	int err;
 
 	if (!c)
 		return -ENOMEM;
 	spin_init(&c->lock, RANK_EVENT);
-	c->fids = vmalloc(bytes, ALLOC_KERNEL);
+	c->fids = kzalloc(BITMAP_WORDS(P9_MAX_FIDS) * 8ull, ALLOC_KERNEL);
 	if (!c->fids) {
 		kfree(c);
 		return -ENOMEM;
 	}
-	memset(c->fids, 0, bytes);
 	err = p9_channel_claim(tag, &c->chan);
 	if (!err) {
 		err = version(c);
@@ -241,7 +238,7 @@ p9_client_open(const char *tag, struct p9_client **out)
 			p9_channel_release(c->chan);
 	}
 	if (err) {
-		vfree(c->fids);
+		kfree(c->fids);
 		kfree(c);
 		return err;
 	}
@@ -253,7 +250,7 @@ void
 p9_client_close(struct p9_client *c)
 {
 	p9_channel_release(c->chan);
-	vfree(c->fids);
+	kfree(c->fids);
 	kfree(c);
 }
 
