@@ -73,7 +73,7 @@ $1 == "kind" {
 		t = ktype[kv[1]]
 		sep = t ~ /\*$/ ? "" : " "
 		c_args = c_args ", " t sep kv[2]
-		call = call ", (" t ")a[" (i - 1) "]"
+		call = call ", (" t ")regs_syscall_arg(r, " (i - 1) ")"
 		init = init sprintf("{ KIND_%s, \"%s\" }, ", kv[1], kv[2])
 	}
 	rows[++nrows] = name
@@ -114,7 +114,8 @@ END {
 	print "\n" > h
 
 	c = out "/syscall_table.c"
-	print spdx "#include <linux/syscalls_gen.h>\n#include <linux/table.h>\n" > c
+	print spdx "#include <arch/trap.h>\n#include <linux/syscalls_gen.h>\n" \
+	    "#include <linux/table.h>\n" > c
 	m = out "/abi/syscall_nr.h"
 	print spdx "#pragma once\n" > m
 	d = out "/syscalls.md"
@@ -135,9 +136,9 @@ END {
 		if (number[name] == "-" || lev[name] == "none")
 			continue
 		print "static long\ndecode_" name "(struct thread *t, " \
-		    "const uint64_t a[6])\n{" > c
+		    "const struct regs *r)\n{" > c
 		if (!nargs[name])
-			print "\t(void)a;" > c
+			print "\t(void)r;" > c
 		print "\treturn " ccall[name] ";\n}\n" > c
 	}
 	printf "\n%d full, %d part, %d stub, %d none.\n", count["full"], \
@@ -147,9 +148,17 @@ END {
 		name = rows[i]
 		if (number[name] == "-")
 			continue
-		printf "\t[%d] = { \"%s\", SC_%s, %d, { %s}, %s },\n", \
+		printf "\t[%d] = { \"%s\", SC_%s, %d, { %s} },\n", \
 		    number[name], name, toupper(lev[name]), nargs[name], \
-		    cinit[name], lev[name] == "none" ? "0" : "decode_" name > c
+		    cinit[name] > c
+	}
+	print "};\n" > c
+	print "long (*const syscall_fn[SYSCALL_MAX])(struct thread *t, " \
+	    "const struct regs *r) = {" > c
+	for (i = 1; i <= nrows; i++) {
+		name = rows[i]
+		if (number[name] != "-" && lev[name] != "none")
+			printf "\t[%d] = decode_%s,\n", number[name], name > c
 	}
 	print "};" > c
 }

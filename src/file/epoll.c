@@ -500,7 +500,7 @@ epoll_wait_events(struct file *epf, struct epoll_event __user *events,
 		  int max, uint64_t deadline_ns)
 {
 	struct epoll *ep = epf->priv;
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	long n;
 	int err = 0;
 

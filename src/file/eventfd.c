@@ -54,7 +54,7 @@ give(struct eventfd *e, uint64_t v)
 static int
 wait_take(struct eventfd *e, uint64_t *v)
 {
-	struct wait_entry w;
+	struct wait_entry w UNINIT;
 	int err = 0;
 
 	wait_start_exclusive(&e->wq, &w, true);
@@ -67,7 +67,7 @@ wait_take(struct eventfd *e, uint64_t *v)
 static int
 wait_give(struct eventfd *e, uint64_t v)
 {
-	struct wait_entry w;
+	struct wait_entry w UNINIT;
 	int err = 0;
 
 	wait_start(&e->wq, &w, true);

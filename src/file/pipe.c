@@ -117,7 +117,7 @@ can_read(const struct pipe *p)
 static int
 wait_readable(struct pipe *p)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	wait_start_exclusive(&p->read_wq, &e, true);
@@ -195,7 +195,7 @@ can_write(const struct pipe *p, size_t len)
 static int
 wait_writable(struct pipe *p, size_t len)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	wait_start_exclusive(&p->write_wq, &e, true);
@@ -415,7 +415,7 @@ static int
 wait_peer(struct waitq *wq, const unsigned *open, const unsigned *opens,
 	  unsigned before)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	wait_start(wq, &e, true);

@@ -75,7 +75,7 @@ static ssize_t
 timerfd_read(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct timerfd *t = f->priv;
-	struct wait_entry w;
+	struct wait_entry w UNINIT;
 	int64_t n;
 	int err = 0;
 

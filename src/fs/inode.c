@@ -155,7 +155,7 @@ find(struct super *sb, uint64_t ino)
 static int
 wait_ready(struct inode *i)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 
 	if (atomic_load_acquire(&i->state) & INODE_LOADING) {
 		wait_start(&ready_wq, &e, false);

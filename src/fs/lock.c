@@ -190,7 +190,7 @@ apply(struct file_locks *l, const struct lock *want, bool unlock)
 static int
 set(struct file_locks *l, const struct lock *want, bool unlock, bool wait)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	wait_start(&l->wq, &e, true);

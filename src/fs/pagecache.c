@@ -635,7 +635,7 @@ page_cache_read_kernel(struct page_cache *pc, void *buf, size_t len,
 		       uint64_t pos)
 {
 	int64_t at = (int64_t)pos;
-	struct uio u;
+	struct uio u UNINIT;
 
 	uio_init_kernel(&u, buf, len);
 	return page_cache_read(pc, &u, &at);

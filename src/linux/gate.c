@@ -24,44 +24,61 @@
 
 static uint32_t missing[SYSCALL_MAX]; /* [a] */
 static bool report_missing;	      /* [I] after gate_init() */
+static bool watched;		      /* [I] after gate_init(): any of it */
 
 static long
 not_there(uint64_t nr)
 {
-	if (nr < SYSCALL_MAX)
-		__atomic_fetch_add(&missing[nr], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&missing[nr], 1, __ATOMIC_RELAXED);
 	return -ENOSYS;
+}
+
+static inline long
+call(struct thread *t, const struct regs *r, uint64_t nr)
+{
+	return likely(syscall_fn[nr]) ? syscall_fn[nr](t, r) : not_there(nr);
+}
+
+/* Somebody wants to know what is called, or what is not found. */
+static NOINLINE long
+call_watched(struct thread *t, const struct regs *r, uint64_t nr)
+{
+	const struct syscall_desc *d = &syscall_table[nr];
+	uint64_t a[6];
+	long ret;
+
+	for (unsigned i = 0; i < 6; i++)
+		a[i] = regs_syscall_arg(r, i);
+	if (trace_on)
+		trace_enter(t, d, (unsigned)nr, a);
+	ret = call(t, r, nr);
+	if (trace_on)
+		trace_leave(t, d, (unsigned)nr, a, ret);
+	if (ret == -ENOENT && report_missing)
+		missing_report(t, d, a);
+	return ret;
 }
 
 void
 upcall_syscall(struct regs *r)
 {
-	const uint64_t nr = regs_syscall_nr(r);
+	uint64_t nr = regs_syscall_nr(r);
 	struct thread *t = thread_current();
-	const struct syscall_desc *d;
-	uint64_t a[6];
-	long ret;
 
 	if (unlikely(nr >= SYSCALL_MAX)) {
 		regs_set_ret(r, -ENOSYS);
 		return;
 	}
-	d = &syscall_table[cpu_nospec(nr, SYSCALL_MAX)];
-	regs_syscall_args(r, a);
-	if (unlikely(trace_on))
-		trace_enter(t, d, (unsigned)nr, a);
-	ret = likely(d->fn != NULL) ? d->fn(t, a) : not_there(nr);
-	if (unlikely(trace_on))
-		trace_leave(t, d, (unsigned)nr, a, ret);
-	if (unlikely(ret == -ENOENT) && report_missing)
-		missing_report(t, d, a);
-	regs_set_ret(r, ret);
+	nr = cpu_nospec(nr, SYSCALL_MAX);
+	regs_set_ret(r, unlikely(watched) ? call_watched(t, r, nr)
+					  : call(t, r, nr));
 }
 
 void
 gate_init(const char *trace_filter, bool missing_files)
 {
 	report_missing = missing_files;
+	watched = missing_files || trace_filter;
 	if (trace_filter)
 		trace_init(trace_filter);
 }

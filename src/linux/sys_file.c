@@ -42,7 +42,7 @@ write_result(struct thread *t, const struct file *f, ssize_t n)
 long
 sys_read(struct thread *t, int fd, void __user *buf, size_t count)
 {
-	struct uio u;
+	struct uio u UNINIT;
 	struct file *f;
 	ssize_t n = fd_get(t->fds, fd, &f);
 
@@ -61,7 +61,7 @@ sys_read(struct thread *t, int fd, void __user *buf, size_t count)
 long
 sys_write(struct thread *t, int fd, const void __user *buf, size_t count)
 {
-	struct uio u;
+	struct uio u UNINIT;
 	struct file *f;
 	ssize_t n = fd_get(t->fds, fd, &f);
 
@@ -83,7 +83,7 @@ long
 sys_pread64(struct thread *t, int fd, void __user *buf, size_t count,
 	    int64_t offset)
 {
-	struct uio u;
+	struct uio u UNINIT;
 	struct file *f;
 	ssize_t n;
 
@@ -102,7 +102,7 @@ long
 sys_pwrite64(struct thread *t, int fd, const void __user *buf, size_t count,
 	     int64_t offset)
 {
-	struct uio u;
+	struct uio u UNINIT;
 	struct file *f;
 	ssize_t n;
 
@@ -123,7 +123,7 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	 int64_t pos, bool own_pos, bool write, int flags)
 {
 	struct file *f;
-	struct uio u;
+	struct uio u UNINIT;
 	ssize_t r = fd_get(t->fds, fd, &f);
 
 	if (r)
@@ -488,7 +488,7 @@ copy_files(struct thread *t, struct file *out, struct file *in, int64_t *pos,
 		return -ENOMEM;
 	while ((size_t)done < count) {
 		size_t want = count - (size_t)done, put = 0;
-		struct uio u;
+		struct uio u UNINIT;
 
 		uio_init_kernel(&u, buf, want < size ? want : size);
 		n = pos ? file_pread(in, &u, *pos) : file_read(in, &u);

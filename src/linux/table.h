@@ -7,6 +7,7 @@
 
 #include <base/types.h>
 
+struct regs;
 struct thread;
 
 #define SYSCALL_MAX 512
@@ -23,7 +24,9 @@ struct syscall_desc {
 	uint8_t level;	  /* enum syscall_level */
 	uint8_t nargs;
 	struct syscall_arg args[6];
-	long (*fn)(struct thread *t, const uint64_t a[6]); /* NULL: ENOSYS */
 };
 
 extern const struct syscall_desc syscall_table[SYSCALL_MAX];
+/* Apart from the descriptions: the gate reads nothing else.  NULL: ENOSYS. */
+extern long (*const syscall_fn[SYSCALL_MAX])(struct thread *t,
+					     const struct regs *r);

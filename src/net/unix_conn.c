@@ -91,7 +91,7 @@ connect_to(struct unix_sock *u, struct unix_sock *l, bool nonblock)
 	uint64_t until = sock_deadline(&u->sock, true,
 				       nonblock ? MSG_DONTWAIT : 0);
 	struct unix_sock *end = unix_new(u->sock.type);
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err;
 
 	if (!end)
@@ -239,7 +239,7 @@ unix_accept(struct socket *s, bool nonblock, struct socket **out)
 {
 	struct unix_sock *l = unix_of(s), *end;
 	uint64_t until = sock_deadline(s, false, nonblock ? MSG_DONTWAIT : 0);
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err;
 
 	if (unix_is_dgram(l))

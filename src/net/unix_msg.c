@@ -134,7 +134,7 @@ static NOINLINE int
 wait_stream_room(struct unix_sock *u, struct unix_sock *p, int flags)
 {
 	uint64_t until = sock_deadline(&u->sock, true, flags);
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	if (!until)
@@ -385,7 +385,7 @@ static NOINLINE int
 wait_stream_data(struct unix_sock *u, uint32_t seen, int flags)
 {
 	uint64_t until = sock_deadline(&u->sock, false, flags);
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	if (!until)
@@ -526,7 +526,7 @@ wait_packet_room(struct unix_sock *u, struct unix_sock *to, uint32_t cost,
 	uint64_t until = sock_deadline(&u->sock, true, flags);
 	struct waitq *wq = unix_is_dgram(u) && unix_dgram_full(u, to) ?
 			   &to->write_wq : &u->write_wq;
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	if (!until)
@@ -682,7 +682,7 @@ static NOINLINE int
 wait_packet(struct unix_sock *u, int flags)
 {
 	uint64_t until = sock_deadline(&u->sock, false, flags);
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	if (!until)

@@ -29,7 +29,7 @@
 int
 elf_read_at(struct file *f, void *buf, size_t len, uint64_t pos)
 {
-	struct uio u;
+	struct uio u UNINIT;
 	ssize_t n;
 
 	if (pos > INT64_MAX - len)

@@ -197,7 +197,7 @@ try_script(struct exec *x, const char *script_path)
 {
 	struct script *s = kzalloc(sizeof(*s), ALLOC_KERNEL);
 	struct file *f;
-	struct uio u;
+	struct uio u UNINIT;
 	ssize_t n;
 	int err;
 

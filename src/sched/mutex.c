@@ -124,7 +124,7 @@ mutex_trylock(struct mutex *m)
 static int
 lock_slow(struct mutex *m, bool intr)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	assert(m->owner != thread_current());
@@ -212,7 +212,7 @@ read_trylock(struct rwlock *l)
 void
 read_lock(struct rwlock *l)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 
 	may_wait(l, l->rank);
 	if (likely(try_read(l)))
@@ -249,7 +249,7 @@ write_trylock(struct rwlock *l)
 void
 write_lock(struct rwlock *l)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 
 	may_wait(l, l->rank);
 	if (likely(write_trylock(l)))
@@ -317,7 +317,7 @@ completion_done(struct completion *c)
 int
 completion_wait_until(struct completion *c, uint64_t deadline_ns)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	wait_start(&c->wq, &e, false);

@@ -47,7 +47,7 @@ static void
 wait_for(struct page *p, bool lock)
 {
 	struct waitq *q = queue_of(p);
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 
 	wait_start(q, &e, false);
 	for (;;) {

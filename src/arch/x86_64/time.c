@@ -47,6 +47,8 @@ static union vvar_page vvar_page ALIGNED(4096);
 static struct pvclock_time pvclock ALIGNED(32);
 static struct pvclock_wall pvwall ALIGNED(16);
 static uint64_t apic_hz = 1000000000ull;
+/* Ticks of a nanosecond, in 1 / 2^24: no division when a timer is set. */
+static uint64_t apic_mult, tsc_mult;
 
 uint64_t
 lapic_hz(void)
@@ -96,6 +98,7 @@ set_rate(uint64_t tsc_hz)
 	/* 2^24 leaves room for rates from 4 MHz up. */
 	v->shift = 24;
 	v->mult = (uint32_t)((1000000000ull << 24) / tsc_hz);
+	tsc_mult = (tsc_hz << 24) / 1000000000u;
 	atomic_store(&v->seq, v->seq + 1);
 	irq_restore(f);
 }
@@ -111,7 +114,7 @@ known_tsc_hz(void)
 		if (max >= 0x40000010 && max < 0x40010000) {
 			cpuid(0x40000010, 0, &a, &b, &c, &d);
 			if (b)
-				apic_hz = (uint64_t)b * 1000;
+				apic_hz = (uint64_t)b * 1000; /* < 2^42 */
 			if (a)
 				return (uint64_t)a * 1000;
 		}
@@ -184,6 +187,8 @@ time_init(void)
 	if (hz < 10000000)
 		hz = 1000000000ull; /* a counter that stands still */
 	set_rate(hz);
+	/* apic_hz is below 2^42: no more than 22 bits to the left */
+	apic_mult = (apic_hz << 22) / 250000000u;
 }
 
 static uint8_t
@@ -253,7 +258,6 @@ arch_wallclock_ns(void)
 void
 arch_timer_set(uint64_t deadline_ns)
 {
-	const struct vvar *v = &vvar_page.v;
 	uint64_t now, ns, ticks;
 
 	if (deadline_ns == UINT64_MAX) {
@@ -269,12 +273,11 @@ arch_timer_set(uint64_t deadline_ns)
 	if (ns > 3600000000000ull)
 		ns = 3600000000000ull;
 	if (cpu_features.deadline) {
-		ticks = (uint64_t)(((unsigned __int128)ns << v->shift) /
-				   v->mult);
+		ticks = (uint64_t)((unsigned __int128)ns * tsc_mult >> 24);
 		wrmsr(MSR_TSC_DEADLINE, cpu_cycles() + ticks + 1);
 		return;
 	}
-	ticks = (uint64_t)((unsigned __int128)ns * apic_hz / 1000000000u) + 1;
+	ticks = (uint64_t)((unsigned __int128)ns * apic_mult >> 24) + 1;
 	lapic_timer_start(ticks > UINT32_MAX ? UINT32_MAX : (uint32_t)ticks);
 }
 

@@ -90,7 +90,7 @@ port_of(struct file *f)
 static int
 wait_for(struct stream *s, uint32_t events, bool nonblock)
 {
-	struct wait_entry e;
+	struct wait_entry e UNINIT;
 	int err = 0;
 
 	if (nonblock)

@@ -136,14 +136,22 @@ regs_restart_syscall(struct regs *r, uint64_t nr)
 #define FAULT_USER    (1u << 2) /* from user mode */
 #define FAULT_PRESENT (1u << 3) /* a protection violation */
 
-/* The six arguments of a system call. */
-static inline void
-regs_syscall_args(const struct regs *r, uint64_t a[6])
+/* Argument i, of six, of a system call. */
+static inline uint64_t
+regs_syscall_arg(const struct regs *r, unsigned i)
 {
-	a[0] = r->rdi;
-	a[1] = r->rsi;
-	a[2] = r->rdx;
-	a[3] = r->r10;
-	a[4] = r->r8;
-	a[5] = r->r9;
+	switch (i) {
+	case 0:
+		return r->rdi;
+	case 1:
+		return r->rsi;
+	case 2:
+		return r->rdx;
+	case 3:
+		return r->r10;
+	case 4:
+		return r->r8;
+	default:
+		return r->r9;
+	}
 }
