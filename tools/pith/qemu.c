@@ -24,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DISK_QUEUES 8u /* what the kernel uses, at most */
 #define QEMU_NAME "qemu-system-x86_64"
 
 static void
@@ -197,6 +198,10 @@ add_disk(struct qemu *q, const struct options *o, int fd, unsigned set,
 	json_object_set_new(d, "drive", json_string(node));
 	if (serial)
 		json_object_set_new(d, "serial", json_string(serial));
+	/* Over PCI it is the default. */
+	if (o->cpus > 1)
+		json_object_set_new(d, "num-queues", json_integer(
+			o->cpus < DISK_QUEUES ? o->cpus : DISK_QUEUES));
 	add_json(q, "-device", d);
 	free(path);
 }
