@@ -122,6 +122,33 @@ endif
 # A loop that copies must not become a call of the function it is in.
 $(K)/obj/src/base/string.c.o: KFLAGS += -fno-tree-loop-distribute-patterns
 
+# The TCP/IP engine: Debian's source, our patches, flags of its own.  Only the
+# port, src/net/lwip, sees its headers and ours.
+LWIP	:= $(O)/lwip
+LWIPSRC := netif/ethernet.c $(patsubst %,core/%.c,def inet_chksum init ip mem memp netif pbuf \
+	     raw stats tcp tcp_in tcp_out udp ipv4/dhcp ipv4/etharp \
+	     ipv4/icmp ipv4/igmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag \
+	     ipv6/dhcp6 ipv6/ethip6 ipv6/icmp6 ipv6/inet6 ipv6/ip6 \
+	     ipv6/ip6_addr ipv6/ip6_frag ipv6/mld6 ipv6/nd6)
+LWIPOBJ := $(patsubst %,$(K)/obj/lwip/%.o,$(LWIPSRC))
+LWIPINC := -I src/net/lwip/include -I $(LWIP)/src/include
+LWIPWARN := -Wall -Wno-address -Wno-unused-but-set-variable \
+	   -Wframe-larger-than=1536
+LWIP_HAND := $(wildcard src/net/lwip/include/*.h src/net/lwip/include/*/*.h)
+
+$(LWIP)/stamp: tools/lwip.sh $(wildcard src/net/lwip/patches/*.patch)
+	@mkdir -p $(O)
+	$(Q)sh tools/lwip.sh $(LWIP) src/net/lwip/patches
+	@touch $@
+$(LWIPOBJ): $(K)/obj/lwip/%.o: $(LWIP)/stamp $(LWIP_HAND) Makefile
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(LWIPWARN) $(LWIPINC) \
+		-Dmem_init=lwip_mem_init -c $(LWIP)/src/$* -o $@
+$(K)/obj/src/net/lwip/%.c.o: src/net/lwip/%.c $(LWIP)/stamp | $(GEN)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) $(LWIPINC) \
+		-MMD -MP -c $< -o $@
+
 kernel: $(K)/pith-kernel.elf
 debug:
 	$(MAKE) DEBUG=1 kernel
@@ -141,9 +168,9 @@ $(GEN): src/linux/syscalls.tbl tools/syscalls.awk
 	@mkdir -p $(O)/gen/linux $(O)/gen/abi
 	$(Q)awk -v out=$(O)/gen -v arch=$(ARCH) -f tools/syscalls.awk $<
 
-$(K)/pith-kernel.debug: $(KOBJ) $(KOBJ_EXTRA) $(KLDS)
-	$(Q)$(CC) $(ARCH_CFLAGS) $(KLDFLAGS) -T $(KLDS) $(KOBJ) $(KOBJ_EXTRA) \
-		-o $@
+$(K)/pith-kernel.debug: $(KOBJ) $(LWIPOBJ) $(KOBJ_EXTRA) $(KLDS)
+	$(Q)$(CC) $(ARCH_CFLAGS) $(KLDFLAGS) -T $(KLDS) $(KOBJ) $(LWIPOBJ) \
+		$(KOBJ_EXTRA) -o $@
 $(K)/pith-kernel.elf: $(K)/pith-kernel.debug
 	$(Q)objcopy --strip-debug --discard-all $< $@
 

@@ -173,6 +173,7 @@ struct sock_fprog {
 #define SIOCGSTAMPNS 0x8907
 #define SIOCINQ	    0x541b
 #define SIOCOUTQ    0x5411
+#define SIOCOUTQNSD 0x894b
 
 _Static_assert(sizeof(struct user_msghdr) == 56, "msghdr");
 _Static_assert(sizeof(struct mmsghdr) == 64, "mmsghdr");

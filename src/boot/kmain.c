@@ -28,10 +28,14 @@
 #include <linux/gate.h>
 #include <mem/heap.h>
 #include <mem/page.h>
+#include <net/netif.h>
 #include <proc/process.h>
 #include <proc/uts.h>
 #include <sched/thread.h>
 #include <sched/work.h>
+
+/* How long the program waits for DHCP. */
+#define NET_WAIT_NS (3 * NSEC_PER_SEC)
 
 static struct run_info run;
 
@@ -75,6 +79,7 @@ start_program(void *arg)
 	int err;
 
 	(void)arg;
+	net_init();		/* sockets; lo is up */
 	device_init();		/* disks, ports; the control port answers */
 	control_init();		/* errors below reach the user */
 	control_on(PITH_FRAME_STOP, host_stop);
@@ -101,7 +106,11 @@ start_program(void *arg)
 				 run.has_winsize ? run.winsize : NULL, stdio);
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
+	run.net.hostname = run.hostname;
+	net_start(&run.net);	/* NICs get their addresses */
 	boot_start_cpus();	/* more than one CPU from here on */
+	if (net_wait_configured(clock_mono_ns() + NET_WAIT_NS))
+		log_err("no answer from DHCP yet: the program starts without");
 	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
 			    run.gid, run.groups, run.ngroups, run.umask,
 			    run.cwd, !(run.flags & PITH_FLAG_NO_ASLR));

@@ -21,11 +21,12 @@
 #include <file/file.h>
 #include <file/poll.h>
 #include <mem/heap.h>
+#include <net/inet.h>
 #include <sched/thread.h>
 
 /* The families that there are; others: -EAFNOSUPPORT. */
 static const struct socket_family *const families[] = {
-	&unix_family,
+	&unix_family, &inet_family, &inet6_family,
 };
 
 static uint32_t nsockets; /* [a] */

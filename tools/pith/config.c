@@ -282,10 +282,7 @@ config_read(struct options *o, const char *path, unsigned command)
 			o->no_aslr = json_is_false(v);
 			continue;
 		}
-		/* what people write */
-		const char *known = strcmp(key, "volumes") ? key : "volume";
-
-		for (d = option_table; d->name && !key_is(d, known); d++)
+		for (d = option_table; d->name && !key_is(d, key); d++)
 			;
 		if (!d->name)
 			unknown(&s, key);

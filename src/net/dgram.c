@@ -1,0 +1,804 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UDP and raw sockets.
+ *
+ * A datagram for this machine goes straight from the sender into the
+ * receiver's queue: one copy from the program, one to it, and no protocol.
+ * The others leave and come through the core (lwip/far_dgram.c).
+ *
+ * Queues are bounded in bytes by SO_RCVBUF, counted as Linux does with the
+ * memory around the data; what does not fit is dropped and counted.
+ */
+#include <net/dgram.h>
+
+#include <abi/errno.h>
+#include <abi/inet.h>
+#include <abi/poll.h>
+#include <base/math.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <file/poll.h>
+#include <mem/heap.h>
+#include <net/netif.h>
+#include <sched/thread.h>
+#include <vm/uaccess.h>
+#include <vm/uio.h>
+
+#define OVERHEAD 576u /* what Linux counts beside the bytes, about */
+
+#define EV_IN  (POLLIN | POLLRDNORM)
+#define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
+
+/* ---- datagrams ---- */
+
+struct dgram *
+dgram_alloc(uint32_t len, unsigned alloc)
+{
+	struct dgram *d = kmalloc(sizeof(*d) + len, alloc);
+
+	if (!d)
+		return NULL;
+	d->next = NULL;
+	refcount_set(&d->refs, 1);
+	d->len = len;
+	d->truesize = len + OVERHEAD;
+	return d;
+}
+
+void
+dgram_put(struct dgram *d)
+{
+	if (refcount_put(&d->refs))
+		kfree(d);
+}
+
+void
+dgram_deliver(struct inet_sock *sk, struct dgram *d)
+{
+	struct dgram_sock *u = dgram_of(sk);
+	irqflags_t f = spin_lock_irq(&sk->lock);
+	bool fits = u->bytes + d->truesize <= sk->sock.rcvbuf || !u->head;
+
+	if (fits && !u->rcv_shut) {
+		*u->tail = d;
+		u->tail = &d->next;
+		u->bytes += d->truesize;
+	} else {
+		u->drops++;
+	}
+	spin_unlock_irq(&sk->lock, f);
+	if (!fits || u->rcv_shut)
+		dgram_put(d);
+	else if (waitq_active(&sk->wq))
+		wait_wake_all(&sk->wq, EV_IN);
+}
+
+/* [lock] */
+static struct dgram *
+unlink_head(struct dgram_sock *u)
+{
+	struct dgram *d = u->head;
+
+	u->head = d->next;
+	if (!u->head)
+		u->tail = &u->head;
+	u->bytes -= d->truesize;
+	return d;
+}
+
+static struct dgram *
+take(struct dgram_sock *u, bool peek)
+{
+	irqflags_t f;
+	struct dgram *d;
+
+	if (!READ_ONCE(u->head))
+		return NULL;
+	f = spin_lock_irq(&u->in.lock);
+	d = u->head;
+	if (d && peek)
+		refcount_get(&d->refs);
+	else if (d)
+		unlink_head(u);
+	spin_unlock_irq(&u->in.lock, f);
+	return d;
+}
+
+void
+udp_error(const struct inet_end *src, const struct inet_end *dst, int err,
+	  bool hard)
+{
+	/* The socket that sent it: seen from the other side. */
+	struct inet_sock *sk = inet_find_udp(src, dst, 0);
+
+	if (!sk)
+		return;
+	if ((sk->connected && hard) || sk->recverr || sk->recverr6) {
+		sock_set_error(&sk->sock, err);
+		wait_wake_all(&sk->wq, POLLERR);
+	}
+	inet_put(sk);
+}
+
+/* ---- life ---- */
+
+static int
+create(bool v6, int type, int protocol, struct dgram_sock **out)
+{
+	struct dgram_sock *u = kzalloc(sizeof(*u), ALLOC_KERNEL);
+
+	if (!u)
+		return -ENOMEM;
+	inet_init_sock(&u->in, &dgram_ops, v6, type, protocol);
+	u->tail = &u->head;
+	*out = u;
+	return 0;
+}
+
+int
+udp_create(bool v6, struct socket **out)
+{
+	struct dgram_sock *u;
+	int err = create(v6, SOCK_DGRAM, IPPROTO_UDP, &u);
+
+	if (err)
+		return err;
+	inet_list_add(&u->in);
+	*out = &u->in.sock;
+	return 0;
+}
+
+int
+raw_create(bool v6, int protocol, struct socket **out)
+{
+	struct dgram_sock *u;
+	int err = create(v6, SOCK_RAW, protocol, &u);
+
+	if (err)
+		return err;
+	u->in.hdrincl = protocol == IPPROTO_RAW;
+	err = raw_far_open(u);
+	if (err) {
+		inet_put(&u->in);
+		return err;
+	}
+	inet_list_add(&u->in);
+	*out = &u->in.sock;
+	return 0;
+}
+
+static bool
+is_raw(const struct inet_sock *sk)
+{
+	return sk->sock.type == SOCK_RAW;
+}
+
+static void
+dgram_release(struct socket *s)
+{
+	struct inet_sock *sk = inet_of(s);
+	struct dgram_sock *u = dgram_of(sk);
+	struct dgram *d;
+
+	if (is_raw(sk))
+		raw_far_close(u);
+	else
+		inet_drop_port(sk);
+	inet_drop_groups(sk);
+	inet_list_del(sk);
+	WRITE_ONCE(u->rcv_shut, true);
+	while ((d = take(u, false)))
+		dgram_put(d);
+	inet_put(sk);
+}
+
+/* ---- names ---- */
+
+static int
+dgram_bind(struct socket *s, const void *addr, uint32_t len)
+{
+	struct inet_sock *sk = inet_of(s);
+	struct inet_end want;
+	int err = inet_addr_in(sk, addr, len, &want);
+
+	if (err == -ENETUNREACH)
+		return -EINVAL;
+	if (err)
+		return err;
+	if (sk->hashed)
+		return -EINVAL;
+	if (!inet_is_any(&want.addr) && !sk->freebind &&
+	    !inet_is_multicast(&want.addr) &&
+	    !inet_is_broadcast(&want.addr) && !inet_is_local(&want.addr))
+		return -EADDRNOTAVAIL;
+	if (is_raw(sk)) {
+		want.port = (uint16_t)sk->sock.protocol;
+		sk->local = want;
+		return 0;
+	}
+	return inet_bind_port(sk, &want);
+}
+
+/* The address that a datagram to dst has when it stays here. */
+static struct inet_addr
+near_source(const struct inet_addr *dst)
+{
+	if (inet_is_v4(dst) && dst->b[12] == 127)
+		return inet_v4(0x0100007f);
+	return *dst;
+}
+
+static bool
+source_for(const struct inet_end *dst, struct inet_end *src)
+{
+	struct net_route r;
+	bool v4 = inet_is_v4(&dst->addr);
+
+	if (inet_is_local(&dst->addr)) {
+		src->addr = near_source(&dst->addr);
+		return true;
+	}
+	if (net_route_lookup(v4 ? AF_INET : AF_INET6,
+			     v4 ? dst->addr.b + 12 : dst->addr.b, &r))
+		return false;
+	if (v4) {
+		src->addr = inet_v4(0);
+		memcpy(src->addr.b + 12, r.src, 4);
+	} else {
+		memcpy(src->addr.b, r.src, 16);
+	}
+	return true;
+}
+
+static void
+any_to_loopback(const struct inet_sock *sk, struct inet_end *dst)
+{
+	if (!inet_is_any(&dst->addr))
+		return;
+	if (!sk->v6 || inet_is_v4(&dst->addr))
+		dst->addr = inet_v4(0x0100007f);
+	else
+		dst->addr.b[15] = 1;
+}
+
+static int
+dgram_disconnect(struct inet_sock *sk)
+{
+	sk->connected = false;
+	memset(&sk->remote, 0, sizeof(sk->remote));
+	if (!sk->v6)
+		sk->remote.addr = inet_v4(0);
+	if (!sk->bound) {
+		uint16_t port = sk->local.port;
+
+		memset(&sk->local, 0, sizeof(sk->local));
+		if (!sk->v6)
+			sk->local.addr = inet_v4(0);
+		sk->local.port = port;
+		if (!is_raw(sk)) {
+			inet_drop_port(sk);
+			sk->local.port = 0;
+		}
+	}
+	return 0;
+}
+
+static int
+dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
+{
+	struct inet_sock *sk = inet_of(s);
+	struct inet_end dst, src = { 0 };
+	uint16_t family;
+	int err = 0;
+
+	(void)nonblock;
+	if (len < sizeof(family))
+		return -EINVAL;
+	memcpy(&family, addr, sizeof(family));
+	if (family == AF_UNSPEC)
+		return dgram_disconnect(sk);
+	err = inet_addr_in(sk, addr, len, &dst);
+	if (err)
+		return err;
+	any_to_loopback(sk, &dst);
+	if (inet_is_broadcast(&dst.addr) &&
+	    !sock_opt(s, SOCKOPT_BROADCAST))
+		return -EACCES;
+	if (!source_for(&dst, &src))
+		return -ENETUNREACH;
+	if (!is_raw(sk) && !sk->hashed)
+		err = inet_auto_port(sk);
+	if (err)
+		return -EAGAIN;
+	if (inet_is_any(&sk->local.addr))
+		sk->local.addr = src.addr;
+	sk->remote = dst;
+	WRITE_ONCE(sk->connected, true);
+	return 0;
+}
+
+static int
+dgram_name(struct socket *s, bool peer, void *addr, uint32_t *len)
+{
+	return inet_name(inet_of(s), peer, addr, len);
+}
+
+/* ---- sending ---- */
+
+static int
+out_pktinfo(struct dgram_out *o, const struct cmsghdr *h,
+	    const uint8_t *data)
+{
+	struct in_pktinfo p;
+
+	if (h->len < sizeof(*h) + sizeof(p))
+		return -EINVAL;
+	memcpy(&p, data, sizeof(p));
+	o->ifindex = p.ifindex ? p.ifindex : o->ifindex;
+	if (p.spec_dst)
+		o->src.addr = inet_v4(p.spec_dst);
+	return 0;
+}
+
+static int
+out_pktinfo6(struct dgram_out *o, const struct cmsghdr *h,
+	     const uint8_t *data)
+{
+	struct in6_pktinfo p;
+	struct inet_addr a;
+
+	if (h->len < sizeof(*h) + sizeof(p))
+		return -EINVAL;
+	memcpy(&p, data, sizeof(p));
+	memcpy(a.b, p.addr, 16);
+	o->ifindex = p.ifindex ? p.ifindex : o->ifindex;
+	if (!inet_is_any(&a))
+		o->src.addr = a;
+	return 0;
+}
+
+static int
+out_int(const struct cmsghdr *h, const uint8_t *data, int *v)
+{
+	if (h->len == sizeof(*h) + 1) {
+		*v = data[0];
+		return 0;
+	}
+	if (h->len < sizeof(*h) + sizeof(int))
+		return -EINVAL;
+	memcpy(v, data, sizeof(int));
+	return 0;
+}
+
+static int
+out_cmsg(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
+{
+	int v = 0, err;
+
+	if (h->level == SOL_SOCKET)
+		return 0;
+	if (h->level == IPPROTO_IP && h->type == IP_PKTINFO)
+		return out_pktinfo(o, h, data);
+	if (h->level == IPPROTO_IPV6 && h->type == IPV6_PKTINFO)
+		return out_pktinfo6(o, h, data);
+	if (h->level != IPPROTO_IP && h->level != IPPROTO_IPV6)
+		return 0; /* another protocol's: Linux passes it over, too */
+	err = out_int(h, data, &v);
+	if (err)
+		return err;
+	if (h->level == IPPROTO_IP && h->type == IP_TTL) {
+		if (v < 1 || v > 255)
+			return -EINVAL;
+		o->ttl = v;
+	} else if (h->level == IPPROTO_IPV6 && h->type == IPV6_HOPLIMIT) {
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		o->ttl = v;
+	} else if ((h->level == IPPROTO_IP && h->type == IP_TOS) ||
+		   (h->level == IPPROTO_IPV6 && h->type == IPV6_TCLASS)) {
+		if (v < -1 || v > 255)
+			return -EINVAL;
+		o->tos = (uint8_t)(v < 0 ? 0 : v);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+destination(struct inet_sock *sk, const struct sock_msg *m,
+	    struct dgram_out *o)
+{
+	int err;
+
+	if (m->addr && m->addrlen) {
+		const struct sockaddr_in *sa = m->addr;
+
+		/* Linux's raw and datagram sockets take AF_UNSPEC as
+		 * AF_INET. */
+		if (!sk->v6 && m->addrlen >= sizeof(*sa) &&
+		    sa->family == AF_UNSPEC) {
+			o->dst.addr = inet_v4(sa->addr);
+			o->dst.port = (uint16_t)(sa->port << 8 |
+						 sa->port >> 8);
+		} else if (sk->v6 && m->addrlen >= sizeof(*sa) &&
+			   sa->family == AF_INET && !sk->v6only) {
+			o->dst.addr = inet_v4(sa->addr);
+			o->dst.port = (uint16_t)(sa->port << 8 |
+						 sa->port >> 8);
+		} else {
+			err = inet_addr_in(sk, m->addr, m->addrlen, &o->dst);
+			if (err)
+				return err;
+		}
+	} else if (sk->connected) {
+		o->dst = sk->remote;
+	} else {
+		return -EDESTADDRREQ;
+	}
+	if (!is_raw(sk) && !o->dst.port)
+		return -EINVAL;
+	any_to_loopback(sk, &o->dst);
+	return 0;
+}
+
+static int
+prepare(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
+{
+	struct cmsghdr h;
+	const uint8_t *data;
+	uint32_t at = 0;
+	bool v4, multi;
+	int err = destination(sk, m, o);
+
+	if (err)
+		return err;
+	v4 = inet_is_v4(&o->dst.addr);
+	multi = inet_is_multicast(&o->dst.addr);
+	o->src = sk->local;
+	o->ifindex = sk->sock.ifindex;
+	if (!o->ifindex && o->dst.scope)
+		o->ifindex = (int)o->dst.scope;
+	if (!o->ifindex && multi)
+		o->ifindex = v4 ? sk->mcast_if : sk->mcast_if6;
+	o->ttl = v4 ? (multi ? sk->mcast_ttl : sk->ttl) :
+		      (multi ? sk->mcast_hops : sk->hops);
+	if (!v4 && multi && o->ttl < 0)
+		o->ttl = 1;
+	o->tos = v4 ? sk->tos : sk->tclass;
+	while (!err && m->control && sock_cmsg_next(m, &at, &h, &data))
+		err = out_cmsg(o, &h, data);
+	if (!err && v4 && inet_is_broadcast(&o->dst.addr) &&
+	    !sock_opt(&sk->sock, SOCKOPT_BROADCAST))
+		err = -EACCES;
+	/* Multicast from an address of loopback stays unbound. */
+	if (inet_is_v4(&o->src.addr) != v4) {
+		o->src.addr = v4 ? inet_v4(0) : (struct inet_addr){ 0 };
+	}
+	return err;
+}
+
+static ssize_t
+send_near(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
+{
+	uint32_t len = (uint32_t)u->resid;
+	struct dgram *d = dgram_alloc(len, ALLOC_KERNEL);
+	struct inet_sock *to;
+
+	if (!d)
+		return -ENOBUFS;
+	if (len && uio_read(u, d->data, len) != (ssize_t)len) {
+		dgram_put(d);
+		return -EFAULT;
+	}
+	memset(&d->m, 0, sizeof(d->m));
+	d->m.src = o->src;
+	if (inet_is_any(&o->src.addr))
+		d->m.src.addr = near_source(&o->dst.addr);
+	d->m.src.port = sk->local.port;
+	d->m.dst = o->dst;
+	d->m.ifindex = NET_IF_LO;
+	d->m.ttl = (uint8_t)(o->ttl < 0 ? 64 : o->ttl);
+	d->m.tos = o->tos;
+	to = inet_find_udp(&d->m.dst, &d->m.src, NET_IF_LO);
+	if (to) {
+		d->m.stamp_ns = clock_real_ns();
+		dgram_deliver(to, d);
+		inet_put(to);
+		return len;
+	}
+	dgram_put(d);
+	if (sk->connected || sk->recverr || sk->recverr6) {
+		sock_set_error(&sk->sock, ECONNREFUSED);
+		wait_wake_all(&sk->wq, POLLERR);
+	}
+	return len;
+}
+
+static ssize_t
+send_far(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
+{
+	uint32_t len = (uint32_t)u->resid;
+	void *data, *buf = far_buf_alloc(len, &data);
+	int err;
+
+	if (!buf)
+		return -ENOBUFS;
+	if (len && uio_read(u, data, len) != (ssize_t)len) {
+		far_buf_free(buf);
+		return -EFAULT;
+	}
+	err = is_raw(sk) ? raw_far_send(sk, buf, o) :
+			   udp_far_send(sk, buf, o);
+	return err ? err : (ssize_t)len;
+}
+
+static ssize_t
+dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
+{
+	struct inet_sock *sk = inet_of(s);
+	struct dgram_out o = { 0 };
+	int err;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->flags & MSG_MORE && !is_raw(sk))
+		return -EOPNOTSUPP; /* no corked datagrams */
+	if (u->resid > 65535)
+		return -EMSGSIZE;
+	err = sock_take_error(s);
+	if (!err && dgram_of(sk)->snd_shut)
+		err = -EPIPE;
+	if (!err)
+		err = prepare(sk, m, &o);
+	if (!err && !is_raw(sk) &&
+	    u->resid > (inet_is_v4(&o.dst.addr) ? UDP_MAX4 : UDP_MAX6))
+		err = -EMSGSIZE;
+	if (!err && !is_raw(sk) && !sk->hashed)
+		err = inet_auto_port(sk);
+	if (err)
+		return err == -EADDRNOTAVAIL ? -EAGAIN : err;
+	if (!is_raw(sk) && inet_is_local(&o.dst.addr))
+		return send_near(sk, u, &o);
+	return send_far(sk, u, &o);
+}
+
+/* ---- receiving ---- */
+
+static void
+tell_pktinfo(struct inet_sock *sk, struct sock_msg *m,
+	     const struct dgram_meta *d)
+{
+	bool v4 = inet_is_v4(&d->dst.addr);
+
+	if (sk->pktinfo && v4) {
+		struct in_pktinfo p = { d->ifindex, d->dst.addr.w[3],
+					d->dst.addr.w[3] };
+
+		sock_cmsg_put(m, IPPROTO_IP, IP_PKTINFO, &p, sizeof(p));
+	}
+	if (sk->pktinfo6 && sk->v6) {
+		struct in6_pktinfo p = { .ifindex = d->ifindex };
+
+		memcpy(p.addr, d->dst.addr.b, 16);
+		sock_cmsg_put(m, IPPROTO_IPV6, IPV6_PKTINFO, &p, sizeof(p));
+	}
+}
+
+static void
+tell_control(struct inet_sock *sk, struct sock_msg *m,
+	     const struct dgram_meta *d)
+{
+	bool v4 = inet_is_v4(&d->dst.addr);
+	int ttl = d->ttl, tos = d->tos;
+
+	sock_cmsg_stamp(&sk->sock, m, d->stamp_ns);
+	if (!m->control_wanted)
+		return;
+	tell_pktinfo(sk, m, d);
+	if (v4 && sk->recvttl)
+		sock_cmsg_put(m, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	if (v4 && sk->recvtos)
+		sock_cmsg_put(m, IPPROTO_IP, IP_TOS, &d->tos, 1);
+	if (!v4 && sk->recvttl6)
+		sock_cmsg_put(m, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl,
+			      sizeof(ttl));
+	if (!v4 && sk->recvtos6)
+		sock_cmsg_put(m, IPPROTO_IPV6, IPV6_TCLASS, &tos,
+			      sizeof(tos));
+	if (v4 && sk->recvorigdst) {
+		struct inet_end e = d->dst;
+		struct sockaddr_in sa;
+
+		inet_addr_out(false, &e, &sa);
+		sock_cmsg_put(m, IPPROTO_IP, IP_RECVORIGDSTADDR, &sa,
+			      sizeof(sa));
+	}
+	if (sock_opt(&sk->sock, SOCKOPT_RXQ_OVFL)) {
+		uint32_t n = READ_ONCE(dgram_of(sk)->drops);
+
+		sock_cmsg_put(m, SOL_SOCKET, SO_RXQ_OVFL, &n, sizeof(n));
+	}
+}
+
+static bool
+can_recv(struct dgram_sock *u)
+{
+	return READ_ONCE(u->head) || READ_ONCE(u->rcv_shut) ||
+	       READ_ONCE(u->in.sock.error);
+}
+
+static int
+wait_for_one(struct dgram_sock *u, uint64_t deadline)
+{
+	struct wait_entry e;
+	int err = 0;
+
+	if (!deadline)
+		return -EAGAIN;
+	wait_start_exclusive(&u->in.wq, &e, true);
+	while (!can_recv(u) && !err)
+		err = wait_sleep(&e, deadline);
+	wait_end(&u->in.wq, &e);
+	return err && !can_recv(u) ? sock_wait_error(&u->in.sock, false, err) :
+				     0;
+}
+
+static ssize_t
+hand_out(struct dgram_sock *u, struct dgram *d, struct uio *uio,
+	 struct sock_msg *m)
+{
+	struct inet_sock *sk = &u->in;
+	size_t n = min_u64(uio->resid, d->len);
+	ssize_t r = 0;
+
+	if (n)
+		r = uio_write(uio, d->data, n);
+	if (r >= 0 && (size_t)r < n)
+		r = -EFAULT;
+	if (r >= 0) {
+		if (d->len > n)
+			m->out_flags |= MSG_TRUNC;
+		if (m->addr) {
+			struct inet_end from = d->m.src;
+
+			if (is_raw(sk))
+				from.port = 0;
+			m->addrlen = inet_addr_out(sk->v6, &from, m->addr);
+		}
+		tell_control(sk, m, &d->m);
+		if (m->flags & MSG_TRUNC)
+			r = d->len;
+	}
+	dgram_put(d);
+	return r;
+}
+
+static ssize_t
+dgram_recv(struct socket *s, struct uio *u, struct sock_msg *m)
+{
+	struct dgram_sock *ds = dgram_of(inet_of(s));
+	uint64_t deadline = sock_deadline(s, false, m->flags);
+	struct dgram *d;
+	int err;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	for (;;) {
+		err = sock_take_error(s);
+		if (err)
+			return err;
+		d = take(ds, m->flags & MSG_PEEK);
+		if (d)
+			return hand_out(ds, d, u, m);
+		if (ds->rcv_shut)
+			return 0;
+		err = wait_for_one(ds, deadline);
+		if (err)
+			return err;
+	}
+}
+
+static int
+dgram_shutdown(struct socket *s, int how)
+{
+	struct dgram_sock *u = dgram_of(inet_of(s));
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	if (how != SHUT_WR)
+		WRITE_ONCE(u->rcv_shut, true);
+	if (how != SHUT_RD)
+		WRITE_ONCE(u->snd_shut, true);
+	wait_wake_all(&u->in.wq, EV_IN | EV_OUT | POLLHUP | POLLRDHUP);
+	return u->in.connected ? 0 : -ENOTCONN;
+}
+
+static uint32_t
+dgram_poll(struct socket *s, struct poll_table *pt)
+{
+	struct dgram_sock *u = dgram_of(inet_of(s));
+	uint32_t mask = EV_OUT;
+
+	poll_wait(pt, &u->in.wq);
+	if (READ_ONCE(s->error))
+		mask |= POLLERR;
+	if (u->rcv_shut)
+		mask |= POLLRDHUP | EV_IN;
+	if (u->rcv_shut && u->snd_shut)
+		mask |= POLLHUP;
+	if (READ_ONCE(u->head))
+		mask |= EV_IN;
+	return mask;
+}
+
+static long
+dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
+{
+	struct dgram_sock *u = dgram_of(inet_of(s));
+	irqflags_t f;
+	int n;
+
+	switch (cmd) {
+	case SIOCINQ: /* of the next datagram */
+		f = spin_lock_irq(&u->in.lock);
+		n = u->head ? (int)u->head->len : 0;
+		spin_unlock_irq(&u->in.lock, f);
+		break;
+	case SIOCOUTQ:
+		n = 0;
+		break;
+	default:
+		return -ENOTTY;
+	}
+	return copy_to_user((void __user *)arg, &n, sizeof(n));
+}
+
+#define ICMP_FILTER  1
+#define ICMP6_FILTER 1
+#define SOL_RAW	     255
+
+static int
+dgram_setopt(struct socket *s, int level, int name, const void *val,
+	     uint32_t len)
+{
+	struct inet_sock *sk = inet_of(s);
+	struct dgram_sock *u = dgram_of(sk);
+
+	if (level == SOL_RAW && is_raw(sk) && name == ICMP_FILTER &&
+	    s->protocol == IPPROTO_ICMP) {
+		if (len < 4)
+			return -EINVAL;
+		memcpy(&u->icmp_filter, val, 4);
+		return 0;
+	}
+	if (level == IPPROTO_ICMPV6 && is_raw(sk) && name == ICMP6_FILTER &&
+	    s->protocol == IPPROTO_ICMPV6) {
+		memcpy(u->icmp6_filter, val,
+		       min_u64(len, sizeof(u->icmp6_filter)));
+		return 0;
+	}
+	return inet_setopt(sk, level, name, val, len);
+}
+
+static int
+dgram_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
+{
+	return inet_getopt(inet_of(s), level, name, val, len);
+}
+
+const struct socket_ops dgram_ops = {
+	.bind = dgram_bind,
+	.connect = dgram_connect,
+	.name = dgram_name,
+	.send = dgram_send,
+	.recv = dgram_recv,
+	.shutdown = dgram_shutdown,
+	.getopt = dgram_getopt,
+	.setopt = dgram_setopt,
+	.poll = dgram_poll,
+	.ioctl = dgram_ioctl,
+	.release = dgram_release,
+};

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UDP and raw sockets: a queue of datagrams, each with where it came from
+ * and where it went.
+ */
+#pragma once
+
+#include <net/inet.h>
+
+#define UDP_MAX4 65507u /* payload of the largest datagram */
+#define UDP_MAX6 65527u
+
+struct dgram_meta {
+	struct inet_end src, dst;
+	int ifindex;
+	uint8_t ttl, tos;
+	uint64_t stamp_ns;	/* wall clock */
+};
+
+struct dgram {
+	struct dgram *next;
+	struct refcount refs;
+	struct dgram_meta m;
+	uint32_t len, truesize;
+	uint8_t data[];
+};
+
+struct dgram_sock {
+	struct inet_sock in;	/* first; in.lock guards [l] */
+	struct dgram *head, **tail; /* [l] */
+	uint32_t bytes;		/* [l, a read] truesize of the queue */
+	uint32_t drops;		/* [l, a] */
+	bool rcv_shut, snd_shut; /* [a] */
+	bool nospace;
+	void *pcb;		/* [core] raw: lwIP's */
+	uint32_t icmp_filter;	/* [a] raw ICMP: types kept out */
+	uint32_t icmp6_filter[8]; /* [a] */
+};
+
+static inline struct dgram_sock *
+dgram_of(struct inet_sock *in)
+{
+	return container_of(in, struct dgram_sock, in);
+}
+
+extern const struct socket_ops dgram_ops;
+
+struct dgram *dgram_alloc(uint32_t len, unsigned alloc); /* NULL */
+void dgram_put(struct dgram *d);
+/* Puts d, with its meta filled, into sk's queue; consumes it. */
+void dgram_deliver(struct inet_sock *sk, struct dgram *d);
+/* An ICMP error for a datagram from src to dst; positive errno; hard: told
+ * to connected sockets in any case. */
+void udp_error(const struct inet_end *src, const struct inet_end *dst,
+	       int err, bool hard);
+/* What the socket's own options allow for a path's size. */
+
+/* How a datagram leaves. */
+struct dgram_out {
+	struct inet_end src, dst; /* src.addr unspecified: by route */
+	int ifindex;		/* 0: by route */
+	int ttl;		/* -1: the default */
+	uint8_t tos;
+};
+
+/* ---- lwip/far_dgram.c ---- */
+
+/* A buffer for len bytes and what goes before them.  NULL: no memory. */
+void *far_buf_alloc(uint32_t len, void **data);
+void far_buf_free(void *buf);
+/* Sends and consumes buf.  -ENETUNREACH, -EMSGSIZE, -ENOBUFS, -EACCES. */
+int udp_far_send(struct inet_sock *sk, void *buf, const struct dgram_out *o);
+int raw_far_send(struct inet_sock *sk, void *buf, const struct dgram_out *o);
+int raw_far_open(struct dgram_sock *d);
+void raw_far_close(struct dgram_sock *d);
+bool inet_is_broadcast(const struct inet_addr *a);
+/* Joins or leaves a group on an interface, 0: by route.  *ifindex becomes
+ * which it was. */
+int inet_far_group(const struct inet_addr *a, int *ifindex, bool join);

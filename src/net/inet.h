@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What AF_INET and AF_INET6 sockets share: addresses, ports, options of the
+ * IP levels.
+ *
+ * Inside, every address has 16 bytes, one of IPv4 is ::ffff:a.b.c.d; so a
+ * socket of either family meets the other without conversion.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/hlist.h>
+#include <base/list.h>
+#include <base/refcount.h>
+#include <base/types.h>
+#include <core/spinlock.h>
+#include <net/socket.h>
+#include <sched/wait.h>
+
+#define IPPROTO_IP     0
+#define IPPROTO_ICMP   1
+#define IPPROTO_IGMP   2
+#define IPPROTO_TCP    6
+#define IPPROTO_UDP    17
+#define IPPROTO_IPV6   41
+#define IPPROTO_ICMPV6 58
+#define IPPROTO_RAW    255
+#define IPPROTO_MPTCP  262
+
+struct inet_addr {
+	union {
+		uint8_t b[16];
+		uint32_t w[4];
+		uint64_t d[2];
+	};
+};
+
+struct inet_end {
+	struct inet_addr addr;
+	uint32_t scope;		/* interface of a link-local address */
+	uint16_t port;		/* host byte order */
+};
+
+/* Multicast groups that a socket has joined. */
+struct inet_group {
+	struct inet_group *next;
+	struct inet_addr addr;
+	int ifindex;
+};
+
+struct inet_sock {
+	struct socket sock;	/* first */
+	struct refcount refs;
+	struct spinlock lock;	/* RANK_EVENT: the queues of its kind */
+	struct waitq wq;
+	struct inet_end local, remote; /* [ports lock] written; local.addr may
+					* be unspecified */
+	bool v6;		/* [I] AF_INET6 */
+	bool bound;		/* [ports lock] has a port by bind() */
+	bool hashed;		/* [ports lock] in the table of ports */
+	bool child;		/* [I] accepted: shares its listener's port */
+	bool connected;		/* [a] remote is set */
+	bool tcp_listen;	/* [ports lock] LISTEN */
+	struct hlist_node port_link; /* [ports lock] */
+	struct list all_link;	/* [ports lock] every socket of its kind */
+
+	/* Options: [a], single words. */
+	bool v6only, freebind, transparent;
+	bool recverr, recverr6, pktinfo, pktinfo6, recvttl, recvttl6,
+	    recvtos, recvtos6, recvorigdst;
+	bool mcast_loop, mcast_all, hdrincl, autoflowlabel, nodefrag;
+	int16_t ttl, hops;	/* -1: the default */
+	uint8_t tos, tclass;
+	uint8_t mcast_ttl;
+	int16_t mcast_hops;
+	int mcast_if, mcast_if6; /* interface index; 0: by route */
+	struct inet_addr mcast_addr;
+	uint8_t mtu_discover, mtu_discover6;
+	struct inet_group *groups; /* [ports lock] */
+};
+
+static inline struct inet_sock *
+inet_of(struct socket *s)
+{
+	return container_of(s, struct inet_sock, sock);
+}
+
+extern const struct socket_family inet_family, inet6_family;
+
+/* ---- addresses ---- */
+
+static inline struct inet_addr
+inet_v4(uint32_t net)
+{
+	struct inet_addr a = { .w = { 0, 0, 0xffff0000u, net } };
+
+	return a;
+}
+
+static inline bool
+inet_is_v4(const struct inet_addr *a)
+{
+	return a->d[0] == 0 && a->w[2] == 0xffff0000u;
+}
+
+static inline bool
+inet_same(const struct inet_addr *a, const struct inet_addr *b)
+{
+	return a->d[0] == b->d[0] && a->d[1] == b->d[1];
+}
+
+/* 0.0.0.0 or :: */
+static inline bool
+inet_is_any(const struct inet_addr *a)
+{
+	return a->d[0] == 0 && a->w[3] == 0 &&
+	       (a->w[2] == 0 || a->w[2] == 0xffff0000u);
+}
+
+bool inet_is_multicast(const struct inet_addr *a);
+bool inet_is_local(const struct inet_addr *a);
+
+/* A socket address as the program gave it.  -EINVAL, -EAFNOSUPPORT,
+ * -ENETUNREACH (an IPv6 address on a V6ONLY socket and the like). */
+MUST_CHECK int inet_addr_in(const struct inet_sock *sk, const void *addr,
+			    uint32_t len, struct inet_end *out);
+/* As the socket's family shows it; returns the length. */
+uint32_t inet_addr_out(bool v6, const struct inet_end *e, void *addr);
+int inet_name(struct inet_sock *sk, bool peer, void *addr, uint32_t *len);
+
+/* ---- life ---- */
+
+void inet_init_sock(struct inet_sock *sk, const struct socket_ops *ops,
+		    bool v6, int type, int protocol);
+static inline void
+inet_get(struct inet_sock *sk)
+{
+	refcount_get(&sk->refs);
+}
+/* Frees the memory with the last reference; each kind's release has emptied
+ * its queues before. */
+void inet_put(struct inet_sock *sk);
+
+/* The kinds. */
+MUST_CHECK int tcp_create(bool v6, struct socket **out);
+MUST_CHECK int udp_create(bool v6, struct socket **out);
+MUST_CHECK int raw_create(bool v6, int protocol, struct socket **out);
+
+/* ---- ports (ports.c) ---- */
+
+/* Takes local.addr and local.port (0: one of the kernel's choice).
+ * -EADDRINUSE, -EACCES. */
+MUST_CHECK int inet_bind_port(struct inet_sock *sk,
+			      const struct inet_end *want);
+/* For a socket that sends or connects without bind(). */
+MUST_CHECK int inet_auto_port(struct inet_sock *sk);
+void inet_drop_port(struct inet_sock *sk);
+/* TCP: may it listen here?  -EADDRINUSE. */
+MUST_CHECK int inet_start_listen(struct inet_sock *sk);
+void inet_stop_listen(struct inet_sock *sk);
+/* Who listens for this pair; referenced; NULL. */
+struct inet_sock *inet_find_listener(const struct inet_end *dst,
+				     const struct inet_end *src);
+/* The datagram socket for this pair; referenced; NULL. */
+struct inet_sock *inet_find_udp(const struct inet_end *dst,
+				const struct inet_end *src, int ifindex);
+/* Calls fn for each datagram socket that gets a multicast or broadcast. */
+void inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
+		   int ifindex, void (*fn)(struct inet_sock *sk, void *arg),
+		   void *arg);
+/* All sockets of a kind: the index-th; referenced; NULL at the end. */
+enum inet_kind { INET_TCP, INET_UDP, INET_RAW, INET_KINDS };
+struct inet_sock *inet_nth(enum inet_kind kind, unsigned index);
+void inet_list_add(struct inet_sock *sk);
+void inet_list_del(struct inet_sock *sk);
+unsigned inet_count(enum inet_kind kind);
+
+/* ---- options of IPPROTO_IP and IPPROTO_IPV6 (inet_opt.c) ---- */
+
+int inet_setopt(struct inet_sock *sk, int level, int name, const void *val,
+		uint32_t len);
+int inet_getopt(struct inet_sock *sk, int level, int name, void *val,
+		uint32_t *len);
+/* Leaves all groups. */
+void inet_drop_groups(struct inet_sock *sk);
+bool inet_in_group(const struct inet_sock *sk, const struct inet_addr *a,
+		   int ifindex);

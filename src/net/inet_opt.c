@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options of IPPROTO_IP and IPPROTO_IPV6, and multicast groups.
+ *
+ * Flags and small numbers are rows of a table; the rest has a function each.
+ */
+#include <net/inet.h>
+
+#include <abi/errno.h>
+#include <abi/inet.h>
+#include <base/atomic.h>
+#include <base/math.h>
+#include <base/string.h>
+#include <core/reclaim.h>
+#include <mem/heap.h>
+#include <net/dgram.h>
+#include <net/netif.h>
+
+#define GROUPS_MAX 20 /* of one socket: igmp_max_memberships */
+#define SLOT(f) offsetof(struct inet_sock, f)
+
+enum opt_kind { FLAG, BYTE, SHORT, INT };
+
+struct inet_opt {
+	int level, name;
+	enum opt_kind kind;
+	uint16_t slot;
+	int min, max;
+};
+
+static const struct inet_opt table[] = {
+	{ IPPROTO_IP, IP_TOS, BYTE, SLOT(tos), 0, 255 },
+	{ IPPROTO_IP, IP_TTL, SHORT, SLOT(ttl), -1, 255 },
+	{ IPPROTO_IP, IP_PKTINFO, FLAG, SLOT(pktinfo), 0, 0 },
+	{ IPPROTO_IP, IP_RECVTTL, FLAG, SLOT(recvttl), 0, 0 },
+	{ IPPROTO_IP, IP_RECVTOS, FLAG, SLOT(recvtos), 0, 0 },
+	{ IPPROTO_IP, IP_RECVERR, FLAG, SLOT(recverr), 0, 0 },
+	{ IPPROTO_IP, IP_FREEBIND, FLAG, SLOT(freebind), 0, 0 },
+	{ IPPROTO_IP, IP_RECVORIGDSTADDR, FLAG, SLOT(recvorigdst), 0, 0 },
+	{ IPPROTO_IP, IP_MTU_DISCOVER, BYTE, SLOT(mtu_discover), 0, 5 },
+	{ IPPROTO_IP, IP_MULTICAST_LOOP, FLAG, SLOT(mcast_loop), 0, 0 },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, FLAG, SLOT(mcast_all), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, SHORT, SLOT(hops), -1, 255 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, SHORT, SLOT(mcast_hops), -1,
+	  255 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, FLAG, SLOT(mcast_loop), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_ALL, FLAG, SLOT(mcast_all), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, BYTE, SLOT(mtu_discover6), 0, 5 },
+	{ IPPROTO_IPV6, IPV6_RECVERR, FLAG, SLOT(recverr6), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVPKTINFO, FLAG, SLOT(pktinfo6), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, FLAG, SLOT(recvttl6), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_RECVTCLASS, FLAG, SLOT(recvtos6), 0, 0 },
+	{ IPPROTO_IPV6, IPV6_TCLASS, BYTE, SLOT(tclass), -1, 255 },
+	{ IPPROTO_IPV6, IPV6_FREEBIND, FLAG, SLOT(freebind), 0, 0 },
+};
+
+static const struct inet_opt *
+opt_find(const struct inet_sock *sk, int level, int name)
+{
+	if (level == IPPROTO_IPV6 && !sk->v6)
+		return NULL;
+	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+		if (table[i].level == level && table[i].name == name)
+			return &table[i];
+	return NULL;
+}
+
+/* An int, or, as options of IPv4 allow, one byte. */
+static int
+value_in(int level, const void *val, uint32_t len, int *v)
+{
+	if (len >= sizeof(int))
+		memcpy(v, val, sizeof(int));
+	else if (len >= 1 && level == IPPROTO_IP)
+		*v = *(const uint8_t *)val;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+opt_store(struct inet_sock *sk, const struct inet_opt *o, int v)
+{
+	uint8_t *at = (uint8_t *)sk + o->slot;
+
+	if (o->name == IP_TTL && o->level == IPPROTO_IP && v == 0)
+		return -EINVAL;
+	if (o->kind != FLAG && (v < o->min || v > o->max)) {
+		if (o->level == IPPROTO_IP && o->name == IP_TOS)
+			v &= 255; /* Linux keeps the low byte */
+		else
+			return -EINVAL;
+	}
+	if (o->name == IPV6_TCLASS && o->level == IPPROTO_IPV6 && v < 0)
+		v = 0;
+	switch (o->kind) {
+	case FLAG:
+		WRITE_ONCE(*(bool *)at, v != 0);
+		break;
+	case BYTE:
+		WRITE_ONCE(*at, (uint8_t)v);
+		break;
+	case SHORT:
+		WRITE_ONCE(*(int16_t *)(void *)at, (int16_t)v);
+		break;
+	case INT:
+		WRITE_ONCE(*(int *)(void *)at, v);
+		break;
+	}
+	return 0;
+}
+
+static int
+opt_load(const struct inet_sock *sk, const struct inet_opt *o)
+{
+	const uint8_t *at = (const uint8_t *)sk + o->slot;
+	int16_t s;
+
+	switch (o->kind) {
+	case FLAG:
+	case BYTE:
+		return *at;
+	case SHORT:
+		memcpy(&s, at, sizeof(s));
+		if (s < 0)
+			return o->name == IPV6_MULTICAST_HOPS ? 1 : 64;
+		return s;
+	default:
+		return *(const int *)(const void *)at;
+	}
+}
+
+/* ---- groups ---- */
+
+static int
+add_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex)
+{
+	struct inet_group *g;
+	unsigned n = 0;
+	int err;
+
+	if (!inet_is_multicast(a))
+		return -EINVAL;
+	for (g = sk->groups; g; g = g->next, n++)
+		if (inet_same(&g->addr, a) &&
+		    (!ifindex || g->ifindex == ifindex))
+			return -EADDRINUSE;
+	if (n >= GROUPS_MAX && inet_is_v4(a))
+		return -ENOBUFS;
+	g = kzalloc(sizeof(*g), ALLOC_KERNEL);
+	if (!g)
+		return -ENOBUFS;
+	g->addr = *a;
+	g->ifindex = ifindex;
+	err = inet_far_group(a, &g->ifindex, true);
+	if (err) {
+		kfree(g);
+		return err;
+	}
+	g->next = sk->groups;
+	atomic_store_release(&sk->groups, g);
+	return 0;
+}
+
+static int
+drop_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex)
+{
+	struct inet_group **at, *g;
+
+	for (at = &sk->groups; (g = *at); at = &g->next) {
+		if (!inet_same(&g->addr, a) ||
+		    (ifindex && g->ifindex != ifindex))
+			continue;
+		atomic_store_release(at, g->next);
+		ignore(inet_far_group(&g->addr, &g->ifindex, false));
+		reclaim_barrier(); /* a datagram may be looking at it */
+		kfree(g);
+		return 0;
+	}
+	return -EADDRNOTAVAIL;
+}
+
+void
+inet_drop_groups(struct inet_sock *sk)
+{
+	while (sk->groups)
+		ignore(drop_group(sk, &sk->groups->addr,
+				  sk->groups->ifindex));
+}
+
+static int
+if_of_addr(uint32_t net, int *ifindex)
+{
+	struct net_addr a;
+	unsigned cursor = 0;
+
+	*ifindex = 0;
+	if (!net)
+		return 0;
+	while (net_addr_next(&cursor, &a))
+		if (a.family == AF_INET && !memcmp(a.addr, &net, 4)) {
+			*ifindex = a.ifindex;
+			return 0;
+		}
+	return -ENODEV;
+}
+
+static int
+membership4(struct inet_sock *sk, bool join, const void *val, uint32_t len)
+{
+	struct ip_mreqn r = { 0 };
+	struct inet_addr a;
+	int err = 0;
+
+	if (len < sizeof(struct ip_mreq))
+		return -EINVAL;
+	memcpy(&r, val, min_u64(len, sizeof(r)));
+	if (!r.ifindex)
+		err = if_of_addr(r.address, &r.ifindex);
+	if (err)
+		return join ? err : -EADDRNOTAVAIL;
+	a = inet_v4(r.multiaddr);
+	return join ? add_group(sk, &a, r.ifindex) :
+		      drop_group(sk, &a, r.ifindex);
+}
+
+static int
+membership6(struct inet_sock *sk, bool join, const void *val, uint32_t len)
+{
+	struct ipv6_mreq r;
+	struct inet_addr a;
+
+	if (len < sizeof(r))
+		return -EINVAL;
+	memcpy(&r, val, sizeof(r));
+	memcpy(a.b, r.multiaddr, 16);
+	if (inet_is_v4(&a))
+		return -EINVAL;
+	return join ? add_group(sk, &a, r.ifindex) :
+		      drop_group(sk, &a, r.ifindex);
+}
+
+static int
+membership_any(struct inet_sock *sk, bool join, const void *val,
+	       uint32_t len)
+{
+	struct group_req r;
+	struct sockaddr_in6 s6;
+	struct sockaddr_in s4;
+	struct inet_addr a;
+
+	if (len < sizeof(r))
+		return -EINVAL;
+	memcpy(&r, val, sizeof(r));
+	memcpy(&s6, r.group, sizeof(s6));
+	memcpy(&s4, r.group, sizeof(s4));
+	if (s4.family == AF_INET)
+		a = inet_v4(s4.addr);
+	else if (s6.family == AF_INET6)
+		memcpy(a.b, s6.addr, 16);
+	else
+		return -EINVAL;
+	return join ? add_group(sk, &a, (int)r.interface) :
+		      drop_group(sk, &a, (int)r.interface);
+}
+
+static int
+set_mcast_if4(struct inet_sock *sk, const void *val, uint32_t len)
+{
+	struct ip_mreqn r = { 0 };
+	struct net_if nif;
+	int err = 0;
+
+	if (len >= sizeof(struct ip_mreq))
+		memcpy(&r, val, min_u64(len, sizeof(r)));
+	else if (len >= 4)
+		memcpy(&r.address, val, 4);
+	else
+		return -EINVAL;
+	if (r.ifindex)
+		err = net_if_get(r.ifindex, &nif);
+	else
+		err = if_of_addr(r.address, &r.ifindex);
+	if (err)
+		return -EADDRNOTAVAIL;
+	sk->mcast_addr = inet_v4(r.address);
+	WRITE_ONCE(sk->mcast_if, r.ifindex);
+	return 0;
+}
+
+static int
+set_mcast_if6(struct inet_sock *sk, int v)
+{
+	struct net_if nif;
+
+	if (v < 0 || (v && net_if_get(v, &nif)))
+		return -ENODEV;
+	WRITE_ONCE(sk->mcast_if6, v);
+	return 0;
+}
+
+/* ---- the two levels ---- */
+
+static int
+set_ip(struct inet_sock *sk, int name, const void *val, uint32_t len)
+{
+	int v, err;
+
+	switch (name) {
+	case IP_ADD_MEMBERSHIP:
+	case IP_DROP_MEMBERSHIP:
+		return membership4(sk, name == IP_ADD_MEMBERSHIP, val, len);
+	case MCAST_JOIN_GROUP:
+	case MCAST_LEAVE_GROUP:
+		return membership_any(sk, name == MCAST_JOIN_GROUP, val, len);
+	case IP_MULTICAST_IF:
+		return sk->sock.type == SOCK_STREAM ? -EINVAL :
+		       set_mcast_if4(sk, val, len);
+	case IP_OPTIONS:
+		return len ? -EOPNOTSUPP : 0; /* none: they are none */
+	default:
+		break;
+	}
+	err = value_in(IPPROTO_IP, val, len, &v);
+	if (name == IP_MULTICAST_TTL) {
+		if (err || sk->sock.type == SOCK_STREAM || v < -1 || v > 255)
+			return -EINVAL;
+		WRITE_ONCE(sk->mcast_ttl, (uint8_t)(v < 0 ? 1 : v));
+		return 0;
+	}
+	if (name == IP_HDRINCL) {
+		if (sk->sock.type != SOCK_RAW)
+			return -ENOPROTOOPT;
+		if (!err)
+			WRITE_ONCE(sk->hdrincl, v != 0);
+		return err;
+	}
+	return -ENOPROTOOPT;
+}
+
+static int
+set_ipv6(struct inet_sock *sk, int name, const void *val, uint32_t len)
+{
+	int v, err;
+
+	switch (name) {
+	case IPV6_ADD_MEMBERSHIP:
+	case IPV6_DROP_MEMBERSHIP:
+		return membership6(sk, name == IPV6_ADD_MEMBERSHIP, val, len);
+	case MCAST_JOIN_GROUP:
+	case MCAST_LEAVE_GROUP:
+		return membership_any(sk, name == MCAST_JOIN_GROUP, val, len);
+	default:
+		break;
+	}
+	err = value_in(IPPROTO_IPV6, val, len, &v);
+	switch (name) {
+	case IPV6_V6ONLY:
+		if (err || sk->hashed)
+			return -EINVAL;
+		WRITE_ONCE(sk->v6only, v != 0);
+		return 0;
+	case IPV6_MULTICAST_IF:
+		return err ? err : sk->sock.type == SOCK_STREAM ?
+		       -ENOPROTOOPT : set_mcast_if6(sk, v);
+	case IPV6_AUTOFLOWLABEL:
+		if (!err)
+			WRITE_ONCE(sk->autoflowlabel, v != 0);
+		return err;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+int
+inet_setopt(struct inet_sock *sk, int level, int name, const void *val,
+	    uint32_t len)
+{
+	const struct inet_opt *o = opt_find(sk, level, name);
+	int v, err;
+
+	if (o) {
+		err = value_in(level, val, len, &v);
+		return err ? err : opt_store(sk, o, v);
+	}
+	if (level == IPPROTO_IP)
+		return set_ip(sk, name, val, len);
+	if (level == IPPROTO_IPV6 && sk->v6)
+		return set_ipv6(sk, name, val, len);
+	return -ENOPROTOOPT;
+}
+
+static int
+get_mtu(struct inet_sock *sk, int *v)
+{
+	bool v4 = inet_is_v4(&sk->remote.addr);
+	struct net_route r;
+	struct net_if nif;
+
+	if (!sk->connected)
+		return -ENOTCONN;
+	if (net_route_lookup(v4 ? AF_INET : AF_INET6,
+			     v4 ? sk->remote.addr.b + 12 : sk->remote.addr.b,
+			     &r) || net_if_get(r.ifindex, &nif))
+		return -ENOTCONN;
+	*v = (int)nif.mtu;
+	return 0;
+}
+
+static int
+put4(void *val, uint32_t *len, uint32_t v)
+{
+	*len = (uint32_t)min_u64(*len, 4);
+	memcpy(val, &v, *len);
+	return 0;
+}
+
+/* Options of IPv4 fit one byte where the program gave room for less than an
+ * int and the value allows. */
+static int
+put_ip_int(int level, void *val, uint32_t *len, int v)
+{
+	if (level == IPPROTO_IP && *len < 4 && *len > 0 && v >= 0 &&
+	    v <= 255) {
+		*(uint8_t *)val = (uint8_t)v;
+		*len = 1;
+		return 0;
+	}
+	return sock_put_int(val, len, v);
+}
+
+int
+inet_getopt(struct inet_sock *sk, int level, int name, void *val,
+	    uint32_t *len)
+{
+	const struct inet_opt *o = opt_find(sk, level, name);
+	int v = 0, err = 0;
+
+	if (o)
+		return put_ip_int(level, val, len, opt_load(sk, o));
+	if (level == IPPROTO_IP) {
+		switch (name) {
+		case IP_MULTICAST_TTL:
+			v = sk->mcast_ttl;
+			break;
+		case IP_HDRINCL:
+			v = sk->hdrincl;
+			err = sk->sock.type == SOCK_RAW ? 0 : -ENOPROTOOPT;
+			break;
+		case IP_MTU:
+			err = get_mtu(sk, &v);
+			break;
+		case IP_MULTICAST_IF:
+			return put4(val, len, sk->mcast_addr.w[3]);
+		case IP_OPTIONS:
+			*len = 0;
+			return 0;
+		default:
+			err = -ENOPROTOOPT;
+		}
+	} else if (level == IPPROTO_IPV6 && sk->v6) {
+		switch (name) {
+		case IPV6_V6ONLY:
+			v = sk->v6only;
+			break;
+		case IPV6_MTU:
+			err = get_mtu(sk, &v);
+			break;
+		case IPV6_MULTICAST_IF:
+			v = sk->mcast_if6;
+			break;
+		case IPV6_AUTOFLOWLABEL:
+			v = sk->autoflowlabel;
+			break;
+		default:
+			err = -ENOPROTOOPT;
+		}
+	} else {
+		err = -ENOPROTOOPT;
+	}
+	return err ? err : put_ip_int(level, val, len, v);
+}

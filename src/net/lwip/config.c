@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration: what boot hands over, DHCP, and name servers.
+ *
+ * NICs may register before boot knows its configuration and after: a port is
+ * configured when both are there.
+ */
+#include "ether.h"
+
+#include <abi/socket.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <core/log.h>
+#include <mem/heap.h>
+#include <sched/wait.h>
+#include <sched/thread.h>
+
+#include <lwip/dhcp.h>
+#include <lwip/dhcp6.h>
+#include <lwip/dns.h>
+#include <lwip/netif.h>
+#include <lwip/prot/dhcp.h>
+
+static struct net_config *config;	   /* [core] NULL: not yet */
+static struct net_dns servers[NET_DNS_MAX]; /* [core] configured */
+static ip_addr_t learned[DNS_MAX_SERVERS]; /* [core] DHCP's and RA's */
+static struct waitq configured_wq = WAITQ_INIT(configured_wq);
+static char hostname[65];
+static struct net_listener wake_listener;
+
+/* ---- name servers ---- */
+
+void
+dns_init(void)
+{
+}
+
+void
+dns_setserver(u8_t i, const ip_addr_t *addr)
+{
+	if (i >= DNS_MAX_SERVERS)
+		return;
+	if (addr)
+		ip_addr_copy(learned[i], *addr);
+	else
+		memset(&learned[i], 0, sizeof(learned[i]));
+	net_changed(NET_CHANGE_DNS, 0);
+}
+
+const ip_addr_t *
+dns_getserver(u8_t i)
+{
+	return i < DNS_MAX_SERVERS ? &learned[i] : IP_ADDR_ANY;
+}
+
+unsigned
+net_dns_get(struct net_dns out[NET_DNS_MAX])
+{
+	unsigned n = 0, i;
+
+	net_core_lock();
+	for (i = 0; i < NET_DNS_MAX; i++)
+		if (servers[i].family)
+			out[n++] = servers[i];
+	for (i = 0; i < DNS_MAX_SERVERS && n < NET_DNS_MAX; i++) {
+		const ip_addr_t *a = &learned[i];
+
+		if (ip_addr_isany(a))
+			continue;
+		memset(&out[n], 0, sizeof(out[n]));
+		out[n].family = IP_IS_V6(a) ? AF_INET6 : AF_INET;
+		if (IP_IS_V6(a))
+			memcpy(out[n].addr, ip_2_ip6(a)->addr, 16);
+		else
+			memcpy(out[n].addr, ip_2_ip4(a), 4);
+		n++;
+	}
+	net_core_unlock();
+	return n;
+}
+
+void
+net_search_get(char *buf, size_t size)
+{
+	net_core_lock();
+	strlcpy(buf, config ? config->search : "", size);
+	net_core_unlock();
+}
+
+/* ---- interfaces ---- */
+
+static const struct net_if_config *
+config_of(const struct net_port *p, unsigned position)
+{
+	static const struct net_if_config dhcp = { .method = NET_DHCP };
+
+	for (unsigned i = 0; i < config->nifs; i++)
+		if (config->ifs[i].has_mac &&
+		    !memcmp(config->ifs[i].mac, p->nic->mac, 6))
+			return &config->ifs[i];
+	if (position < config->nifs && !config->ifs[position].has_mac)
+		return &config->ifs[position];
+	return &dhcp;
+}
+
+static void
+add_static(struct net_port *p, const struct net_static *s)
+{
+	struct netif *n = &p->netif;
+	ip4_addr_t addr, mask, gw = { 0 };
+	ip6_addr_t v6 = { 0 };
+	s8_t slot;
+
+	if (s->family == AF_INET && s->prefix <= 32) {
+		memcpy(&addr, s->addr, 4);
+		mask.addr = s->prefix ? lwip_htonl(~0u << (32 - s->prefix)) :
+					0;
+		if (s->has_gateway)
+			memcpy(&gw, s->gateway, 4);
+		netif_set_addr(n, &addr, &mask, &gw);
+	} else if (s->family == AF_INET6) {
+		memcpy(v6.addr, s->addr, 16);
+		ip6_addr_assign_zone(&v6, IP6_UNKNOWN, n);
+		if (netif_add_ip6_address(n, &v6, &slot) != ERR_OK)
+			log_err("%s: no room for an IPv6 address", p->name);
+		else
+			netif_ip6_addr_set_state(n, slot,
+						 IP6_ADDR_PREFERRED);
+	}
+}
+
+static void
+configure(struct net_port *p)
+{
+	const struct net_if_config *c =
+	    config_of(p, netif_get_index(&p->netif) - 2u);
+	struct netif *n = &p->netif;
+
+	p->config = *c;
+	p->admin_up = true;
+	if (c->mtu >= 68 && c->mtu <= p->nic->mtu)
+		n->mtu = n->mtu6 = (u16_t)c->mtu;
+	n->hostname = hostname[0] ? hostname : NULL;
+	if (p->nic->link_up)
+		netif_set_link_up(n);
+	netif_set_up(n);
+	net_port_filter(p);
+	if (c->method == NET_NONE)
+		return;
+	net_tick_start(TICK_ARP, TICK_FOREVER);
+	net_tick_start(TICK_REASS, TICK_FOREVER);
+	net_tick_start(TICK_REASS6, TICK_FOREVER);
+	net_tick_start(TICK_ND6, TICK_FOREVER);
+	net_tick_start(TICK_MLD6, 30000);
+	netif_create_ip6_linklocal_address(n, 1);
+	if (!c->no_autoconf6) {
+		netif_set_ip6_autoconfig_enabled(n, 1);
+		dhcp6_enable_stateless(n);
+		net_tick_start(TICK_DHCP6, TICK_FOREVER);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		add_static(p, &c->addr[i]);
+	if (c->method == NET_DHCP) {
+		p->dhcp_on = true;
+		if (dhcp_start(n) != ERR_OK)
+			log_err("%s: no memory for DHCP", p->name);
+		net_tick_start(TICK_DHCP, TICK_FOREVER);
+		net_tick_start(TICK_DHCP_LONG, TICK_FOREVER);
+	}
+}
+
+void
+net_configure_port(struct net_port *p)
+{
+	net_core_lock();
+	if (config)
+		configure(p);
+	net_core_unlock();
+}
+
+/* ---- waiting for it ---- */
+
+static bool
+all_configured(void)
+{
+	bool all = true;
+
+	net_core_lock();
+	for (unsigned i = 1; i < IF_MAX; i++) {
+		const struct net_port *p = net_ports[i];
+
+		if (p && p->dhcp_on && p->nic->link_up &&
+		    ip4_addr_isany_val(*netif_ip4_addr(&p->netif)))
+			all = false;
+	}
+	net_core_unlock();
+	return all;
+}
+
+int
+net_wait_configured(uint64_t deadline_ns)
+{
+	struct wait_entry e;
+	int err = 0;
+
+	if (all_configured())
+		return 0;
+	wait_start(&configured_wq, &e, false);
+	while (!all_configured() && !err)
+		err = wait_sleep(&e, deadline_ns);
+	wait_end(&configured_wq, &e);
+	return err;
+}
+
+static void
+something_changed(struct net_listener *l, enum net_change what,
+		  const void *obj, bool gone)
+{
+	(void)l, (void)obj, (void)gone;
+	if (what == NET_CHANGE_ADDR)
+		wait_wake_all(&configured_wq, 0);
+}
+
+void
+net_start(const struct net_config *c)
+{
+	struct net_config *copy = kmemdup(c, sizeof(*c), ALLOC_KERNEL);
+
+	if (!copy) {
+		log_err("no memory for the network's configuration");
+		return;
+	}
+	if (c->hostname)
+		strlcpy(hostname, c->hostname, sizeof(hostname));
+	copy->hostname = hostname;
+	wake_listener.fn = something_changed;
+	net_listen_add(&wake_listener);
+	net_core_lock();
+	config = copy;
+	memcpy(servers, c->dns, sizeof(servers));
+	for (unsigned i = 1; i < IF_MAX; i++)
+		if (net_ports[i])
+			configure(net_ports[i]);
+	net_core_unlock();
+}
+
+void
+net_init(void)
+{
+	net_core_init();
+	net_core_lock();
+	net_lo_init();
+	net_core_unlock();
+	net_iface_init();
+	net_ether_init();
+}

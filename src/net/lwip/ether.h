@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interfaces inside the port: lo and one for each NIC.  All of it belongs to
+ * the core lock unless said otherwise.
+ */
+#pragma once
+
+#include "port.h"
+
+#include <base/list.h>
+#include <dev/nic.h>
+#include <net/netif.h>
+#include <sched/work.h>
+
+#include <lwip/netif.h>
+#include <lwip/pbuf.h>
+
+#define IF_MAX (NIC_MAX + 1)
+
+struct net_port {
+	struct netif netif;
+	struct nic *nic;	 /* [I] NULL: lo */
+	char name[NET_NAME_MAX]; /* [I] */
+	uint32_t rx_queues;	 /* [a] bits: have packets */
+	uint32_t kick_queues;	 /* bits: were given packets */
+	struct net_work rx_work, done_work, ready_work, link_work;
+	struct work rx_more;	 /* a thread goes on where an interrupt stops */
+	struct pbuf *done;	 /* [a] a stack of sent ones, to be freed */
+	struct pbuf *loop, **loop_end; /* lo: packets to come in again */
+	unsigned promisc;
+	bool admin_up;
+	struct net_if_stats stats; /* lo's; a NIC has its own */
+	struct net_if_config config;
+	bool dhcp_on;
+};
+
+extern struct net_port *net_ports[IF_MAX]; /* [core] [0] is lo; by index-1 */
+
+/* Length of a mask in network byte order. */
+static inline uint8_t
+net_mask_bits(uint32_t mask)
+{
+	mask = __builtin_bswap32(mask);
+	return mask ? (uint8_t)(32 - __builtin_ctz(mask)) : 0;
+}
+
+struct net_port *net_port_of(int index); /* NULL */
+void net_lo_init(void);
+void net_ether_init(void);
+void net_iface_init(void);
+/* Multicast addresses that the interface must let in changed. */
+void net_port_filter(struct net_port *p);
+
+/* Bytes of received buffers that are held: a bound for all sockets. */
+extern uint64_t net_rx_held; /* [a] */
+uint64_t net_rx_limit(void);
+
+/* taps.c */
+void net_taps_see(struct net_port *p, struct pbuf *pb, bool outgoing,
+		  bool partial);
+extern bool net_taps_any;
+
+/* Changes, told later to listeners (iface.c). */
+void net_changed(enum net_change what, int ifindex);
+/* config.c: a NIC is there. */
+void net_configure_port(struct net_port *p);

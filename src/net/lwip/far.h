@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files that join sockets to lwIP. */
+#pragma once
+
+#include <net/inet.h>
+
+struct ip_addr;
+struct netif;
+
+/* n gives an address of IPv6 its zone; may be NULL. */
+void far_to_lwip(const struct inet_addr *a, struct netif *n,
+		 struct ip_addr *out);
+void far_from_lwip(const struct ip_addr *a, struct inet_addr *out);
+/* An ICMP error about a segment from src to dst; mtu: 0, or what fits. */
+void tcp_far_error(const struct inet_end *src, const struct inet_end *dst,
+		   int err, bool hard, uint32_t mtu);

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * UDP and raw sockets that talk to the outside: headers made and taken off,
+ * ICMP errors, multicast groups.
+ */
+#include "ether.h"
+#include "route.h"
+
+#include <abi/errno.h>
+#include <abi/inet.h>
+#include <base/atomic.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <mem/alloc.h>
+#include <net/dgram.h>
+#include <net/lwip/far.h>
+
+#include <lwip/icmp.h>
+#include <lwip/igmp.h>
+#include <lwip/inet_chksum.h>
+#include <lwip/ip.h>
+#include <lwip/ip6_frag.h>
+#include <lwip/mld6.h>
+#include <lwip/nd6.h>
+#include <lwip/prot/ethernet.h>
+#include <lwip/prot/udp.h>
+#include <lwip/raw.h>
+#include <lwip/stats.h>
+#include <lwip/udp.h>
+
+#include "port_hooks.h"
+
+/* abi/inet.h and lwIP name some options alike; lwIP's are not used here. */
+
+void *
+far_buf_alloc(uint32_t len, void **data)
+{
+	struct pbuf *p;
+
+	if (len > 0xffff - PBUF_TRANSPORT)
+		return NULL;
+	p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)len, PBUF_RAM);
+	if (p)
+		*data = p->payload;
+	return p;
+}
+
+void
+far_buf_free(void *buf)
+{
+	pbuf_free(buf);
+}
+
+bool
+inet_is_broadcast(const struct inet_addr *a)
+{
+	if (!inet_is_v4(a))
+		return false;
+	if (a->w[3] == 0xffffffffu)
+		return true;
+	for (unsigned i = 1; i < IF_MAX; i++) {
+		const struct net_port *p = atomic_load_acquire(&net_ports[i]);
+		u32_t mask, addr;
+
+		if (!p)
+			continue;
+		addr = netif_ip4_addr(&p->netif)->addr;
+		mask = netif_ip4_netmask(&p->netif)->addr;
+		if (addr && ~mask && lwip_ntohl(mask) < 0xfffffffe &&
+		    a->w[3] == (addr | ~mask))
+			return true;
+	}
+	return false;
+}
+
+/* ---- addresses of the two worlds ---- */
+
+void
+far_to_lwip(const struct inet_addr *a, struct netif *n, ip_addr_t *out)
+{
+	if (inet_is_v4(a)) {
+		ip_addr_set_ip4_u32_val(*out, a->w[3]);
+		return;
+	}
+	memset(out, 0, sizeof(*out));
+	memcpy(ip_2_ip6(out)->addr, a->b, 16);
+	IP_SET_TYPE_VAL(*out, IPADDR_TYPE_V6);
+	if (n)
+		ip6_addr_assign_zone(ip_2_ip6(out), IP6_UNKNOWN, n);
+}
+
+void
+far_from_lwip(const ip_addr_t *a, struct inet_addr *out)
+{
+	if (IP_IS_V4(a))
+		*out = inet_v4(ip_2_ip4(a)->addr);
+	else
+		memcpy(out->b, ip_2_ip6(a)->addr, 16);
+}
+
+/* ---- the way out ---- */
+
+static struct netif *
+out_netif(const struct dgram_out *o)
+{
+	bool v4 = inet_is_v4(&o->dst.addr);
+	struct net_route r;
+	struct net_port *p;
+
+	if (o->ifindex) {
+		p = net_port_of(o->ifindex);
+		return p ? &p->netif : NULL;
+	}
+	if (inet_is_local(&o->dst.addr))
+		return &net_ports[0]->netif;
+	if (net_route_find(v4 ? AF_INET : AF_INET6,
+			   v4 ? o->dst.addr.b + 12 : o->dst.addr.b, 0, &r))
+		return &net_port_of(r.ifindex)->netif;
+	/* Multicast and broadcast need no route: the first NIC. */
+	if (inet_is_multicast(&o->dst.addr) || o->dst.addr.w[3] == ~0u)
+		for (unsigned i = 1; i < IF_MAX; i++)
+			if (net_ports[i] && net_ports[i]->admin_up)
+				return &net_ports[i]->netif;
+	return NULL;
+}
+
+static bool
+out_source(const struct dgram_out *o, struct netif *n, ip_addr_t *src)
+{
+	ip_addr_t dst;
+	const ip_addr_t *s;
+
+	if (!inet_is_any(&o->src.addr) &&
+	    !inet_is_multicast(&o->src.addr)) {
+		far_to_lwip(&o->src.addr, n, src);
+		return true;
+	}
+	if (inet_is_v4(&o->dst.addr)) {
+		ip_addr_copy_from_ip4(*src, *netif_ip4_addr(n));
+		return true;
+	}
+	far_to_lwip(&o->dst.addr, n, &dst);
+	s = ip6_select_source_address(n, ip_2_ip6(&dst));
+	if (!s)
+		return false;
+	ip_addr_copy(*src, *s);
+	return true;
+}
+
+static int
+errno_of(err_t e)
+{
+	switch (e) {
+	case ERR_OK:
+		return 0;
+	case ERR_RTE:
+		return -ENETUNREACH;
+	case ERR_MEM:
+	case ERR_BUF:
+		return -ENOBUFS;
+	case ERR_IF:
+		return -ENETDOWN;
+	default:
+		return -EINVAL;
+	}
+}
+
+static err_t
+ip_send(struct netif *n, struct pbuf *p, const ip_addr_t *src,
+	const ip_addr_t *dst, int ttl, uint8_t tos, uint8_t proto)
+{
+	u8_t hops = (u8_t)(ttl < 0 ? 64 : ttl);
+
+	if (IP_IS_V4(dst))
+		return ip4_output_if_src(p, ip_2_ip4(src), ip_2_ip4(dst),
+					 hops, tos, proto, n);
+	return ip6_output_if_src(p, ip_2_ip6(src), ip_2_ip6(dst), hops, tos,
+				 proto, n);
+}
+
+/* Copies for this machine's own members of the group. */
+static void
+loop_multicast(struct inet_sock *sk, struct pbuf *p, struct netif *n,
+	       const ip_addr_t *src, const struct dgram_out *o);
+
+static int
+udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
+{
+	struct netif *n = out_netif(o);
+	uint32_t ip_hdr = inet_is_v4(&o->dst.addr) ? IP_HLEN : IP6_HLEN;
+	struct udp_hdr *h;
+	ip_addr_t src, dst;
+	bool frag;
+
+	if (!n || !out_source(o, n, &src))
+		return -ENETUNREACH;
+	if (ip_addr_isany(&src) && o->dst.addr.w[3] != ~0u)
+		return -ENETUNREACH;
+	if (inet_is_multicast(&o->dst.addr) ? sk->mcast_loop :
+					      inet_is_broadcast(&o->dst.addr))
+		loop_multicast(sk, p, n, &src, o);
+	far_to_lwip(&o->dst.addr, n, &dst);
+	frag = p->tot_len + UDP_HLEN + ip_hdr > n->mtu;
+	if (frag && sk->mtu_discover == 2 && IP_IS_V4_VAL(dst))
+		return -EMSGSIZE; /* IP_PMTUDISC_DO */
+	if (pbuf_add_header(p, UDP_HLEN))
+		return -ENOBUFS;
+	h = p->payload;
+	h->src = lwip_htons(sk->local.port);
+	h->dest = lwip_htons(o->dst.port);
+	h->len = lwip_htons(p->tot_len);
+	h->chksum = 0;
+	/* The device sums whole datagrams; a fragmented one we do. */
+	if (frag || (n->chksum_flags & NETIF_CHECKSUM_GEN_UDP)) {
+		h->chksum = ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len, &src,
+					     &dst);
+		if (!h->chksum)
+			h->chksum = 0xffff;
+	}
+	UDP_STATS_INC(udp.xmit);
+	return errno_of(ip_send(n, p, &src, &dst, o->ttl, o->tos,
+				IP_PROTO_UDP));
+}
+
+int
+udp_far_send(struct inet_sock *sk, void *buf, const struct dgram_out *o)
+{
+	int err;
+
+	net_core_lock();
+	err = udp_output(sk, buf, o);
+	pbuf_free(buf);
+	net_core_unlock();
+	return err == -ENOBUFS ? 0 : err; /* dropped, as by a full queue */
+}
+
+/* ---- the way in ---- */
+
+static struct dgram *
+dgram_of_pbuf(struct pbuf *p, uint16_t skip)
+{
+	uint32_t len = (uint32_t)(p->tot_len - skip);
+	struct dgram *d = dgram_alloc(len, ALLOC_ATOMIC);
+
+	if (!d)
+		return NULL;
+	pbuf_copy_partial(p, d->data, (u16_t)len, skip);
+	memset(&d->m, 0, sizeof(d->m));
+	d->m.stamp_ns = clock_real_ns();
+	return d;
+}
+
+static void
+fill_meta(struct dgram_meta *m, const struct netif *inp)
+{
+	far_from_lwip(ip_current_src_addr(), &m->src.addr);
+	far_from_lwip(ip_current_dest_addr(), &m->dst.addr);
+	m->ifindex = netif_get_index(inp);
+	if (ip_current_is_v6()) {
+		const struct ip6_hdr *h = ip6_current_header();
+
+		m->ttl = IP6H_HOPLIM(h);
+		m->tos = (uint8_t)IP6H_TC(h);
+		if (m->src.addr.b[0] == 0xfe &&
+		    (m->src.addr.b[1] & 0xc0) == 0x80)
+			m->src.scope = (uint32_t)m->ifindex;
+	} else {
+		const struct ip_hdr *h = ip4_current_header();
+
+		m->ttl = IPH_TTL(h);
+		m->tos = IPH_TOS(h);
+	}
+}
+
+struct multi {
+	struct pbuf *p;
+	uint16_t skip;
+	const struct dgram_meta *m;
+	struct inet_sock *not;
+};
+
+static void
+deliver_copy(struct inet_sock *sk, void *arg)
+{
+	const struct multi *x = arg;
+	struct dgram *d = dgram_of_pbuf(x->p, x->skip);
+
+	if (!d)
+		return;
+	d->m = *x->m;
+	d->m.stamp_ns = clock_real_ns();
+	dgram_deliver(sk, d);
+}
+
+static void
+loop_multicast(struct inet_sock *sk, struct pbuf *p, struct netif *n,
+	       const ip_addr_t *src, const struct dgram_out *o)
+{
+	struct dgram_meta m = { .dst = o->dst, .ifindex = netif_get_index(n),
+				.ttl = (uint8_t)o->ttl, .tos = o->tos };
+	struct multi x = { .p = p, .m = &m };
+
+	far_from_lwip(src, &m.src.addr);
+	m.src.port = sk->local.port;
+	inet_each_udp(&m.dst, &m.src, m.ifindex, deliver_copy, &x);
+}
+
+static bool
+checksum_bad(struct pbuf *p, struct netif *inp, const struct udp_hdr *h)
+{
+	if (!(inp->chksum_flags & NETIF_CHECKSUM_CHECK_UDP))
+		return false;
+	if (!h->chksum)
+		return ip_current_is_v6(); /* RFC 8200, 8.1 */
+	return ip_chksum_pseudo(p, IP_PROTO_UDP, p->tot_len,
+				ip_current_src_addr(),
+				ip_current_dest_addr()) != 0;
+}
+
+/* DHCP's and DHCPv6's client ports stay lwIP's while nobody here has them. */
+int
+port_udp_input(struct pbuf *p, struct netif *inp)
+{
+	struct udp_hdr *h = p->payload;
+	struct dgram_meta m = { 0 };
+	struct inet_sock *sk;
+	struct dgram *d;
+	uint16_t len = lwip_ntohs(h->len);
+
+	fill_meta(&m, inp);
+	m.src.port = lwip_ntohs(h->src);
+	m.dst.port = lwip_ntohs(h->dest);
+	if (inet_is_multicast(&m.dst.addr) || inet_is_broadcast(&m.dst.addr)) {
+		struct multi x = { .p = p, .skip = UDP_HLEN, .m = &m };
+
+		if (len < UDP_HLEN || len > p->tot_len ||
+		    checksum_bad(p, inp, h))
+			return 0;
+		pbuf_realloc(p, len);
+		inet_each_udp(&m.dst, &m.src, m.ifindex, deliver_copy, &x);
+		return 0; /* lwIP may want it as well */
+	}
+	sk = inet_find_udp(&m.dst, &m.src, m.ifindex);
+	if (!sk)
+		return 0;
+	if (len < UDP_HLEN || len > p->tot_len || checksum_bad(p, inp, h)) {
+		UDP_STATS_INC(udp.chkerr);
+		goto out;
+	}
+	pbuf_realloc(p, len);
+	d = dgram_of_pbuf(p, UDP_HLEN);
+	if (!d) {
+		UDP_STATS_INC(udp.memerr);
+		goto out;
+	}
+	m.stamp_ns = d->m.stamp_ns;
+	d->m = m;
+	dgram_deliver(sk, d);
+out:
+	inet_put(sk);
+	pbuf_free(p);
+	return 1;
+}
+
+/* ---- ICMP errors ---- */
+
+#define ICMP_DUR_CODES 16
+
+static const uint8_t errno_of_code[ICMP_DUR_CODES] = {
+	ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, EMSGSIZE,
+	EOPNOTSUPP, ENETUNREACH, EHOSTDOWN, ENONET, ENETUNREACH,
+	EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
+	EHOSTUNREACH,
+};
+
+static void
+transport_error(uint8_t proto, const struct inet_end *src,
+		const struct inet_end *dst, int err, bool hard, uint32_t mtu)
+{
+	if (proto == IP_PROTO_UDP)
+		udp_error(src, dst, err, hard);
+	else if (proto == IP_PROTO_TCP)
+		tcp_far_error(src, dst, err, hard, mtu);
+}
+
+void
+port_icmp4_error(struct pbuf *p, uint8_t type, uint8_t code, uint16_t mtu)
+{
+	uint8_t h[IP_HLEN], ports[4];
+	struct inet_end src = { 0 }, dst = { 0 };
+	uint16_t ihl;
+	bool hard = type == ICMP_DUR && (code == 2 || code == 3);
+	int err = type == ICMP_DUR ? errno_of_code[code % ICMP_DUR_CODES] :
+		  type == ICMP_TE ? EHOSTUNREACH : EPROTO;
+
+	if (pbuf_copy_partial(p, h, sizeof(h), 0) != sizeof(h) ||
+	    h[0] >> 4 != 4)
+		return;
+	ihl = (uint16_t)((h[0] & 15) * 4);
+	if (ihl < IP_HLEN || pbuf_copy_partial(p, ports, 4, ihl) != 4)
+		return;
+	memcpy(&src.addr, (struct inet_addr[1]){ inet_v4(0) }, 16);
+	dst.addr = src.addr;
+	memcpy(src.addr.b + 12, h + 12, 4);
+	memcpy(dst.addr.b + 12, h + 16, 4);
+	src.port = (uint16_t)(ports[0] << 8 | ports[1]);
+	dst.port = (uint16_t)(ports[2] << 8 | ports[3]);
+	transport_error(h[9], &src, &dst, err, hard,
+			type == ICMP_DUR && code == ICMP_DUR_FRAG ?
+			(mtu ? mtu : 576) : 0);
+}
+
+void
+port_icmp6_error(struct pbuf *p, uint8_t type, uint8_t code, uint32_t mtu)
+{
+	uint8_t h[IP6_HLEN], ports[4];
+	struct inet_end src = { 0 }, dst = { 0 };
+	bool hard = type == ICMP6_TYPE_DUR && (code == 1 || code == 4);
+	int err = type == ICMP6_TYPE_PTB ? EMSGSIZE :
+		  type == ICMP6_TYPE_PP ? EPROTO :
+		  type == ICMP6_TYPE_TE ? EHOSTUNREACH :
+		  code == 4 ? ECONNREFUSED : code == 1 ? EACCES :
+		  code == 0 ? ENETUNREACH : EHOSTUNREACH;
+
+	if (pbuf_copy_partial(p, h, sizeof(h), 0) != sizeof(h) ||
+	    pbuf_copy_partial(p, ports, 4, IP6_HLEN) != 4)
+		return;
+	memcpy(src.addr.b, h + 8, 16);
+	memcpy(dst.addr.b, h + 24, 16);
+	src.port = (uint16_t)(ports[0] << 8 | ports[1]);
+	dst.port = (uint16_t)(ports[2] << 8 | ports[3]);
+	transport_error(h[6], &src, &dst, err, hard, mtu);
+}
+
+/* ---- raw sockets ---- */
+
+static bool
+filtered(const struct dgram_sock *u, uint8_t type)
+{
+	if (u->in.sock.protocol == IPPROTO_ICMP)
+		return type < 32 && u->icmp_filter & 1u << type;
+	if (u->in.sock.protocol == IPPROTO_ICMPV6)
+		return u->icmp6_filter[type / 32] & 1u << type % 32;
+	return false;
+}
+
+static u8_t
+raw_received(void *arg, struct raw_pcb *pcb, struct pbuf *p,
+	     const ip_addr_t *addr)
+{
+	struct dgram_sock *u = arg;
+	struct inet_sock *sk = &u->in;
+	struct dgram_meta m = { 0 };
+	/* IPv4's header is handed up, IPv6's is not. */
+	uint16_t skip = ip_current_is_v6() ? ip_current_header_tot_len() : 0;
+	uint8_t type = 0;
+	struct dgram *d;
+
+	(void)pcb, (void)addr;
+	fill_meta(&m, ip_current_input_netif());
+	if (ip_current_is_v6() != sk->v6 ||
+	    (sk->connected && !inet_same(&sk->remote.addr, &m.src.addr)) ||
+	    (!inet_is_any(&sk->local.addr) &&
+	     !inet_same(&sk->local.addr, &m.dst.addr)) ||
+	    (sk->sock.ifindex && sk->sock.ifindex != m.ifindex))
+		return 0;
+	pbuf_copy_partial(p, &type, 1, ip_current_header_tot_len());
+	if (skip > p->tot_len || filtered(u, type))
+		return 0;
+	d = dgram_of_pbuf(p, skip);
+	if (!d)
+		return 0;
+	m.stamp_ns = d->m.stamp_ns;
+	d->m = m;
+	dgram_deliver(sk, d);
+	return 0;
+}
+
+int
+raw_far_open(struct dgram_sock *u)
+{
+	struct raw_pcb *pcb;
+
+	net_core_lock();
+	pcb = raw_new_ip_type(u->in.v6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4,
+			      (u8_t)u->in.sock.protocol);
+	if (pcb)
+		raw_recv(pcb, raw_received, u);
+	u->pcb = pcb;
+	net_core_unlock();
+	return pcb ? 0 : -ENOBUFS;
+}
+
+void
+raw_far_close(struct dgram_sock *u)
+{
+	net_core_lock();
+	raw_remove(u->pcb);
+	u->pcb = NULL;
+	net_core_unlock();
+}
+
+static int
+raw_output_hdr(struct netif *n, struct pbuf *p, const ip_addr_t *src)
+{
+	struct ip_hdr *h = p->payload;
+	ip4_addr_t dst;
+
+	if (p->len < IP_HLEN || IPH_V(h) != 4)
+		return -EINVAL;
+	if (p->tot_len > n->mtu)
+		return -EMSGSIZE;
+	if (!h->src.addr)
+		memcpy(&h->src, ip_2_ip4(src), 4);
+	IPH_LEN_SET(h, lwip_htons(p->tot_len));
+	IPH_CHKSUM_SET(h, 0);
+	IPH_CHKSUM_SET(h, inet_chksum(h, IPH_HL_BYTES(h) <= p->len ?
+				      IPH_HL_BYTES(h) : IP_HLEN));
+	memcpy(&dst, &h->dest, 4);
+	return errno_of(ip4_output_if(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, n) ==
+			ERR_OK ? ERR_OK : ERR_RTE);
+}
+
+static int
+raw_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
+{
+	struct netif *n = out_netif(o);
+	ip_addr_t src, dst;
+	uint16_t sum;
+
+	if (!n || !out_source(o, n, &src))
+		return -ENETUNREACH;
+	far_to_lwip(&o->dst.addr, n, &dst);
+	if (IP_IS_V4_VAL(dst) && sk->hdrincl)
+		return raw_output_hdr(n, p, &src);
+	if (!IP_IS_V4_VAL(dst) && sk->sock.protocol == IPPROTO_ICMPV6 &&
+	    p->len >= 4) {
+		memset((uint8_t *)p->payload + 2, 0, 2);
+		sum = ip_chksum_pseudo(p, IP6_NEXTH_ICMP6, p->tot_len, &src,
+				       &dst);
+		memcpy((uint8_t *)p->payload + 2, &sum, 2);
+	}
+	return errno_of(ip_send(n, p, &src, &dst, o->ttl, o->tos,
+				(uint8_t)sk->sock.protocol));
+}
+
+int
+raw_far_send(struct inet_sock *sk, void *buf, const struct dgram_out *o)
+{
+	int err;
+
+	net_core_lock();
+	err = raw_output(sk, buf, o);
+	pbuf_free(buf);
+	net_core_unlock();
+	return err;
+}
+
+/* ---- groups ---- */
+
+static struct net_port *
+group_port(const struct inet_addr *a, int ifindex)
+{
+	struct dgram_out o = { .dst.addr = *a, .ifindex = ifindex };
+	struct netif *n = out_netif(&o);
+
+	return n ? net_port_of(netif_get_index(n)) : NULL;
+}
+
+int
+inet_far_group(const struct inet_addr *a, int *ifindex, bool join)
+{
+	struct net_port *p;
+	ip_addr_t g;
+	err_t e = ERR_OK;
+
+	net_core_lock();
+	p = group_port(a, *ifindex);
+	if (!p && !*ifindex)
+		p = net_ports[0]; /* a machine with lo only */
+	if (p) {
+		*ifindex = netif_get_index(&p->netif);
+		far_to_lwip(a, &p->netif, &g);
+	}
+	if (p && p->nic) {
+		net_tick_start(TICK_IGMP, 30000);
+		net_tick_start(TICK_MLD6, 30000);
+		if (IP_IS_V4_VAL(g))
+			e = join ? igmp_joingroup_netif(&p->netif,
+							ip_2_ip4(&g)) :
+				   igmp_leavegroup_netif(&p->netif,
+							 ip_2_ip4(&g));
+		else
+			e = join ? mld6_joingroup_netif(&p->netif,
+							ip_2_ip6(&g)) :
+				   mld6_leavegroup_netif(&p->netif,
+							 ip_2_ip6(&g));
+	}
+	net_core_unlock();
+	return !p ? -ENODEV : e == ERR_OK ? 0 : -ENOBUFS;
+}

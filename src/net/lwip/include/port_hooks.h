@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where lwIP asks the port: routes, datagrams for our sockets, errors that
+ * ICMP reports.  Included by lwIP's files after their own headers; which hooks
+ * there are says lwipopts.h.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct pbuf;
+struct netif;
+struct udp_hdr;
+struct ip4_addr;
+struct ip6_addr;
+struct raw_pcb;
+
+struct netif *port_route4(const struct ip4_addr *src,
+			  const struct ip4_addr *dst);
+const struct ip4_addr *port_gateway4(struct netif *n,
+				     const struct ip4_addr *dst);
+struct netif *port_route6(const struct ip6_addr *src,
+			  const struct ip6_addr *dst);
+/* 1: it was for one of our sockets, and p is consumed.  p starts with the
+ * UDP header, whose length and checksum were verified. */
+int port_udp_input(struct pbuf *p, struct netif *inp);
+/* An ICMP error: type and code, p starts with the packet it is about. */
+void port_icmp4_error(struct pbuf *p, uint8_t type, uint8_t code,
+		      uint16_t next_mtu);
+void port_icmp6_error(struct pbuf *p, uint8_t type, uint8_t code,
+		      uint32_t next_mtu);
+
+struct tcp_pcb;
+struct tcp_pcb_listen;
+struct ip_addr;
+
+/* far_tcp.c: memory by reference, listeners, and what becomes of a
+ * connection. */
+struct pbuf *port_tcp_ref_pbuf(uint16_t len);
+struct tcp_pcb_listen *port_tcp_listener(struct netif *inp, uint16_t dest,
+					 uint16_t src);
+int port_tcp_syn(struct tcp_pcb_listen *l); /* 0: drop it */
+void port_tcp_processed(struct tcp_pcb *pcb);
+uint32_t port_tcp_isn(const struct ip_addr *local_ip, uint16_t local_port,
+		      const struct ip_addr *remote_ip, uint16_t remote_port);

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lwIP includes it; nothing of it is used: it does not print. */
+#pragma once

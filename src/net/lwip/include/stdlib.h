@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* lwIP includes it and, as configured, uses only atoi of it: arch/cc.h. */
+#pragma once
+

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What /proc/net shows: the list of sockets and what the protocols counted.
+ *
+ * A cursor is the position in a list; a list that changes meanwhile shows
+ * some sockets twice or not, as Linux's does.
+ */
+#include "ether.h"
+
+#include <abi/inet.h>
+#include <abi/socket.h>
+#include <base/atomic.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <net/dgram.h>
+#include <net/tcp.h>
+
+#include <lwip/priv/tcp_priv.h>
+#include <lwip/stats.h>
+
+static void
+fill_common(const struct inet_sock *sk, struct net_sock_info *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->family = sk->v6 ? AF_INET6 : AF_INET;
+	out->type = sk->sock.type;
+	out->protocol = sk->sock.protocol;
+	out->local_port = sk->local.port;
+	out->remote_port = sk->remote.port;
+	if (sk->v6) {
+		memcpy(out->local, sk->local.addr.b, 16);
+		memcpy(out->remote, sk->remote.addr.b, 16);
+	} else {
+		memcpy(out->local, sk->local.addr.b + 12, 4);
+		memcpy(out->remote, sk->remote.addr.b + 12, 4);
+	}
+	out->uid = sk->sock.uid;
+	out->ino = sk->sock.ino;
+	out->ifindex = sk->sock.ifindex;
+}
+
+static void
+fill_tcp(struct tcp_sock *t, struct net_sock_info *out)
+{
+	struct tcp_pcb *pcb;
+
+	out->state = tcp_state(t);
+	if (out->state == TCP_LISTEN) {
+		out->tx_queue = t->backlog;
+		out->rx_queue = t->nqueue;
+		return;
+	}
+	out->rx_queue = READ_ONCE(t->rx.bytes);
+	out->tx_queue = READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
+	net_core_lock();
+	pcb = t->pcb;
+	if (pcb && pcb->state != LISTEN) {
+		out->retransmits = pcb->nrtx;
+		if (pcb->rtime >= 0) {
+			out->timer = 1;
+			out->timer_ns = (uint64_t)(pcb->rto > pcb->rtime ?
+				pcb->rto - pcb->rtime : 0) *
+				TCP_SLOW_INTERVAL * 1000000;
+		} else if (pcb->persist_backoff) {
+			out->timer = 4;
+		} else if (sock_opt(&t->in.sock, SOCKOPT_KEEPALIVE)) {
+			out->timer = 2;
+		}
+	}
+	net_core_unlock();
+}
+
+bool
+net_sock_next(int family, int protocol, unsigned *cursor,
+	      struct net_sock_info *out)
+{
+	enum inet_kind kind = protocol == IPPROTO_TCP ? INET_TCP :
+			      protocol == IPPROTO_UDP ? INET_UDP : INET_RAW;
+	struct inet_sock *sk;
+
+	while ((sk = inet_nth(kind, (*cursor)++))) {
+		/* A fresh TCP socket is in no list on Linux either. */
+		bool shown = sk->v6 == (family == AF_INET6) &&
+			     (kind != INET_TCP || tcp_state(tcp_of(sk)) !=
+			      TCP_CLOSE) &&
+			     (kind != INET_UDP || sk->hashed);
+
+		if (shown) {
+			fill_common(sk, out);
+			if (kind == INET_TCP) {
+				fill_tcp(tcp_of(sk), out);
+			} else {
+				out->state = sk->connected ? TCP_ESTABLISHED :
+							     TCP_CLOSE;
+				out->rx_queue = READ_ONCE(dgram_of(sk)->bytes);
+				out->drops = READ_ONCE(dgram_of(sk)->drops);
+			}
+		}
+		inet_put(sk);
+		if (shown)
+			return true;
+	}
+	return false;
+}
+
+void
+net_counters_get(struct net_counters *c)
+{
+	const struct stats_ *s = &lwip_stats;
+
+	memset(c, 0, sizeof(*c));
+	net_core_lock();
+	c->ip_in = (uint64_t)s->ip.recv + s->ip6.recv;
+	c->ip_out = (uint64_t)s->ip.xmit + s->ip6.xmit;
+	c->ip_in_hdr_errors = (uint64_t)s->ip.lenerr + s->ip.chkerr +
+			      s->ip.err + s->ip6.lenerr;
+	c->ip_in_discards = s->ip.memerr;
+	c->ip_delivered = c->ip_in - s->ip.drop - s->ip6.drop;
+	c->ip_out_no_routes = (uint64_t)s->ip.rterr + s->ip6.rterr;
+	c->icmp_in = s->icmp.recv;
+	c->icmp_out = s->icmp.xmit;
+	c->icmp_in_errors = (uint64_t)s->icmp.lenerr + s->icmp.chkerr;
+	c->tcp_in = s->tcp.recv;
+	c->tcp_out = s->tcp.xmit;
+	c->tcp_in_errors = (uint64_t)s->tcp.lenerr + s->tcp.chkerr;
+	c->udp_in = s->udp.recv;
+	c->udp_out = s->udp.xmit;
+	c->udp_in_errors = (uint64_t)s->udp.lenerr + s->udp.chkerr;
+	c->udp_no_ports = s->udp.proterr;
+	c->tcp_tw = tcp_tw_count;
+	net_core_unlock();
+	c->tcp_inuse = inet_count(INET_TCP);
+	c->udp_inuse = inet_count(INET_UDP);
+	c->raw_inuse = inet_count(INET_RAW);
+	c->mem_bytes = atomic_load_relaxed(&net_mem_bytes) +
+		       atomic_load_relaxed(&net_rx_held);
+}

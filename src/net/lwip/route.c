@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Routes and neighbours.
+ *
+ * The main table is not kept as such: routes of connected networks follow
+ * from the addresses, the default route of IPv4 from an interface's gateway,
+ * routes of IPv6 from lwIP's prefix and router lists.  What a program or the
+ * manifest adds beside these is in `extra`.  The longest prefix wins, then
+ * the lower metric.
+ */
+#include "ether.h"
+#include "route.h"
+
+#include <abi/errno.h>
+#include <abi/socket.h>
+#include <base/string.h>
+
+#include <lwip/etharp.h>
+#include <lwip/ip.h>
+#include <lwip/ip6.h>
+#include <lwip/nd6.h>
+#include <lwip/priv/nd6_priv.h>
+
+#include "port_hooks.h"
+
+#define EXTRA_MAX 64
+
+#define RTN_UNICAST  1
+#define RTPROT_KERNEL 2
+#define RTPROT_BOOT   3
+#define RTPROT_RA     9
+#define RTPROT_DHCP   16
+#define RT_SCOPE_LINK 253
+
+#define METRIC_RA     1024
+#define METRIC_DHCP   100
+
+static struct {
+	bool used;
+	struct net_route r;
+} extra[EXTRA_MAX]; /* [core] */
+
+static bool
+prefix_match(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned bytes = bits / 8, rest = bits % 8;
+
+	return !memcmp(a, b, bytes) &&
+	       (!rest || !((a[bytes] ^ b[bytes]) >> (8 - rest)));
+}
+
+/* ---- the table, enumerated ---- */
+
+/* Slots: for each interface its network and its gateway, then lwIP's
+ * prefixes and routers, link-local networks, then extra. */
+enum { IF_SLOTS = 3 };
+#define FIRST_PREFIX (IF_MAX * IF_SLOTS)
+#define FIRST_ROUTER (FIRST_PREFIX + LWIP_ND6_NUM_PREFIXES)
+#define FIRST_EXTRA  (FIRST_ROUTER + LWIP_ND6_NUM_ROUTERS)
+#define ALL_SLOTS    (FIRST_EXTRA + EXTRA_MAX)
+
+static bool
+usable(const struct net_port *p)
+{
+	return p && p->nic && p->admin_up;
+}
+
+static bool
+fill_net4(const struct net_port *p, int index, struct net_route *r)
+{
+	u32_t addr = netif_ip4_addr(&p->netif)->addr;
+	u32_t mask = netif_ip4_netmask(&p->netif)->addr, net = addr & mask;
+
+	if (!addr)
+		return false;
+	r->family = AF_INET;
+	r->prefix = net_mask_bits(mask);
+	r->protocol = RTPROT_KERNEL;
+	r->scope = RT_SCOPE_LINK;
+	r->ifindex = index;
+	r->has_src = true;
+	r->metric = p->dhcp_on ? METRIC_DHCP : 0;
+	memcpy(r->dst, &net, 4);
+	memcpy(r->src, &addr, 4);
+	return true;
+}
+
+static bool
+fill_gw4(const struct net_port *p, int index, struct net_route *r)
+{
+	u32_t addr = netif_ip4_addr(&p->netif)->addr;
+	u32_t gw = netif_ip4_gw(&p->netif)->addr;
+
+	if (!addr || !gw)
+		return false;
+	r->family = AF_INET;
+	r->protocol = p->dhcp_on ? RTPROT_DHCP : RTPROT_BOOT;
+	r->ifindex = index;
+	r->has_gateway = true;
+	r->has_src = p->dhcp_on;
+	r->metric = p->dhcp_on ? METRIC_DHCP : 0;
+	memcpy(r->gateway, &gw, 4);
+	memcpy(r->src, &addr, 4);
+	return true;
+}
+
+static bool
+fill_link6(const struct net_port *p, int index, struct net_route *r)
+{
+	if (!netif_ip6_addr_state(&p->netif, 0))
+		return false;
+	r->family = AF_INET6;
+	r->prefix = 64;
+	r->protocol = RTPROT_KERNEL;
+	r->ifindex = index;
+	r->metric = 256;
+	r->dst[0] = 0xfe;
+	r->dst[1] = 0x80;
+	return true;
+}
+
+static bool
+fill_prefix6(const struct nd6_prefix_list_entry *e, struct net_route *r)
+{
+	if (!e->netif || !e->invalidation_timer)
+		return false;
+	r->family = AF_INET6;
+	r->prefix = 64;
+	r->protocol = RTPROT_RA;
+	r->ifindex = netif_get_index(e->netif);
+	r->metric = METRIC_RA;
+	memcpy(r->dst, e->prefix.addr, 16);
+	return true;
+}
+
+static bool
+fill_router6(const struct nd6_router_list_entry *e, struct net_route *r)
+{
+	if (!e->neighbor_entry || !e->invalidation_timer)
+		return false;
+	r->family = AF_INET6;
+	r->protocol = RTPROT_RA;
+	r->ifindex = netif_get_index(e->neighbor_entry->netif);
+	r->metric = METRIC_RA;
+	r->has_gateway = true;
+	memcpy(r->gateway, e->neighbor_entry->next_hop_address.addr, 16);
+	return true;
+}
+
+static bool
+fill_slot(unsigned slot, struct net_route *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->type = RTN_UNICAST;
+	if (slot < FIRST_PREFIX) {
+		int index = (int)(slot / IF_SLOTS) + 1;
+		const struct net_port *p = net_port_of(index);
+
+		if (!usable(p))
+			return false;
+		switch (slot % IF_SLOTS) {
+		case 0:
+			return fill_net4(p, index, r);
+		case 1:
+			return fill_gw4(p, index, r);
+		default:
+			return fill_link6(p, index, r);
+		}
+	}
+	if (slot < FIRST_ROUTER)
+		return fill_prefix6(&prefix_list[slot - FIRST_PREFIX], r);
+	if (slot < FIRST_EXTRA)
+		return fill_router6(&default_router_list[slot - FIRST_ROUTER],
+				    r);
+	if (!extra[slot - FIRST_EXTRA].used)
+		return false;
+	*r = extra[slot - FIRST_EXTRA].r;
+	return usable(net_port_of(r->ifindex));
+}
+
+bool
+net_route_next(unsigned *cursor, struct net_route *out)
+{
+	bool found = false;
+
+	net_core_lock();
+	for (; *cursor < ALL_SLOTS && !found; ++*cursor)
+		found = fill_slot(*cursor, out);
+	net_core_unlock();
+	return found;
+}
+
+bool
+net_route_find(int family, const uint8_t *dst, int oif, struct net_route *out)
+{
+	struct net_route r;
+	bool found = false;
+
+	for (unsigned i = 0; i < ALL_SLOTS; i++) {
+		if (!fill_slot(i, &r) || r.family != family ||
+		    (oif && r.ifindex != oif) ||
+		    !prefix_match(dst, r.dst, r.prefix))
+			continue;
+		if (found && (r.prefix < out->prefix ||
+			      (r.prefix == out->prefix &&
+			       r.metric >= out->metric)))
+			continue;
+		*out = r;
+		found = true;
+	}
+	return found;
+}
+
+static void
+pick_source(struct net_route *r, const void *dst)
+{
+	struct net_port *p = net_port_of(r->ifindex);
+	const ip_addr_t *src;
+	ip6_addr_t d = { 0 };
+
+	if (r->has_src || !p)
+		return;
+	if (r->family == AF_INET) {
+		memcpy(r->src, netif_ip4_addr(&p->netif), 4);
+		r->has_src = true;
+		return;
+	}
+	memcpy(d.addr, dst, 16);
+	ip6_addr_assign_zone(&d, IP6_UNKNOWN, &p->netif);
+	src = ip6_select_source_address(&p->netif, &d);
+	if (src) {
+		memcpy(r->src, ip_2_ip6(src)->addr, 16);
+		r->has_src = true;
+	}
+}
+
+int
+net_route_lookup(int family, const void *dst, struct net_route *out)
+{
+	bool ok = true;
+
+	memset(out, 0, sizeof(*out));
+	if (net_addr_is_local(family, dst)) {
+		out->family = (uint16_t)family;
+		out->type = 2; /* RTN_LOCAL */
+		out->ifindex = NET_IF_LO;
+		out->has_src = true;
+		out->prefix = family == AF_INET ? 32 : 128;
+		memcpy(out->src, dst, family == AF_INET ? 4 : 16);
+		memcpy(out->dst, dst, family == AF_INET ? 4 : 16);
+		return 0;
+	}
+	net_core_lock();
+	ok = net_route_find(family, dst, 0, out);
+	if (ok)
+		pick_source(out, dst);
+	net_core_unlock();
+	return ok ? 0 : -ENETUNREACH;
+}
+
+/* ---- changes by programs ---- */
+
+static bool
+same_route(const struct net_route *a, const struct net_route *b)
+{
+	return a->family == b->family && a->prefix == b->prefix &&
+	       !memcmp(a->dst, b->dst, 16) &&
+	       (!b->ifindex || a->ifindex == b->ifindex) &&
+	       (!b->metric || a->metric == b->metric) &&
+	       (!b->has_gateway ||
+		(a->has_gateway && !memcmp(a->gateway, b->gateway, 16)));
+}
+
+static int
+check_route(struct net_route *r)
+{
+	struct net_route via;
+
+	if (r->family != AF_INET && r->family != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (r->has_gateway) {
+		if (!net_route_find(r->family, r->gateway, r->ifindex,
+				    &via) || via.has_gateway)
+			return -ENETUNREACH;
+		r->ifindex = via.ifindex;
+	}
+	return usable(net_port_of(r->ifindex)) ? 0 : -ENODEV;
+}
+
+int
+net_route_add(const struct net_route *in)
+{
+	struct net_route r = *in, have;
+	unsigned i, at = EXTRA_MAX;
+	int err;
+
+	net_core_lock();
+	err = check_route(&r);
+	for (i = 0; !err && i < ALL_SLOTS; i++)
+		if (fill_slot(i, &have) && same_route(&have, &r))
+			err = -EEXIST;
+	for (i = 0; i < EXTRA_MAX && at == EXTRA_MAX; i++)
+		if (!extra[i].used)
+			at = i;
+	if (!err && at == EXTRA_MAX)
+		err = -ENOSPC;
+	if (!err) {
+		extra[at].used = true;
+		extra[at].r = r;
+		net_changed(NET_CHANGE_ROUTE, r.ifindex);
+	}
+	net_core_unlock();
+	return err;
+}
+
+int
+net_route_del(const struct net_route *r)
+{
+	int err = -ESRCH;
+	struct net_route have;
+	struct net_port *p;
+
+	net_core_lock();
+	for (unsigned i = 0; i < ALL_SLOTS && err; i++) {
+		if (!fill_slot(i, &have) || !same_route(&have, r))
+			continue;
+		if (i >= FIRST_EXTRA) {
+			extra[i - FIRST_EXTRA].used = false;
+			err = 0;
+		} else if (i < FIRST_PREFIX && i % IF_SLOTS == 1) {
+			p = net_port_of(have.ifindex);
+			netif_set_gw(&p->netif, IP4_ADDR_ANY4);
+			err = 0;
+		} else {
+			err = -EOPNOTSUPP; /* goes with its address */
+			break;
+		}
+		net_changed(NET_CHANGE_ROUTE, have.ifindex);
+	}
+	net_core_unlock();
+	return err;
+}
+
+/* ---- for lwIP (port_hooks.h) ---- */
+
+struct netif *
+port_route4(const ip4_addr_t *src, const ip4_addr_t *dst)
+{
+	struct net_route r;
+
+	(void)src;
+	if (net_addr_is_local(AF_INET, dst))
+		return &net_ports[0]->netif;
+	if (!net_route_find(AF_INET, (const uint8_t *)dst, 0, &r))
+		return NULL;
+	return &net_port_of(r.ifindex)->netif;
+}
+
+const ip4_addr_t *
+port_gateway4(struct netif *n, const ip4_addr_t *dst)
+{
+	static ip4_addr_t gw; /* [core] read before the next call */
+	struct net_route r;
+
+	if (!net_route_find(AF_INET, (const uint8_t *)dst,
+			    netif_get_index(n), &r))
+		return NULL;
+	if (!r.has_gateway)
+		return dst;
+	memcpy(&gw, r.gateway, 4);
+	return &gw;
+}
+
+struct netif *
+port_route6(const ip6_addr_t *src, const ip6_addr_t *dst)
+{
+	struct net_route r;
+
+	(void)src;
+	if (net_addr_is_local(AF_INET6, dst->addr))
+		return &net_ports[0]->netif;
+	if (!net_route_find(AF_INET6, (const uint8_t *)dst->addr, 0, &r))
+		return NULL;
+	return &net_port_of(r.ifindex)->netif;
+}
+
+/* ---- neighbours ---- */
+
+static uint16_t
+nud_of(u8_t state)
+{
+	switch (state) {
+	case ND6_INCOMPLETE:
+		return 1;
+	case ND6_REACHABLE:
+		return 2;
+	case ND6_STALE:
+		return 4;
+	case ND6_DELAY:
+		return 8;
+	default:
+		return 16;
+	}
+}
+
+static bool
+fill_neigh6(unsigned i, struct net_neigh *n)
+{
+	const struct nd6_neighbor_cache_entry *e = &neighbor_cache[i];
+
+	if (e->state == ND6_NO_ENTRY || !e->netif)
+		return false;
+	n->family = AF_INET6;
+	n->ifindex = netif_get_index(e->netif);
+	n->state = nud_of(e->state);
+	n->router = e->isrouter;
+	n->has_mac = e->state != ND6_INCOMPLETE;
+	memcpy(n->addr, e->next_hop_address.addr, 16);
+	memcpy(n->mac, e->lladdr, 6);
+	return true;
+}
+
+static bool
+fill_neigh4(size_t i, struct net_neigh *n)
+{
+	struct netif *netif;
+	struct eth_addr *mac;
+	ip4_addr_t *ip;
+
+	if (!etharp_get_entry(i, &ip, &netif, &mac))
+		return false;
+	n->family = AF_INET;
+	n->ifindex = netif_get_index(netif);
+	n->state = 2;
+	n->has_mac = true;
+	memcpy(n->addr, ip, 4);
+	memcpy(n->mac, mac, 6);
+	return true;
+}
+
+bool
+net_neigh_next(unsigned *cursor, struct net_neigh *out)
+{
+	bool found = false;
+
+	net_core_lock();
+	for (; *cursor < ARP_TABLE_SIZE + LWIP_ND6_NUM_NEIGHBORS && !found;
+	     ++*cursor) {
+		memset(out, 0, sizeof(*out));
+		found = *cursor < ARP_TABLE_SIZE ?
+			fill_neigh4(*cursor, out) :
+			fill_neigh6(*cursor - ARP_TABLE_SIZE, out);
+	}
+	net_core_unlock();
+	return found;
+}
+
+int
+net_neigh_add(const struct net_neigh *n)
+{
+	struct eth_addr mac;
+	ip4_addr_t ip;
+	err_t e;
+
+	if (n->family != AF_INET)
+		return -EOPNOTSUPP;
+	memcpy(&mac, n->mac, 6);
+	memcpy(&ip, n->addr, 4);
+	net_core_lock();
+	e = etharp_add_static_entry(&ip, &mac);
+	net_core_unlock();
+	return e == ERR_OK ? 0 : e == ERR_RTE ? -ENETUNREACH : -ENOBUFS;
+}
+
+int
+net_neigh_del(const struct net_neigh *n)
+{
+	ip4_addr_t ip;
+	err_t e;
+
+	if (n->family != AF_INET)
+		return -EOPNOTSUPP;
+	memcpy(&ip, n->addr, 4);
+	net_core_lock();
+	e = etharp_remove_static_entry(&ip);
+	net_core_unlock();
+	return e == ERR_OK ? 0 : -ENOENT;
+}

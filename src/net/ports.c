@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of ports: who is bound where, who listens, who gets a datagram.
+ *
+ * One hash by port for TCP and one for UDP hold the sockets that own a port.
+ * Connections that a listener accepted share its port and are not in it:
+ * they are found by their connection.  Listeners and datagram sockets are
+ * looked up here for what comes from this machine and from outside alike.
+ *
+ * One spin lock, inside the core lock and outside of a socket's own.
+ */
+#include <net/inet.h>
+
+#include <abi/errno.h>
+#include <abi/prctl.h>
+#include <base/hash.h>
+#include <base/string.h>
+#include <dev/random.h>
+
+#define NHASH	    512u
+#define PORT_FIRST  32768u /* of the kernel's choice: ip_local_port_range */
+#define PORT_LAST   60999u
+#define PORT_PRIV   1024u
+
+static struct spinlock ports_lock = SPINLOCK_INIT(RANK_DEVICE);
+static struct hlist_head tcp_ports[NHASH], udp_ports[NHASH]; /* [ports_lock] */
+static struct list all[INET_KINDS] = {
+	LIST_INIT(all[0]), LIST_INIT(all[1]), LIST_INIT(all[2]),
+}; /* [ports_lock] */
+static unsigned counts[INET_KINDS]; /* [ports_lock] */
+
+static enum inet_kind
+kind_of(const struct inet_sock *sk)
+{
+	return sk->sock.type == SOCK_STREAM ? INET_TCP :
+	       sk->sock.type == SOCK_DGRAM ? INET_UDP : INET_RAW;
+}
+
+static struct hlist_head *
+chain(const struct inet_sock *sk, uint16_t port)
+{
+	return kind_of(sk) == INET_TCP ? &tcp_ports[port % NHASH] :
+					 &udp_ports[port % NHASH];
+}
+
+#define sk_of_link(n) container_of((n), struct inet_sock, port_link)
+
+/* ---- may two share a port? ---- */
+
+static bool
+any_addr(const struct inet_sock *sk, const struct inet_addr *a)
+{
+	(void)sk;
+	return inet_is_any(a);
+}
+
+/* Could one packet be for both addresses? */
+static bool
+overlap(const struct inet_sock *a, const struct inet_addr *aa,
+	const struct inet_sock *b, const struct inet_addr *ba)
+{
+	bool any_a = any_addr(a, aa), any_b = any_addr(b, ba);
+
+	if (any_a && any_b) {
+		if (a->v6 && b->v6)
+			return true;
+		if (a->v6 != b->v6)
+			return !(a->v6 ? a->v6only : b->v6only);
+		return true;
+	}
+	if (any_a)
+		return inet_is_v4(ba) ? !a->v6 || !a->v6only : a->v6;
+	if (any_b)
+		return inet_is_v4(aa) ? !b->v6 || !b->v6only : b->v6;
+	return inet_same(aa, ba);
+}
+
+static bool
+may_share(const struct inet_sock *a, const struct inet_sock *b)
+{
+	if (sock_opt(&a->sock, SOCKOPT_REUSEADDR) &&
+	    sock_opt(&b->sock, SOCKOPT_REUSEADDR) &&
+	    !a->tcp_listen && !b->tcp_listen)
+		return true;
+	return sock_opt(&a->sock, SOCKOPT_REUSEPORT) &&
+	       sock_opt(&b->sock, SOCKOPT_REUSEPORT) &&
+	       a->sock.uid == b->sock.uid;
+}
+
+static bool
+conflict(const struct inet_sock *sk, const struct inet_addr *addr,
+	 uint16_t port)
+{
+	struct hlist_node *n;
+
+	for (n = chain(sk, port)->first; n; n = n->next) {
+		const struct inet_sock *o = sk_of_link(n);
+
+		if (o == sk || o->local.port != port)
+			continue;
+		if (o->sock.ifindex && sk->sock.ifindex &&
+		    o->sock.ifindex != sk->sock.ifindex)
+			continue;
+		if (overlap(sk, addr, o, &o->local.addr) &&
+		    !may_share(sk, o))
+			return true;
+	}
+	return false;
+}
+
+static void
+insert(struct inet_sock *sk, uint16_t port)
+{
+	sk->local.port = port;
+	sk->hashed = true;
+	hlist_add(chain(sk, port), &sk->port_link);
+}
+
+static bool
+port_free(const struct inet_sock *sk, uint16_t port)
+{
+	struct hlist_node *n;
+
+	for (n = chain(sk, port)->first; n; n = n->next)
+		if (sk_of_link(n)->local.port == port)
+			return false;
+	return true;
+}
+
+/* Nobody else is connected from this port to the same place, and nobody is
+ * bound to it without a connection. */
+static bool
+pair_free(const struct inet_sock *sk, uint16_t port)
+{
+	struct hlist_node *n;
+
+	for (n = chain(sk, port)->first; n; n = n->next) {
+		const struct inet_sock *o = sk_of_link(n);
+
+		if (o->local.port != port)
+			continue;
+		if (!o->connected || o->bound ||
+		    (o->remote.port == sk->remote.port &&
+		     inet_same(&o->remote.addr, &sk->remote.addr)))
+			return false;
+	}
+	return true;
+}
+
+static uint16_t
+pick_port(const struct inet_sock *sk,
+	  bool (*ok)(const struct inet_sock *, uint16_t))
+{
+	unsigned n = PORT_LAST - PORT_FIRST + 1;
+	unsigned at = (unsigned)(random_u64() % n);
+
+	for (unsigned i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1)
+		if (ok(sk, (uint16_t)(PORT_FIRST + at)))
+			return (uint16_t)(PORT_FIRST + at);
+	return 0;
+}
+
+int
+inet_bind_port(struct inet_sock *sk, const struct inet_end *want)
+{
+	uint16_t port = want->port;
+	irqflags_t f;
+	int err = 0;
+
+	if (port && port < PORT_PRIV && !sock_capable(CAP_NET_BIND_SERVICE))
+		return -EACCES;
+	f = spin_lock_irq(&ports_lock);
+	if (sk->hashed)
+		err = -EINVAL;
+	else if (!port && !(port = pick_port(sk, port_free)))
+		err = -EADDRINUSE;
+	else if (want->port && conflict(sk, &want->addr, port))
+		err = -EADDRINUSE;
+	if (!err) {
+		sk->local = *want;
+		sk->bound = want->port != 0;
+		insert(sk, port);
+	}
+	spin_unlock_irq(&ports_lock, f);
+	return err;
+}
+
+int
+inet_auto_port(struct inet_sock *sk)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+	uint16_t port = 0;
+
+	if (!sk->hashed) {
+		port = pick_port(sk, port_free);
+		if (!port && sk->connected)
+			port = pick_port(sk, pair_free);
+		if (port)
+			insert(sk, port);
+	}
+	spin_unlock_irq(&ports_lock, f);
+	return sk->hashed ? 0 : -EADDRNOTAVAIL;
+}
+
+void
+inet_drop_port(struct inet_sock *sk)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	if (sk->hashed)
+		hlist_del(&sk->port_link);
+	sk->hashed = sk->bound = sk->tcp_listen = false;
+	spin_unlock_irq(&ports_lock, f);
+}
+
+int
+inet_start_listen(struct inet_sock *sk)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+	int err = 0;
+
+	sk->tcp_listen = true;
+	if (conflict(sk, &sk->local.addr, sk->local.port)) {
+		sk->tcp_listen = false;
+		err = -EADDRINUSE;
+	}
+	spin_unlock_irq(&ports_lock, f);
+	return err;
+}
+
+void
+inet_stop_listen(struct inet_sock *sk)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	sk->tcp_listen = false;
+	spin_unlock_irq(&ports_lock, f);
+}
+
+/* ---- who is it for? ---- */
+
+/* How well a socket fits; 0: not at all. */
+static unsigned
+score(const struct inet_sock *sk, const struct inet_end *dst,
+      const struct inet_end *src, int ifindex)
+{
+	unsigned s = 1;
+
+	if (sk->local.port != dst->port)
+		return 0;
+	if (inet_is_any(&sk->local.addr)) {
+		if (inet_is_v4(&dst->addr) ? sk->v6 && sk->v6only : !sk->v6)
+			return 0;
+		/* As on Linux, an exact family counts. */
+		s += inet_is_v4(&dst->addr) == !sk->v6;
+	} else if (inet_same(&sk->local.addr, &dst->addr)) {
+		s += 4;
+	} else {
+		return 0;
+	}
+	if (sk->sock.ifindex) {
+		if (sk->sock.ifindex != ifindex)
+			return 0;
+		s += 4;
+	}
+	if (sk->connected && !sk->tcp_listen) {
+		if (sk->remote.port != src->port ||
+		    !inet_same(&sk->remote.addr, &src->addr))
+			return 0;
+		s += 8;
+	}
+	return s;
+}
+
+/* Members of a group of SO_REUSEPORT fit equally well: the pair of ends
+ * chooses among them, so that a connection's packets stay together. */
+static struct inet_sock *
+best_of(struct hlist_head *h, bool listeners, const struct inet_end *dst,
+	const struct inet_end *src, int ifindex)
+{
+	struct inet_sock *best = NULL;
+	unsigned top = 0, same = 0;
+	struct hlist_node *n;
+	uint64_t pick;
+
+	for (n = h->first; n; n = n->next) {
+		struct inet_sock *sk = sk_of_link(n);
+		unsigned s;
+
+		if (sk->tcp_listen != listeners)
+			continue;
+		s = score(sk, dst, src, ifindex);
+		if (s > top) {
+			top = s;
+			same = 1;
+			best = sk;
+		} else if (s && s == top) {
+			same++;
+		}
+	}
+	if (same < 2 || !sock_opt(&best->sock, SOCKOPT_REUSEPORT))
+		return best;
+	pick = hash_u64(src->addr.d[1] ^ src->addr.d[0] ^
+			((uint64_t)src->port << 16 | dst->port)) % same;
+	for (n = h->first; n; n = n->next) {
+		struct inet_sock *sk = sk_of_link(n);
+
+		if (sk->tcp_listen == listeners &&
+		    score(sk, dst, src, ifindex) == top && pick-- == 0)
+			return sk;
+	}
+	return best;
+}
+
+static struct inet_sock *
+find(struct hlist_head *h, bool listeners, const struct inet_end *dst,
+     const struct inet_end *src, int ifindex)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+	struct inet_sock *sk = best_of(h, listeners, dst, src, ifindex);
+
+	if (sk)
+		inet_get(sk);
+	spin_unlock_irq(&ports_lock, f);
+	return sk;
+}
+
+struct inet_sock *
+inet_find_listener(const struct inet_end *dst, const struct inet_end *src)
+{
+	return find(&tcp_ports[dst->port % NHASH], true, dst, src, 0);
+}
+
+struct inet_sock *
+inet_find_udp(const struct inet_end *dst, const struct inet_end *src,
+	      int ifindex)
+{
+	return find(&udp_ports[dst->port % NHASH], false, dst, src, ifindex);
+}
+
+/* A socket gets a multicast datagram if it joined the group, or, as is
+ * Linux's default, if anybody did; and if it is bound to the group or to no
+ * address. */
+static bool
+wants_multi(const struct inet_sock *sk, const struct inet_end *dst,
+	    const struct inet_end *src, int ifindex)
+{
+	if (sk->local.port != dst->port ||
+	    (sk->sock.ifindex && sk->sock.ifindex != ifindex))
+		return false;
+	if (!inet_is_any(&sk->local.addr) &&
+	    !inet_same(&sk->local.addr, &dst->addr))
+		return false;
+	if (inet_is_any(&sk->local.addr) &&
+	    (inet_is_v4(&dst->addr) ? sk->v6 && sk->v6only : !sk->v6))
+		return false;
+	if (sk->connected && (sk->remote.port != src->port ||
+			      !inet_same(&sk->remote.addr, &src->addr)))
+		return false;
+	return !inet_is_multicast(&dst->addr) || sk->mcast_all ||
+	       inet_in_group(sk, &dst->addr, ifindex);
+}
+
+#define MULTI_MAX 64 /* receivers of one datagram */
+
+void
+inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
+	      int ifindex, void (*fn)(struct inet_sock *sk, void *arg),
+	      void *arg)
+{
+	struct inet_sock *v[MULTI_MAX];
+	struct hlist_node *n;
+	unsigned k = 0;
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	for (n = udp_ports[dst->port % NHASH].first; n && k < MULTI_MAX;
+	     n = n->next) {
+		struct inet_sock *sk = sk_of_link(n);
+
+		if (!wants_multi(sk, dst, src, ifindex))
+			continue;
+		inet_get(sk);
+		v[k++] = sk;
+	}
+	spin_unlock_irq(&ports_lock, f);
+	while (k) {
+		fn(v[--k], arg);
+		inet_put(v[k]);
+	}
+}
+
+bool
+inet_in_group(const struct inet_sock *sk, const struct inet_addr *a,
+	      int ifindex)
+{
+	const struct inet_group *g;
+
+	for (g = sk->groups; g; g = g->next)
+		if (inet_same(&g->addr, a) &&
+		    (!ifindex || g->ifindex == ifindex))
+			return true;
+	return false;
+}
+
+/* ---- all of them ---- */
+
+void
+inet_list_add(struct inet_sock *sk)
+{
+	enum inet_kind k = kind_of(sk);
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	list_add_tail(&all[k], &sk->all_link);
+	counts[k]++;
+	spin_unlock_irq(&ports_lock, f);
+}
+
+void
+inet_list_del(struct inet_sock *sk)
+{
+	enum inet_kind k = kind_of(sk);
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	if (!list_empty(&sk->all_link)) {
+		list_del(&sk->all_link);
+		counts[k]--;
+	}
+	spin_unlock_irq(&ports_lock, f);
+}
+
+struct inet_sock *
+inet_nth(enum inet_kind kind, unsigned index)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+	struct inet_sock *sk, *found = NULL;
+
+	list_for_each_entry(sk, &all[kind], all_link)
+		if (index-- == 0) {
+			found = sk;
+			inet_get(sk);
+			break;
+		}
+	spin_unlock_irq(&ports_lock, f);
+	return found;
+}
+
+unsigned
+inet_count(enum inet_kind kind)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+	unsigned n = counts[kind];
+
+	spin_unlock_irq(&ports_lock, f);
+	return n;
+}

@@ -1,0 +1,1105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP sockets as a program sees them: connect, accept, send, receive,
+ * readiness and errors, for near and far connections alike (tcp.h).
+ *
+ * The receive queue is copied to the program under the socket's spin lock
+ * with faults off; where the program's page is missing it is made present
+ * without the lock, and the copy goes on.  So every reader sees whole,
+ * ordered pieces, and a peek disturbs nobody.  Data to be sent is copied
+ * from the program before any lock is taken.
+ *
+ * A socket's memory stays while anybody refers to it: the file, the other
+ * end of a near connection, lwIP's connection, work that is queued.
+ */
+#include <net/tcp.h>
+
+#include <abi/errno.h>
+#include <abi/poll.h>
+#include <base/math.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <file/file.h>
+#include <file/poll.h>
+#include <mem/heap.h>
+#include <mem/page.h>
+#include <sched/thread.h>
+#include <vm/uaccess.h>
+#include <vm/uio.h>
+
+#define NEAR_SNDBUF 2626560u /* what Linux reaches on lo */
+#define FIRST_SNDBUF 16384u
+#define FIRST_RCVBUF 131072u
+#define COPY_STRETCH 65536u  /* bytes copied per time under the lock */
+
+#define EV_IN  (POLLIN | POLLRDNORM)
+#define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
+#define EV_ALL (EV_IN | EV_OUT | POLLHUP | POLLRDHUP | POLLERR)
+
+/* ---- pieces ---- */
+
+struct nbuf *
+nbuf_alloc(uint32_t len, unsigned alloc)
+{
+	struct nbuf *b = kmalloc(sizeof(*b) + len, alloc);
+
+	if (!b)
+		return NULL;
+	b->next = NULL;
+	b->data = (uint8_t *)(b + 1);
+	b->len = len;
+	b->truesize = (uint32_t)sizeof(*b) + len;
+	refcount_set(&b->refs, 1);
+	b->free = NULL;
+	b->priv = NULL;
+	return b;
+}
+
+void
+nbuf_free(struct nbuf *b)
+{
+	if (b->free)
+		b->free(b);
+	else
+		kfree(b);
+}
+
+void
+nbuf_append(struct nbuf_queue *q, struct nbuf *b)
+{
+	b->next = NULL;
+	*q->tail = b;
+	q->tail = &b->next;
+	q->bytes += b->len;
+}
+
+struct nbuf *
+nbuf_take_all(struct nbuf_queue *q)
+{
+	struct nbuf *b = q->head;
+
+	nbuf_queue_init(q);
+	return b;
+}
+
+static void
+free_list(struct nbuf *b)
+{
+	while (b) {
+		struct nbuf *next = b->next;
+
+		nbuf_free(b);
+		b = next;
+	}
+}
+
+/* Bytes of one piece when sending much; small machines think smaller. */
+static uint32_t
+piece_size(void)
+{
+	uint32_t all = mem_total_pages() > 16384 ? 65536 : 16384;
+
+	return all - (uint32_t)sizeof(struct nbuf);
+}
+
+/* ---- life ---- */
+
+static void
+init_tcp(struct tcp_sock *t, bool v6)
+{
+	inet_init_sock(&t->in, &tcp_ops, v6, SOCK_STREAM, IPPROTO_TCP);
+	t->state = TCP_CLOSE;
+	nbuf_queue_init(&t->rx);
+	nbuf_queue_init(&t->tx);
+	list_init(&t->queue);
+	list_init(&t->waiting);
+	list_init(&t->queue_link);
+	timer_init(&t->timer, tcp_far_timer);
+	t->in.sock.sndbuf = FIRST_SNDBUF;
+	t->in.sock.rcvbuf = FIRST_RCVBUF;
+	t->keepidle_s = 7200;
+	t->keepintvl_s = 75;
+	t->keepcnt = 9;
+	t->syncnt = 6;
+	t->linger2_s = 60;
+	t->quickack = true;
+}
+
+int
+tcp_create(bool v6, struct socket **out)
+{
+	struct tcp_sock *t = kzalloc(sizeof(*t), ALLOC_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	init_tcp(t, v6);
+	inet_list_add(&t->in);
+	*out = &t->in.sock;
+	return 0;
+}
+
+struct tcp_sock *
+tcp_new_child(struct tcp_sock *l)
+{
+	struct tcp_sock *t = kzalloc(sizeof(*t), ALLOC_ATOMIC);
+
+	if (!t)
+		return NULL;
+	init_tcp(t, l->in.v6);
+	socket_inherit(&t->in.sock, &l->in.sock);
+	t->in.v6only = l->in.v6only;
+	t->in.ttl = l->in.ttl;
+	t->in.hops = l->in.hops;
+	t->in.tos = l->in.tos;
+	t->in.tclass = l->in.tclass;
+	t->in.child = true;
+	t->in.connected = true;
+	t->nodelay = l->nodelay;
+	t->cork = l->cork;
+	t->maxseg = l->maxseg;
+	t->keepidle_s = l->keepidle_s;
+	t->keepintvl_s = l->keepintvl_s;
+	t->keepcnt = l->keepcnt;
+	t->linger2_s = l->linger2_s;
+	t->user_timeout_ms = l->user_timeout_ms;
+	inet_list_add(&t->in);
+	return t;
+}
+
+/* ---- what happens to a connection ---- */
+
+static irqflags_t
+lock(struct tcp_sock *t)
+{
+	return spin_lock_irq(&t->in.lock);
+}
+
+static void
+unlock(struct tcp_sock *t, irqflags_t f)
+{
+	spin_unlock_irq(&t->in.lock, f);
+}
+
+static void
+wake(struct tcp_sock *t, uint32_t events)
+{
+	if (waitq_active(&t->in.wq))
+		wait_wake_all(&t->in.wq, events);
+}
+
+static void
+autotune_sndbuf(struct tcp_sock *t)
+{
+	uint64_t most = mem_total_pages() * PAGE_SIZE / 16;
+
+	if (!sock_opt(&t->in.sock, SOCKOPT_SNDBUF_SET))
+		t->in.sock.sndbuf = (uint32_t)min_u64(NEAR_SNDBUF,
+						      max_u64(most, 65536));
+}
+
+void
+tcp_established(struct tcp_sock *t)
+{
+	irqflags_t f = lock(t);
+
+	t->state = TCP_ESTABLISHED;
+	autotune_sndbuf(t);
+	t->last_rx_ns = t->last_tx_ns = clock_mono_ns();
+	unlock(t, f);
+	wake(t, EV_OUT);
+}
+
+void
+tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
+{
+	irqflags_t f = lock(t);
+
+	if (t->closed || t->state == TCP_CLOSE) {
+		unlock(t, f);
+		free_list(list);
+		return;
+	}
+	while (list) {
+		struct nbuf *next = list->next;
+
+		nbuf_append(&t->rx, list);
+		list = next;
+	}
+	t->rx_total += bytes;
+	unlock(t, f);
+	wake(t, EV_IN);
+}
+
+/* Both directions have ended in order.  [l] */
+static void
+finished(struct tcp_sock *t)
+{
+	t->state = TCP_CLOSE;
+	t->rcv_shut = t->snd_shut = true;
+}
+
+void
+tcp_got_fin(struct tcp_sock *t)
+{
+	irqflags_t f = lock(t);
+
+	t->rcv_shut = t->done = true;
+	switch (t->state) {
+	case TCP_SYN_RECV:
+	case TCP_ESTABLISHED:
+		t->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT1:
+		t->state = TCP_CLOSING;
+		break;
+	case TCP_FIN_WAIT2:
+		finished(t);
+		break;
+	default:
+		break;
+	}
+	unlock(t, f);
+	wake(t, EV_IN | POLLRDHUP | (t->state == TCP_CLOSE ? POLLHUP : 0));
+}
+
+void
+tcp_fin_acked(struct tcp_sock *t)
+{
+	bool over = false;
+	irqflags_t f = lock(t);
+
+	if (t->state == TCP_FIN_WAIT1) {
+		t->state = TCP_FIN_WAIT2;
+	} else if (t->state == TCP_CLOSING || t->state == TCP_LAST_ACK) {
+		finished(t);
+		over = true;
+	}
+	unlock(t, f);
+	wake(t, over ? EV_ALL : EV_OUT);
+}
+
+void
+tcp_got_reset(struct tcp_sock *t, int err)
+{
+	struct nbuf *tx;
+	irqflags_t f = lock(t);
+
+	if (!err)
+		err = t->state == TCP_SYN_SENT ? ECONNREFUSED :
+		      t->state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
+	if (t->state != TCP_CLOSE)
+		sock_set_error(&t->in.sock, err);
+	t->state = TCP_CLOSE;
+	t->rcv_shut = t->snd_shut = true;
+	tx = nbuf_take_all(&t->tx);
+	unlock(t, f);
+	free_list(tx);
+	wake(t, EV_ALL);
+}
+
+uint32_t
+tcp_send_limit(const struct tcp_sock *t)
+{
+	uint32_t n = t->in.sock.sndbuf;
+
+	return t->peer ? n + t->peer->in.sock.rcvbuf : n;
+}
+
+static uint32_t
+queued(const struct tcp_sock *t)
+{
+	return t->peer ? tcp_near_queued(t) :
+	       READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
+}
+
+static bool
+writable(const struct tcp_sock *t)
+{
+	return (uint64_t)queued(t) * 3 <= (uint64_t)tcp_send_limit(t) * 2;
+}
+
+void
+tcp_has_room(struct tcp_sock *t)
+{
+	if (READ_ONCE(t->nospace) && writable(t)) {
+		WRITE_ONCE(t->nospace, false);
+		wake(t, EV_OUT);
+	}
+}
+
+/* ---- waiting ---- */
+
+/* Until ready(t), the deadline or a signal.  0, or what the call answers. */
+static int
+wait_until(struct tcp_sock *t, bool (*ready)(struct tcp_sock *), bool send,
+	   uint64_t deadline)
+{
+	struct wait_entry e;
+	int err = 0;
+
+	if (ready(t))
+		return 0;
+	if (!deadline)
+		return -EAGAIN;
+	wait_start(&t->in.wq, &e, true);
+	while (!ready(t) && !err)
+		err = wait_sleep(&e, deadline);
+	wait_end(&t->in.wq, &e);
+	return err && !ready(t) ? sock_wait_error(&t->in.sock, send, err) : 0;
+}
+
+/* ---- bind, listen, accept ---- */
+
+static int
+tcp_bind(struct socket *s, const void *addr, uint32_t len)
+{
+	struct inet_sock *sk = inet_of(s);
+	struct inet_end want;
+	int err = inet_addr_in(sk, addr, len, &want);
+
+	if (err == -ENETUNREACH)
+		return -EINVAL;
+	if (err)
+		return err;
+	if (sk->hashed || tcp_state(tcp_of(sk)) != TCP_CLOSE)
+		return -EINVAL;
+	if (inet_is_multicast(&want.addr) ||
+	    (!inet_is_any(&want.addr) && !sk->freebind &&
+	     !inet_is_local(&want.addr)))
+		return -EADDRNOTAVAIL;
+	return inet_bind_port(sk, &want);
+}
+
+static int
+tcp_listen(struct socket *s, int backlog)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	int err = 0;
+	irqflags_t f;
+
+	if ((unsigned)backlog > SOMAXCONN)
+		backlog = SOMAXCONN;
+	if (t->state == TCP_LISTEN) {
+		WRITE_ONCE(t->backlog, (unsigned)backlog);
+		return 0;
+	}
+	if (t->state != TCP_CLOSE || t->in.connected)
+		return -EINVAL;
+	if (!t->in.hashed)
+		err = inet_auto_port(&t->in);
+	if (!err)
+		err = inet_start_listen(&t->in);
+	if (err)
+		return err == -EADDRNOTAVAIL ? -EADDRINUSE : err;
+	f = lock(t);
+	t->backlog = (unsigned)backlog;
+	t->state = TCP_LISTEN;
+	t->rcv_shut = t->snd_shut = false;
+	t->in.sock.listening = true;
+	unlock(t, f);
+	return tcp_far_listen(t);
+}
+
+bool
+tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force)
+{
+	irqflags_t f = lock(l);
+	bool ok = l->state == TCP_LISTEN &&
+		  (force || l->nqueue <= l->backlog);
+
+	if (ok) {
+		list_add_tail(&l->queue, &child->queue_link);
+		l->nqueue++;
+	}
+	unlock(l, f);
+	if (ok && waitq_active(&l->in.wq))
+		wait_wake(&l->in.wq, 1, EV_IN);
+	return ok;
+}
+
+static struct tcp_sock *
+take_child(struct tcp_sock *l)
+{
+	struct tcp_sock *c = NULL;
+	irqflags_t f = lock(l);
+
+	if (!list_empty(&l->queue)) {
+		c = list_first_entry(&l->queue, struct tcp_sock, queue_link);
+		list_del(&c->queue_link);
+		l->nqueue--;
+	}
+	unlock(l, f);
+	return c;
+}
+
+static bool
+can_accept(struct tcp_sock *l)
+{
+	return !list_empty(&l->queue) || tcp_state(l) != TCP_LISTEN;
+}
+
+static int
+tcp_accept(struct socket *s, bool nonblock, struct socket **out)
+{
+	struct tcp_sock *l = tcp_of(inet_of(s)), *c = NULL;
+	uint64_t deadline = sock_deadline(s, false,
+					  nonblock ? MSG_DONTWAIT : 0);
+	struct wait_entry e;
+	int err = 0;
+
+	if (tcp_state(l) != TCP_LISTEN)
+		return -EINVAL;
+	c = take_child(l);
+	if (!c && !deadline)
+		return -EAGAIN;
+	if (!c) {
+		wait_start_exclusive(&l->in.wq, &e, true);
+		while (!(c = take_child(l)) && !err)
+			err = can_accept(l) && list_empty(&l->queue) ?
+			      -EINVAL : wait_sleep(&e, deadline);
+		wait_end(&l->in.wq, &e);
+		if (!c)
+			return err == -EINVAL ? err :
+			       sock_wait_error(s, false, err);
+	}
+	tcp_near_admit(l);
+	*out = &c->in.sock;
+	return 0;
+}
+
+/* ---- connect ---- */
+
+static int
+disconnect(struct tcp_sock *t)
+{
+	irqflags_t f;
+
+	if (t->state == TCP_LISTEN || (!t->in.connected && !t->connecting))
+		return t->state == TCP_LISTEN ? -EINVAL : 0;
+	tcp_near_give_up(t);
+	if (t->peer)
+		tcp_near_close(t, true);
+	else if (t->pcb)
+		tcp_far_do(t, FAR_ABORT);
+	f = lock(t);
+	finished(t);
+	t->connecting = false;
+	t->in.connected = false;
+	unlock(t, f);
+	if (!t->in.bound)
+		inet_drop_port(&t->in);
+	wake(t, EV_ALL);
+	/* A socket whose other end may still hold it does not start anew. */
+	return t->peer || t->pcb ? -EOPNOTSUPP : 0;
+}
+
+static bool
+connect_over(struct tcp_sock *t)
+{
+	return tcp_state(t) != TCP_SYN_SENT;
+}
+
+/* Starts it.  0: established, -EINPROGRESS, or why not. */
+static int
+start_connect(struct tcp_sock *t, struct inet_end *dst)
+{
+	struct inet_sock *sk = &t->in;
+	struct inet_end src = { .scope = dst->scope };
+	bool v4, near;
+	int err;
+
+	if (inet_is_any(&dst->addr)) {
+		if (!sk->v6 || inet_is_v4(&dst->addr))
+			dst->addr = inet_v4(0x0100007f);
+		else
+			dst->addr.b[15] = 1;
+	}
+	if (inet_is_multicast(&dst->addr))
+		return -ENETUNREACH;
+	v4 = inet_is_v4(&dst->addr);
+	if (!inet_is_any(&sk->local.addr) && inet_is_v4(&sk->local.addr) != v4)
+		return -ENETUNREACH;
+	near = inet_is_local(&dst->addr);
+	src.addr = dst->addr;
+	if (!near && !tcp_far_source(dst, &src))
+		return -ENETUNREACH;
+	sk->remote = *dst;
+	sk->connected = true;
+	if (inet_is_any(&sk->local.addr))
+		sk->local.addr = src.addr;
+	err = sk->hashed ? 0 : inet_auto_port(sk);
+	if (err) {
+		sk->connected = false;
+		return err;
+	}
+	t->rcv_shut = t->snd_shut = t->done = false;
+	WRITE_ONCE(t->state, TCP_SYN_SENT);
+	return near ? tcp_near_connect(t) : tcp_far_connect(t);
+}
+
+static int
+tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	uint16_t family = AF_UNSPEC;
+	struct inet_end dst;
+	int err;
+
+	if (len < sizeof(family))
+		return -EINVAL;
+	memcpy(&family, addr, sizeof(family));
+	if (family == AF_UNSPEC)
+		return disconnect(t);
+	if (t->connecting) {
+		if (tcp_state(t) == TCP_SYN_SENT && nonblock)
+			return -EALREADY;
+		goto wait;
+	}
+	if (t->in.connected || t->state == TCP_LISTEN)
+		return -EISCONN;
+	if (t->peer || t->pcb)
+		return -EISCONN;
+	err = inet_addr_in(&t->in, addr, len, &dst);
+	if (!err)
+		err = start_connect(t, &dst);
+	if (err && err != -EINPROGRESS && err != -ECONNREFUSED)
+		goto fail;
+	t->connecting = true;
+	if (err == -ECONNREFUSED)
+		tcp_got_reset(t, ECONNREFUSED);
+	if (nonblock)
+		return -EINPROGRESS;
+wait:
+	err = wait_until(t, connect_over, true,
+			 sock_deadline(s, true, nonblock ? MSG_DONTWAIT : 0));
+	if (err)
+		return err == -EAGAIN ? -EINPROGRESS : err;
+	t->connecting = false;
+	if (tcp_state(t) != TCP_CLOSE)
+		return 0;
+	err = sock_take_error(s);
+	err = err ? err : -ECONNABORTED;
+fail:
+	t->in.connected = false;
+	WRITE_ONCE(t->state, TCP_CLOSE);
+	if (!t->in.bound)
+		inet_drop_port(&t->in);
+	return err;
+}
+
+/* ---- sending ---- */
+
+static bool
+can_send(struct tcp_sock *t)
+{
+	return queued(t) < tcp_send_limit(t) || t->snd_shut ||
+	       READ_ONCE(t->in.sock.error);
+}
+
+/* May data be sent now?  Waits for a connection under way. */
+static int
+check_send(struct tcp_sock *t, uint64_t deadline)
+{
+	int err;
+
+	if (tcp_state(t) == TCP_SYN_SENT) {
+		err = wait_until(t, connect_over, true, deadline);
+		if (err)
+			return err;
+	}
+	err = sock_take_error(&t->in.sock);
+	if (err)
+		return err;
+	if (t->snd_shut || (tcp_state(t) != TCP_ESTABLISHED &&
+			    tcp_state(t) != TCP_CLOSE_WAIT))
+		return -EPIPE;
+	return 0;
+}
+
+/* Consumes b. */
+static int
+send_piece(struct tcp_sock *t, struct nbuf *b)
+{
+	irqflags_t f;
+	int err = 0;
+
+	if (t->peer)
+		return tcp_near_send(t, b);
+	f = lock(t);
+	if (t->snd_shut)
+		err = -EPIPE;
+	else {
+		t->tx_total += b->len;
+		nbuf_append(&t->tx, b);
+	}
+	unlock(t, f);
+	if (err)
+		nbuf_free(b);
+	return err;
+}
+
+/* Copies at most `room` bytes into a new piece. */
+static ssize_t
+make_piece(struct uio *u, size_t room, struct nbuf **out)
+{
+	uint32_t want = (uint32_t)min_u64(min_u64(room, u->resid),
+					  piece_size());
+	struct nbuf *b = nbuf_alloc(want, ALLOC_KERNEL);
+	ssize_t n;
+
+	if (!b && want > 4000) {
+		want = 4000;
+		b = nbuf_alloc(want, ALLOC_KERNEL);
+	}
+	if (!b)
+		return -ENOBUFS;
+	n = uio_read(u, b->data, want);
+	if (n <= 0) {
+		kfree(b);
+		return n ? n : -EFAULT;
+	}
+	b->len = (uint32_t)n;
+	*out = b;
+	return n;
+}
+
+static void
+push(struct tcp_sock *t, bool more)
+{
+	if (t->peer)
+		return;
+	if (more && t->tx.bytes < 16384) {
+		if (!t->cork_ns) {
+			t->cork_ns = clock_mono_ns() + 200000000;
+			timer_set(&t->timer, t->cork_ns);
+		}
+		return;
+	}
+	t->cork_ns = 0;
+	tcp_far_do(t, FAR_PUSH);
+}
+
+static ssize_t
+tcp_send(struct socket *s, struct uio *u, struct sock_msg *m)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	uint64_t deadline = sock_deadline(s, true, m->flags);
+	bool more = m->flags & MSG_MORE || t->cork;
+	size_t done = 0;
+	int err = 0;
+
+	if (m->flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (m->flags & MSG_FASTOPEN)
+		return -EOPNOTSUPP;
+	err = check_send(t, deadline);
+	while (!err && u->resid) {
+		struct nbuf *b;
+		uint32_t used = queued(t), limit = tcp_send_limit(t);
+		ssize_t n;
+
+		if (used >= limit) {
+			WRITE_ONCE(t->nospace, true);
+			push(t, false);
+			err = wait_until(t, can_send, true, deadline);
+			if (!err)
+				err = check_send(t, deadline);
+			continue;
+		}
+		n = make_piece(u, limit - used, &b);
+		if (n < 0) {
+			err = (int)n;
+			break;
+		}
+		err = send_piece(t, b);
+		if (!err)
+			done += (size_t)n;
+		if (u->resid)
+			push(t, false);
+	}
+	if (done)
+		push(t, more);
+	return done ? (ssize_t)done : err;
+}
+
+/* ---- receiving ---- */
+
+static bool
+can_recv(struct tcp_sock *t)
+{
+	return READ_ONCE(t->rx.bytes) || t->rcv_shut ||
+	       tcp_state(t) == TCP_CLOSE || READ_ONCE(t->in.sock.error);
+}
+
+/* Copies from the queue's front, skip bytes in, at most len; takes it off
+ * unless peeked.  Bytes; short when a page of the program is missing. */
+static size_t
+copy_queue(struct tcp_sock *t, struct uio *u, size_t len, size_t skip,
+	   int flags, struct nbuf **freed)
+{
+	struct nbuf *b = t->rx.head;
+	size_t done = 0;
+
+	while (b && done < len) {
+		struct nbuf *next = b->next;
+		size_t n = min_u64(b->len - min_u64(skip, b->len), len - done);
+		size_t got = n;
+
+		if (skip >= b->len) {
+			skip -= b->len;
+			b = next;
+			continue;
+		}
+		if (!(flags & MSG_TRUNC)) {
+			ssize_t r = uio_write(u, b->data + skip, n);
+
+			got = r > 0 ? (size_t)r : 0;
+		}
+		done += got;
+		if (!(flags & MSG_PEEK)) {
+			b->data += got;
+			b->len -= (uint32_t)got;
+			t->rx.bytes -= (uint32_t)got;
+			if (!b->len) {
+				t->rx.head = next;
+				if (!next)
+					t->rx.tail = &t->rx.head;
+				b->next = *freed;
+				*freed = b;
+			}
+		}
+		if (got < n)
+			break;
+		skip = 0;
+		b = next;
+	}
+	return done;
+}
+
+/* Tells the sender that there is room again. */
+static void
+room_made(struct tcp_sock *t, size_t n)
+{
+	if (t->peer) {
+		tcp_has_room(t->peer);
+		return;
+	}
+	t->rx_read += (uint32_t)n;
+	t->rx_epoch_bytes += (uint32_t)n;
+	if (t->rx_read >= t->rx_window / 4 ||
+	    (!t->rx.bytes && t->rx_read >= 16384))
+		tcp_far_do(t, FAR_READ);
+}
+
+/* One stretch.  Bytes, 0: nothing there, -EFAULT. */
+static ssize_t
+recv_stretch(struct tcp_sock *t, struct uio *u, size_t want, size_t skip,
+	     int flags)
+{
+	size_t len = min_u64(want, COPY_STRETCH), n = 0;
+	struct nbuf *freed = NULL;
+	bool some;
+
+	if (!READ_ONCE(t->rx.bytes))
+		return 0;
+	for (;;) {
+		irqflags_t f = lock(t);
+
+		some = t->rx.bytes > skip;
+		u->nofault = true;
+		n = copy_queue(t, u, len, skip, flags, &freed);
+		u->nofault = false;
+		unlock(t, f);
+		if (n || !some || flags & MSG_TRUNC)
+			break;
+		if (uio_prefault(u, min_u64(u->resid, 4096), true))
+			return -EFAULT;
+	}
+	free_list(freed);
+	if (n && !(flags & MSG_PEEK))
+		room_made(t, n);
+	return (ssize_t)n;
+}
+
+/* Nothing is there: what recv answers, 1: wait. */
+static int
+recv_empty(struct tcp_sock *t)
+{
+	int err;
+
+	if (READ_ONCE(t->rx.bytes))
+		return 1;
+	if (t->done)
+		return 0;
+	err = sock_take_error(&t->in.sock);
+	if (err)
+		return err;
+	if (t->rcv_shut)
+		return 0;
+	return tcp_state(t) == TCP_CLOSE ? -ENOTCONN : 1;
+}
+
+static ssize_t
+tcp_recv(struct socket *s, struct uio *u, struct sock_msg *m)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	uint64_t deadline = sock_deadline(s, false, m->flags);
+	int flags = m->flags & (MSG_PEEK | MSG_TRUNC), err = 0;
+	size_t len = u->resid, done = 0, target;
+
+	if (m->flags & MSG_OOB)
+		return -EINVAL; /* no urgent data is ever marked */
+	if (m->flags & MSG_ERRQUEUE)
+		return -EAGAIN;
+	if (tcp_state(t) == TCP_LISTEN)
+		return -ENOTCONN;
+	target = m->flags & MSG_WAITALL ? len :
+		 min_u64(len, (unsigned)s->rcvlowat);
+	while (done < len || !len) {
+		size_t skip = flags & MSG_PEEK ? done : 0;
+		ssize_t n = recv_stretch(t, u, len - done, skip, flags);
+
+		if (n < 0) {
+			err = (int)n;
+			break;
+		}
+		done += (size_t)n;
+		if (done >= len || (n && READ_ONCE(t->rx.bytes) > skip))
+			continue;
+		if (done >= target && done)
+			break;
+		if (done && (t->rcv_shut || !deadline ||
+			     READ_ONCE(t->in.sock.error)))
+			break;
+		if (!done) {
+			err = recv_empty(t);
+			if (err <= 0)
+				break;
+			err = 0;
+		}
+		if (flags & MSG_PEEK && done)
+			break; /* a peek does not wait for more */
+		err = wait_until(t, can_recv, false, deadline);
+		if (err || !len)
+			break;
+	}
+	m->addrlen = 0;
+	return done ? (ssize_t)done : err;
+}
+
+/* ---- the end ---- */
+
+static int
+tcp_shutdown(struct socket *s, int how)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	bool fin = false;
+	irqflags_t f;
+
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return -EINVAL;
+	if (t->state == TCP_LISTEN) {
+		if (how == SHUT_WR)
+			return 0;
+		tcp_far_unlisten(t);
+		inet_stop_listen(&t->in);
+		f = lock(t);
+		finished(t);
+		t->in.sock.listening = false;
+		unlock(t, f);
+		wake(t, EV_ALL);
+		return 0;
+	}
+	f = lock(t);
+	if (t->state == TCP_CLOSE || t->state == TCP_SYN_SENT) {
+		bool was_syn = t->state == TCP_SYN_SENT;
+
+		unlock(t, f);
+		if (!was_syn)
+			return -ENOTCONN;
+		return disconnect(t) == -EINVAL ? -ENOTCONN : 0;
+	}
+	if (how != SHUT_WR)
+		t->rcv_shut = true;
+	if (how != SHUT_RD && !t->snd_shut) {
+		fin = true;
+		t->snd_shut = true;
+		if (t->state == TCP_ESTABLISHED)
+			t->state = TCP_FIN_WAIT1;
+		else if (t->state == TCP_CLOSE_WAIT)
+			t->state = TCP_LAST_ACK;
+	}
+	unlock(t, f);
+	if (fin && t->peer)
+		tcp_near_shutdown(t);
+	else if (fin)
+		tcp_far_do(t, FAR_PUSH | FAR_FIN);
+	wake(t, EV_ALL);
+	return 0;
+}
+
+/* Connections that nobody will accept. */
+static void
+drop_queue(struct tcp_sock *l)
+{
+	struct tcp_sock *c;
+
+	while ((c = take_child(l)))
+		c->in.sock.ops->release(&c->in.sock);
+	tcp_near_admit(l);
+}
+
+static bool
+all_sent(struct tcp_sock *t)
+{
+	return !queued(t) || tcp_state(t) == TCP_CLOSE;
+}
+
+/* SO_LINGER with a time: until all is acknowledged. */
+static void
+linger(struct tcp_sock *t)
+{
+	uint64_t ns = (uint64_t)t->in.sock.linger_s * NSEC_PER_SEC;
+
+	tcp_far_do(t, FAR_PUSH | FAR_FIN);
+	ignore(wait_until(t, all_sent, true, clock_mono_ns() + ns));
+}
+
+static void
+tcp_release(struct socket *s)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	bool reset = sock_opt(s, SOCKOPT_LINGER) && !s->linger_s;
+	struct nbuf *rx;
+	irqflags_t f;
+
+	if (t->state == TCP_LISTEN) {
+		tcp_far_unlisten(t);
+		inet_stop_listen(&t->in);
+	}
+	tcp_near_give_up(t);
+	if (!t->peer && !reset && sock_opt(s, SOCKOPT_LINGER) && t->pcb)
+		linger(t);
+	f = lock(t);
+	t->closed = true;
+	if (t->state == TCP_LISTEN)
+		t->state = TCP_CLOSE;
+	reset |= t->rx.bytes != 0;
+	rx = nbuf_take_all(&t->rx);
+	unlock(t, f);
+	free_list(rx);
+	drop_queue(t);
+	inet_drop_port(&t->in);
+	inet_list_del(&t->in);
+	if (t->peer)
+		tcp_near_close(t, reset);
+	else
+		tcp_far_do(t, reset ? FAR_ABORT : FAR_CLOSE);
+	inet_put(&t->in);
+}
+
+/* ---- readiness ---- */
+
+static uint32_t
+tcp_poll(struct socket *s, struct poll_table *pt)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	uint32_t mask = 0;
+	uint8_t state;
+
+	poll_wait(pt, &t->in.wq);
+	state = tcp_state(t);
+	if (state == TCP_LISTEN)
+		return list_empty(&t->queue) ? 0 : EV_IN;
+	if ((t->rcv_shut && t->snd_shut) || state == TCP_CLOSE)
+		mask |= POLLHUP;
+	if (t->rcv_shut)
+		mask |= EV_IN | POLLRDHUP;
+	if (state != TCP_SYN_SENT) {
+		uint32_t have = READ_ONCE(t->rx.bytes);
+
+		if (have && have >= (unsigned)s->rcvlowat)
+			mask |= EV_IN;
+		if (t->snd_shut || state == TCP_CLOSE || writable(t)) {
+			mask |= POLLOUT | POLLWRNORM;
+		} else {
+			WRITE_ONCE(t->nospace, true);
+			atomic_fence();
+			if (writable(t))
+				mask |= POLLOUT | POLLWRNORM;
+		}
+	}
+	if (READ_ONCE(s->error))
+		mask |= POLLERR;
+	return mask;
+}
+
+static long
+put_user_int(uint64_t arg, int v)
+{
+	return copy_to_user((void __user *)arg, &v, sizeof(v));
+}
+
+static long
+tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+
+	switch (cmd) {
+	case SIOCINQ:
+		if (t->state == TCP_LISTEN)
+			return -EINVAL;
+		return put_user_int(arg, (int)READ_ONCE(t->rx.bytes));
+	case SIOCOUTQ:
+		if (t->state == TCP_LISTEN)
+			return -EINVAL;
+		return put_user_int(arg, t->peer ? 0 : (int)queued(t));
+	case SIOCOUTQNSD:
+		if (t->state == TCP_LISTEN)
+			return -EINVAL;
+		return put_user_int(arg, (int)READ_ONCE(t->tx.bytes));
+	case SIOCATMARK:
+		return put_user_int(arg, 0); /* nothing is ever marked */
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int
+tcp_name(struct socket *s, bool peer, void *addr, uint32_t *len)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+
+	if (peer && (tcp_state(t) == TCP_CLOSE ||
+		     tcp_state(t) == TCP_SYN_SENT))
+		return -ENOTCONN;
+	return inet_name(&t->in, peer, addr, len);
+}
+
+static void
+tcp_changed(struct socket *s, int name)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+
+	if (name == SO_KEEPALIVE && t->pcb)
+		tcp_far_do(t, FAR_OPTS);
+	if (name == SO_RCVLOWAT)
+		wake(t, EV_IN);
+}
+
+const struct socket_ops tcp_ops = {
+	.bind = tcp_bind,
+	.connect = tcp_connect,
+	.listen = tcp_listen,
+	.accept = tcp_accept,
+	.name = tcp_name,
+	.send = tcp_send,
+	.recv = tcp_recv,
+	.shutdown = tcp_shutdown,
+	.getopt = tcp_getopt,
+	.setopt = tcp_setopt,
+	.changed = tcp_changed,
+	.poll = tcp_poll,
+	.ioctl = tcp_ioctl,
+	.release = tcp_release,
+};

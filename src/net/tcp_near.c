@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Connections within the machine.
+ *
+ * connect() finds the listener, makes the other end and puts it into the
+ * queue of accept(): what three packets would do.  From then on each end
+ * refers to the other; a sender appends to the other's receive queue.  There
+ * are no segments, so nothing is acknowledged, lost or repeated; buffers,
+ * ends of stream, resets and their errors are as over Linux's lo.
+ *
+ * A connection that finds the queue full waits in the listener's list until
+ * accept() makes room, where Linux would repeat its SYN.
+ *
+ * An end's reference to the other is dropped when it closes; the pointer
+ * stays, and is used only by the other end, which is alive then.
+ */
+#include <net/tcp.h>
+
+#include <abi/errno.h>
+#include <abi/poll.h>
+#include <base/string.h>
+#include <mem/heap.h>
+
+static irqflags_t
+lock(struct tcp_sock *t)
+{
+	return spin_lock_irq(&t->in.lock);
+}
+
+static void
+unlock(struct tcp_sock *t, irqflags_t f)
+{
+	spin_unlock_irq(&t->in.lock, f);
+}
+
+/* Joins t to a fresh child of l.  -EAGAIN: l's queue is full. */
+static int
+join(struct tcp_sock *t, struct tcp_sock *l)
+{
+	struct tcp_sock *c;
+
+	if (READ_ONCE(l->nqueue) > READ_ONCE(l->backlog))
+		return -EAGAIN;
+	c = tcp_new_child(l);
+	if (!c)
+		return -ENOMEM;
+	c->in.local = t->in.remote;
+	c->in.remote = t->in.local;
+	c->peer = t;
+	inet_get(&t->in);
+	t->peer = c;
+	inet_get(&c->in);
+	tcp_established(c);
+	tcp_established(t);
+	if (tcp_enqueue_child(l, c, false))
+		return 0;
+	/* Nobody has seen c. */
+	t->peer = NULL;
+	WRITE_ONCE(t->state, TCP_SYN_SENT);
+	inet_list_del(&c->in);
+	inet_put(&t->in);
+	inet_put(&c->in);
+	inet_put(&c->in);
+	return -EAGAIN;
+}
+
+/* Consumes the reference to l. */
+static int
+wait_for_room(struct tcp_sock *t, struct tcp_sock *l)
+{
+	irqflags_t f = lock(l);
+	bool listens = l->state == TCP_LISTEN;
+
+	if (listens) {
+		t->listener = l;
+		inet_get(&t->in);
+		list_add_tail(&l->waiting, &t->queue_link);
+	}
+	unlock(l, f);
+	if (!listens) {
+		inet_put(&l->in);
+		return -ECONNREFUSED;
+	}
+	tcp_near_admit(l); /* room may have come in between */
+	return -EINPROGRESS;
+}
+
+int
+tcp_near_connect(struct tcp_sock *t)
+{
+	struct inet_sock *in = inet_find_listener(&t->in.remote,
+						  &t->in.local);
+	struct tcp_sock *l;
+	int err;
+
+	if (!in)
+		return -ECONNREFUSED;
+	l = tcp_of(in);
+	err = join(t, l);
+	if (err == -EAGAIN)
+		return wait_for_room(t, l);
+	inet_put(in);
+	return err;
+}
+
+static struct tcp_sock *
+take_waiting(struct tcp_sock *l, bool *listens)
+{
+	struct tcp_sock *t = NULL;
+	irqflags_t f = lock(l);
+
+	*listens = l->state == TCP_LISTEN;
+	if (!list_empty(&l->waiting) &&
+	    (!*listens || l->nqueue <= l->backlog)) {
+		t = list_first_entry(&l->waiting, struct tcp_sock,
+				     queue_link);
+		list_del(&t->queue_link);
+	}
+	unlock(l, f);
+	return t;
+}
+
+void
+tcp_near_admit(struct tcp_sock *l)
+{
+	struct tcp_sock *t;
+	bool listens;
+	irqflags_t f;
+
+	while ((t = take_waiting(l, &listens))) {
+		int err = listens ? join(t, l) : -ECONNREFUSED;
+
+		if (err == -EAGAIN) {
+			f = lock(l);
+			list_add(&l->waiting, &t->queue_link);
+			unlock(l, f);
+			return;
+		}
+		if (err)
+			tcp_got_reset(t, -err);
+		inet_put(&t->in);
+	}
+}
+
+void
+tcp_near_give_up(struct tcp_sock *t)
+{
+	struct tcp_sock *l = t->listener;
+	bool was;
+	irqflags_t f;
+
+	if (!l)
+		return;
+	f = lock(l);
+	was = !list_empty(&t->queue_link) && !t->peer;
+	if (was)
+		list_del(&t->queue_link);
+	unlock(l, f);
+	t->listener = NULL;
+	if (was)
+		inet_put(&t->in);
+	inet_put(&l->in);
+}
+
+int
+tcp_near_send(struct tcp_sock *t, struct nbuf *b)
+{
+	struct tcp_sock *p = t->peer;
+	uint32_t len = b->len;
+	irqflags_t f = lock(p);
+	bool gone = p->closed || p->state == TCP_CLOSE;
+
+	if (!gone) {
+		nbuf_append(&p->rx, b);
+		p->rx_total += len;
+	}
+	unlock(p, f);
+	t->tx_total += len;
+	if (gone) {
+		/* The other end answers with a reset. */
+		nbuf_free(b);
+		tcp_got_reset(t, 0);
+		return 0;
+	}
+	if (waitq_active(&p->in.wq))
+		wait_wake_all(&p->in.wq, POLLIN | POLLRDNORM);
+	return 0;
+}
+
+uint32_t
+tcp_near_queued(const struct tcp_sock *t)
+{
+	return READ_ONCE(t->peer->rx.bytes);
+}
+
+void
+tcp_near_shutdown(struct tcp_sock *t)
+{
+	tcp_got_fin(t->peer);
+	tcp_fin_acked(t);
+}
+
+void
+tcp_near_close(struct tcp_sock *t, bool reset)
+{
+	struct tcp_sock *p = t->peer;
+
+	if (t->near_over)
+		return;
+	t->near_over = true;
+	if (reset)
+		tcp_got_reset(p, 0);
+	else if (!t->snd_shut)
+		tcp_got_fin(p);
+	inet_put(&p->in);
+}
