@@ -20,8 +20,10 @@ enum lock_rank {
 	RANK_VMA,	/* one vma: read by faults */
 	RANK_MAPPING,	/* an object's list of mappings */
 	RANK_PAGE,	/* page lock */
-	RANK_JOURNAL,
-	RANK_FSALLOC,
+	RANK_JOURNAL,	/* commits; handles are taken here */
+	RANK_EXTENTS,	/* a file's tree of blocks, the orphan list */
+	RANK_FSALLOC,	/* bitmaps and group descriptors */
+	RANK_FSALLOC2,	/* one inode on the disk */
 	RANK_SOCKET,
 	RANK_PIPE,
 	RANK_TTY,

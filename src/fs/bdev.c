@@ -124,6 +124,35 @@ bdev_write_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 }
 
 int
+bdev_write(struct blk_device *dev, uint64_t offset, const void *buf,
+	   size_t len)
+{
+	struct page *p = page_alloc(0, ALLOC_NOFS);
+	const uint8_t *from = buf;
+	int err = 0;
+
+	if (!p)
+		return -ENOMEM;
+	while (len && !err) {
+		uint32_t n = len < PAGE_SIZE ? (uint32_t)len : PAGE_SIZE;
+		struct bio *b = new_bio(dev, BIO_WRITE,
+					offset >> BLK_SECTOR_SHIFT, 1);
+
+		memcpy(page_addr(p), from, n);
+		err = bio_add(b, p, 0, n);
+		b->done = NULL;
+		if (!err)
+			err = bio_submit_wait(b);
+		bio_free(b);
+		from += n;
+		offset += n;
+		len -= n;
+	}
+	page_put(p);
+	return err;
+}
+
+int
 bdev_flush(struct blk_device *dev)
 {
 	struct bio *b = bio_alloc(0, ALLOC_NOIO);

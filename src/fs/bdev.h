@@ -24,6 +24,9 @@ void bdev_read_pages(struct blk_device *dev, uint64_t sector,
  * called for each, from an interrupt.  Returns at once. */
 void bdev_write_pages(struct blk_device *dev, uint64_t sector,
 		      struct page **pages, unsigned n);
+/* Writes bytes at an offset, whole sectors, and waits. */
+MUST_CHECK int bdev_write(struct blk_device *dev, uint64_t offset,
+			  const void *buf, size_t len);
 /* A device's cache is on stable storage: waits for a flush. */
 MUST_CHECK int bdev_flush(struct blk_device *dev);
 /* Ends the read of a locked page without a device. */

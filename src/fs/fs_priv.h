@@ -21,9 +21,6 @@ size_t inode_shrink(size_t n);
 /* The file system's operation, or the default. */
 int inode_getattr(struct inode *i, struct kstat *st);
 bool inode_owner_or_capable(const struct inode *i);
-/* Calls fn for each cached inode of a file system, which must have no other
- * users: unmount. */
-void inode_drop_all(struct super *sb);
 /* Same as inode_permission, with given credentials. */
 int inode_permission_cred(struct inode *i, unsigned mask, uint32_t uid,
 			  uint32_t gid, const struct cred *c);

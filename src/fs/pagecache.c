@@ -398,6 +398,36 @@ page_cache_get(struct page_cache *pc, uint64_t index, struct page **out)
 }
 
 int
+page_cache_get_blank(struct page_cache *pc, uint64_t index, struct page **out)
+{
+	struct page *p;
+	int err;
+
+	for (;;) {
+		p = page_cache_find(pc, index);
+		if (!p) {
+			err = pc_insert_new(pc, index, ALLOC_NOFS, &p);
+			if (err == -EEXIST)
+				continue;
+			if (err)
+				return err;
+			break;
+		}
+		page_lock(p);
+		if (p->object == &pc->object)
+			break;
+		page_unlock(p);
+		page_put(p);
+	}
+	page_clear(page_addr(p));
+	atomic_and(&p->flags, ~PG_ERROR);
+	atomic_or(&p->flags, PG_UPTODATE);
+	page_unlock(p);
+	*out = p;
+	return 0;
+}
+
+int
 page_cache_allocate(struct page_cache *pc, uint64_t index, struct page **out)
 {
 	int err = pc_get_anon_write(pc, index, false, out);

@@ -128,6 +128,10 @@ void page_cache_set_lower(struct page_cache *pc, struct page_cache *lower,
 /* The page at index, referenced and UPTODATE, reading it if needed. */
 MUST_CHECK int page_cache_get(struct page_cache *pc, uint64_t index,
 			      struct page **out);
+/* The page at index, referenced and UPTODATE, all zeroes: not read, whatever
+ * the device has there. */
+MUST_CHECK int page_cache_get_blank(struct page_cache *pc, uint64_t index,
+				    struct page **out);
 /* The page in the tree, referenced, whatever its state; or NULL. */
 struct page *page_cache_find(struct page_cache *pc, uint64_t index);
 /* Anonymous caches: the page at index, made if need be, referenced. */

@@ -136,7 +136,8 @@ shrink(size_t npages, unsigned alloc)
 	/* Unmapping takes locks that the caller may hold, dropping names and
 	 * inodes ends in a file system; pages that are clean and not mapped
 	 * can go without either. */
-	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL)
+	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL ||
+	    thread_current()->journal)
 		return scan(npages, false);
 	freed = scan(npages, true);
 	/* About eight names or four inodes are in a page. */

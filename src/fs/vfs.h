@@ -307,6 +307,8 @@ inode_get(struct inode *i)
 	refcount_get(&i->refs);
 }
 void inode_put(struct inode *i);
+/* Evicts each cached inode of a file system that nobody uses: unmount. */
+void inode_drop_all(struct super *sb);
 /* rwx against the current credentials: 0 or -EACCES.  MAY_* = 4, 2, 1. */
 MUST_CHECK int inode_permission(struct inode *i, unsigned mask);
 /* ATTR_*TIME = now; marks it dirty where that means something. */

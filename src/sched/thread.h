@@ -100,6 +100,7 @@ struct thread {
 	uint64_t rseq_addr;	    /* proc */
 	uint32_t rseq_len, rseq_sig;
 	uint32_t nofault;	    /* vm: inside copies that may not fault */
+	void *journal;		    /* fs: its open handle of a journal */
 #ifdef PITH_DEBUG
 	struct {
 		const void *lock;

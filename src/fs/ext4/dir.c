@@ -2,7 +2,7 @@
 /*
  * Directories of ext4: blocks of entries, read one after the other.  The
  * blocks of a hash tree look like empty directory blocks, so a directory with
- * one reads the same way.
+ * one reads the same way; a name is found through the tree (htree.c).
  *
  * The position of readdir is the byte offset in the directory.
  */
@@ -18,8 +18,8 @@ static const uint8_t dt_of_ft[] = {
 };
 
 /* Block lblk of a directory; a hole is an error. */
-static int
-read_block(struct inode *dir, uint32_t lblk, struct ext4_buf *b)
+int
+ext4_dir_block(struct inode *dir, uint32_t lblk, struct ext4_buf *b)
 {
 	struct ext4_super *s = ext4_sb(dir);
 	struct ext4_map m;
@@ -41,8 +41,8 @@ read_block(struct inode *dir, uint32_t lblk, struct ext4_buf *b)
 }
 
 /* The entry at offset `at` of a block, if all of it lies inside. */
-static const struct ext4_dirent *
-entry_at(struct ext4_super *s, const uint8_t *block, uint32_t at)
+const struct ext4_dirent *
+ext4_dirent_at(struct ext4_super *s, const uint8_t *block, uint32_t at)
 {
 	const struct ext4_dirent *d = (const void *)(block + at);
 
@@ -60,22 +60,22 @@ name_ok(const struct ext4_dirent *d)
 	       !memchr(d->name, '\0', d->name_len);
 }
 
-/* 0 with *ino, -ENOENT; other errors. */
+/* 0 with *at, -ENOENT; other errors. */
 static int
 find_in_block(struct inode *dir, const uint8_t *block, const char *name,
-	      size_t len, uint32_t *ino)
+	      size_t len, uint32_t *found)
 {
 	struct ext4_super *s = ext4_sb(dir);
 	uint32_t at = 0;
 
 	while (at < s->block_size) {
-		const struct ext4_dirent *d = entry_at(s, block, at);
+		const struct ext4_dirent *d = ext4_dirent_at(s, block, at);
 
 		if (!d)
 			return ext4_bad(s, dir->ino, "directory entry");
 		if (d->inode && d->name_len == len &&
 		    !memcmp(d->name, name, len)) {
-			*ino = d->inode;
+			*found = at;
 			return 0;
 		}
 		at += d->rec_len;
@@ -84,24 +84,48 @@ find_in_block(struct inode *dir, const uint8_t *block, const char *name,
 }
 
 int
+ext4_dir_search_block(struct inode *dir, uint32_t lblk, const char *name,
+		      size_t len, struct ext4_buf *b, uint32_t *at)
+{
+	int err = ext4_dir_block(dir, lblk, b);
+
+	if (err)
+		return err;
+	err = find_in_block(dir, b->data, name, len, at);
+	if (err)
+		ext4_brelse(b);
+	return err;
+}
+
+int
+ext4_dir_find(struct inode *dir, const char *name, size_t len,
+	      struct ext4_buf *b, uint32_t *at)
+{
+	struct ext4_super *s = ext4_sb(dir);
+	uint32_t n = (uint32_t)(dir->size >> s->block_shift);
+	int err = ext4_htree_find(dir, name, len, b, at);
+
+	if (err != -ENODEV)
+		return err;
+	err = -ENOENT;
+	for (uint32_t k = 0; k < n && err == -ENOENT; k++)
+		err = ext4_dir_search_block(dir, k, name, len, b, at);
+	return err;
+}
+
+int
 ext4_lookup(struct inode *dir, const char *name, size_t len,
 	    struct inode **out)
 {
 	struct ext4_super *s = ext4_sb(dir);
-	uint32_t n = (uint32_t)(dir->size >> s->block_shift), ino = 0;
-	int err = -ENOENT;
+	struct ext4_buf b;
+	uint32_t at, ino;
+	int err = ext4_dir_find(dir, name, len, &b, &at);
 
-	for (uint32_t k = 0; k < n && err == -ENOENT; k++) {
-		struct ext4_buf b;
-
-		err = read_block(dir, k, &b);
-		if (err)
-			break;
-		err = find_in_block(dir, b.data, name, len, &ino);
-		ext4_brelse(&b);
-	}
 	if (err)
 		return err;
+	ino = ((const struct ext4_dirent *)(void *)(b.data + at))->inode;
+	ext4_brelse(&b);
 	if (ino == dir->ino)
 		return ext4_bad(s, ino, "a directory in itself");
 	return ext4_iget(s, ino, out);
@@ -117,7 +141,7 @@ emit_block(struct inode *dir, const uint8_t *block, uint64_t base,
 	uint32_t at = 0;
 
 	while (at < s->block_size) {
-		const struct ext4_dirent *d = entry_at(s, block, at);
+		const struct ext4_dirent *d = ext4_dirent_at(s, block, at);
 		int64_t next;
 
 		if (!d)
@@ -153,7 +177,7 @@ ext4_iterate(struct inode *dir, int64_t *pos, uint64_t parent,
 		uint32_t from = (uint32_t)(at & (s->block_size - 1));
 		struct ext4_buf b;
 
-		err = read_block(dir, (uint32_t)(at >> s->block_shift), &b);
+		err = ext4_dir_block(dir, (uint32_t)(at >> s->block_shift), &b);
 		if (err)
 			break;
 		err = emit_block(dir, b.data, at - from, from, pos, e);

@@ -15,8 +15,8 @@ capacity(size_t bytes)
 	return (unsigned)((bytes - sizeof(struct ext4_extent_header)) / 12);
 }
 
-static bool
-header_ok(const struct ext4_extent_header *h, size_t bytes, unsigned depth)
+bool
+ext4_ext_header_ok(const struct ext4_extent_header *h, size_t bytes, unsigned depth)
 {
 	return h->eh_magic == EXT4_EXT_MAGIC && h->eh_depth == depth &&
 	       h->eh_entries <= h->eh_max && h->eh_max <= capacity(bytes);
@@ -24,8 +24,8 @@ header_ok(const struct ext4_extent_header *h, size_t bytes, unsigned depth)
 
 /* The last entry whose first block (a u32 at its start) is <= lblk, or -1.
  * Entries out of order give some entry, which the caller checks. */
-static int
-search(const struct ext4_extent_header *h, uint32_t lblk)
+int
+ext4_ext_search(const struct ext4_extent_header *h, uint32_t lblk)
 {
 	const uint8_t *e = (const uint8_t *)(h + 1);
 	int low = 0, high = (int)h->eh_entries - 1, found = -1;
@@ -72,7 +72,7 @@ map_leaf(struct inode *i, const struct ext4_extent_header *h, uint32_t lblk,
 	 uint32_t limit, struct ext4_map *m)
 {
 	struct ext4_super *s = ext4_sb(i);
-	int at = search(h, lblk);
+	int at = ext4_ext_search(h, lblk);
 	struct ext4_extent e;
 	bool unwritten;
 	uint64_t start;
@@ -93,20 +93,22 @@ map_leaf(struct inode *i, const struct ext4_extent_header *h, uint32_t lblk,
 		hole(h, at, lblk, limit, m);
 		return 0;
 	}
-	m->pblk = unwritten ? 0 : start + (lblk - e.ee_block);
+	m->pblk = start + (lblk - e.ee_block);
+	m->unwritten = unwritten;
 	m->len = len - (lblk - e.ee_block);
 	return 0;
 }
 
-static int
-read_node(struct inode *i, uint64_t block, unsigned depth, struct ext4_buf *b)
+int
+ext4_ext_node(struct inode *i, uint64_t block, unsigned depth,
+	      struct ext4_buf *b)
 {
 	struct ext4_super *s = ext4_sb(i);
 	int err = ext4_bread(s, block, b);
 
 	if (err)
 		return err;
-	if (!header_ok((const void *)b->data, s->block_size, depth))
+	if (!ext4_ext_header_ok((const void *)b->data, s->block_size, depth))
 		err = ext4_bad(s, i->ino, "extent block's header");
 	else if (!ext4_buf_checked(s, b, block)) {
 		if (!ext4_extent_csum_ok(s, ext4_i(i)->csum_seed, b->data))
@@ -124,17 +126,17 @@ map_extents(struct inode *i, uint32_t lblk, struct ext4_map *m)
 {
 	struct ext4_super *s = ext4_sb(i);
 	const struct ext4_extent_header *h = (const void *)ext4_i(i)->block;
-	struct ext4_buf b = { NULL, NULL }, next;
+	struct ext4_buf b = { .page = NULL }, next;
 	uint32_t limit = UINT32_MAX;
 	unsigned depth = h->eh_depth;
 	int err = 0;
 
 	if (depth > EXT4_MAX_DEPTH ||
-	    !header_ok(h, sizeof(ext4_i(i)->block), depth))
+	    !ext4_ext_header_ok(h, sizeof(ext4_i(i)->block), depth))
 		return ext4_bad(s, i->ino, "extent header");
 	while (depth--) {
 		const struct ext4_extent_idx *x = (const void *)(h + 1);
-		int at = search(h, lblk);
+		int at = ext4_ext_search(h, lblk);
 
 		if (at + 1 < h->eh_entries && x[at + 1].ei_block < limit &&
 		    x[at + 1].ei_block > lblk)
@@ -144,7 +146,7 @@ map_extents(struct inode *i, uint32_t lblk, struct ext4_map *m)
 			m->len = limit > lblk ? limit - lblk : 1;
 			goto out;
 		}
-		err = read_node(i, (uint64_t)x[at].ei_leaf_hi << 32 |
+		err = ext4_ext_node(i, (uint64_t)x[at].ei_leaf_hi << 32 |
 					   x[at].ei_leaf_lo, depth, &next);
 		if (err)
 			goto out;
@@ -227,9 +229,31 @@ map_indirect(struct inode *i, uint32_t lblk, struct ext4_map *m)
 }
 
 int
-ext4_map_block(struct inode *i, uint32_t lblk, struct ext4_map *m)
+ext4_map_locked(struct inode *i, uint32_t lblk, struct ext4_map *m)
 {
+	m->unwritten = false;
 	if (ext4_i(i)->flags & EXT4_FL_EXTENTS)
 		return map_extents(i, lblk, m);
 	return map_indirect(i, lblk, m);
+}
+
+int
+ext4_map_any(struct inode *i, uint32_t lblk, struct ext4_map *m)
+{
+	int err;
+
+	read_lock(&ext4_i(i)->tree_lock);
+	err = ext4_map_locked(i, lblk, m);
+	read_unlock(&ext4_i(i)->tree_lock);
+	return err;
+}
+
+int
+ext4_map_block(struct inode *i, uint32_t lblk, struct ext4_map *m)
+{
+	int err = ext4_map_any(i, lblk, m);
+
+	if (!err && m->unwritten)
+		m->pblk = 0;
+	return err;
 }

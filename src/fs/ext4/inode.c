@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inodes of ext4, and reading file data into the page cache.
+ * Inodes of ext4: from the disk into memory.
  */
 #include "ext4.h"
 
 #include <abi/errno.h>
-#include <base/hash.h>
+#include <base/atomic.h>
 #include <base/string.h>
-#include <dev/blk.h>
-#include <fs/bdev.h>
 #include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -35,107 +33,91 @@ ext4_inode_raw(struct ext4_super *s, uint64_t ino, struct ext4_buf *b,
 	return 0;
 }
 
-/* ---- data ---- */
-
-/* Blocks smaller than a page: one after the other, waiting. */
-static void
-read_small(struct inode *i, struct page *p)
-{
-	struct ext4_super *s = ext4_sb(i);
-	unsigned per_shift = PAGE_SHIFT - s->block_shift;
-	uint32_t lblk = (uint32_t)(p->index << per_shift), n = 1u << per_shift;
-	struct ext4_map m;
-	int err = 0;
-
-	for (uint32_t k = 0; k < n && !err;) {
-		uint32_t off = k << s->block_shift, run;
-
-		err = ext4_map_block(i, lblk + k, &m);
-		if (err)
-			break;
-		run = m.len < n - k ? m.len : n - k;
-		if (m.pblk)
-			err = bdev_read_part(
-				s->dev, m.pblk << (s->block_shift - 9), p,
-				off, run << s->block_shift);
-		else
-			memset((char *)page_addr(p) + off, 0,
-			       (size_t)run << s->block_shift);
-		k += run;
-	}
-	page_read_end(p, err);
-}
+/* ---- operations ---- */
 
 static void
-ext4_read_pages(struct page_cache *pc, struct page **pages, unsigned n)
+ext4_getattr(struct inode *i, struct kstat *st)
 {
-	struct inode *i = pc->inode;
-	struct ext4_super *s = ext4_sb(i);
-	struct ext4_map m;
-
-	if (s->block_shift != PAGE_SHIFT) {
-		for (unsigned k = 0; k < n; k++)
-			read_small(i, pages[k]);
-		return;
-	}
-	for (unsigned k = 0; k < n;) {
-		int err = pages[k]->index > UINT32_MAX
-				  ? -EIO
-				  : ext4_map_block(i, (uint32_t)pages[k]->index,
-						   &m);
-		unsigned run = n - k;
-
-		if (err) {
-			page_read_end(pages[k++], err);
-			continue;
-		}
-		if (run > m.len)
-			run = m.len;
-		if (m.pblk) {
-			bdev_read_pages(s->dev,
-					m.pblk << (PAGE_SHIFT - 9),
-					pages + k, run);
-		} else {
-			for (unsigned j = k; j < k + run; j++) {
-				page_clear(page_addr(pages[j]));
-				page_read_end(pages[j], 0);
-			}
-		}
-		k += run;
-	}
+	inode_stat(i, st);
+	/* Blocks that dirty pages will get count, as in Linux. */
+	st->blocks += (uint64_t)atomic_load_relaxed(&ext4_i(i)->delayed) *
+		      (ext4_sb(i)->block_size / 512);
 }
-
-static const struct page_cache_ops ext4_cache_ops = {
-	.read_pages = ext4_read_pages,
-};
-
-/* ---- symbolic links ---- */
 
 static ssize_t
 ext4_readlink(struct inode *i, char *buf, size_t size)
 {
-	if (i->size > PATH_MAX_BYTES)
-		return ext4_bad(ext4_sb(i), i->ino, "length of a link");
-	return page_cache_read_kernel(i->cache, buf, size, 0);
+	struct ext4_super *s = ext4_sb(i);
+	size_t n = i->size < size ? i->size : size;
+	struct ext4_map m;
+	struct ext4_buf b;
+	int err;
+
+	if (!i->size || i->size >= PATH_MAX_BYTES || i->size > s->block_size)
+		return ext4_bad(s, i->ino, "length of a link");
+	err = ext4_map_block(i, 0, &m);
+	if (!err && !m.pblk)
+		err = ext4_bad(s, i->ino, "a link without text");
+	if (!err)
+		err = ext4_bread(s, m.pblk, &b);
+	if (err)
+		return err;
+	memcpy(buf, b.data, n);
+	ext4_brelse(&b);
+	return (ssize_t)n;
 }
 
 static const struct inode_ops file_inode_ops = {
+	.setattr = ext4_setattr,
+	.getattr = ext4_getattr,
 	.getxattr = ext4_getxattr,
 	.listxattr = ext4_listxattr,
+	.setxattr = ext4_setxattr,
+	.removexattr = ext4_removexattr,
+	.fallocate = ext4_fallocate,
 };
 
-static const struct inode_ops dir_inode_ops = {
-	.lookup = ext4_lookup,
-	.iterate = ext4_iterate,
+static const struct inode_ops special_inode_ops = {
+	.setattr = ext4_setattr,
 	.getxattr = ext4_getxattr,
 	.listxattr = ext4_listxattr,
+	.setxattr = ext4_setxattr,
+	.removexattr = ext4_removexattr,
 };
 
 static const struct inode_ops link_inode_ops = {
 	.readlink = ext4_readlink,
+	.setattr = ext4_setattr,
 	.getxattr = ext4_getxattr,
 	.listxattr = ext4_listxattr,
+	.setxattr = ext4_setxattr,
+	.removexattr = ext4_removexattr,
 };
+
+struct ext4_inode *
+ext4_inode_make(struct inode *i)
+{
+	struct ext4_inode *e = kzalloc(sizeof(*e), ALLOC_NOFS);
+
+	if (!e)
+		return NULL;
+	e->inode = i;
+	rwlock_init(&e->tree_lock, RANK_EXTENTS);
+	mutex_init(&e->raw_lock, RANK_FSALLOC2);
+	list_init(&e->orphan);
+	i->priv = e;
+	return e;
+}
+
+void
+ext4_inode_free(struct inode *i)
+{
+	if (i->cache)
+		page_cache_destroy(i->cache);
+	i->cache = NULL;
+	kfree(i->priv);
+	i->priv = NULL;
+}
 
 /* ---- from the disk ---- */
 
@@ -195,7 +177,7 @@ fill_link(struct ext4_super *s, struct inode *i)
 	if (!i->size || i->size >= PATH_MAX_BYTES)
 		return ext4_bad(s, i->ino, "length of a link");
 	if (i->size >= sizeof(e->block) || (e->flags & EXT4_FL_EXTENTS))
-		return 0; /* read when it is needed */
+		return 0; /* in a block: read when it is needed */
 	i->link = kzalloc(i->size + 1, ALLOC_KERNEL);
 	if (!i->link)
 		return -ENOMEM;
@@ -205,53 +187,65 @@ fill_link(struct ext4_super *s, struct inode *i)
 	return 0;
 }
 
-static int
-fill_by_type(struct ext4_super *s, struct inode *i)
+static void
+fill_device(struct inode *i)
 {
 	const struct ext4_inode *e = ext4_i(i);
-	uint32_t dev;
+	uint32_t dev = e->block[0];
 
+	if (dev) { /* the old form: 8 and 8 bits */
+		i->rdev = DEV_MAKE(dev >> 8 & 0xff, dev & 0xff);
+	} else {
+		dev = e->block[1];
+		i->rdev = DEV_MAKE(dev >> 8 & 0xfff,
+				   (dev & 0xff) | (dev >> 12 & 0xfff00));
+	}
+}
+
+int
+ext4_set_ops(struct inode *i)
+{
 	switch (i->mode & S_IFMT) {
 	case S_IFREG:
 		i->ops = &file_inode_ops;
 		i->fops = &page_cache_file_ops;
-		break;
+		i->cache = page_cache_create(i, &ext4_cache_ops, false);
+		return i->cache ? 0 : -ENOMEM;
 	case S_IFDIR:
-		i->ops = &dir_inode_ops;
-		if (!i->size || i->size & (s->block_size - 1))
-			return ext4_bad(s, i->ino, "size of a directory");
-		return 0; /* its blocks are metadata */
+		i->ops = &ext4_dir_ops;
+		return 0;
 	case S_IFLNK:
 		i->ops = &link_inode_ops;
-		break;
+		return 0;
 	case S_IFCHR:
 	case S_IFBLK:
-		i->ops = &file_inode_ops;
-		dev = e->block[0];
-		if (dev) /* the old form: 8 and 8 bits */
-			i->rdev = DEV_MAKE(dev >> 8 & 0xff, dev & 0xff);
-		else
-			i->rdev = e->block[1];
-		return 0;
 	case S_IFIFO:
 	case S_IFSOCK:
-		i->ops = &file_inode_ops;
+		i->ops = &special_inode_ops;
 		return 0;
 	default:
-		return ext4_bad(s, i->ino, "type of a file");
+		return ext4_bad(ext4_sb(i), i->ino, "type of a file");
 	}
-	if (S_ISLNK(i->mode)) {
-		int err = fill_link(s, i);
-
-		if (err || i->link)
-			return err;
-	}
-	i->cache = page_cache_create(i, &ext4_cache_ops, false);
-	return i->cache ? 0 : -ENOMEM;
 }
 
 static int
-fill(struct ext4_super *s, struct inode *i, const uint8_t *raw)
+fill_by_type(struct ext4_super *s, struct inode *i)
+{
+	if (S_ISDIR(i->mode) && (!i->size || i->size & (s->block_size - 1)))
+		return ext4_bad(s, i->ino, "size of a directory");
+	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
+		fill_device(i);
+	if (S_ISLNK(i->mode)) {
+		int err = fill_link(s, i);
+
+		if (err)
+			return err;
+	}
+	return ext4_set_ops(i);
+}
+
+static int
+fill(struct ext4_super *s, struct inode *i, const uint8_t *raw, bool orphan)
 {
 	const struct ext4_inode_disk *d = (const void *)raw;
 	struct ext4_inode *e = ext4_i(i);
@@ -262,7 +256,8 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw)
 		return ext4_bad(s, i->ino, "size of the inode's extra part");
 	if (!ext4_inode_csum_ok(s, (uint32_t)i->ino, raw, &e->csum_seed))
 		return ext4_bad(s, i->ino, "inode's checksum");
-	if (!d->i_links_count)
+	e->next_orphan = orphan ? d->i_dtime : 0;
+	if (!d->i_links_count && !orphan)
 		return ext4_bad(s, i->ino, "a deleted inode has a name");
 	e->flags = d->i_flags;
 	e->extra_isize = s->inode_size > 128 ? d->i_extra_isize : 0;
@@ -279,6 +274,7 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw)
 	i->size = d->i_size_lo | (uint64_t)d->i_size_high << 32;
 	if (i->size > max_size(s))
 		return ext4_bad(s, i->ino, "size of a file");
+	e->disksize = i->size;
 	i->blocks = blocks_of(s, d);
 	i->generation = d->i_generation;
 	if (e->flags & EXT4_FL_IMMUTABLE)
@@ -289,32 +285,28 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw)
 	return fill_by_type(s, i);
 }
 
-int
-ext4_iget(struct ext4_super *s, uint64_t ino, struct inode **out)
+static int
+get(struct ext4_super *s, uint64_t ino, bool orphan, struct inode **out)
 {
 	struct ext4_buf b;
 	struct inode *i;
 	uint8_t *raw;
 	bool fresh;
-	int err;
+	int err = inode_get_cached(&s->sb, ino, &i, &fresh);
 
-	if (ino != EXT4_ROOT_INO && ino < s->first_ino)
-		return ext4_bad(s, ino, "a name for a reserved inode");
-	err = inode_get_cached(&s->sb, ino, &i, &fresh);
 	if (err)
 		return err;
 	if (!fresh) {
 		*out = i;
 		return 0;
 	}
-	i->priv = kzalloc(sizeof(struct ext4_inode), ALLOC_KERNEL);
-	err = i->priv ? ext4_inode_raw(s, ino, &b, &raw) : -ENOMEM;
+	err = ext4_inode_make(i) ? ext4_inode_raw(s, ino, &b, &raw) : -ENOMEM;
 	if (!err) {
-		err = fill(s, i, raw);
+		err = fill(s, i, raw, orphan);
 		ext4_brelse(&b);
 	}
 	if (err) {
-		ext4_evict(i);
+		ext4_inode_free(i);
 		inode_fail(i, err);
 		return err;
 	}
@@ -323,12 +315,22 @@ ext4_iget(struct ext4_super *s, uint64_t ino, struct inode **out)
 	return 0;
 }
 
-void
-ext4_evict(struct inode *i)
+int
+ext4_iget(struct ext4_super *s, uint64_t ino, struct inode **out)
 {
-	if (i->cache)
-		page_cache_destroy(i->cache);
-	i->cache = NULL;
-	kfree(i->priv);
-	i->priv = NULL;
+	if (ino != EXT4_ROOT_INO && ino < s->first_ino)
+		return ext4_bad(s, ino, "a name for a reserved inode");
+	return get(s, ino, false, out);
+}
+
+int
+ext4_iget_any(struct ext4_super *s, uint64_t ino, struct inode **out)
+{
+	return get(s, ino, false, out);
+}
+
+int
+ext4_iget_orphan(struct ext4_super *s, uint64_t ino, struct inode **out)
+{
+	return get(s, ino, true, out);
 }

@@ -8,6 +8,7 @@
  * was not played back is refused, since its metadata are of two moments.
  */
 #include "ext4.h"
+#include "journal.h"
 
 #include <abi/errno.h>
 #include <abi/fs.h>
@@ -17,6 +18,7 @@
 #include <base/hash.h>
 #include <base/math.h>
 #include <base/string.h>
+#include <core/clock.h>
 #include <core/log.h>
 #include <dev/blk.h>
 #include <fs/bdev.h>
@@ -33,121 +35,13 @@ ext4_bad(struct ext4_super *s, uint64_t ino, const char *what)
 	if (atomic_fetch_add(&s->complaints, 1) < MAX_COMPLAINTS)
 		log_err("ext4 %s: corrupted: %s (inode %lu)", s->dev->name,
 			what, (unsigned long)ino);
+	/* The next commit puts it into the superblock. */
+	atomic_store_relaxed(&s->error_ino, (uint32_t)ino);
+	atomic_add(&s->error_count, 1);
+	if (s->errors != EXT4_ERRORS_CONTINUE && s->journal &&
+	    s->journal->writable)
+		journal_abort(s->journal, -EUCLEAN);
 	return -EUCLEAN;
-}
-
-int
-ext4_bread(struct ext4_super *s, uint64_t block, struct ext4_buf *b)
-{
-	uint64_t at = block << s->block_shift;
-	int err;
-
-	b->page = NULL;
-	if (block >= s->nblocks)
-		return ext4_bad(s, 0, "block number beyond the end");
-	err = page_cache_get(s->meta, at >> PAGE_SHIFT, &b->page);
-	if (err) {
-		b->page = NULL;
-		if (err == -EIO)
-			log_err("ext4 %s: block %lu cannot be read",
-				s->dev->name, (unsigned long)block);
-		return err;
-	}
-	b->data = (uint8_t *)page_addr(b->page) + (at & PAGE_MASK);
-	return 0;
-}
-
-void
-ext4_brelse(struct ext4_buf *b)
-{
-	if (b->page)
-		page_put(b->page);
-	b->page = NULL;
-}
-
-static uint64_t
-checked_bit(struct ext4_super *s, uint64_t block)
-{
-	return 1ull << (block & ((PAGE_SIZE >> s->block_shift) - 1));
-}
-
-bool
-ext4_buf_checked(struct ext4_super *s, const struct ext4_buf *b,
-		 uint64_t block)
-{
-	return (uint64_t)atomic_load_relaxed(&b->page->priv) &
-	       checked_bit(s, block);
-}
-
-void
-ext4_buf_set_checked(struct ext4_super *s, const struct ext4_buf *b,
-		     uint64_t block)
-{
-	atomic_or((uint64_t *)&b->page->priv, checked_bit(s, block));
-}
-
-/* Has this group a copy of the superblock and the descriptors? */
-static bool
-has_super(struct ext4_super *s, uint32_t g)
-{
-	static const uint32_t bases[] = { 3, 5, 7 };
-
-	if (!(s->ro_compat & EXT4_RO_SPARSE_SUPER) || g <= 1)
-		return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(bases); i++) {
-		uint64_t n = bases[i];
-
-		while (n < g)
-			n *= bases[i];
-		if (n == g)
-			return true;
-	}
-	return false;
-}
-
-/* The block of a group's descriptor. */
-static uint64_t
-desc_block(struct ext4_super *s, uint32_t group, uint32_t per_block)
-{
-	uint32_t nr = group / per_block;
-	uint32_t first = nr * per_block;
-
-	if (!(s->incompat & EXT4_INCOMPAT_META_BG) || nr < s->first_meta_bg)
-		return (uint64_t)s->first_data_block + 1 + nr;
-	return s->first_data_block +
-	       (uint64_t)first * s->blocks_per_group + has_super(s, first);
-}
-
-int
-ext4_group_table(struct ext4_super *s, uint32_t group, uint64_t *inode_table)
-{
-	uint32_t per_block = s->block_size / s->desc_size;
-	const struct ext4_group_disk *g;
-	uint64_t table, need;
-	struct ext4_buf b;
-	int err = ext4_bread(s, desc_block(s, group, per_block), &b);
-
-	if (err)
-		return err;
-	g = (const void *)(b.data + (group % per_block) * s->desc_size);
-	table = g->bg_inode_table_lo;
-	if (s->desc_size >= 64)
-		table |= (uint64_t)g->bg_inode_table_hi << 32;
-	if (!bitmap_test(s->group_ok, group)) {
-		need = div_round_up((uint64_t)s->inodes_per_group *
-					    s->inode_size, s->block_size);
-		if (!ext4_group_csum_ok(s, group, g))
-			err = ext4_bad(s, 0, "group descriptor's checksum");
-		else if (table < s->first_data_block || table >= s->nblocks ||
-			 need > s->nblocks - table)
-			err = ext4_bad(s, 0, "place of an inode table");
-		else
-			atomic_or(&s->group_ok[group / 64],
-				  1ull << (group % 64));
-	}
-	*inode_table = table;
-	ext4_brelse(&b);
-	return err;
 }
 
 static int
@@ -172,10 +66,38 @@ check_features(struct blk_device *dev, const struct ext4_super_disk *d)
 			"supported", dev->name, odd);
 		return -EINVAL;
 	}
-	if (d->s_feature_incompat & EXT4_INCOMPAT_RECOVER)
-		return refuse(dev, "its journal must be played back first "
-				   "(e2fsck does)");
 	return 0;
+}
+
+/* May it be written?  Says why not. */
+static bool
+may_write(struct blk_device *dev, const struct ext4_super_disk *d)
+{
+	uint32_t odd = d->s_feature_ro_compat & ~EXT4_RO_WRITABLE;
+	uint32_t need = EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_FILETYPE;
+
+	if (odd & ~EXT4_RO_ORPHAN_PRESENT)
+		log_warn("ext4 %s: features 0x%x (%s) can only be read",
+			 dev->name, odd,
+			 odd & EXT4_RO_BIGALLOC ? "bigalloc"
+			 : odd & (EXT4_RO_QUOTA | EXT4_RO_PROJECT) ? "quota"
+			 : odd & EXT4_RO_VERITY ? "verity"
+			 : odd & EXT4_RO_READONLY ? "read-only"
+						  : "not known");
+	else if (odd)
+		log_warn("ext4 %s: orphan_file has orphans: e2fsck must see "
+			 "to them; read-only", dev->name);
+	else if ((d->s_feature_incompat & need) != need)
+		log_warn("ext4 %s: without extents and filetype it can only "
+			 "be read", dev->name);
+	else if (!(d->s_feature_compat & EXT4_COMPAT_HAS_JOURNAL))
+		log_warn("ext4 %s: without a journal it can only be read",
+			 dev->name);
+	else if (dev->read_only)
+		log_warn("ext4 %s: the device is read-only", dev->name);
+	else
+		return true;
+	return false;
 }
 
 static int
@@ -253,6 +175,28 @@ parse_super(struct ext4_super *s, const struct ext4_super_disk *d)
 	if (s->incompat & EXT4_INCOMPAT_64BIT)
 		s->free_blocks |= (uint64_t)d->s_free_blocks_count_hi << 32;
 	s->free_inodes = d->s_free_inodes_count;
+	if (s->free_inodes > s->ninodes)
+		s->free_inodes = s->ninodes;
+	s->root_blocks = d->s_r_blocks_count_lo;
+	if (s->incompat & EXT4_INCOMPAT_64BIT)
+		s->root_blocks |= (uint64_t)d->s_r_blocks_count_hi << 32;
+	s->root_uid = d->s_def_resuid;
+	s->root_gid = d->s_def_resgid;
+	/* As Linux: a fiftieth, at most 4096 blocks. */
+	s->spare_blocks = s->nblocks / 50 < 4096 ? s->nblocks / 50 : 4096;
+	s->log_groups_per_flex = s->incompat & EXT4_INCOMPAT_FLEX_BG &&
+						 d->s_log_groups_per_flex < 31
+					 ? d->s_log_groups_per_flex : 0;
+	s->errors = d->s_errors;
+	s->reserved_gdt = d->s_reserved_gdt_blocks;
+	memcpy(s->backup_bgs, d->s_backup_bgs, sizeof(s->backup_bgs));
+	memcpy(s->hash_seed, d->s_hash_seed, sizeof(s->hash_seed));
+	s->hash_version = d->s_def_hash_version;
+	s->hash_unsigned = d->s_flags & EXT4_HASH_UNSIGNED;
+	s->want_extra_isize = d->s_want_extra_isize;
+	if (s->want_extra_isize < 32 || s->want_extra_isize & 3 ||
+	    s->want_extra_isize > s->inode_size - 128)
+		s->want_extra_isize = s->inode_size > 128 ? 32 : 0;
 	s->overhead = (uint64_t)s->ngroups *
 		      ((uint64_t)s->inodes_per_group * s->inode_size /
 			       s->block_size + 2);
@@ -265,11 +209,14 @@ static int
 ext4_statfs(struct super *sb, struct statfs *st)
 {
 	struct ext4_super *s = sb->priv;
+	uint64_t have = atomic_load_relaxed(&s->free_blocks);
+	uint64_t gone = atomic_load_relaxed(&s->delayed);
 	uint32_t id[4];
 
 	st->f_blocks = s->nblocks > s->overhead ? s->nblocks - s->overhead
 						: s->nblocks;
-	st->f_bfree = st->f_bavail = s->free_blocks;
+	st->f_bfree = have > gone ? have - gone : 0;
+	st->f_bavail = ext4_available(s, false);
 	st->f_files = s->ninodes;
 	st->f_ffree = s->free_inodes;
 	memcpy(id, s->uuid, sizeof(id));
@@ -278,14 +225,206 @@ ext4_statfs(struct super *sb, struct statfs *st)
 	return 0;
 }
 
+/* ---- writing ---- */
+
+static struct ext4_super_disk *
+super_of(struct ext4_super *s, struct ext4_buf *b)
+{
+	return (void *)(b->data + (EXT4_SUPER_OFFSET & (s->block_size - 1)));
+}
+
+static void
+put_errors(struct ext4_super *s, struct ext4_super_disk *d)
+{
+	uint32_t n = atomic_xchg(&s->error_count, 0);
+	uint32_t now = (uint32_t)(clock_real_ns() / NSEC_PER_SEC);
+	static const char who[] = "pith";
+
+	if (!n)
+		return;
+	d->s_state |= EXT4_STATE_ERROR;
+	if (!d->s_error_count) {
+		d->s_first_error_time = now;
+		d->s_first_error_ino = s->error_ino;
+		memcpy(d->s_first_error_func, who, sizeof(who));
+	}
+	d->s_last_error_time = now;
+	d->s_last_error_ino = s->error_ino;
+	memcpy(d->s_last_error_func, who, sizeof(who));
+	d->s_error_count += n;
+}
+
+static void
+put_counters(struct ext4_super *s, struct ext4_super_disk *d)
+{
+	d->s_free_blocks_count_lo = (uint32_t)s->free_blocks;
+	if (s->incompat & EXT4_INCOMPAT_64BIT)
+		d->s_free_blocks_count_hi = (uint32_t)(s->free_blocks >> 32);
+	d->s_free_inodes_count = (uint32_t)s->free_inodes;
+	d->s_wtime = (uint32_t)(clock_real_ns() / NSEC_PER_SEC);
+}
+
+void
+ext4_precommit(struct ext4_super *s, struct jtx *t)
+{
+	struct jhandle h = { .s = s, .tx = t, .credits = 1 };
+	struct ext4_buf b;
+
+	mutex_lock(&s->alloc_lock);
+	ext4_groups_precommit(s);
+	mutex_unlock(&s->alloc_lock);
+	if (ext4_bread(s, EXT4_SUPER_OFFSET >> s->block_shift, &b))
+		return; /* read at mount: is there */
+	if (!ext4_bwrite(&h, &b, JK_PLAIN, 0)) {
+		struct ext4_super_disk *d = super_of(s, &b);
+
+		put_counters(s, d);
+		put_errors(s, d);
+		ext4_super_csum_set(d);
+	}
+	ext4_brelse(&b);
+}
+
+/* The superblock straight to its place: before the first transaction and
+ * after the last.  state: s_state and the mark of the journal. */
+static int
+write_super(struct ext4_super *s, bool in_use)
+{
+	struct ext4_super_disk *d;
+	struct ext4_buf b;
+	int err = ext4_bread(s, EXT4_SUPER_OFFSET >> s->block_shift, &b);
+
+	if (err)
+		return err;
+	d = super_of(s, &b);
+	if (in_use) {
+		d->s_feature_incompat |= EXT4_INCOMPAT_RECOVER;
+		d->s_state &= (uint16_t)~EXT4_STATE_VALID;
+		d->s_mnt_count++;
+		d->s_mtime = (uint32_t)(clock_real_ns() / NSEC_PER_SEC);
+	} else {
+		d->s_feature_incompat &= ~EXT4_INCOMPAT_RECOVER;
+		if (!(d->s_state & EXT4_STATE_ERROR))
+			d->s_state |= EXT4_STATE_VALID;
+	}
+	put_counters(s, d);
+	put_errors(s, d);
+	ext4_super_csum_set(d);
+	err = bdev_write(s->dev, b.block << s->block_shift, b.data,
+			 s->block_size);
+	ext4_brelse(&b);
+	if (!err)
+		err = bdev_flush(s->dev);
+	return err;
+}
+
+/* What an aborted journal can still say. */
+static void
+write_errors(struct ext4_super *s)
+{
+	struct ext4_super_disk *d = kmalloc(sizeof(*d), ALLOC_KERNEL);
+
+	if (!d)
+		return;
+	if (!blk_read(s->dev, EXT4_SUPER_OFFSET, d, sizeof(*d)) &&
+	    d->s_magic == EXT4_MAGIC) {
+		atomic_add(&s->error_count, 1);
+		put_errors(s, d);
+		ext4_super_csum_set(d);
+		ignore(bdev_write(s->dev, EXT4_SUPER_OFFSET, d, sizeof(*d)));
+	}
+	kfree(d);
+}
+
+static int
+ext4_sync(struct super *sb)
+{
+	struct ext4_super *s = sb->priv;
+	struct journal *j = s->journal;
+
+	if (!j || !j->writable)
+		return 0;
+	return journal_sync(j, 0);
+}
+
+static void
+ext4_commit(struct super *sb)
+{
+	struct ext4_super *s = sb->priv;
+
+	if (s->journal && s->journal->writable && s->journal->running)
+		ignore(journal_commit(s->journal, 0)); /* aborts by itself */
+}
+
+/* All that is in the journal to its place, and the disk says it is clean. */
+static int
+make_clean(struct ext4_super *s)
+{
+	int err = journal_flush(s->journal);
+
+	if (err) {
+		write_errors(s);
+		return err;
+	}
+	return write_super(s, false);
+}
+
+static int
+start_writing(struct ext4_super *s)
+{
+	int err;
+
+	if (!s->journal->group) {
+		err = journal_start_writing(s->journal);
+		if (err)
+			return err;
+	}
+	err = write_super(s, true);
+	if (!err) {
+		s->journal->writable = true;
+		s->sb.flags &= ~(uint32_t)MS_RDONLY;
+	}
+	return err;
+}
+
+static int
+ext4_remount(struct super *sb, unsigned flags)
+{
+	struct ext4_super *s = sb->priv;
+	int err;
+
+	if ((flags & MS_RDONLY) == (sb->flags & MS_RDONLY))
+		return 0;
+	if (flags & MS_RDONLY) {
+		sb->flags |= MS_RDONLY;
+		err = make_clean(s);
+		s->journal->writable = false;
+		return err;
+	}
+	if (!s->may_write || !s->journal || s->journal->err)
+		return -EROFS;
+	return start_writing(s);
+}
+
+static void
+free_super(struct ext4_super *s)
+{
+	journal_close(s->journal);
+	if (s->meta)
+		bdev_cache_destroy(s->meta);
+	ext4_groups_free(s);
+	vfree(s->group_ok);
+	kfree(s);
+}
+
 static void
 ext4_unmount(struct super *sb)
 {
 	struct ext4_super *s = sb->priv;
 
-	bdev_cache_destroy(s->meta);
-	vfree(s->group_ok);
-	kfree(s);
+	if (s->journal && s->journal->writable)
+		ignore(make_clean(s)); /* nobody is left to tell: logged */
+	free_super(s);
 }
 
 static const struct super_ops ext4_super_ops = {
@@ -293,29 +432,90 @@ static const struct super_ops ext4_super_ops = {
 	.statfs = ext4_statfs,
 	.unmount = ext4_unmount,
 };
+/* Of what can be written. */
+static const struct super_ops ext4_rw_ops = {
+	.evict = ext4_evict,
+	.statfs = ext4_statfs,
+	.write_inode = ext4_write_inode,
+	.fsync = ext4_fsync,
+	.sync = ext4_sync,
+	.commit = ext4_commit,
+	.remount = ext4_remount,
+	.unmount = ext4_unmount,
+};
+
+/* ---- mount ---- */
 
 static int
-load(struct ext4_super *s)
+open_journal(struct ext4_super *s, struct ext4_super_disk *d)
 {
-	struct ext4_super_disk *d = kmalloc(sizeof(*d), ALLOC_KERNEL);
-	struct inode *root;
 	int err;
 
-	if (!d)
-		return -ENOMEM;
-	err = blk_read(s->dev, EXT4_SUPER_OFFSET, d, sizeof(*d));
-	if (!err)
-		err = parse_super(s, d);
-	kfree(d);
+	if (!(s->compat & EXT4_COMPAT_HAS_JOURNAL) || !d->s_journal_inum) {
+		if (d->s_feature_incompat & EXT4_INCOMPAT_RECOVER)
+			return refuse(s->dev, "the journal to play back is "
+					      "not there");
+		return 0;
+	}
+	err = journal_open(s, d->s_journal_inum);
 	if (err)
 		return err;
+	/* As Linux: also where the mark is missing. */
+	if (!(d->s_feature_incompat & EXT4_INCOMPAT_RECOVER) &&
+	    !journal_needs_recovery(s->journal))
+		return 0;
+	if (s->dev->read_only)
+		return refuse(s->dev, "its journal must be played back, and "
+				      "the device is read-only");
+	return journal_recover(s->journal) ? -EIO : 1;
+}
+
+static int
+open_meta(struct ext4_super *s)
+{
+	uint32_t chunks = (uint32_t)div_round_up(s->ngroups,
+						 EXT4_GROUP_CHUNK);
+
 	s->group_ok = vmalloc(BITMAP_WORDS(s->ngroups) * 8ull, ALLOC_KERNEL);
+	s->groups = vmalloc(chunks * sizeof(*s->groups), ALLOC_KERNEL);
 	s->meta = bdev_cache_create(s->dev);
-	if (!s->group_ok || !s->meta)
+	if (!s->group_ok || !s->groups || !s->meta)
 		return -ENOMEM;
 	s->sb.block_size = s->block_size;
-	s->sb.dev = DEV_MAKE(254, 0);
-	err = ext4_iget(s, EXT4_ROOT_INO, &root);
+	return 0;
+}
+
+/* What was read before the journal was played back is of the past. */
+static void
+close_meta(struct ext4_super *s)
+{
+	journal_close(s->journal);
+	inode_drop_all(&s->sb);
+	bdev_cache_destroy(s->meta);
+	ext4_groups_free(s);
+	vfree(s->group_ok);
+	s->meta = NULL;
+	s->group_ok = NULL;
+}
+
+static int
+read_super(struct ext4_super *s, struct ext4_super_disk *d)
+{
+	int err = blk_read(s->dev, EXT4_SUPER_OFFSET, d, sizeof(*d));
+
+	if (!err)
+		err = parse_super(s, d);
+	if (!err)
+		err = open_meta(s);
+	return err;
+}
+
+static int
+load_root(struct ext4_super *s)
+{
+	struct inode *root;
+	int err = ext4_iget(s, EXT4_ROOT_INO, &root);
+
 	if (err)
 		return err;
 	if (!S_ISDIR(root->mode)) {
@@ -327,43 +527,105 @@ load(struct ext4_super *s)
 }
 
 static int
+load(struct ext4_super *s, struct ext4_super_disk *d, bool write)
+{
+	bool played = false;
+	int err = read_super(s, d);
+
+	if (!err)
+		err = open_journal(s, d);
+	if (err > 0) { /* played back: begin again */
+		played = true;
+		close_meta(s);
+		err = read_super(s, d);
+		if (!err && (s->compat & EXT4_COMPAT_HAS_JOURNAL))
+			err = journal_open(s, d->s_journal_inum);
+	}
+	if (err)
+		return err;
+	s->may_write = may_write(s->dev, d);
+	if (played || !(d->s_state & EXT4_STATE_VALID)) {
+		err = ext4_count_free(s);
+		if (err)
+			return err;
+	}
+	if (s->journal && s->may_write &&
+	    (write || d->s_last_orphan || played)) {
+		err = start_writing(s);
+		if (!err && d->s_last_orphan)
+			err = ext4_orphan_cleanup(s, d->s_last_orphan);
+		if (!err && !write)
+			err = ext4_remount(&s->sb, MS_RDONLY);
+		if (err)
+			return err;
+	}
+	return load_root(s);
+}
+
+/* st_dev: as Linux numbers virtio disks, by their order. */
+static uint64_t
+device_number(const struct blk_device *dev)
+{
+	unsigned n = 0;
+
+	while (blk_get(n) && blk_get(n) != dev)
+		n++;
+	return DEV_MAKE(254, n);
+}
+
+static int
 ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	   const char *options, struct super **out)
 {
 	const char *name = strrchr(source, '/');
 	struct blk_device *dev = blk_find(name ? name + 1 : source);
+	struct ext4_super_disk *d;
 	struct ext4_super *s;
-	int err;
+	int err = -ENOMEM;
 
-	if (*options && strcmp(options, "ro"))
+	if (*options && strcmp(options, "ro") && strcmp(options, "rw"))
 		return -EINVAL;
 	if (!dev)
 		return -ENXIO;
-	if (!(flags & MS_RDONLY)) {
-		log_err("ext4 %s: only read-only mounts, so far", dev->name);
-		return -EROFS;
-	}
 	s = kzalloc(sizeof(*s), ALLOC_KERNEL);
-	if (!s)
-		return -ENOMEM;
+	d = kmalloc(sizeof(*d), ALLOC_KERNEL);
+	if (!s || !d)
+		goto fail;
 	s->dev = dev;
+	mutex_init(&s->alloc_lock, RANK_FSALLOC);
+	mutex_init(&s->orphan_lock, RANK_EXTENTS);
+	list_init(&s->dirty_groups);
+	list_init(&s->orphans);
+	list_init(&s->sb.dirty);
+	s->next_generation = (uint32_t)clock_real_ns();
 	s->sb.type = t;
 	s->sb.ops = &ext4_super_ops;
 	s->sb.flags = MS_RDONLY;
 	s->sb.cache_names = true;
 	s->sb.magic = EXT4_SUPER_MAGIC;
 	s->sb.priv = s;
-	err = load(s);
-	if (err) {
-		if (s->meta)
-			bdev_cache_destroy(s->meta);
-		vfree(s->group_ok);
-		kfree(s);
-		return err;
+	s->sb.dev = device_number(dev);
+	if (!(flags & MS_RDONLY)) {
+		s->sb.ops = &ext4_rw_ops;
+		err = super_start_writer(&s->sb);
+		if (err)
+			goto fail;
 	}
+	err = load(s, d, !(flags & MS_RDONLY));
+	if (err)
+		goto fail_loaded;
+	kfree(d);
 	*out = &s->sb;
 	return 0;
+fail_loaded:
+	super_stop_writer(&s->sb);
+	inode_drop_all(&s->sb);
+	free_super(s);
+	s = NULL;
+fail:
+	kfree(d);
+	kfree(s);
+	return err;
 }
 
-extern const struct fs_type ext4_type; /* as fs_priv.h has it */
 const struct fs_type ext4_type = { .name = "ext4", .mount = ext4_mount };

@@ -233,3 +233,25 @@ ext4_listxattr(struct inode *i, char *buf, size_t size)
 
 	return r < 0 ? r : (ssize_t)l.len;
 }
+
+int
+ext4_setxattr(struct inode *i, const char *name, const void *val, size_t len,
+	      int flags)
+{
+	(void)i, (void)name, (void)val, (void)len, (void)flags;
+	return -EOPNOTSUPP;
+}
+
+int
+ext4_removexattr(struct inode *i, const char *name)
+{
+	(void)i, (void)name;
+	return -EOPNOTSUPP;
+}
+
+int
+ext4_xattr_drop(struct jhandle *h, struct inode *i)
+{
+	(void)h, (void)i;
+	return 0;
+}

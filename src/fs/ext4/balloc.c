@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Blocks: taken and given back, one lock for all groups.
+ *
+ * What a transaction frees is marked free in its bitmap at once, but nobody
+ * gets it before that transaction is on the disk: until then a crash would
+ * bring the old owner back.  Such blocks are in their group's `pending`.
+ *
+ * Dirty pages reserve (`delayed`); an allocation for them turns the
+ * reservation into blocks.  A few blocks (spare_blocks) are kept from all
+ * reservations, so that the extents' own blocks are to be had when pages
+ * are written.  The reserve of the superuser is the file system's.
+ */
+#include "ext4.h"
+#include "journal.h"
+
+#include <abi/errno.h>
+#include <base/atomic.h>
+#include <base/bitmap.h>
+#include <base/math.h>
+#include <base/string.h>
+#include <file/cred.h>
+#include <mem/heap.h>
+#include <sched/thread.h>
+
+#define CAP_SYS_RESOURCE 24
+
+struct run {
+	uint32_t at, len;
+};
+
+/* Free and not pending, 64 bits from word w on. */
+static inline uint64_t
+free_word(const struct ext4_bitmap *m, uint32_t w)
+{
+	uint64_t used = m->bits[w];
+
+	if (m->info->pending)
+		used |= m->info->pending[w];
+	return ~used;
+}
+
+/* First bit >= at that is free (or, inverted, not), below the end. */
+static uint32_t
+next_bit(const struct ext4_bitmap *m, uint32_t at, bool want_free)
+{
+	while (at < m->nbits) {
+		uint64_t w = free_word(m, at / 64);
+
+		if (!want_free)
+			w = ~w;
+		w >>= at % 64;
+		if (w) {
+			at += (uint32_t)__builtin_ctzll(w);
+			return at < m->nbits ? at : m->nbits;
+		}
+		at = (at / 64 + 1) * 64;
+	}
+	return m->nbits;
+}
+
+static struct run
+run_at(const struct ext4_bitmap *m, uint32_t at, uint32_t want)
+{
+	uint32_t end = next_bit(m, at, false);
+
+	if (end - at > want)
+		end = at + want;
+	return (struct run){ at, end - at };
+}
+
+/* The first run of `want` at or behind `from`, going round; else the longest. */
+static struct run
+search(struct ext4_bitmap *m, uint32_t from, uint32_t want)
+{
+	struct run best = { 0, 0 };
+	uint32_t at = from, limit = m->nbits;
+
+	for (unsigned pass = 0; pass < 2; pass++) {
+		while (at < limit) {
+			struct run r;
+
+			at = next_bit(m, at, true);
+			if (at >= limit)
+				break;
+			r = run_at(m, at, want);
+			if (r.len > best.len)
+				best = r;
+			if (best.len >= want)
+				return best;
+			at = r.at + r.len;
+		}
+		limit = from;
+		at = 0;
+	}
+	if (best.len < m->info->max_run)
+		m->info->max_run = best.len;
+	return best;
+}
+
+static void
+set_free_blocks(struct ext4_super *s, struct ext4_group_disk *d, uint32_t n)
+{
+	d->bg_free_blocks_lo = (uint16_t)n;
+	if (s->desc_size >= 64)
+		d->bg_free_blocks_hi = (uint16_t)(n >> 16);
+}
+
+static void
+fill_bits(uint64_t *bits, uint32_t at, uint32_t len, bool on)
+{
+	while (len) {
+		uint32_t bit = at % 64, n = 64 - bit;
+		uint64_t mask;
+
+		if (n > len)
+			n = len;
+		mask = (n == 64 ? ~0ull : (1ull << n) - 1) << bit;
+		if (on)
+			bits[at / 64] |= mask;
+		else
+			bits[at / 64] &= ~mask;
+		at += n;
+		len -= n;
+	}
+}
+
+/* Is each of the bits on (or off)? */
+static bool
+all_bits(const uint64_t *bits, uint32_t at, uint32_t len, bool on)
+{
+	for (; len; at++, len--)
+		if (bitmap_test(bits, at) != on)
+			return false;
+	return true;
+}
+
+static uint64_t
+group_base(const struct ext4_super *s, uint32_t g)
+{
+	return s->first_data_block + (uint64_t)g * s->blocks_per_group;
+}
+
+static bool
+is_frozen(struct ext4_super *s, struct ext4_group *g)
+{
+	if (!g->frozen_tid)
+		return false;
+	if (!journal_committed(s->journal, g->frozen_tid))
+		return true;
+	g->frozen_tid = 0;
+	return false;
+}
+
+/* From one group: -ENOSPC where it has no run of `least`. */
+static int
+take_from(struct jhandle *h, uint32_t g, uint32_t from, uint32_t want,
+	  uint32_t least, bool exact, uint64_t *start, uint32_t *len)
+{
+	struct ext4_super *s = h->s;
+	struct ext4_group *info = ext4_group_info(s, g);
+	struct ext4_bitmap m;
+	struct run r;
+	uint32_t left;
+	int err;
+
+	if (!info)
+		return -ENOMEM;
+	if (is_frozen(s, info) || info->max_run < least)
+		return -ENOSPC;
+	err = ext4_block_bitmap(s, g, &m);
+	if (err)
+		return err;
+	left = ext4_desc_free_blocks(s, m.desc);
+	err = -ENOSPC;
+	if (left < least || left <= info->npending)
+		goto out;
+	if (from >= m.nbits)
+		from = 0;
+	if (exact && next_bit(&m, from, true) == from)
+		r = run_at(&m, from, want);
+	else if (exact)
+		goto out;
+	else
+		r = search(&m, from, want);
+	if (r.len > left) {
+		err = ext4_bad(s, 0, "a group's count of free blocks");
+		goto out;
+	}
+	if (r.len < least || !r.len)
+		goto out;
+	err = ext4_bitmap_write(s, h, &m);
+	if (err)
+		goto out;
+	fill_bits(m.bits, r.at, r.len, true);
+	set_free_blocks(s, m.desc, left - r.len);
+	*start = group_base(s, g) + r.at;
+	*len = r.len;
+out:
+	ext4_bitmap_put(&m);
+	return err;
+}
+
+/* A group that cannot be read is passed over, as if it were full. */
+static bool
+goes_on(int err)
+{
+	return err == -ENOSPC || err == -EUCLEAN || err == -EIO;
+}
+
+static int
+take_near(struct jhandle *h, uint64_t goal, uint32_t want, uint64_t *start,
+	  uint32_t *len)
+{
+	struct ext4_super *s = h->s;
+	uint32_t g, from, least = want < 2048 ? want : 2048;
+	int err;
+
+	if (goal < s->first_data_block || goal >= s->nblocks)
+		goal = s->first_data_block;
+	g = (uint32_t)((goal - s->first_data_block) / s->blocks_per_group);
+	from = (uint32_t)((goal - s->first_data_block) % s->blocks_per_group);
+	err = take_from(h, g, from, want, 1, true, start, len);
+	if (!err || !goes_on(err))
+		return err;
+	/* A run that is long enough, near; then shorter and shorter ones. */
+	for (;;) {
+		for (uint32_t k = 0; k < s->ngroups; k++) {
+			uint32_t at = (g + k) % s->ngroups;
+
+			err = take_from(h, at, k ? 0 : from, want, least,
+					false, start, len);
+			if (!err || !goes_on(err))
+				return err;
+		}
+		if (least == 1)
+			return -ENOSPC;
+		least = least > 8 ? least / 8 : 1;
+	}
+}
+
+static bool
+may_take_reserve(const struct ext4_super *s)
+{
+	const struct cred *c = thread_current()->cred;
+
+	return !c || cred_capable(c, CAP_SYS_RESOURCE) ||
+	       c->fsuid == s->root_uid ||
+	       (s->root_gid && c->fsgid == s->root_gid);
+}
+
+uint64_t
+ext4_available(struct ext4_super *s, bool root)
+{
+	uint64_t have = atomic_load_relaxed(&s->free_blocks);
+	uint64_t gone = atomic_load_relaxed(&s->delayed) + s->spare_blocks;
+
+	if (!root)
+		gone += s->root_blocks;
+	return have > gone ? have - gone : 0;
+}
+
+int
+ext4_reserve(struct ext4_super *s, uint32_t n)
+{
+	bool root = may_take_reserve(s);
+
+	atomic_add(&s->delayed, n);
+	if (atomic_load_relaxed(&s->free_blocks) >=
+	    atomic_load_relaxed(&s->delayed) + s->spare_blocks +
+		    (root ? 0 : s->root_blocks))
+		return 0;
+	atomic_sub(&s->delayed, n);
+	return -ENOSPC;
+}
+
+void
+ext4_unreserve(struct ext4_super *s, uint32_t n)
+{
+	if (n)
+		atomic_sub(&s->delayed, n);
+}
+
+int
+ext4_balloc(struct jhandle *h, uint64_t goal, uint32_t want, unsigned flags,
+	    uint64_t *start, uint32_t *len)
+{
+	struct ext4_super *s = h->s;
+	int err = 0;
+
+	if (!(flags & EXT4_ALLOC_DELAYED)) {
+		uint64_t have = flags & EXT4_ALLOC_META
+			? atomic_load_relaxed(&s->free_blocks)
+			: ext4_available(s, may_take_reserve(s));
+
+		if (!have)
+			return -ENOSPC;
+		if (want > have)
+			want = (uint32_t)have;
+	}
+	mutex_lock(&s->alloc_lock);
+	err = take_near(h, goal, want, start, len);
+	if (!err)
+		atomic_sub(&s->free_blocks, *len);
+	mutex_unlock(&s->alloc_lock);
+	if (!err && (flags & EXT4_ALLOC_DELAYED))
+		ext4_unreserve(s, *len);
+	return err;
+}
+
+/* ---- giving back ---- */
+
+/* Blocks of one group. */
+static int
+free_in_group(struct jhandle *h, uint32_t g, uint32_t at, uint32_t len)
+{
+	struct ext4_super *s = h->s;
+	struct ext4_bitmap m;
+	uint32_t left;
+	int err = ext4_block_bitmap(s, g, &m);
+
+	if (err)
+		return err;
+	left = ext4_desc_free_blocks(s, m.desc);
+	if (at + len > m.nbits || !all_bits(m.bits, at, len, true)) {
+		err = ext4_bad(s, 0, "blocks freed that are free");
+		goto out;
+	}
+	err = journal_note_freed(h, group_base(s, g) + at, len);
+	if (!err)
+		err = ext4_bitmap_write(s, h, &m);
+	if (err)
+		goto out;
+	if (!m.info->pending)
+		m.info->pending = kzalloc(s->block_size, ALLOC_NOFS);
+	if (m.info->pending) {
+		fill_bits(m.info->pending, at, len, true);
+		m.info->npending += len;
+	} else { /* no memory for the list: leave the whole group alone */
+		m.info->frozen_tid = journal_tid(h);
+	}
+	fill_bits(m.bits, at, len, false);
+	set_free_blocks(s, m.desc, left + len);
+	s->free_blocks += len;
+	s->freed_pending += len;
+out:
+	ext4_bitmap_put(&m);
+	return err;
+}
+
+int
+ext4_bfree(struct jhandle *h, uint64_t start, uint32_t len)
+{
+	struct ext4_super *s = h->s;
+	int err = 0;
+
+	if (start < s->first_data_block || start >= s->nblocks ||
+	    len > s->nblocks - start)
+		return ext4_bad(s, 0, "blocks freed that do not exist");
+	mutex_lock(&s->alloc_lock);
+	while (len && !err) {
+		uint64_t rel = start - s->first_data_block;
+		uint32_t g = (uint32_t)(rel / s->blocks_per_group);
+		uint32_t at = (uint32_t)(rel % s->blocks_per_group);
+		uint32_t n = s->blocks_per_group - at;
+
+		if (n > len)
+			n = len;
+		err = free_in_group(h, g, at, n);
+		start += n;
+		len -= n;
+	}
+	mutex_unlock(&s->alloc_lock);
+	return err;
+}
+
+void
+ext4_freed(struct ext4_super *s, uint64_t start, uint32_t len)
+{
+	mutex_lock(&s->alloc_lock);
+	s->freed_pending -= len;
+	while (len) {
+		uint64_t rel = start - s->first_data_block;
+		uint32_t at = (uint32_t)(rel % s->blocks_per_group);
+		uint32_t n = s->blocks_per_group - at;
+		struct ext4_group *g;
+
+		if (n > len)
+			n = len;
+		g = ext4_group_info(s, (uint32_t)(rel /
+						  s->blocks_per_group));
+		if (g && g->pending && g->npending) {
+			/* Those freed while the list could not be had are
+			 * not in it: count what is. */
+			for (uint32_t k = at; k < at + n; k++)
+				if (bitmap_test(g->pending, k)) {
+					bitmap_clear(g->pending, k);
+					g->npending--;
+				}
+			if (!g->npending) {
+				kfree(g->pending);
+				g->pending = NULL;
+			}
+		}
+		if (g)
+			g->max_run = UINT32_MAX;
+		start += n;
+		len -= n;
+	}
+	mutex_unlock(&s->alloc_lock);
+}
+
+bool
+ext4_retry_alloc(struct ext4_super *s, int err, unsigned *tries)
+{
+	if (err != -ENOSPC || !atomic_load_relaxed(&s->freed_pending) ||
+	    ++*tries > 3)
+		return false;
+	return journal_commit(s->journal, 0) == 0;
+}

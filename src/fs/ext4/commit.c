@@ -1,0 +1,828 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Commit and checkpoint.  Both run in the thread that asks for them, one at a
+ * time (commit_lock).
+ *
+ * Commit: no new handles; the open ones end; the blocks' copies go to the log
+ * in groups of a descriptor and what it describes; file data in flight comes
+ * in; a flush; the commit block; a flush.  As soon as the handles have ended
+ * the next transaction may begin: only who changes a block that is not yet
+ * copied waits for the copy.
+ *
+ * Checkpoint: blocks of the oldest transactions are copied and written to
+ * their places, unless a later transaction has them, too; that one is
+ * committed first, and then the log's copy in it is the one that counts.
+ */
+#include "ext4.h"
+#include "jdisk.h"
+#include "journal.h"
+
+#include <abi/errno.h>
+#include <base/assert.h>
+#include <base/atomic.h>
+#include <base/endian.h>
+#include <base/hash.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <core/log.h>
+#include <dev/blk.h>
+#include <fs/bdev.h>
+#include <mem/heap.h>
+#include <mem/page.h>
+#include <sched/thread.h>
+
+#define GROUP_MAX 128u
+
+/* ---- our I/O ---- */
+
+static void
+io_done(struct bio *b)
+{
+	struct journal *j = b->arg;
+
+	if (b->status)
+		atomic_store_relaxed(&j->io_err, b->status);
+	bio_free(b);
+	if (atomic_sub(&j->io, 1) == 0 && waitq_active(&j->wq))
+		wait_wake_all(&j->wq, 0);
+}
+
+static void
+wait_counter(struct journal *j, const uint32_t *n)
+{
+	struct wait_entry e;
+
+	if (!atomic_load_acquire(n))
+		return;
+	wait_start(&j->wq, &e, false);
+	while (atomic_load_acquire(n))
+		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
+	wait_end(&j->wq, &e);
+}
+
+static int
+wait_io(struct journal *j)
+{
+	wait_counter(j, &j->io);
+	return atomic_load_relaxed(&j->io_err);
+}
+
+static struct bio *
+start_bio(struct journal *j, uint64_t block, unsigned nvecs)
+{
+	struct bio *b = bio_alloc(nvecs, ALLOC_NOIO); /* waits, never NULL */
+
+	b->dev = j->s->dev;
+	b->op = BIO_WRITE;
+	b->sector = block << (j->block_shift - BLK_SECTOR_SHIFT);
+	b->done = io_done;
+	b->arg = j;
+	return b;
+}
+
+static void
+submit(struct journal *j, struct bio *b)
+{
+	if (!b)
+		return;
+	atomic_add(&j->io, 1);
+	bio_submit(b);
+}
+
+/* Writes each page's first block to its place; places are ascending, and
+ * those that follow one another go in one request. */
+static void
+write_pages_to(struct journal *j, struct page **pages, const uint64_t *blocks,
+	       unsigned n)
+{
+	unsigned max = j->s->dev->max_vecs ? j->s->dev->max_vecs : 1;
+	struct bio *b = NULL;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (b && (blocks[i] != blocks[i - 1] + 1 || b->nvecs >= max ||
+			  bio_add(b, pages[i], 0, j->block_size))) {
+			submit(j, b);
+			b = NULL;
+		} else if (b) {
+			continue;
+		}
+		b = start_bio(j, blocks[i], n - i < max ? n - i : max);
+		ignore(bio_add(b, pages[i], 0, j->block_size)); /* is empty */
+	}
+	submit(j, b);
+}
+
+/* ---- the journal's superblock ---- */
+
+int
+journal_write_super(struct journal *j)
+{
+	struct jbd2_super *d = (void *)j->super;
+	uint64_t block = journal_block(j, 0);
+	struct page *p = j->commit_page;
+
+	d->s_sequence = cpu_to_be32(j->tail_tid);
+	d->s_start = cpu_to_be32(j->empty ? 0 : j->tail);
+	d->s_errno = cpu_to_be32((uint32_t)j->err);
+	if (j->csum) {
+		d->s_checksum = 0;
+		d->s_checksum = cpu_to_be32(crc32c(~0u, d, sizeof(*d)));
+	}
+	memcpy(page_addr(p), j->super, j->block_size);
+	atomic_store_relaxed(&j->io_err, 0);
+	write_pages_to(j, &p, &block, 1);
+	return wait_io(j);
+}
+
+/* The oldest transaction that the log must keep has changed: what it gave up
+ * may be overwritten once the disk knows. */
+static int
+update_tail(struct journal *j)
+{
+	uint32_t tail = j->head, tid = atomic_load_relaxed(&j->committed) + 1;
+	uint32_t freed;
+	int err;
+
+	spin_lock(&j->lock);
+	if (!list_empty(&j->ckpts)) {
+		struct jtx *t = list_first_entry(&j->ckpts, struct jtx, link);
+
+		tail = t->log_start;
+		tid = t->tid;
+	}
+	spin_unlock(&j->lock);
+	if (tail == j->tail)
+		return 0;
+	freed = tail > j->tail ? tail - j->tail
+			       : tail + (j->last - j->first) - j->tail;
+	err = bdev_flush(j->s->dev);
+	j->tail = tail;
+	j->tail_tid = tid;
+	if (!err)
+		err = journal_write_super(j);
+	if (!err)
+		err = bdev_flush(j->s->dev);
+	if (err)
+		return err;
+	spin_lock(&j->lock);
+	j->free += freed;
+	spin_unlock(&j->lock);
+	return 0;
+}
+
+/* ---- commit ---- */
+
+static uint32_t
+next_log_block(struct journal *j)
+{
+	uint32_t b = j->head++;
+
+	if (j->head == j->last)
+		j->head = j->first;
+	spin_lock(&j->lock);
+	j->free--;
+	spin_unlock(&j->lock);
+	return b;
+}
+
+static void
+put_header(void *block, enum jbd2_type type, uint32_t tid)
+{
+	struct jbd2_header *h = block;
+
+	h->h_magic = cpu_to_be32(JBD2_MAGIC);
+	h->h_blocktype = cpu_to_be32(type);
+	h->h_sequence = cpu_to_be32(tid);
+}
+
+/* Copies jb's block for the log; the checksum that it carries inside is
+ * brought up to date first.  true: its first word must be escaped. */
+static bool
+copy_block(struct journal *j, struct jbuf *jb, void *to)
+{
+	uint32_t magic = cpu_to_be32(JBD2_MAGIC);
+	bool escape;
+
+	spin_lock(&j->lock);
+	ext4_block_csum_set(j->s, jb->kind, jb->seed, jb->block, jb->data);
+	memcpy(to, jb->data, j->block_size);
+	jb->uncopied = false;
+	spin_unlock(&j->lock);
+	escape = !memcmp(to, &magic, sizeof(magic));
+	if (escape)
+		memset(to, 0, sizeof(magic));
+	return escape;
+}
+
+static void
+put_tag(struct journal *j, uint8_t *at, uint64_t block, uint32_t flags,
+	uint32_t tid, const void *data)
+{
+	uint32_t be = cpu_to_be32(tid), c = 0;
+
+	if (j->csum) {
+		c = crc32c(j->csum_seed, &be, sizeof(be));
+		c = crc32c(c, data, j->block_size);
+	}
+	if (j->incompat & JBD2_INCOMPAT_CSUM_V3) {
+		struct jbd2_tag3 t = {
+			.t_blocknr = cpu_to_be32((uint32_t)block),
+			.t_flags = cpu_to_be32(flags),
+			.t_blocknr_high = cpu_to_be32((uint32_t)(block >> 32)),
+			.t_checksum = cpu_to_be32(c),
+		};
+
+		memcpy(at, &t, sizeof(t));
+	} else {
+		struct jbd2_tag t = {
+			.t_blocknr = cpu_to_be32((uint32_t)block),
+			.t_checksum = cpu_to_be16((uint16_t)c),
+			.t_flags = cpu_to_be16((uint16_t)flags),
+			.t_blocknr_high = cpu_to_be32((uint32_t)(block >> 32)),
+		};
+
+		memcpy(at, &t, j->tag_bytes < 12 ? 8 : 12);
+	}
+}
+
+static void
+put_tail_csum(struct journal *j, uint8_t *block)
+{
+	size_t at = j->block_size - 4;
+	uint32_t c;
+
+	if (!j->csum)
+		return;
+	memset(block + at, 0, 4);
+	c = cpu_to_be32(crc32c(j->csum_seed, block, j->block_size));
+	memcpy(block + at, &c, 4);
+}
+
+struct group {
+	struct page *pages[GROUP_MAX + 1];
+	uint64_t blocks[GROUP_MAX + 1];
+	unsigned n, max;
+	bool own;	/* pages of the pool */
+};
+
+struct group *
+journal_group_alloc(void)
+{
+	return kzalloc(sizeof(struct group), ALLOC_KERNEL);
+}
+
+/* Pages for up to want blocks and their descriptor. */
+static int
+group_pages(struct journal *j, struct group *g, unsigned want)
+{
+	unsigned n = 0;
+	int err;
+
+	if (want > GROUP_MAX)
+		want = GROUP_MAX;
+	g->own = want < j->npages;
+	while (!g->own && n <= want) {
+		g->pages[n] = page_alloc(0, ALLOC_ATOMIC);
+		if (!g->pages[n])
+			break;
+		n++;
+	}
+	if (!g->own && n < j->npages) {
+		while (n)
+			page_put(g->pages[--n]);
+		g->own = true;
+	}
+	if (g->own) {
+		/* Whoever used them last must have ended. */
+		err = wait_io(j);
+		if (err)
+			return err;
+		memcpy(g->pages, j->pages, j->npages * sizeof(*j->pages));
+		n = j->npages;
+	}
+	g->max = n - 1;
+	return 0;
+}
+
+/* The next blocks of t from *at on as one group; *at moves on. */
+static int
+write_group(struct journal *j, struct jtx *t, struct group *g,
+	    struct list **at)
+{
+	unsigned par = t->tid & 1;
+	unsigned room = j->block_size - 12 - 16 - (j->csum ? 4 : 0);
+	unsigned fit = room / j->tag_bytes, n = 0;
+	uint8_t *desc = page_addr(g->pages[0]), *tag = desc + 12, *last = NULL;
+
+	memset(desc, 0, j->block_size);
+	put_header(desc, JBD2_DESCRIPTOR, t->tid);
+	g->blocks[0] = journal_block(j, next_log_block(j));
+	while (*at != &t->bufs && n < g->max && n < fit) {
+		struct jbuf *jb = list_entry(*at, struct jbuf, link[par]);
+		uint32_t flags = n ? JBD2_TAG_SAME_UUID : 0;
+
+		*at = (*at)->next;
+		if (jb->forget && !jb->tx) {
+			spin_lock(&j->lock);
+			jb->uncopied = false;
+			spin_unlock(&j->lock);
+			continue;
+		}
+		n++;
+		if (copy_block(j, jb, page_addr(g->pages[n])))
+			flags |= JBD2_TAG_ESCAPE;
+		put_tag(j, tag, jb->block, flags, t->tid,
+			page_addr(g->pages[n]));
+		last = tag;
+		tag += j->tag_bytes;
+		if (n == 1) { /* the first is followed by the UUID */
+			memcpy(tag, ((struct jbd2_super *)(void *)j->super)
+					    ->s_uuid, 16);
+			tag += 16;
+		}
+		g->blocks[n] = journal_block(j, next_log_block(j));
+	}
+	if (last) /* the flags' low byte: at 7 in both forms, big-endian */
+		last[7] |= JBD2_TAG_LAST;
+	put_tail_csum(j, desc);
+	g->n = n + 1;
+	if (waitq_active(&j->wq))
+		wait_wake_all(&j->wq, 0); /* those that waited for copies */
+	return 0;
+}
+
+static unsigned
+count_written(struct jtx *t)
+{
+	unsigned par = t->tid & 1, n = 0;
+	struct list *p;
+
+	list_for_each(p, &t->bufs) {
+		struct jbuf *jb = list_entry(p, struct jbuf, link[par]);
+
+		n += !jb->forget || jb->tx;
+	}
+	return n;
+}
+
+static int
+write_blocks(struct journal *j, struct jtx *t, struct group *g)
+{
+	struct list *at = t->bufs.next;
+	unsigned left = count_written(t);
+	int err = 0;
+
+	while (left && !err) {
+		err = group_pages(j, g, left);
+		if (err)
+			break;
+		err = write_group(j, t, g, &at);
+		write_pages_to(j, g->pages, g->blocks, g->n);
+		left -= g->n - 1;
+		if (!g->own) {
+			err = wait_io(j);
+			for (unsigned i = 0; i <= g->max; i++)
+				page_put(g->pages[i]);
+		}
+	}
+	return err;
+}
+
+static int
+write_revokes(struct journal *j, struct jtx *t, struct group *g)
+{
+	bool wide = j->incompat & JBD2_INCOMPAT_64BIT;
+	struct jrevoke *r = t->revokes;
+	unsigned size = wide ? 8 : 4;
+	unsigned end = j->block_size - (j->csum ? 4 : 0);
+	int err = 0;
+
+	while (r && !err) {
+		uint8_t *p;
+		uint32_t used = 16;
+
+		err = group_pages(j, g, 1);
+		if (err)
+			break;
+		p = page_addr(g->pages[0]);
+		memset(p, 0, j->block_size);
+		put_header(p, JBD2_REVOKE, t->tid);
+		for (; r && used + size <= end; r = r->next, used += size) {
+			uint64_t b8 = cpu_to_be64(r->block);
+			uint32_t b4 = cpu_to_be32((uint32_t)r->block);
+
+			memcpy(p + used, wide ? (void *)&b8 : (void *)&b4,
+			       size);
+		}
+		used = cpu_to_be32(used);
+		memcpy(p + 12, &used, 4);
+		put_tail_csum(j, p);
+		g->blocks[0] = journal_block(j, next_log_block(j));
+		write_pages_to(j, g->pages, g->blocks, 1);
+	}
+	return err;
+}
+
+static int
+write_commit_block(struct journal *j, struct jtx *t)
+{
+	uint64_t now = clock_real_ns(), block;
+	struct page *p = j->commit_page;
+	struct jbd2_commit *c = page_addr(p);
+
+	memset(c, 0, j->block_size);
+	put_header(c, JBD2_COMMIT, t->tid);
+	c->h_commit_sec = cpu_to_be64(now / NSEC_PER_SEC);
+	c->h_commit_nsec = cpu_to_be32((uint32_t)(now % NSEC_PER_SEC));
+	if (j->csum)
+		c->h_chksum[0] = cpu_to_be32(
+			crc32c(j->csum_seed, c, j->block_size));
+	block = journal_block(j, next_log_block(j));
+	write_pages_to(j, &p, &block, 1);
+	return wait_io(j);
+}
+
+/* No handle is open after this; t is the committing transaction, and the
+ * next one may begin. */
+static void
+lock_tx(struct journal *j, struct jtx *t)
+{
+	unsigned par = t->tid & 1;
+	struct wait_entry e;
+	struct list *p;
+
+	spin_lock(&j->lock);
+	t->locked = true;
+	spin_unlock(&j->lock);
+	wait_start(&j->wq, &e, false);
+	while (atomic_load_acquire(&t->nhandles))
+		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
+	wait_end(&j->wq, &e);
+	ext4_precommit(j->s, t);
+	spin_lock(&j->lock);
+	t->credits = 0;
+	list_for_each(p, &t->bufs) {
+		struct jbuf *jb = list_entry(p, struct jbuf, link[par]);
+
+		jb->tx = NULL;
+		jb->ctx = t;
+		jb->uncopied = true;
+	}
+	j->committing = t;
+	j->running = NULL;
+	spin_unlock(&j->lock);
+	wait_wake_all(&j->wq, 0);
+}
+
+static void
+leave_ckpt(struct journal *j, struct jbuf *jb)
+{
+	(void)j;
+	if (!jb->ckpt)
+		return;
+	list_del(&jb->ckpt_link);
+	list_init(&jb->ckpt_link);
+	jb->ckpt = NULL;
+}
+
+static void
+free_tx(struct jtx *t)
+{
+	struct jrevoke *r;
+	struct jfreed *f;
+
+	while ((r = t->revokes)) {
+		t->revokes = r->next;
+		kfree(r);
+	}
+	while ((f = t->freed)) {
+		t->freed = f->next;
+		kfree(f);
+	}
+	kfree(t);
+}
+
+/* Transactions whose blocks are all in their places. */
+static void
+trim_ckpts(struct journal *j)
+{
+	spin_lock(&j->lock);
+	while (!list_empty(&j->ckpts)) {
+		struct jtx *t = list_first_entry(&j->ckpts, struct jtx, link);
+
+		if (!list_empty(&t->ckpt_bufs))
+			break;
+		list_del(&t->link);
+		free_tx(t);
+	}
+	spin_unlock(&j->lock);
+}
+
+/* t is on the disk, or (err) never will be. */
+static void
+finish(struct journal *j, struct jtx *t, int err)
+{
+	unsigned par = t->tid & 1;
+	struct jfreed *f;
+
+	spin_lock(&j->lock);
+	while (!list_empty(&t->bufs)) {
+		struct jbuf *jb = list_entry(t->bufs.next, struct jbuf,
+					     link[par]);
+
+		list_del(&jb->link[par]);
+		list_init(&jb->link[par]);
+		jb->ctx = NULL;
+		jb->uncopied = false;
+		leave_ckpt(j, jb);
+		if (jb->forget && !jb->tx) {
+			journal_drop(j, jb);
+			continue;
+		}
+		jb->ckpt = t;
+		list_add_tail(&t->ckpt_bufs, &jb->ckpt_link);
+	}
+	list_add_tail(&j->ckpts, &t->link);
+	j->committing = NULL;
+	if (!err)
+		atomic_store_release(&j->committed, t->tid);
+	f = t->freed;
+	t->freed = NULL;
+	spin_unlock(&j->lock);
+	while (f) {
+		struct jfreed *next = f->next;
+
+		ext4_freed(j->s, f->start, f->len);
+		kfree(f);
+		f = next;
+	}
+	trim_ckpts(j);
+	wait_wake_all(&j->wq, 0);
+}
+
+static int
+commit_tx(struct journal *j, struct jtx *t)
+{
+	struct group *g = j->group;
+	int err;
+
+	lock_tx(j, t);
+	t->log_start = j->head;
+	atomic_store_relaxed(&j->io_err, 0);
+	err = write_blocks(j, t, g);
+	if (!err)
+		err = write_revokes(j, t, g);
+	if (!err)
+		err = wait_io(j);
+	else
+		ignore(wait_io(j)); /* err is the first one */
+	wait_counter(j, &t->data_io);
+	if (!err && j->empty) {
+		j->empty = false;
+		j->tail = t->log_start;
+		j->tail_tid = t->tid;
+		err = journal_write_super(j);
+	}
+	if (!err)
+		err = bdev_flush(j->s->dev);
+	if (!err)
+		err = write_commit_block(j, t);
+	if (!err)
+		err = bdev_flush(j->s->dev);
+	finish(j, t, err);
+	if (err)
+		journal_abort(j, err);
+	return err;
+}
+
+int
+journal_commit(struct journal *j, uint32_t tid)
+{
+	struct jtx *t;
+	int err = 0;
+
+	if (!tid) {
+		spin_lock(&j->lock);
+		if (j->running)
+			tid = j->running->tid;
+		else if (j->committing)
+			tid = j->committing->tid;
+		else
+			tid = atomic_load_relaxed(&j->committed);
+		spin_unlock(&j->lock);
+	}
+	if (journal_committed(j, tid))
+		return 0;
+	mutex_lock(&j->commit_lock);
+	t = j->running; /* ours alone to take away */
+	if (!journal_committed(j, tid)) {
+		err = atomic_load_relaxed(&j->err);
+		if (!err && t && t->tid == tid)
+			err = commit_tx(j, t);
+		else if (!err)
+			err = -EIO;
+	}
+	mutex_unlock(&j->commit_lock);
+	return err;
+}
+
+void
+journal_drop_all(struct journal *j)
+{
+	struct jtx *txs[2] = { j->committing, j->running };
+
+	spin_lock(&j->lock);
+	for (unsigned b = 0; b < 1u << j->hash_bits; b++) {
+		struct hlist_node *n;
+
+		while ((n = j->hash[b].first)) {
+			struct jbuf *jb = container_of(n, struct jbuf, hash);
+
+			jb->tx = jb->ctx = jb->ckpt = NULL;
+			journal_drop(j, jb);
+		}
+	}
+	spin_unlock(&j->lock);
+	while (!list_empty(&j->ckpts)) {
+		struct jtx *t = list_first_entry(&j->ckpts, struct jtx, link);
+
+		list_del(&t->link);
+		free_tx(t);
+	}
+	for (unsigned k = 0; k < 2; k++)
+		if (txs[k])
+			free_tx(txs[k]);
+	j->running = j->committing = NULL;
+}
+
+int
+journal_sync(struct journal *j, uint32_t tid)
+{
+	bool flushes;
+	int err;
+
+	/* A commit that begins after this moment flushes what was written
+	 * before it; one that is under way may have done so already. */
+	spin_lock(&j->lock);
+	if (!tid && j->running)
+		tid = j->running->tid;
+	flushes = j->running && j->running->tid == tid && !j->running->locked;
+	spin_unlock(&j->lock);
+	err = journal_commit(j, tid);
+	if (!err && !flushes)
+		err = bdev_flush(j->s->dev);
+	return err;
+}
+
+/* ---- checkpoint ---- */
+
+struct ckpt_item {
+	struct jbuf *jb;
+	uint64_t block;
+};
+
+static void
+sort_items(struct ckpt_item *v, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++) {
+		struct ckpt_item x = v[i];
+		unsigned k = i;
+
+		for (; k && v[k - 1].block > x.block; k--)
+			v[k] = v[k - 1];
+		v[k] = x;
+	}
+}
+
+/* Writes some of t's blocks to their places; *pinned: how many belong to the
+ * running transaction, too. */
+static int
+checkpoint_some(struct journal *j, struct jtx *t, unsigned *pinned)
+{
+	struct group *g = j->group;
+	struct ckpt_item items[32];
+	unsigned n = 0;
+	struct list *p;
+	int err = wait_io(j);
+
+	if (err)
+		return err;
+	*pinned = 0;
+	spin_lock(&j->lock);
+	list_for_each(p, &t->ckpt_bufs) {
+		struct jbuf *jb = list_entry(p, struct jbuf, ckpt_link);
+
+		if (jb->tx) {
+			++*pinned;
+			continue;
+		}
+		items[n].jb = jb;
+		items[n++].block = jb->block;
+		if (n == j->npages || n == ARRAY_SIZE(items))
+			break;
+	}
+	sort_items(items, n);
+	for (unsigned i = 0; i < n; i++) {
+		memcpy(page_addr(j->pages[i]), items[i].jb->data,
+		       j->block_size);
+		g->blocks[i] = items[i].block;
+	}
+	spin_unlock(&j->lock);
+	write_pages_to(j, j->pages, g->blocks, n);
+	err = wait_io(j);
+	if (err)
+		return err;
+	spin_lock(&j->lock);
+	for (unsigned i = 0; i < n; i++) {
+		struct jbuf *jb = items[i].jb;
+
+		/* A handle may have it by now, and the copy that was written
+		 * is the committed one all the same. */
+		leave_ckpt(j, jb);
+		if (!jb->tx)
+			journal_drop(j, jb);
+	}
+	spin_unlock(&j->lock);
+	return 0;
+}
+
+/* Empties the oldest transaction's list. */
+static int
+checkpoint_oldest(struct journal *j)
+{
+	struct jtx *t = list_first_entry(&j->ckpts, struct jtx, link);
+	unsigned pinned;
+	int err = 0;
+
+	atomic_store_relaxed(&j->io_err, 0);
+	while (!err && !list_empty(&t->ckpt_bufs)) {
+		unsigned before = j->nbufs;
+
+		err = checkpoint_some(j, t, &pinned);
+		if (!err && pinned && j->nbufs == before &&
+		    !list_empty(&t->ckpt_bufs))
+			err = j->running ? commit_tx(j, j->running) : 0;
+	}
+	if (!err)
+		trim_ckpts(j);
+	return err;
+}
+
+int
+journal_make_space(struct journal *j, uint32_t need)
+{
+	uint32_t want = (j->last - j->first) / 2;
+	int err;
+
+	if (want < need)
+		want = need;
+	mutex_lock(&j->commit_lock);
+	err = atomic_load_relaxed(&j->err);
+	while (!err && !list_empty(&j->ckpts) &&
+	       (j->free < want || j->nbufs > j->max_bufs / 2)) {
+		err = checkpoint_oldest(j);
+		if (!err && (list_empty(&j->ckpts) || j->free < want))
+			err = update_tail(j);
+	}
+	if (!err && j->free < want)
+		err = update_tail(j);
+	/* Only what runs is left: it must go out to make room. */
+	if (!err && j->free < need && j->running && j->running->nbufs)
+		err = commit_tx(j, j->running);
+	if (err)
+		journal_abort(j, err);
+	mutex_unlock(&j->commit_lock);
+	return err;
+}
+
+int
+journal_flush(struct journal *j)
+{
+	int err;
+
+	mutex_lock(&j->commit_lock);
+	err = atomic_load_relaxed(&j->err);
+	if (!err && j->running && (j->running->nbufs || j->running->nrevokes))
+		err = commit_tx(j, j->running);
+	while (!err && !list_empty(&j->ckpts))
+		err = checkpoint_oldest(j);
+	if (!err)
+		err = bdev_flush(j->s->dev);
+	if (!err && !j->empty) {
+		uint32_t size = j->last - j->first;
+
+		j->empty = true;
+		j->tail = j->head;
+		j->tail_tid = atomic_load_relaxed(&j->committed) + 1;
+		err = journal_write_super(j);
+		if (!err)
+			err = bdev_flush(j->s->dev);
+		spin_lock(&j->lock);
+		j->free = size;
+		spin_unlock(&j->lock);
+	}
+	if (err)
+		journal_abort(j, err);
+	mutex_unlock(&j->commit_lock);
+	return err;
+}

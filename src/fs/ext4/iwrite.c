@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inodes to the disk: attributes into a transaction, fsync, new inodes, and
+ * the end of deleted ones.
+ *
+ * The inode on the disk is written from memory whole; raw_lock keeps two that
+ * do so apart.  The size there is e->disksize: what was written, not what is
+ * still in the cache.
+ */
+#include "ext4.h"
+#include "journal.h"
+
+#include <abi/errno.h>
+#include <base/atomic.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <dev/blk.h>
+#include <file/cred.h>
+#include <fs/attr.h>
+#include <fs/bdev.h>
+#include <fs/pagecache.h>
+#include <mem/heap.h>
+#include <mem/page.h>
+#include <sched/thread.h>
+
+#define CAP_FSETID 4
+
+/* ---- to the disk ---- */
+
+/* Seconds beyond 32 bits go into the two low bits of the other word. */
+static void
+put_time(struct timespec64 t, uint32_t *sec, uint32_t *extra)
+{
+	*sec = (uint32_t)t.sec;
+	if (extra)
+		*extra = (uint32_t)((t.sec - (int32_t)t.sec) >> 32 & 3) |
+			 t.nsec << 2;
+}
+
+static void
+put_times(struct ext4_super *s, const struct inode *i,
+	  struct ext4_inode_disk *d)
+{
+	uint32_t have = s->inode_size > 128 ? 128u + d->i_extra_isize : 0;
+
+	put_time(i->ctime, &d->i_ctime,
+		 have >= 0x88 ? &d->i_ctime_extra : NULL);
+	put_time(i->mtime, &d->i_mtime,
+		 have >= 0x8c ? &d->i_mtime_extra : NULL);
+	put_time(i->atime, &d->i_atime,
+		 have >= 0x90 ? &d->i_atime_extra : NULL);
+	if (have >= 0x98)
+		put_time(i->btime, &d->i_crtime, &d->i_crtime_extra);
+}
+
+static void
+put_device(const struct inode *i, struct ext4_inode_disk *d)
+{
+	uint64_t major = DEV_MAJOR(i->rdev), minor = DEV_MINOR(i->rdev);
+
+	memset(d->i_block, 0, sizeof(d->i_block));
+	if (major < 256 && minor < 256) /* the old form: 8 and 8 bits */
+		d->i_block[0] = (uint32_t)(major << 8 | minor);
+	else
+		d->i_block[1] = (uint32_t)((minor & 0xff) | major << 8 |
+					   (minor & ~0xffull) << 12);
+}
+
+static void
+fill_raw(struct ext4_super *s, const struct inode *i, uint8_t *raw)
+{
+	struct ext4_inode_disk *d = (void *)raw;
+	struct ext4_inode *e = ext4_i(i);
+	uint64_t size = S_ISREG(i->mode) ? e->disksize : i->size;
+
+	if (e->fresh) {
+		memset(raw, 0, s->inode_size);
+		e->fresh = false;
+	}
+	d->i_mode = (uint16_t)i->mode;
+	d->i_uid = (uint16_t)i->uid;
+	d->i_uid_high = (uint16_t)(i->uid >> 16);
+	d->i_gid = (uint16_t)i->gid;
+	d->i_gid_high = (uint16_t)(i->gid >> 16);
+	/* A directory with too many says 1: nobody counts (dir_nlink). */
+	d->i_links_count = i->nlink > 65000 ? 1 : (uint16_t)i->nlink;
+	d->i_size_lo = (uint32_t)size;
+	d->i_size_high = (uint32_t)(size >> 32);
+	d->i_blocks_lo = (uint32_t)i->blocks;
+	d->i_blocks_high = (uint16_t)(i->blocks >> 32);
+	d->i_flags = e->flags & ~EXT4_FL_HUGE_FILE;
+	d->i_dtime = e->next_orphan;
+	d->i_generation = i->generation;
+	d->i_file_acl_lo = (uint32_t)e->file_acl;
+	d->i_file_acl_high = (uint16_t)(e->file_acl >> 32);
+	if (S_ISCHR(i->mode) || S_ISBLK(i->mode))
+		put_device(i, d);
+	else
+		memcpy(d->i_block, e->block, sizeof(d->i_block));
+	if (s->inode_size > 128)
+		d->i_extra_isize = (uint16_t)e->extra_isize;
+	put_times(s, i, d);
+	ext4_inode_csum_set(s, (uint32_t)i->ino, raw);
+}
+
+int
+ext4_iwrite(struct jhandle *h, struct inode *i, bool size)
+{
+	struct ext4_inode *e = ext4_i(i);
+	struct ext4_buf b;
+	uint8_t *raw;
+	int err = ext4_inode_raw(h->s, i->ino, &b, &raw);
+
+	if (err)
+		return err;
+	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
+	if (!err) {
+		mutex_lock(&e->raw_lock);
+		fill_raw(h->s, i, raw);
+		mutex_unlock(&e->raw_lock);
+		atomic_store_relaxed(&e->sync_tid, journal_tid(h));
+		if (size)
+			atomic_store_relaxed(&e->datasync_tid,
+					     journal_tid(h));
+	}
+	ext4_brelse(&b);
+	return err;
+}
+
+int
+ext4_write_inode(struct inode *i)
+{
+	struct jhandle h;
+	int err = journal_start(ext4_sb(i), 2, &h);
+
+	if (err)
+		return err;
+	err = ext4_iwrite(&h, i, false);
+	journal_stop(&h);
+	return err;
+}
+
+int
+ext4_fsync(struct inode *i, bool datasync)
+{
+	struct ext4_super *s = ext4_sb(i);
+	struct ext4_inode *e = ext4_i(i);
+	uint32_t tid = atomic_load_relaxed(datasync ? &e->datasync_tid
+						    : &e->sync_tid);
+
+	if (!s->journal || !s->journal->writable)
+		return 0; /* read-only: nothing was ever written */
+	return journal_sync(s->journal, tid);
+}
+
+/* ---- attributes ---- */
+
+static int
+set_size(struct inode *i, uint64_t size)
+{
+	struct ext4_super *s = ext4_sb(i);
+	uint64_t max = (uint64_t)UINT32_MAX << s->block_shift;
+	uint64_t end = (size + s->block_size - 1) & ~(s->block_size - 1ull);
+	struct ext4_map m;
+	int err;
+
+	if (!S_ISREG(i->mode))
+		return S_ISDIR(i->mode) ? -EISDIR : -EINVAL;
+	if (!(ext4_i(i)->flags & EXT4_FL_EXTENTS))
+		return -EOPNOTSUPP;
+	if (size > max)
+		return -EFBIG;
+	if (size >= i->size) {
+		atomic_store_release(&i->size, size);
+		return 0;
+	}
+	if (size & (s->block_size - 1)) {
+		err = ext4_map_any(i, (uint32_t)(size >> s->block_shift), &m);
+		if (!err && (m.pblk || i->cache->ndirty))
+			err = page_cache_zero(i->cache, size, end);
+		if (err)
+			return err;
+	}
+	atomic_store_release(&i->size, size);
+	page_cache_truncate(i->cache, size);
+	return ext4_truncate(i, size);
+}
+
+int
+ext4_setattr(struct inode *i, const struct inode_attr *a)
+{
+	struct inode_attr now = { .valid = 0 };
+	struct ext4_inode *e = ext4_i(i);
+	struct jhandle h;
+	int err = 0;
+
+	if (a->valid & ATTR_SIZE)
+		err = set_size(i, a->size);
+	if (!err)
+		err = journal_start(ext4_sb(i), 3, &h);
+	if (err)
+		return err;
+	inode_now(&now);
+	if (a->valid & ATTR_MODE)
+		i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
+	if (a->valid & ATTR_UID)
+		i->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		i->gid = a->gid;
+	if (a->valid & ATTR_ATIME)
+		i->atime = a->atime;
+	if (a->valid & ATTR_MTIME)
+		i->mtime = a->mtime;
+	i->ctime = now.ctime;
+	if (a->valid & ATTR_SIZE) {
+		write_lock(&e->tree_lock);
+		/* Growing: the disk may say so at once, the rest is a hole.
+		 * What is dirty below grows it by itself. */
+		if (!i->cache->ndirty && !i->cache->nwriteback)
+			e->disksize = i->size;
+		write_unlock(&e->tree_lock);
+	}
+	err = ext4_iwrite(&h, i, a->valid & ATTR_SIZE);
+	journal_stop(&h);
+	return err;
+}
+
+/* ---- birth ---- */
+
+static void
+set_owner(struct inode *i, const struct inode *dir, uint32_t mode)
+{
+	const struct cred *c = thread_current()->cred;
+
+	i->mode = mode;
+	i->uid = c ? c->fsuid : 0;
+	i->gid = c ? c->fsgid : 0;
+	if (!(dir->mode & S_ISGID))
+		return;
+	i->gid = dir->gid;
+	if (S_ISDIR(mode))
+		i->mode |= S_ISGID;
+	else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && c &&
+		 !cred_in_group(c, i->gid) && c->fsgid != i->gid &&
+		 !cred_capable(c, CAP_FSETID))
+		i->mode &= ~(uint32_t)S_ISGID;
+}
+
+int
+ext4_new_inode(struct jhandle *h, struct inode *dir, uint32_t mode,
+	       uint64_t rdev, struct inode **out)
+{
+	struct inode_attr now = { .valid = 0 };
+	struct ext4_super *s = h->s;
+	struct ext4_inode *e;
+	struct inode *i;
+	uint32_t ino;
+	bool fresh;
+	int err = ext4_ialloc(h, dir, mode, &ino);
+
+	if (err)
+		return err;
+	err = inode_get_cached(&s->sb, ino, &i, &fresh);
+	if (!err && !fresh) {
+		inode_put(i);
+		err = ext4_bad(s, ino, "a free inode is in use");
+	}
+	if (err)
+		goto undo;
+	set_owner(i, dir, mode);
+	i->rdev = rdev;
+	i->nlink = S_ISDIR(mode) ? 2 : 1;
+	i->generation = atomic_add(&s->next_generation, 1);
+	inode_now(&now);
+	i->atime = i->mtime = i->ctime = i->btime = now.mtime;
+	e = ext4_inode_make(i);
+	if (!e) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	e->fresh = true;
+	e->extra_isize = s->inode_size > 128 ? s->want_extra_isize : 0;
+	e->csum_seed = ext4_inode_seed(s, ino, i->generation);
+	if (S_ISREG(mode) || S_ISDIR(mode))
+		ext4_ext_init(e);
+	err = ext4_set_ops(i);
+	if (!err)
+		err = ext4_iwrite(h, i, true);
+	if (err)
+		goto fail;
+	*out = i;
+	return 0; /* still INODE_LOADING: nobody else sees it */
+fail:
+	ext4_inode_free(i);
+	inode_fail(i, err);
+undo:
+	ignore(ext4_ifree(h, ino, S_ISDIR(mode))); /* err is reported */
+	return err;
+}
+
+/* ---- death ---- */
+
+static int
+delete(struct inode *i)
+{
+	struct ext4_super *s = ext4_sb(i);
+	struct ext4_inode *e = ext4_i(i);
+	struct jhandle h;
+	int err = journal_start(s, ext4_ext_credits(i) + 16, &h);
+
+	if (err)
+		return err;
+	if (e->flags & EXT4_FL_EXTENTS)
+		err = ext4_remove_blocks(i, &h, 0, UINT32_MAX - 1);
+	else if (S_ISREG(i->mode) || S_ISDIR(i->mode))
+		err = i->blocks ? -EOPNOTSUPP : 0;
+	if (!h.tx)
+		return err;
+	if (!err)
+		err = journal_extend(&h, 16);
+	if (err == -EAGAIN)
+		err = journal_restart(&h, 16);
+	if (!h.tx)
+		return err;
+	if (!err)
+		err = ext4_xattr_drop(&h, i);
+	if (!err)
+		err = ext4_orphan_del(&h, i);
+	if (!err) {
+		e->next_orphan = (uint32_t)(clock_real_ns() / NSEC_PER_SEC);
+		i->size = e->disksize = 0;
+		err = ext4_iwrite(&h, i, false);
+	}
+	if (!err)
+		err = ext4_ifree(&h, i->ino, S_ISDIR(i->mode));
+	journal_stop(&h);
+	return err;
+}
+
+void
+ext4_evict(struct inode *i)
+{
+	struct ext4_super *s = ext4_sb(i);
+	struct ext4_inode *e = ext4_i(i);
+
+	if (i->cache)
+		page_cache_destroy(i->cache);
+	i->cache = NULL;
+	if (e && !i->nlink && !e->no_delete && s->journal &&
+	    s->journal->writable && delete(i))
+		ext4_bad(s, i->ino, "a deleted file cannot be freed");
+	ext4_inode_free(i);
+}
