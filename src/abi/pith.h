@@ -76,6 +76,8 @@ enum pith_tag {
 	PITH_REC_PUBLISH = PITH_REC_OPTIONAL | 34, /* string, repeated: what
 						    * --publish takes */
 	PITH_REC_MACHINE = PITH_REC_OPTIONAL | 19, /* u64 memory, u32 cpus */
+	PITH_REC_VOLUME = PITH_REC_OPTIONAL | 20, /* string "NAME:/PATH[:ro]",
+						   * repeated */
 };
 
 enum pith_root_mode {

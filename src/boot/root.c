@@ -8,13 +8,18 @@
 #include "boot_priv.h"
 
 #include <abi/errno.h>
+#include <abi/fs.h>
+#include <abi/stat.h>
 #include <arch/mmu.h>
+#include <base/string.h>
 #include <boot/runinfo.h>
 #include <core/bootinfo.h>
 #include <core/log.h>
 #include <dev/blk.h>
+#include <fs/namei.h>
 #include <fs/vfs.h>
 #include <mem/alloc.h>
+#include <mem/heap.h>
 #include <mem/kmap.h>
 
 /* Reads the manifest; *out NULL with 0 where the disk has none. */
@@ -92,6 +97,48 @@ mount_usual(void)
 	}
 }
 
+/* The directory of a mount, and those above it, where the root can take
+ * them; what is missing then is found by the mount. */
+static void
+make_target(const char *target)
+{
+	char *path = kstrdup(target, ALLOC_KERNEL);
+
+	for (size_t i = 1; path && *path && target[i - 1]; i++) {
+		if (target[i] && target[i] != '/')
+			continue;
+		path[i] = '\0';
+		ignore(path_mknod(-100, path, S_IFDIR | 0755, 0));
+		path[i] = target[i];
+	}
+	kfree(path);
+}
+
+#define SERIAL "SERIAL="
+
+/* Options of ours among those of the file system: "ro". */
+static int
+mount_one(const struct run_mount *m)
+{
+	const char *source = m->source, *options = m->options;
+	unsigned flags = 0;
+
+	if (!strncmp(options, "ro", 2) && (!options[2] || options[2] == ',')) {
+		flags = MS_RDONLY;
+		options += options[2] ? 3 : 2;
+	}
+	if (!strncmp(source, SERIAL, strlen(SERIAL))) {
+		struct blk_device *dev = blk_find_serial(source +
+							 strlen(SERIAL));
+
+		if (!dev)
+			return -ENXIO;
+		source = dev->name;
+	}
+	make_target(m->target);
+	return vfs_mount(m->type, source, m->target, flags, options);
+}
+
 int
 boot_mount(const struct run_info *ri)
 {
@@ -111,7 +158,7 @@ boot_mount(const struct run_info *ri)
 	for (unsigned i = 0; i < ri->nmounts; i++) {
 		const struct run_mount *m = &ri->mounts[i];
 
-		err = vfs_mount(m->type, m->source, m->target, 0, m->options);
+		err = mount_one(m);
 		if (err) {
 			log_err("mounting %s on %s: error %d", m->type,
 				m->target, -err);

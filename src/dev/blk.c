@@ -155,6 +155,8 @@ supported(const struct blk_device *d, const struct bio *b)
 		return !d->read_only && d->has_discard;
 	case BIO_ZEROES:
 		return !d->read_only && d->has_zeroes;
+	case BIO_IDENTIFY:
+		return d->has_identify;
 	}
 	return false;
 }
@@ -247,7 +249,8 @@ bio_submit(struct bio *b)
 
 	n = has_data(b) ? bio_bytes(b) >> BLK_SECTOR_SHIFT : b->nsectors;
 	b->status = 0;
-	if (add_overflow_u64(b->sector, n, &end) || end > d->sectors ||
+	if (add_overflow_u64(b->sector, n, &end) ||
+	    end > atomic_load_relaxed(&d->sectors) ||
 	    n > UINT32_MAX) {
 		bio_fail(b, -EIO);
 		return;
@@ -296,6 +299,30 @@ bio_submit_wait(struct bio *b)
 		cpu_relax();
 	}
 	return b->status;
+}
+
+int
+blk_discard(struct blk_device *dev, uint64_t sector, uint64_t n, bool zeroes)
+{
+	const struct blk_device *disk = dev->parent ? dev->parent : dev;
+	uint64_t max = zeroes ? disk->max_zeroes : disk->max_discard;
+	int err = 0;
+
+	if (!max)
+		return -EOPNOTSUPP;
+	while (n && !err) {
+		struct bio *b = bio_alloc(0, ALLOC_NOIO);
+
+		b->dev = dev;
+		b->op = zeroes ? BIO_ZEROES : BIO_DISCARD;
+		b->sector = sector;
+		b->nsectors = min_u64(n, max);
+		sector += b->nsectors;
+		n -= b->nsectors;
+		err = bio_submit_wait(b);
+		bio_free(b);
+	}
+	return err;
 }
 
 /* ---- small reads ---- */
@@ -372,6 +399,50 @@ blk_find_type(const char *guid)
 	return NULL;
 }
 
+static void
+identify(struct blk_device *d)
+{
+	struct page *p = page_alloc(0, ALLOC_KERNEL | ALLOC_ZERO);
+	struct bio *b = bio_alloc(1, ALLOC_KERNEL);
+
+	b->dev = d;
+	b->op = BIO_IDENTIFY;
+	if (p && !bio_add(b, p, 0, BLK_SERIAL_BYTES) &&
+	    !bio_submit_wait(b)) {
+		memcpy(d->serial, page_addr(p), BLK_SERIAL_BYTES);
+		d->serial[BLK_SERIAL_BYTES] = '\0';
+	}
+	d->serial_known = p != NULL;
+	bio_free(b);
+	if (p)
+		page_put(p);
+}
+
+struct blk_device *
+blk_find_serial(const char *serial)
+{
+	struct blk_device *d;
+
+	list_for_each_entry(d, &disks, link) {
+		if (d->parent)
+			continue;
+		if (!d->serial_known)
+			identify(d);
+		if (d->serial[0] && !strcmp(d->serial, serial))
+			return d;
+	}
+	return NULL;
+}
+
+void
+blk_resized(struct blk_device *d, uint64_t sectors)
+{
+	if (sectors > UINT64_MAX >> BLK_SECTOR_SHIFT)
+		return;
+	atomic_store_relaxed(&d->sectors, sectors);
+	log_info("%s: %lu sectors now", d->name, (unsigned long)sectors);
+}
+
 static int
 pool_fill(void)
 {
@@ -429,6 +500,7 @@ blk_add_partition(struct blk_device *disk, unsigned number, uint64_t start,
 	*d = *disk;
 	memset(&d->stats, 0, sizeof(d->stats));
 	ksnprintf(d->name, sizeof(d->name), "%s%u", disk->name, number);
+	d->serial[0] = '\0';
 	d->parent = disk;
 	d->start = start;
 	d->sectors = sectors;

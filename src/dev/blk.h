@@ -16,7 +16,14 @@ struct page;
 #define BLK_SECTOR_SHIFT 9
 #define BLK_SECTOR_SIZE	 512u
 
-enum bio_op { BIO_READ, BIO_WRITE, BIO_FLUSH, BIO_DISCARD, BIO_ZEROES };
+enum bio_op {
+	BIO_READ,
+	BIO_WRITE,
+	BIO_FLUSH,
+	BIO_DISCARD,	/* the contents are not wanted any more */
+	BIO_ZEROES,	/* read as zeroes from now on */
+	BIO_IDENTIFY,	/* between the class and a driver: 20 bytes of name */
+};
 
 struct bio_vec {
 	struct page *page;
@@ -36,8 +43,11 @@ struct bio {
 	void (*done)(struct bio *);
 	void *arg;		/* the submitter's */
 	struct list link;	/* the driver's, from submit to done */
+	struct bio *merged;	/* the driver's: part of the same request */
 	struct bio_vec vecs[];
 };
+
+#define BLK_SERIAL_BYTES 20u /* what BIO_IDENTIFY fills, NULs behind */
 
 struct blk_ops {
 	/* Queues the request; a full device queue holds it, in order.  Errors
@@ -55,13 +65,15 @@ struct blk_stats { /* [a] relaxed */
 
 struct blk_device {
 	char name[16];		  /* set by the class: "vda" */
-	char serial[24];	  /* set by the driver */
-	uint64_t sectors;	  /* set by the driver */
+	char serial[24];	  /* asked for by blk_find_serial() */
+	bool serial_known;
+	uint64_t sectors;	  /* [a] set by the driver; may grow */
 	uint32_t block_size;	  /* logical, bytes */
 	uint32_t max_vecs;	  /* pieces in one request */
 	uint32_t max_sectors;
 	bool read_only;
-	bool has_flush, has_discard, has_zeroes;
+	bool has_flush, has_discard, has_zeroes, has_identify;
+	uint32_t max_discard, max_zeroes; /* sectors in one request */
 	const struct blk_ops *ops;
 	void *priv;
 	struct blk_device *parent; /* a partition's whole disk, else NULL */
@@ -80,6 +92,10 @@ struct blk_device *blk_get(unsigned i);
 /* First partition with this GPT type (text form), or NULL. */
 struct blk_device *blk_find_type(const char *guid);
 struct blk_device *blk_find(const char *name);
+/* The whole disk with this serial; asks the disks for theirs.  Sleeps. */
+struct blk_device *blk_find_serial(const char *serial);
+/* A driver's disk has another size now: any context. */
+void blk_resized(struct blk_device *dev, uint64_t sectors);
 
 /* NULL only when alloc has no ALLOC_SLEEP.  From the reserve a bio may have
  * less room than asked for: bio_add() says when it is full. */
@@ -92,6 +108,11 @@ MUST_CHECK int bio_add(struct bio *b, struct page *p, uint32_t offset,
 void bio_submit(struct bio *b);
 /* Submits and sleeps until done; returns the status. */
 MUST_CHECK int bio_submit_wait(struct bio *b);
+
+/* Discards (zeroes: zeroes) sectors in pieces of the device's size and waits;
+ * -EOPNOTSUPP. */
+MUST_CHECK int blk_discard(struct blk_device *dev, uint64_t sector,
+			   uint64_t nsectors, bool zeroes);
 
 /* Small synchronous read of bytes into a buffer, for tables and probes. */
 MUST_CHECK int blk_read(struct blk_device *dev, uint64_t offset, void *buf,

@@ -168,17 +168,20 @@ fs_mount_root(const char *source, unsigned mode)
 	struct super *lower, *sb;
 	int err;
 
-	if (mode == PITH_ROOT_RW) {
-		log_err("root mode rw: writing to disks is not there yet; "
-			"use overlay or ro");
-		return -EROFS;
-	}
-	if (mode != PITH_ROOT_OVERLAY && mode != PITH_ROOT_RO)
+	if (mode != PITH_ROOT_OVERLAY && mode != PITH_ROOT_RO &&
+	    mode != PITH_ROOT_RW)
 		return -EINVAL;
-	err = ext4_type.mount(&ext4_type, source, MS_RDONLY, "", &lower);
+	err = ext4_type.mount(&ext4_type, source,
+			      mode == PITH_ROOT_RW ? 0 : MS_RDONLY, "",
+			      &lower);
 	if (err)
 		return err;
 	sb = lower;
+	if (mode == PITH_ROOT_RW && (sb->flags & MS_RDONLY)) {
+		log_err("root mode rw: %s can only be read", source);
+		err = -EROFS;
+		goto fail;
+	}
 	if (mode == PITH_ROOT_OVERLAY) {
 		err = overlay_create(lower, "", &sb);
 		if (err)

@@ -241,7 +241,8 @@ MUST_CHECK int vfs_mount(const char *type, const char *source,
 			 const char *options);
 MUST_CHECK int vfs_mount_root(struct super *sb);
 /* Boot: mounts the ext4 file system of block device source ("vda4") as the
- * root; mode is PITH_ROOT_* (abi/pith.h).  PITH_ROOT_RW: -EROFS, for now. */
+ * root; mode is PITH_ROOT_* (abi/pith.h).  -EROFS: PITH_ROOT_RW of what can
+ * only be read. */
 MUST_CHECK int fs_mount_root(const char *source, unsigned mode);
 /* d is the root of what is mounted; success consumes the caller's reference.
  * -EINVAL: not such a root, -EBUSY. */

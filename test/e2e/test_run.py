@@ -736,7 +736,7 @@ def test_print_qemu(run):
 
 
 def test_persist_says_that_it_can_not(run):
-    fails(run("--persist", "/bin/true"), 125, "--persist", "write")
+    fails(run("--persist", "/bin/true"), 125, "--persist", "read")
 
 
 def free_port():

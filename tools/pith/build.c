@@ -34,6 +34,14 @@ put_manifest(struct buf *b, const struct options *o, const struct target *t)
 	net_put_manifest(b, o);
 	if (o->no_aslr)
 		block_put_u32(b, PITH_REC_FLAGS, PITH_FLAG_NO_ASLR);
+	for (unsigned i = 0; i < o->nvolumes; i++) {
+		const struct volume *v = &o->volumes[i];
+		char *words = xasprintf("%s:%s%s", v->source, v->target,
+					v->read_only ? ":ro" : "");
+
+		block_put_str(b, PITH_REC_VOLUME, words);
+		free(words);
+	}
 	if (o->memory_bytes || o->cpus)
 		block_put(b, PITH_REC_MACHINE, &machine, sizeof(machine));
 	if (block_finish(b))

@@ -282,7 +282,10 @@ config_read(struct options *o, const char *path, unsigned command)
 			o->no_aslr = json_is_false(v);
 			continue;
 		}
-		for (d = option_table; d->name && !key_is(d, key); d++)
+		/* what people write */
+		const char *known = strcmp(key, "volumes") ? key : "volume";
+
+		for (d = option_table; d->name && !key_is(d, known); d++)
 			;
 		if (!d->name)
 			unknown(&s, key);

@@ -72,6 +72,9 @@ etc_generate(const struct options *o, struct fileset *fs)
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		fileset_mkdir(fs, dirs[i].path, dirs[i].mode);
+	/* An image that is built may be run with a root that is read only. */
+	for (unsigned i = 0; o->output && i < o->nvolumes; i++)
+		fileset_mkdir(fs, o->volumes[i].target, 0755);
 	if (fs->foreign)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(merged); i++)

@@ -92,6 +92,7 @@ print_item(const struct block_item *item)
 		{ PITH_REC_ENV, "env" },	 { PITH_REC_CWD, "workdir" },
 		{ PITH_REC_HOSTNAME, "hostname" },
 		{ PITH_REC_MOUNT, "mount" },	 { PITH_REC_KLIB, "klib" },
+		{ PITH_REC_VOLUME, "volume" },
 	};
 	const char *title, *text = net_record_text(item->tag, item->value,
 						   item->len, &title);

@@ -7,6 +7,7 @@
 
 #include "cache.h"
 #include "options.h"
+#include "volume.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static const struct {
 	{ "inspect", command_inspect, "say what an image holds and runs" },
 	{ "ls", command_ls, "list the files of an image" },
 	{ "cp", command_cp, "copy a file out of an image" },
+	{ "volume", command_volume, "make, list, check and fill volumes" },
 	{ "cache", command_cache, "list, measure or clear cached images" },
 	{ "doctor", command_doctor, "say what this machine lacks" },
 };

@@ -10,6 +10,7 @@
 #include "options.h"
 
 #include "net.h"
+#include "volume.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -217,6 +218,41 @@ set_mount(struct options *o, const char *v)
 	return NULL;
 }
 
+const char *
+options_add_volume(struct options *o, const char *words)
+{
+	static const char form[] = "it must be NAME:/PATH[:ro] or "
+				   "./DIR:/PATH[:ro]";
+	const char *at = strstr(words, ":/"), *end;
+	struct volume v = { 0 };
+
+	if (!at || at == words)
+		return form;
+	end = at + 1 + strcspn(at + 1, ":");
+	if (!strcmp(end, ":ro"))
+		v.read_only = true;
+	else if (*end && strcmp(end, ":rw"))
+		return form;
+	v.source = xstrndup(words, at - words);
+	v.target = xstrndup(at + 1, end - at - 1);
+	if (!strchr(v.source, '/') && strcmp(v.source, ".") &&
+	    volume_name_wrong(v.source))
+		return volume_name_wrong(v.source);
+	for (unsigned i = 0; i < o->nvolumes; i++)
+		if (!strcmp(o->volumes[i].target, v.target))
+			return "there is another one at this path";
+	if (o->nvolumes == VOLUMES_MAX)
+		return "there are too many volumes";
+	o->volumes[o->nvolumes++] = v;
+	return NULL;
+}
+
+static const char *
+set_volume(struct options *o, const char *v)
+{
+	return options_add_volume(o, v);
+}
+
 static const char *
 set_klib(struct options *o, const char *v)
 {
@@ -419,6 +455,9 @@ const struct option_def option_table[] = {
 	  "the root is overlay (default), ro or rw", set_root_mode, true },
 	{ "mount", 0, CMD_BOTH, KIND_LIST, "TYPE:SOURCE:TARGET[:OPTIONS]",
 	  "mount a file system before the program starts", set_mount, true },
+	{ "volume", 'v', CMD_BOTH, KIND_LIST, "NAME:/PATH[:ro]",
+	  "use a volume (pith volume), or ./DIR of the host", set_volume,
+	  true },
 	{ "klib", 0, CMD_BOTH, KIND_LIST, "PATH",
 	  "load a kernel library of the image", set_klib, true },
 	{ "rlimit", 0, CMD_BOTH, KIND_LIST, "NAME=SOFT[:HARD]",

@@ -23,6 +23,14 @@ struct include {
 	char *host, *guest; /* guest NULL: the same path */
 };
 
+/* -v: a named volume, or a directory of the host (source has a '/'). */
+struct volume {
+	char *source, *target;
+	bool read_only;
+};
+
+#define VOLUMES_MAX 8
+
 struct options {
 	/* what runs, and what goes in */
 	char *program;
@@ -38,6 +46,8 @@ struct options {
 	bool no_aslr;
 	int root_mode;		/* enum pith_root_mode, -1: not said */
 	struct strv mounts;	/* "TYPE:SOURCE:TARGET[:OPTIONS]" */
+	struct volume volumes[VOLUMES_MAX];
+	unsigned nvolumes;
 	struct strv klibs;
 	struct strv rlimits;	/* "NAME=SOFT[:HARD]" */
 	uint64_t free_bytes;	/* room beyond the files, of build */
@@ -86,6 +96,9 @@ struct option_def {
 };
 
 extern const struct option_def option_table[];
+
+/* A volume's words: "SOURCE:TARGET[:ro]".  NULL, or what is wrong. */
+const char *options_add_volume(struct options *o, const char *words);
 
 /* Parses argv (after the command's name) up to the program; what is wrong is
  * told and ends pith with status 125.  Answers --help itself. */

@@ -13,6 +13,10 @@ _pith_option_value()
 	-r | --root) COMPREPLY=($(compgen -d -- "$2")) ;;
 	-i | --include | -o | --output | --config | --env-file | --trace-file | --pcap)
 		COMPREPLY=($(compgen -f -- "$2")) ;;
+	-v | --volume)
+		COMPREPLY=($(compgen -S : -W "$("${COMP_WORDS[0]}" volume ls \
+			2>/dev/null | cut -d' ' -f1)" -- "$2")
+			$(compgen -d -- "$2")) ;;
 	-e | --env) COMPREPLY=($(compgen -v -- "$2")) ;;
 	*) return 1 ;;
 	esac
@@ -38,6 +42,15 @@ _pith()
 				"$command")" -- "$cur"))
 		else
 			COMPREPLY=($(compgen -c -- "$cur")
+				$(compgen -f -- "$cur"))
+		fi ;;
+	volume)
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			COMPREPLY=($(compgen -W "create ls rm check grow cp
+				--help" -- "$cur"))
+		else
+			COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" volume \
+				ls 2>/dev/null | cut -d' ' -f1)" -- "$cur")
 				$(compgen -f -- "$cur"))
 		fi ;;
 	cache) COMPREPLY=($(compgen -W "ls size clear --help" -- "$cur")) ;;

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define DISK_QUEUES 8u /* what the kernel uses, at most */
 #define QEMU_NAME "qemu-system-x86_64"
 
 static void
@@ -175,22 +176,65 @@ add_machine(struct qemu *q, const struct options *o, bool kvm, bool uart)
 	add(q, "%lluK", (unsigned long long)(memory >> 10));
 }
 
-/* "locking": the image is never written, or locked by us already. */
+/* "locking": the file is never written, or locked by us already.  The host's
+ * cache is used; a flush is an fdatasync, and what the guest discards becomes
+ * a hole again. */
 static void
-add_disk(struct qemu *q, const struct options *o, const struct qemu_fds *f)
+add_disk(struct qemu *q, const struct options *o, int fd, unsigned set,
+	 bool writable, const char *node, const char *serial)
 {
+	char *path = xasprintf("/dev/fdset/%u", set);
 	json_t *d;
 
 	add(q, "-add-fd");
-	add(q, "fd=%d,set=1", f->image);
-	add_json(q, "-blockdev",
-		 json_pack("{s:s,s:s,s:s,s:b,s:s,s:b}", "driver", "file",
-			   "node-name", "root", "filename", "/dev/fdset/1",
-			   "read-only", !f->writable, "locking", "off",
-			   "auto-read-only", 0));
+	add(q, "fd=%d,set=%u", fd, set);
+	d = json_pack("{s:s,s:s,s:s,s:b,s:s,s:b}", "driver", "file",
+		      "node-name", node, "filename", path, "read-only",
+		      !writable, "locking", "off", "auto-read-only", 0);
+	if (writable)
+		json_object_set_new(d, "discard", json_string("unmap"));
+	add_json(q, "-blockdev", d);
 	d = device(o, "virtio-blk-device", "virtio-blk-pci");
-	json_object_set_new(d, "drive", json_string("root"));
+	json_object_set_new(d, "drive", json_string(node));
+	if (serial)
+		json_object_set_new(d, "serial", json_string(serial));
+	/* Over PCI it is the default. */
+	if (o->cpus > 1)
+		json_object_set_new(d, "num-queues", json_integer(
+			o->cpus < DISK_QUEUES ? o->cpus : DISK_QUEUES));
 	add_json(q, "-device", d);
+	free(path);
+}
+
+/* Files keep the owner and mode that they have on the host. */
+static void
+add_dir(struct qemu *q, const struct options *o, const struct qemu_volume *v)
+{
+	json_t *d;
+
+	add(q, "-fsdev");
+	/* -fsdev has no JSON form; a path with a comma was refused. */
+	add(q, "local,id=%s,security_model=none,multidevs=remap%s,path=%s",
+	    v->id, v->writable ? "" : ",readonly=on", v->dir);
+	d = device(o, "virtio-9p-device", "virtio-9p-pci");
+	json_object_set_new(d, "fsdev", json_string(v->id));
+	json_object_set_new(d, "mount_tag", json_string(v->id));
+	add_json(q, "-device", d);
+}
+
+static void
+add_disks(struct qemu *q, const struct options *o, const struct qemu_fds *f)
+{
+	add_disk(q, o, f->image, 1, f->writable, "root", NULL);
+	for (unsigned i = 0; i < f->nvolumes; i++) {
+		const struct qemu_volume *v = &f->volumes[i];
+
+		if (v->fd < 0)
+			add_dir(q, o, v);
+		else
+			add_disk(q, o, v->fd, 2 + i, v->writable, v->id,
+				 v->id);
+	}
 }
 
 /* A chardev's fd= is a number, so its old syntax is safe here. */
@@ -361,7 +405,7 @@ qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 		add(q, "-append");
 		add(q, "nokaslr");
 	}
-	add_disk(q, o, f);
+	add_disks(q, o, f);
 	add_ports(q, o, f);
 	add_nets(q, o, f->net);
 	add_json(q, "-object", json_pack("{s:s,s:s}", "qom-type",

@@ -7,6 +7,14 @@
 #include "net.h"
 #include "options.h"
 
+/* A disk with a serial number, or a directory with a tag: both are id. */
+struct qemu_volume {
+	char id[8];
+	int fd;			/* the disk's; -1: a directory */
+	char *dir;
+	bool writable;
+};
+
 /* The descriptors QEMU gets; -1 where there is none. */
 struct qemu_fds {
 	int image;	/* the root disk */
@@ -16,6 +24,8 @@ struct qemu_fds {
 	int stream[3];
 	const struct net *net;
 	int uart;	/* -1 but under --verbose: the kernel's early log */
+	struct qemu_volume volumes[VOLUMES_MAX];
+	unsigned nvolumes;
 };
 
 #define QEMU_ARGV_MAX 128

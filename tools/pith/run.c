@@ -18,6 +18,7 @@
 #include "qemu.h"
 #include "stream.h"
 #include "tty.h"
+#include "volume.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -216,6 +217,85 @@ merge_manifest(struct options *o, const struct buf *manifest, struct buf *b)
 	if (!o->publish.n)
 		o->publish = net.publish;
 	return flags;
+}
+
+/* What the manifest says of volumes holds where nothing was said.  Mounts of
+ * ours in the run block replace the manifest's, which go there with them. */
+static void
+merge_volumes(struct options *o, const struct buf *manifest)
+{
+	bool said = o->nvolumes > 0, mounts = o->mounts.n > 0;
+	struct block_item item;
+	size_t at = 0;
+
+	while (block_next(manifest, &at, &item)) {
+		char *text = xstrndup(item.value, item.len);
+		const char *why = NULL;
+
+		if (item.tag == PITH_REC_VOLUME && !said)
+			why = options_add_volume(o, text);
+		if (why)
+			die(STATUS_FAILED, "the image's volume %s: %s",
+			    printable(text), why);
+		free(text);
+	}
+	at = 0;
+	while (o->nvolumes && !mounts && block_next(manifest, &at, &item)) {
+		char *text = xcalloc(1, item.len + 1);
+
+		for (uint32_t i = 0; i < item.len; i++)
+			text[i] = item.value[i] ? item.value[i] : ':';
+		if (item.tag == PITH_REC_MOUNT)
+			strv_add(&o->mounts, text);
+		free(text);
+	}
+}
+
+static char *
+volume_dir(const struct volume *v)
+{
+	char *real = realpath(v->source, NULL);
+	struct stat st;
+
+	if (!real || stat(real, &st) < 0)
+		die(STATUS_FAILED, "-v %s: %s", printable(v->source),
+		    strerror(errno));
+	if (!S_ISDIR(st.st_mode))
+		die(STATUS_FAILED, "-v %s: it is not a directory",
+		    printable(v->source));
+	if (strchr(real, ','))
+		die(STATUS_FAILED, "-v %s: a directory with a comma in its "
+		    "path can not be given to QEMU", printable(real));
+	return real;
+}
+
+/* Opens the volumes for QEMU, and has the kernel mount them. */
+static void
+open_volumes(struct options *o, struct qemu_fds *f)
+{
+	for (unsigned i = 0; i < o->nvolumes; i++) {
+		const struct volume *v = &o->volumes[i];
+		struct qemu_volume *q = &f->volumes[i];
+		bool dir = strchr(v->source, '/') ||
+			   !strcmp(v->source, ".");
+		char *mount;
+
+		*q = (struct qemu_volume){ .fd = -1,
+					   .writable = !v->read_only };
+		snprintf(q->id, sizeof(q->id), "pith%u", i);
+		if (dir) {
+			q->dir = volume_dir(v);
+		} else {
+			q->fd = volume_open(v->source, v->read_only);
+			fcntl(q->fd, F_SETFD, 0);
+		}
+		mount = xasprintf("%s:%s%s:%s:%s", dir ? "9p" : "ext4",
+				  dir ? "" : "SERIAL=", q->id, v->target,
+				  v->read_only ? "ro" : "");
+		strv_add(&o->mounts, mount);
+		free(mount);
+	}
+	f->nvolumes = o->nvolumes;
 }
 
 /* Both ends of a port: ours is returned, QEMU's is inherited. */
@@ -550,9 +630,15 @@ final_status(struct run *r)
 		die(STATUS_FAILED, "the kernel panicked; its report is above");
 	case PITH_EXIT_BOOT:
 		if (e->code == EROFS && r->o->root_mode == PITH_ROOT_RW)
-			die(STATUS_FAILED, "%s: this kernel does not write "
-			    "disks yet", r->o->persist ? "--persist" :
-			    "--root-mode rw");
+			die(STATUS_FAILED, "%s: the disk's file system can "
+			    "only be read; --verbose says why",
+			    r->o->persist ? "--persist" : "--root-mode rw");
+		if (e->code == EROFS && r->o->nvolumes)
+			die(STATUS_FAILED, "a volume's file system can only be "
+			    "read (-v NAME:/PATH:ro); --verbose says why");
+		if (e->code == ENODEV && r->o->nvolumes)
+			die(STATUS_FAILED, "-v: this kernel can not use "
+			    "directories of the host");
 		die(STATUS_FAILED, "the kernel can not use the image or the "
 		    "options: %s", strerror(e->code));
 	case PITH_EXIT_WATCHDOG:
@@ -703,8 +789,10 @@ command_run(int argc, char **argv)
 	image = open_image(&o, &manifest);
 	if (o.persist)
 		o.root_mode = PITH_ROOT_RW;
-	if (image >= 0)
+	if (image >= 0) {
 		flags = merge_manifest(&o, &manifest, &block);
+		merge_volumes(&o, &manifest);
+	}
 	/* Before the packaging, which may take a while. */
 	net_resolve(&r.net, &o);
 	if (o.print_qemu)
@@ -714,11 +802,13 @@ command_run(int argc, char **argv)
 	f.net = &r.net;
 	if (image >= 0) {
 		image_key(o.program, key);
+		open_volumes(&o, &f);
 		block_put_said(&block, &o);
 	} else {
 		pack_find(&o, &t);
 		image = cache_image(&o, &t, key);
 		default_env(&o, &t, true);
+		open_volumes(&o, &f);
 		block_put_app(&block, &o, &t);
 	}
 	if (o.persist)

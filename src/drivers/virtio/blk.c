@@ -5,7 +5,8 @@
  * Each queue has a fixed number of request slots, allocated at attach: a
  * slot holds header, status byte and an indirect descriptor table, so that
  * submitting allocates nothing.  Bios that find no slot wait in the queue's
- * backlog, in order; completions take them from there.
+ * backlog, in order; completions take them from there, and those that follow
+ * each other on the disk as one request.
  *
  * A CPU submits to the queue of its number, modulo the number of queues.
  * q->lock guards a queue's slots and backlog; bios complete without it.
@@ -43,6 +44,7 @@
 #define T_IN	  0u
 #define T_OUT	  1u
 #define T_FLUSH	  4u
+#define T_GET_ID  8u
 #define T_DISCARD 11u
 #define T_ZEROES  13u
 
@@ -119,9 +121,47 @@ type_of(enum bio_op op)
 	static const uint8_t types[] = {
 		[BIO_READ] = T_IN,	 [BIO_WRITE] = T_OUT,
 		[BIO_FLUSH] = T_FLUSH,	 [BIO_DISCARD] = T_DISCARD,
-		[BIO_ZEROES] = T_ZEROES,
+		[BIO_ZEROES] = T_ZEROES, [BIO_IDENTIFY] = T_GET_ID,
 	};
 	return types[op];
+}
+
+/* The descriptors of a request of b and those that were merged with it;
+ * *nout of them are read by the device. */
+static unsigned
+describe(struct slot *s, const struct bio *b, struct virtq_sg *sg,
+	 unsigned *nout)
+{
+	unsigned n = 1;
+
+	sg[0] = (struct virtq_sg){ virt_to_phys(&s->header),
+				   sizeof(s->header) };
+	*nout = 1;
+	switch (b->op) {
+	case BIO_READ:
+	case BIO_IDENTIFY:
+		s->header.sector = b->sector;
+		n = add_data(sg, n, b);
+		break;
+	case BIO_WRITE:
+		s->header.sector = b->sector;
+		n = add_data(sg, n, b);
+		*nout = n;
+		break;
+	case BIO_DISCARD:
+	case BIO_ZEROES:
+		s->range = (struct range){
+			.sector = b->sector,
+			.nsectors = (uint32_t)b->nsectors,
+		};
+		sg[n++] = (struct virtq_sg){ virt_to_phys(&s->range),
+					     sizeof(s->range) };
+		*nout = n;
+		break;
+	case BIO_FLUSH:
+		break;
+	}
+	return n;
 }
 
 /* With q->lock.  -ENOSPC: the ring is full; -EIO: the device is broken. */
@@ -130,28 +170,19 @@ issue(struct vblk_queue *vq, struct bio *b)
 {
 	struct virtq_sg sg[SEGS + 2];
 	struct slot *s = vq->free;
-	unsigned n = 1, nout = 1;
+	unsigned n, nout;
 	int err;
 
 	if (!s)
 		return -ENOSPC;
 	s->header = (struct header){ .type = type_of(b->op) };
 	s->status = S_NONE;
-	sg[0] = (struct virtq_sg){ virt_to_phys(&s->header),
-				   sizeof(s->header) };
-	if (b->op == BIO_READ || b->op == BIO_WRITE) {
-		s->header.sector = b->sector;
-		n = add_data(sg, n, b);
-	} else if (b->op != BIO_FLUSH) {
-		s->range = (struct range){
-			.sector = b->sector,
-			.nsectors = (uint32_t)b->nsectors,
-		};
-		sg[n++] = (struct virtq_sg){ virt_to_phys(&s->range),
-					     sizeof(s->range) };
+	n = describe(s, b, sg, &nout);
+	for (struct bio *m = b->merged; m; m = m->merged) {
+		n = add_data(sg, n, m);
+		if (b->op == BIO_WRITE)
+			nout = n;
 	}
-	if (b->op != BIO_READ)
-		nout = n;
 	sg[n++] = (struct virtq_sg){ virt_to_phys(&s->status), 1 };
 	err = virtq_add(vq->q, sg, nout, n - nout, s, s->table);
 	if (err)
@@ -159,6 +190,47 @@ issue(struct vblk_queue *vq, struct bio *b)
 	vq->free = s->next;
 	s->bio = b;
 	return 0;
+}
+
+static uint64_t
+sectors_of(const struct bio *b)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < b->nvecs; i++)
+		bytes += b->vecs[i].len;
+	return bytes >> BLK_SECTOR_SHIFT;
+}
+
+/* Of what waits behind b in the backlog: requests that go on where it ends
+ * are taken out and become a part of it. */
+static void
+merge(struct vblk_queue *vq, struct bio *b)
+{
+	struct bio *last = b, *m, *next;
+	unsigned vecs = b->nvecs;
+	uint64_t n = sectors_of(b);
+
+	if (b->op != BIO_READ && b->op != BIO_WRITE)
+		return;
+	while (last->merged) { /* of an attempt that found the ring full */
+		last = last->merged;
+		vecs += last->nvecs;
+		n += sectors_of(last);
+	}
+	m = list_entry(b->link.next, struct bio, link);
+	while (&m->link != &vq->backlog && m->op == b->op &&
+	       m->sector == b->sector + n &&
+	       vecs + m->nvecs <= vq->d->blk.max_vecs &&
+	       n + sectors_of(m) <= vq->d->blk.max_sectors) {
+		next = list_entry(m->link.next, struct bio, link);
+		list_del(&m->link);
+		last->merged = m;
+		last = m;
+		vecs += m->nvecs;
+		n += sectors_of(m);
+		m = next;
+	}
 }
 
 static void
@@ -212,31 +284,50 @@ take(struct vblk_queue *vq, bool back)
 	return b;
 }
 
+/* Tells the submitters, of merged requests each. */
+static void
+finish(struct vblk *d, struct list *done)
+{
+	while (!list_empty(done)) {
+		struct bio *b = list_first_entry(done, struct bio, link);
+		int status = b->status;
+
+		list_del(&b->link);
+		if (status)
+			d->blk.stats.errors++;
+		while (b) {
+			struct bio *next = b->merged;
+
+			b->merged = NULL;
+			b->status = status;
+			b->done(b);
+			b = next;
+		}
+	}
+}
+
 static void
 complete(struct virtq *q)
 {
 	struct vblk_queue *vq = q->priv;
 	struct list done = LIST_INIT(done);
-	struct bio *b, *next;
+	struct bio *b;
 	irqflags_t f = spin_lock_irq(&q->lock);
 
 	do {
 		while ((b = take(vq, false)))
 			list_add_tail(&done, &b->link);
 	} while (virtq_irq_enable(q) && !q->v->broken);
-	list_for_each_entry_safe(b, next, &vq->backlog, link) {
+	while (!list_empty(&vq->backlog)) {
+		b = list_first_entry(&vq->backlog, struct bio, link);
+		merge(vq, b);
 		if (issue(vq, b))
 			break;
 		list_del(&b->link);
 	}
 	virtq_kick(q);
 	spin_unlock_irq(&q->lock, f);
-	list_for_each_entry_safe(b, next, &done, link) {
-		list_del(&b->link);
-		if (b->status)
-			vq->d->blk.stats.errors++;
-		b->done(b);
-	}
+	finish(vq->d, &done);
 }
 
 static void
@@ -254,7 +345,7 @@ broken(struct virtio_device *v)
 {
 	struct vblk *d = v->priv;
 	struct list done = LIST_INIT(done);
-	struct bio *b, *next;
+	struct bio *b;
 	unsigned i;
 
 	for (i = 0; i < d->nqueues; i++) {
@@ -268,10 +359,16 @@ broken(struct virtio_device *v)
 		list_splice_tail(&done, &vq->backlog);
 		spin_unlock_irq(&vq->q->lock, f);
 	}
-	list_for_each_entry_safe(b, next, &done, link) {
-		list_del(&b->link);
-		b->done(b);
-	}
+	finish(d, &done);
+}
+
+static void
+config_changed(struct virtio_device *v)
+{
+	struct vblk *d = v->priv;
+
+	if (d)
+		blk_resized(&d->blk, virtio_config64(v, C_CAPACITY));
 }
 
 static const struct blk_ops vblk_ops = { .submit = submit, .poll = poll };
@@ -332,6 +429,11 @@ read_config(struct vblk *d)
 	b->has_flush = virtio_has(v, F_FLUSH);
 	b->has_discard = virtio_has(v, F_DISCARD);
 	b->has_zeroes = virtio_has(v, F_ZEROES);
+	b->has_identify = true;
+	if (b->has_discard)
+		b->max_discard = virtio_config32(v, C_DISCARD_MAX);
+	if (b->has_zeroes)
+		b->max_zeroes = virtio_config32(v, C_ZEROES_MAX);
 	return 0;
 }
 
@@ -416,4 +518,5 @@ const struct virtio_driver virtio_blk = {
 	.attach = attach,
 	.start = start,
 	.broken = broken,
+	.config_changed = config_changed,
 };

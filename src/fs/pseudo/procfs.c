@@ -466,8 +466,8 @@ static const struct pseudo_entry entries[] = {
 	TEXT("sys/kernel/tainted", "0"),
 	TEXT("sys/kernel/threads-max", "32768"),
 
-	TEXT("sys/vm/dirty_background_ratio", "10"),
-	TEXT("sys/vm/dirty_ratio", "20"),
+	TEXT("sys/vm/dirty_background_ratio", "20"),
+	TEXT("sys/vm/dirty_ratio", "40"),
 	TEXT("sys/vm/max_map_count", "65530"),
 	TEXT("sys/vm/mmap_min_addr", "65536"),
 	TEXT("sys/vm/nr_hugepages", "0"),
