@@ -64,6 +64,8 @@ echo "$sum  $out.deb/$dsc" | sha256sum -c --status || {
 rm -rf "$out.new"
 dpkg-source --no-check -x "$out.deb/$dsc" "$out.new" > "$out.log" 2>&1 ||
 	{ tail -n 5 "$out.log" >&2; fail "$dsc does not unpack"; }
+# Some of its files have CRs: patches would be full of them.
+find "$out.new/src" -name '*.[ch]' -exec sed -i 's/\r$//' {} +
 for p in "$patches"/*.patch; do
 	[ -e "$p" ] || continue
 	patch -s -p1 -d "$out.new" < "$p" || fail "$p does not apply"
