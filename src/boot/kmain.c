@@ -29,6 +29,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <net/netif.h>
+#include <net/socket.h>
 #include <proc/process.h>
 #include <proc/uts.h>
 #include <sched/thread.h>
@@ -135,6 +136,8 @@ upcall_start(void)
 	pseudo_init();
 	process_proc_init();	/* /proc/self */
 	ipc_init();		/* /proc/sysvipc */
+	procnet_init();		/* /proc/net */
+	rtnl_init();		/* changes are told */
 	watchdog_init();
 	irq_enable();
 	if (thread_create("boot", start_program, NULL, &t))

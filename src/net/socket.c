@@ -26,7 +26,7 @@
 
 /* The families that there are; others: -EAFNOSUPPORT. */
 static const struct socket_family *const families[] = {
-	&unix_family, &inet_family, &inet6_family,
+	&unix_family, &inet_family, &inet6_family, &netlink_family,
 };
 
 static uint32_t nsockets; /* [a] */

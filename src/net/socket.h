@@ -181,7 +181,7 @@ struct socket_family {
 	int (*create)(int type, int protocol, struct socket **out);
 	int (*pair)(int type, int protocol, struct socket *out[2]);
 };
-extern const struct socket_family unix_family;
+extern const struct socket_family unix_family, netlink_family;
 
 static inline bool
 sock_opt(const struct socket *s, uint32_t bits)
@@ -228,7 +228,14 @@ MUST_CHECK int socket_setopt(struct socket *s, int level, int name,
 MUST_CHECK int socket_getopt(struct socket *s, int level, int name, void *val,
 			     uint32_t *len);
 long socket_ioctl(struct socket *s, unsigned cmd, uint64_t arg);
+/* ioctls on interfaces (ifioctl.c): -ENOTTY: none of them. */
+long netif_ioctl(const struct socket *s, unsigned cmd, uint64_t arg);
 /* Counts an option that is not there. */
 void socket_count_missing(bool set, int level, int name);
 /* Options that were asked for in vain, told at exit: fn for each. */
 void socket_missing_opts(void (*fn)(const char *text, uint32_t count));
+
+/* Boot: /proc/net, /proc/sys/net, /sys/class/net. */
+void procnet_init(void);
+/* Boot: members of netlink's groups are told of changes from here on. */
+void rtnl_init(void);

@@ -18,6 +18,7 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <file/cred.h>
+#include <net/netif.h>
 #include <net/socket.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
@@ -219,6 +220,37 @@ set_pacing(struct socket *s, const void *val, uint32_t len, int v)
 	return 0;
 }
 
+/* Whoever may see raw packets may move a bound socket elsewhere. */
+static int
+bind_to_index(struct socket *s, int index)
+{
+	struct net_if i;
+
+	if (s->ifindex && !sock_capable(CAP_NET_RAW))
+		return -EPERM;
+	if (index < 0)
+		return -EINVAL;
+	if (index && net_if_get(index, &i))
+		return -ENODEV;
+	WRITE_ONCE(s->ifindex, index);
+	return 0;
+}
+
+/* An empty name, or none, undoes it. */
+static int
+bind_to_device(struct socket *s, const char *val, uint32_t len)
+{
+	char name[NET_NAME_MAX] = "";
+	struct net_if i;
+
+	memcpy(name, val, min_size(len, sizeof(name) - 1));
+	if (!name[0])
+		return bind_to_index(s, 0);
+	if (net_if_find(name, &i))
+		return -ENODEV;
+	return bind_to_index(s, i.index);
+}
+
 /* Options with an int that are no flags. */
 static int
 set_int(struct socket *s, int name, int v)
@@ -260,6 +292,8 @@ set_int(struct socket *s, int name, int v)
 	case SO_INCOMING_CPU:
 		WRITE_ONCE(s->incoming_cpu, v);
 		return 0;
+	case SO_BINDTOIFINDEX:
+		return bind_to_index(s, v);
 	case SO_BSDCOMPAT: /* since Linux 2.2 without a meaning */
 		return 0;
 	default:
@@ -271,8 +305,11 @@ static int
 set_common(struct socket *s, int name, const void *val, uint32_t len)
 {
 	uint32_t bit = flag_of(name);
-	int v, err = sock_opt_int(val, len, &v);
+	int v, err;
 
+	if (name == SO_BINDTODEVICE)
+		return bind_to_device(s, val, len);
+	err = sock_opt_int(val, len, &v);
 	if (err)
 		return err;
 	if (bit)
@@ -374,6 +411,22 @@ get_peername(struct socket *s, void *val, uint32_t *len)
 }
 
 static int
+get_device(const struct socket *s, void *val, uint32_t *len)
+{
+	struct net_if i;
+
+	if (!s->ifindex) {
+		*len = 0;
+		return 0;
+	}
+	if (*len < sizeof(i.name))
+		return -EINVAL;
+	if (net_if_get(s->ifindex, &i))
+		return -ENODEV;
+	return put_bytes(val, len, i.name, (uint32_t)strlen(i.name) + 1);
+}
+
+static int
 get_int(struct socket *s, int name, int *v)
 {
 	switch (name) {
@@ -426,6 +479,8 @@ get_common(struct socket *s, int name, void *val, uint32_t *len)
 		return put_u64(val, len, s->ino);
 	case SO_PEERNAME:
 		return get_peername(s, val, len);
+	case SO_BINDTODEVICE:
+		return get_device(s, val, len);
 	case SO_MAX_PACING_RATE:
 		if (*len >= sizeof(uint64_t))
 			return put_u64(val, len, s->pacing);
@@ -512,7 +567,7 @@ socket_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 		return copy_to_user((void __user *)arg, &s->owner,
 				    sizeof(s->owner));
 	default:
-		return -ENOTTY;
+		return netif_ioctl(s, cmd, arg);
 	}
 }
 
