@@ -81,6 +81,7 @@ start_program(void *arg)
 
 	(void)arg;
 	net_init();		/* sockets; lo is up */
+	rtnl_init();		/* netlink tells of changes */
 	device_init();		/* disks, ports; the control port answers */
 	control_init();		/* errors below reach the user */
 	control_on(PITH_FRAME_STOP, host_stop);
@@ -137,7 +138,6 @@ upcall_start(void)
 	process_proc_init();	/* /proc/self */
 	ipc_init();		/* /proc/sysvipc */
 	procnet_init();		/* /proc/net */
-	rtnl_init();		/* changes are told */
 	watchdog_init();
 	irq_enable();
 	if (thread_create("boot", start_program, NULL, &t))
