@@ -582,6 +582,7 @@ wait:
 fail:
 	t->in.connected = false;
 	WRITE_ONCE(t->state, TCP_CLOSE);
+	t->rcv_shut = t->snd_shut = false; /* as fresh */
 	if (!t->in.bound)
 		inet_drop_port(&t->in);
 	return err;
@@ -855,7 +856,12 @@ tcp_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 		return -ENOTCONN;
 	target = m->flags & MSG_WAITALL ? len :
 		 min_u64(len, (unsigned)s->rcvlowat);
-	while (done < len || !len) {
+	if (!len) {
+		err = can_recv(t) ? recv_empty(t) :
+		      wait_until(t, can_recv, false, deadline);
+		return err < 0 ? err : 0;
+	}
+	while (done < len) {
 		size_t skip = flags & MSG_PEEK ? done : 0;
 		ssize_t n = recv_stretch(t, u, len - done, skip, flags);
 
@@ -880,7 +886,7 @@ tcp_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 		if (flags & MSG_PEEK && done)
 			break; /* a peek does not wait for more */
 		err = wait_until(t, can_recv, false, deadline);
-		if (err || !len)
+		if (err)
 			break;
 	}
 	m->addrlen = 0;
@@ -938,14 +944,16 @@ tcp_shutdown(struct socket *s, int how)
 	return 0;
 }
 
-/* Connections that nobody will accept. */
+static void release(struct tcp_sock *t, bool reset);
+
+/* Connections that nobody will accept; they have no queues of their own. */
 static void
 drop_queue(struct tcp_sock *l)
 {
 	struct tcp_sock *c;
 
 	while ((c = take_child(l)))
-		c->in.sock.ops->release(&c->in.sock);
+		release(c, true);
 	tcp_near_admit(l);
 }
 
@@ -966,10 +974,9 @@ linger(struct tcp_sock *t)
 }
 
 static void
-tcp_release(struct socket *s)
+release(struct tcp_sock *t, bool reset)
 {
-	struct tcp_sock *t = tcp_of(inet_of(s));
-	bool reset = sock_opt(s, SOCKOPT_LINGER) && !s->linger_s;
+	struct socket *s = &t->in.sock;
 	struct nbuf *rx;
 	irqflags_t f;
 
@@ -996,6 +1003,13 @@ tcp_release(struct socket *s)
 	else
 		tcp_far_do(t, reset ? FAR_ABORT : FAR_CLOSE);
 	inet_put(&t->in);
+}
+
+static void
+tcp_release(struct socket *s)
+{
+	release(tcp_of(inet_of(s)),
+		sock_opt(s, SOCKOPT_LINGER) && !s->linger_s);
 }
 
 /* ---- readiness ---- */
