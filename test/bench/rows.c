@@ -16,6 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -267,6 +269,147 @@ row_pipe_1thr(uint64_t n)
 	}
 	close(fd[0]);
 	close(fd[1]);
+}
+
+/* ---- the network, over loopback ---- */
+
+static struct sockaddr_in lo_addr;
+
+static int
+lo_socket(int type)
+{
+	socklen_t len = sizeof(lo_addr);
+	int s = socket(AF_INET, type, 0);
+
+	lo_addr = (struct sockaddr_in){ .sin_family = AF_INET };
+	lo_addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	check(s >= 0 && !bind(s, (struct sockaddr *)&lo_addr, len), "bind");
+	getsockname(s, (struct sockaddr *)&lo_addr, &len);
+	return s;
+}
+
+static void
+tcp_pair(int fd[2])
+{
+	int l = lo_socket(SOCK_STREAM), one = 1;
+
+	check(!listen(l, 1), "listen");
+	fd[0] = socket(AF_INET, SOCK_STREAM, 0);
+	check(!connect(fd[0], (struct sockaddr *)&lo_addr, sizeof(lo_addr)),
+	      "connect");
+	fd[1] = accept(l, NULL, NULL);
+	for (int i = 0; i < 2; i++)
+		setsockopt(fd[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	close(l);
+}
+
+static void
+udp_pair(int fd[2])
+{
+	struct sockaddr_in a;
+
+	fd[0] = lo_socket(SOCK_DGRAM);
+	a = lo_addr;
+	fd[1] = lo_socket(SOCK_DGRAM);
+	check(!connect(fd[0], (struct sockaddr *)&lo_addr, sizeof(a)) &&
+	      !connect(fd[1], (struct sockaddr *)&a, sizeof(a)), "connect");
+}
+
+static void *
+sock_other(void *arg)
+{
+	struct pair *p = arg;
+	char buf[64];
+
+	for (uint64_t i = 0; i < p->n; i++)
+		check(recv(p->a[1], buf, 64, 0) == 64 &&
+		      send(p->a[1], buf, 64, 0) == 64, "echo");
+	return NULL;
+}
+
+static void
+sock_mine(struct pair *p)
+{
+	char buf[64] = "";
+
+	for (uint64_t i = 0; i < p->n; i++)
+		check(send(p->a[0], buf, 64, 0) == 64 &&
+		      recv(p->a[0], buf, 64, 0) == 64, "ping");
+}
+
+static void
+row_tcp_lo_pp(uint64_t n)
+{
+	struct pair p = { .n = n };
+
+	tcp_pair(p.a);
+	in_two_threads(sock_other, &p, sock_mine);
+	close(p.a[0]);
+	close(p.a[1]);
+}
+
+static void
+row_udp_lo_pp(uint64_t n)
+{
+	struct pair p = { .n = n };
+
+	udp_pair(p.a);
+	in_two_threads(sock_other, &p, sock_mine);
+	close(p.a[0]);
+	close(p.a[1]);
+}
+
+static char bulk_out[65536], bulk_in[65536];
+
+static void *
+bulk_other(void *arg)
+{
+	struct pair *p = arg;
+
+	for (uint64_t i = 0; i < p->n; i++)
+		check(recv(p->a[1], bulk_in, sizeof(bulk_in), MSG_WAITALL) ==
+		      sizeof(bulk_in), "recv");
+	return NULL;
+}
+
+static void
+bulk_mine(struct pair *p)
+{
+	for (uint64_t i = 0; i < p->n; i++)
+		check(send(p->a[0], bulk_out, sizeof(bulk_out), 0) ==
+		      sizeof(bulk_out), "send");
+}
+
+static void
+row_tcp_lo_bulk64k(uint64_t n)
+{
+	struct pair p = { .n = n };
+
+	tcp_pair(p.a);
+	in_two_threads(bulk_other, &p, bulk_mine);
+	close(p.a[0]);
+	close(p.a[1]);
+}
+
+/* Closed by a reset, so that no port waits. */
+static void
+row_tcp_connect(uint64_t n)
+{
+	struct linger reset = { 1, 0 };
+	int l = lo_socket(SOCK_STREAM);
+
+	check(!listen(l, 8), "listen");
+	while (n--) {
+		int c = socket(AF_INET, SOCK_STREAM, 0), s;
+
+		check(!connect(c, (struct sockaddr *)&lo_addr,
+			       sizeof(lo_addr)), "connect");
+		s = accept(l, NULL, NULL);
+		setsockopt(c, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close(c);
+		close(s);
+	}
+	close(l);
 }
 
 static void
@@ -670,6 +813,10 @@ static const struct row {
 	{ "epoll_wait0", row_epoll_wait0, 0 },
 	{ "epoll_eventfd_pp", row_epoll_eventfd_pp, 0 },
 	{ "unix_stream_1thr", row_unix_stream_1thr, 0 },
+	{ "udp_lo_pp", row_udp_lo_pp, 0 },
+	{ "tcp_lo_pp", row_tcp_lo_pp, 0 },
+	{ "tcp_lo_bulk64k", row_tcp_lo_bulk64k, 0 },
+	{ "tcp_connect", row_tcp_connect, 0 },
 	{ "signal_self", row_signal_self, 0 },
 	{ "nanosleep1us", row_nanosleep1us, 0 },
 };
