@@ -51,6 +51,8 @@ MARKS = {
     "open_close": 0.80, "stat": 0.80, "stat_enoent": 0.74, "fstat": 0.53,
     "pread4k_same": 0.80, "eventfd_rw": 0.80, "epoll_eventfd": 0.80,
     "epoll_wait0": 0.80, "epoll_eventfd_pp": 0.80, "unix_stream_1thr": 0.80,
+    "udp_lo_pp": 0.36, "tcp_lo_pp": 0.36, "tcp_lo_bulk64k": 0.70,
+    "tcp_connect": 0.52,
     "signal_self": 0.25, "nanosleep1us": 0.80, "read_zero1": 0.80,
 }
 
