@@ -299,9 +299,21 @@ next_used(vaddr_t va, unsigned level, vaddr_t end, const uint64_t *slot)
 	va = slot_end(va, level, end);
 	if (level)
 		return va;
-	while (va < end && !is_aligned(va, HUGE_SIZE) &&
-	       !atomic_load_relaxed(++slot))
+	slot++;
+	while (va < end && !is_aligned(va, HUGE_SIZE)) {
+		/* Eight at a time, where they begin a group of eight: the
+		 * unused part of a thread's stack is given back at its end. */
+		if (is_aligned(va, 8 * PAGE_SIZE) && end - va >= 8 * PAGE_SIZE &&
+		    !(slot[0] | slot[1] | slot[2] | slot[3] | slot[4] |
+		      slot[5] | slot[6] | slot[7])) {
+			va += 8 * PAGE_SIZE;
+			slot += 8;
+			continue;
+		}
+		if (atomic_load_relaxed(slot++))
+			break;
 		va += PAGE_SIZE;
+	}
 	return va;
 }
 
