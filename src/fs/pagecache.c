@@ -34,7 +34,8 @@
 #include <mem/page.h>
 #include <vm/uio.h>
 
-#define RA_FAULT 32u /* pages read around a fault, aligned */
+#define RA_FAULT_MAX 64u /* pages read around a fault, aligned */
+#define RA_FAULT_MIN 16u
 
 static struct cache *node_mem;
 
@@ -470,6 +471,20 @@ pc_object_peek(struct vm_object *o, uint64_t index)
 	return page_cache_peek(pc, index);
 }
 
+/* A fault reads what lies around it: each request is a round trip to the
+ * host.  More where memory is plenty, and of small files. */
+static void
+read_around(struct page_cache *pc, uint64_t index)
+{
+	uint64_t n = RA_FAULT_MIN;
+
+	while (n < RA_FAULT_MAX && n < mem_total_pages() / 512)
+		n *= 2;
+	if (pc_npages(pc) <= 4 * n)
+		n *= 2;
+	page_cache_readahead(pc, index & ~(n - 1), n);
+}
+
 static int
 fault_anon(struct page_cache *pc, uint64_t index, bool write,
 	   struct page **out)
@@ -478,8 +493,8 @@ fault_anon(struct page_cache *pc, uint64_t index, bool write,
 	int err;
 
 	if (!write && pc_lower_of(pc, index) && !lower_page_cut(pc, index)) {
-		page_cache_readahead(pc->lower, index & ~(RA_FAULT - 1ull),
-				     RA_FAULT);
+		if (!radix_lookup(&pc->lower->pages, index))
+			read_around(pc->lower, index);
 		err = get_anon(pc, index, out);
 		if (err || *out)
 			return err;
@@ -517,8 +532,7 @@ pc_fault(struct vm_object *o, uint64_t index, bool write, struct page **out)
 	if (write && !pc->ops->prepare)
 		return -EROFS;
 	if (!radix_lookup(&pc->pages, index))
-		page_cache_readahead(pc, index & ~(RA_FAULT - 1ull),
-				     RA_FAULT);
+		read_around(pc, index);
 	do {
 		err = pc_get_own(pc, index, out);
 		if (err)

@@ -271,6 +271,7 @@ struct ext4_super {
 	uint8_t hash_version;		/* [I] */
 	bool hash_unsigned;		/* [I] */
 	struct journal *journal;
+	bool ro;		/* [I] mounted for reading only */
 	bool may_write;			/* [I] nothing forbids it */
 	struct mutex alloc_lock;	/* RANK_FSALLOC */
 	struct ext4_group **groups;	/* [alloc_lock] in chunks, made when

@@ -605,7 +605,8 @@ ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	s->sb.magic = EXT4_SUPER_MAGIC;
 	s->sb.priv = s;
 	s->sb.dev = device_number(dev);
-	if (!(flags & MS_RDONLY)) {
+	s->ro = flags & MS_RDONLY;
+	if (!s->ro) {
 		s->sb.ops = &ext4_rw_ops;
 		err = super_start_writer(&s->sb);
 		if (err)
