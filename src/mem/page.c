@@ -2,7 +2,7 @@
 /*
  * Page frames: a buddy allocator with a magazine of single pages per CPU.
  *
- * The array of struct page lies at the end of a large range of RAM and is
+ * The array of struct page lies at the start of a large range of RAM and is
  * not initialised at boot.  The buddy keeps one invariant that makes this
  * right: the head of a block is written whenever the block comes to be (when
  * its range is added, when a larger block is split), so the buddy of a block
@@ -43,7 +43,7 @@
 #define WAIT_TRIES    2000
 
 struct frame_range {
-	uint64_t start, next, end; /* frames; [start, next) is in the lists */
+	uint64_t start, low, end; /* frames; [low, end) is in the lists */
 };
 
 static struct {
@@ -53,7 +53,7 @@ static struct {
 	uint64_t nlater;		 /* [l] not yet in the lists */
 	uint64_t total;			 /* [l] */
 	uint64_t reserve, low;		 /* [I] */
-	struct frame_range range[MAX_RANGES]; /* [l] next; else [I] */
+	struct frame_range range[MAX_RANGES]; /* [l] low; else [I] */
 	unsigned nranges;
 	uint64_t end_pfn;		 /* [I] frames that the array covers */
 	size_t (*shrinker[MAX_SHRINKERS])(size_t, unsigned); /* [a] */
@@ -163,6 +163,17 @@ insert_locked(struct page *p, unsigned order)
 }
 
 static void
+use_last_locked(uint64_t pfn, unsigned order)
+{
+	struct page *p = &page_array[pfn];
+
+	if (is_free_block(p, order)) { /* it was not merged */
+		list_del(&p->link);
+		list_add_tail(&frames.free[order], &p->link);
+	}
+}
+
+static void
 free_block_locked(uint64_t pfn, unsigned order)
 {
 	frames.nfree += 1ull << order;
@@ -183,7 +194,7 @@ static bool
 is_added_locked(uint64_t pfn)
 {
 	for (unsigned i = 0; i < frames.nranges; i++)
-		if (pfn >= frames.range[i].start && pfn < frames.range[i].next)
+		if (pfn >= frames.range[i].low && pfn < frames.range[i].end)
 			return true;
 	return false;
 }
@@ -218,21 +229,23 @@ seal_edges_locked(uint64_t pfn, unsigned order)
 	}
 }
 
-/* Moves up to max blocks of r into the free lists. */
+/* Moves up to max blocks of r into the free lists, from its end down, to be
+ * used in this order: the host lends us memory in pages of 2 MiB, which it
+ * clears, and the loader has put the modules at the end. */
 static void
 add_blocks_locked(struct frame_range *r, unsigned max)
 {
-	while (r->next < r->end && max-- > 0) {
-		uint64_t pfn = r->next;
+	while (r->low > r->start && max-- > 0) {
 		unsigned order = MAX_ORDER;
 
-		while (order > 0 && ((pfn & ((1ull << order) - 1)) ||
-				     pfn + (1ull << order) > r->end))
+		while (order > 0 && ((r->low & ((1ull << order) - 1)) ||
+				     r->low - r->start < 1ull << order))
 			order--;
-		r->next += 1ull << order;
-		seal_edges_locked(pfn, order);
+		r->low -= 1ull << order;
+		seal_edges_locked(r->low, order);
 		frames.nlater -= 1ull << order;
-		free_block_locked(pfn, order);
+		free_block_locked(r->low, order);
+		use_last_locked(r->low, order);
 	}
 }
 
@@ -244,7 +257,7 @@ grow_locked(void)
 	for (unsigned i = frames.nranges; i-- > 0;) {
 		struct frame_range *r = &frames.range[i];
 
-		if (r->next < r->end) {
+		if (r->low > r->start) {
 			add_blocks_locked(r, GROW_BLOCKS);
 			return true;
 		}
@@ -606,8 +619,8 @@ range_append(uint64_t start, uint64_t end)
 	if (start >= end || frames.nranges == MAX_RANGES)
 		return;
 	r = &frames.range[frames.nranges++];
-	r->start = r->next = start;
-	r->end = end;
+	r->start = start;
+	r->low = r->end = end;
 	frames.total += end - start;
 	frames.nlater += end - start;
 }
@@ -628,14 +641,14 @@ range_cut(paddr_t start, paddr_t end)
 			continue;
 		frames.total -= r->end - r->start;
 		frames.nlater -= r->end - r->start;
-		r->end = a > r->start ? a : r->start;
+		r->low = r->end = a > r->start ? a : r->start;
 		frames.total += r->end - r->start;
 		frames.nlater += r->end - r->start;
 		range_append(b, old_end);
 	}
 }
 
-/* The array goes to the end of the largest range that boot left. */
+/* The array goes to the start of the largest range that boot left. */
 static void
 place_page_array(void)
 {
@@ -662,10 +675,10 @@ place_page_array(void)
 	       PAGE_SHIFT;
 	if (size > n / 2)
 		panic("not enough memory for the page array");
-	best->end -= size;
+	page_array = phys_to_virt(best->start << PAGE_SHIFT);
+	best->start += size;
 	frames.total -= size;
 	frames.nlater -= size;
-	page_array = phys_to_virt(best->end << PAGE_SHIFT);
 	for (unsigned i = 0; i < frames.nranges; i++) {
 		struct frame_range *r = &frames.range[i];
 		uint64_t end = r->end < frames.end_pfn ? r->end
@@ -675,29 +688,30 @@ place_page_array(void)
 			end = r->start;
 		frames.total -= r->end - end;
 		frames.nlater -= r->end - end;
-		r->end = end;
+		r->low = r->end = end;
 	}
 }
 
 #ifdef PITH_KASAN
-/* The sanitizer's shadow lies below the page array. */
+/* The sanitizer's shadow lies behind the page array. */
 static void
 place_shadow(void)
 {
-	paddr_t end = virt_to_phys(page_array);
+	paddr_t end = virt_to_phys(page_array + frames.end_pfn);
+	uint64_t pfn = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	size_t n = (frames.end_pfn + 7) / 8;
 
 	for (unsigned i = 0; i < frames.nranges; i++) {
 		struct frame_range *r = &frames.range[i];
+		void *shadow = phys_to_virt(pfn << PAGE_SHIFT);
 
-		if (r->end != end >> PAGE_SHIFT || r->end - r->start < 2 * n)
+		if (r->start != pfn || r->end - r->start < 2 * n)
 			continue;
-		r->end -= n;
+		r->start += n;
 		frames.total -= n;
 		frames.nlater -= n;
-		memset(phys_to_virt(r->end << PAGE_SHIFT), 0, n * PAGE_SIZE);
-		kasan_init(phys_to_virt(r->end << PAGE_SHIFT),
-			   (vaddr_t)phys_to_virt(0),
+		memset(shadow, 0, n * PAGE_SIZE);
+		kasan_init(shadow, (vaddr_t)phys_to_virt(0),
 			   frames.end_pfn << PAGE_SHIFT);
 	}
 }
