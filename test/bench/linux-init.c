@@ -68,6 +68,15 @@ mount_root(void)
 	die("mount /dev/vda4");
 }
 
+/* The disk for writing, where the image has a place for it. */
+static void
+mount_data(void)
+{
+	if (!access("/dev/vdb", F_OK) && !access("/root/data", F_OK) &&
+	    mount("/dev/vdb", "/root/data", "ext4", 0, ""))
+		die("mount /dev/vdb");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -84,6 +93,7 @@ main(int argc, char **argv)
 		return 1;
 	load_modules();
 	mount_root();
+	mount_data();
 	if (argc < 2)
 		die("no program on the command line");
 	if (mount("dev", "/root/dev", "devtmpfs", 0, ""))

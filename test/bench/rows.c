@@ -775,6 +775,71 @@ row_rand4k_cold(uint64_t n)
 	pread_random(n, 7);
 }
 
+/* ---- writing, on a disk of its own at /data ---- */
+
+static int
+new_file(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_EXCL, 0644);
+
+	check(fd >= 0, name);
+	return fd;
+}
+
+static void
+write_64m(const char *name, int sync)
+{
+	static char buf[64 << 10];
+	int fd = new_file(name);
+
+	memset(buf, 'w', sizeof(buf));
+	for (unsigned i = 0; i < 1024; i++)
+		check(write(fd, buf, sizeof(buf)) == sizeof(buf), "write");
+	if (sync)
+		check(!fsync(fd), "fsync");
+	close(fd);
+}
+
+static void
+row_write64m_buf(uint64_t n)
+{
+	(void)n;
+	write_64m("/data/buf", 0);
+}
+
+static void
+row_write64m_fsync(uint64_t n)
+{
+	(void)n;
+	write_64m("/data/fsync", 1);
+}
+
+static void
+row_fsync4k(uint64_t n)
+{
+	static char buf[4096];
+	static off_t at;
+	int fd = open("/data/log", O_RDWR | O_CREAT, 0644);
+
+	check(fd >= 0, "/data/log");
+	while (n--) {
+		check(pwrite(fd, buf, sizeof(buf), at) == sizeof(buf),
+		      "pwrite");
+		check(!fsync(fd), "fsync");
+		at += sizeof(buf);
+	}
+	close(fd);
+}
+
+static void
+row_creat_unlink(uint64_t n)
+{
+	while (n--) {
+		close(new_file("/data/name"));
+		check(!unlink("/data/name"), "unlink");
+	}
+}
+
 static const struct row {
 	const char *name;
 	void (*fn)(uint64_t n);
@@ -819,6 +884,10 @@ static const struct row {
 	{ "tcp_connect", row_tcp_connect, 0 },
 	{ "signal_self", row_signal_self, 0 },
 	{ "nanosleep1us", row_nanosleep1us, 0 },
+	{ "creat_unlink", row_creat_unlink, 0 },
+	{ "fsync4k", row_fsync4k, 0 },
+	{ "write64m_buf", row_write64m_buf, 1 },
+	{ "write64m_fsync", row_write64m_fsync, 1 },
 };
 
 /* Whether the list, of names with commas between, has this one. */
