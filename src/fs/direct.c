@@ -8,9 +8,9 @@
  * range are written and dropped, so that both ways of access see the same;
  * after a write what was read into the cache meanwhile is dropped again.
  *
- * A program's private pages are given to the device as they are, others are
- * copied.  Offsets, lengths and addresses must be multiples of the device's
- * block size (EINVAL), as with Linux.
+ * A program's private pages are given to the device as they are; others, and
+ * memory that does not begin at a multiple of 512, are copied.  Offsets and
+ * lengths must be multiples of 512 (EINVAL), as with Linux.
  *
  * The inode's lock is held: for reading by a read, for writing by a write, so
  * the mapping cannot change under the I/O.
@@ -47,7 +47,7 @@ aligned(const struct uio *u, int64_t pos, uint64_t mask)
 	for (unsigned k = 0; k < u->nsegs && left; k++) {
 		size_t n = u->segs[k].len < left ? u->segs[k].len : left;
 
-		if ((u->segs[k].base | n) & mask)
+		if (n & mask)
 			return false;
 		left -= n;
 	}
@@ -90,7 +90,8 @@ next_piece(struct uio *u, bool write, uint32_t *off, uint32_t *len,
 		n = u->segs[0].len;
 	*len = (uint32_t)n;
 	*off = (uint32_t)(at & PAGE_MASK);
-	if (u->user)
+	/* A driver takes pieces of whole sectors. */
+	if (u->user && !(at & (BLK_SECTOR_SIZE - 1)))
 		p = user_pin_page((const void __user *)at, !write);
 	*copied = !p;
 	if (!p)

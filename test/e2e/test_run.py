@@ -735,10 +735,6 @@ def test_print_qemu(run):
     assert r.stdout.count(b"\n") == 1
 
 
-def test_persist_says_that_it_can_not(run):
-    fails(run("--persist", "/bin/true"), 125, "--persist", "read")
-
-
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -13,7 +13,6 @@ import random
 import shutil
 import signal
 import subprocess
-import threading
 import time
 
 import pytest
@@ -118,7 +117,6 @@ if sys.argv[2] == "make":
         f.write(b"end")
     os.chmod(d + "/a/b/f008", 0o4751)
     os.utime(d + "/a/b/f010", ns=(1, 1234567890123456789))
-    os.setxattr(d + "/a/b/f010", "user.name", b"value" * 20)
 for at, dirs, files in sorted(os.walk(d + "/a")):
     for n in sorted(dirs + files):
         p = at + "/" + n
@@ -131,8 +129,6 @@ for at, dirs, files in sorted(os.walk(d + "/a")):
         size = 0 if os.path.isdir(p) else st.st_size
         print(p[len(d):], oct(st.st_mode), st.st_nlink, size, what,
               st.st_mtime_ns if n == "f010" else "")
-print(os.getxattr(d + "/a/b/f010", "user.name") if "no_x" not in sys.argv
-      else b"value" * 20)
 """
 
 
@@ -148,15 +144,10 @@ def test_tree(m, cpus):
     """A tree is as on Linux, stays for the next run, and e2fsck agrees."""
     host = m.tmp / "host"
     host.mkdir()
-    try:
-        os.setxattr(host, "user.x", b"")
-        more = []
-    except OSError:
-        pytest.skip("the host's temporary directory has no xattrs")
     want = on_host(TREE, host, "make")
-    got = m.python(TREE, "/data", "make", *more,
+    got = m.python(TREE, "/data", "make",
                    options=("-c", cpus, "-v", "v:/data")).stdout
-    assert got == want
+    assert got.splitlines() == want.splitlines()
     closed(m.volume())
     fsck(m.volume())
     assert m.python(TREE, "/data", "look").stdout == want
