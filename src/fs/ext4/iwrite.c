@@ -214,10 +214,9 @@ ext4_setattr(struct inode *i, const struct inode_attr *a)
 	i->ctime = now.ctime;
 	if (a->valid & ATTR_SIZE) {
 		write_lock(&e->tree_lock);
-		/* Growing: the disk may say so at once, the rest is a hole.
-		 * What is dirty below grows it by itself. */
-		if (!i->cache->ndirty && !i->cache->nwriteback)
-			e->disksize = i->size;
+		/* Growing: the disk may say so at once, the rest is a hole,
+		 * also what is dirty and not there yet. */
+		e->disksize = i->size;
 		write_unlock(&e->tree_lock);
 	}
 	err = ext4_iwrite(&h, i, a->valid & ATTR_SIZE);
