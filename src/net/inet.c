@@ -9,6 +9,7 @@
 #include <abi/prctl.h>
 #include <base/math.h>
 #include <base/string.h>
+#include <core/timer.h>
 #include <mem/heap.h>
 #include <net/netif.h>
 
@@ -133,11 +134,26 @@ inet_init_sock(struct inet_sock *sk, const struct socket_ops *ops, bool v6,
 	sk->autoflowlabel = true;
 }
 
+static void
+free_later(struct reclaim_head *h)
+{
+	kfree(container_of(h, struct inet_sock, reclaim));
+}
+
+/* The timer holds no reference.  Its callback takes one unless there is none
+ * left; it may be about to look, on another CPU, or be who drops the last
+ * one, and then the timer's own code comes after it: so the memory stays
+ * until no interrupt handler of now runs any more. */
 void
 inet_put(struct inet_sock *sk)
 {
-	if (refcount_put(&sk->refs)) {
-		socket_fini(&sk->sock);
+	if (!refcount_put(&sk->refs))
+		return;
+	socket_fini(&sk->sock);
+	if (sk->timer && sk->timer->home) {
+		timer_try_cancel(sk->timer);
+		reclaim_call(&sk->reclaim, free_later);
+	} else {
 		kfree(sk);
 	}
 }

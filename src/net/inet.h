@@ -13,6 +13,7 @@
 #include <base/list.h>
 #include <base/refcount.h>
 #include <base/types.h>
+#include <core/reclaim.h>
 #include <core/spinlock.h>
 #include <net/socket.h>
 #include <sched/wait.h>
@@ -51,6 +52,8 @@ struct inet_group {
 struct inet_sock {
 	struct socket sock;	/* first */
 	struct refcount refs;
+	struct timer *timer;	/* [I] of its kind, or NULL; see inet_put() */
+	struct reclaim_head reclaim;
 	struct spinlock lock;	/* RANK_EVENT: the queues of its kind */
 	struct waitq wq;
 	struct inet_end local, remote; /* [ports lock] written; local.addr may

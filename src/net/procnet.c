@@ -9,7 +9,9 @@
 #include <abi/netif.h>
 #include <abi/netlink.h>
 #include <abi/socket.h>
+#include <base/fmt.h>
 #include <base/string.h>
+#include <core/clock.h>
 #include <core/log.h>
 #include <fs/pseudo.h>
 #include <net/netif.h>
@@ -19,7 +21,27 @@
 #define PROTO_UDP 17
 #define TICK_NS	  10000000u /* USER_HZ is 100 */
 
+#define PNP_WAIT_NS   (10 * NSEC_PER_SEC)
+#define INET_TEXT_MAX 40 /* of an address of IPv6 */
+
 /* ---- sockets ---- */
+
+/* An address as inet_ntop(3) writes it, but that "::" stands for no zeroes:
+ * readers take both forms. */
+static void
+inet_text(char *to, unsigned family, const uint8_t *a)
+{
+	size_t n = 0;
+
+	if (family != AF_INET6) {
+		ksnprintf(to, INET_TEXT_MAX, "%u.%u.%u.%u", a[0], a[1], a[2],
+			  a[3]);
+		return;
+	}
+	for (unsigned i = 0; i < 16; i += 2)
+		n += (size_t)ksnprintf(to + n, INET_TEXT_MAX - n, "%s%x",
+				       i ? ":" : "", a[i] << 8 | a[i + 1]);
+}
 
 /* Words as the host reads them: that is what Linux prints. */
 static void
@@ -410,6 +432,29 @@ show_sockstat(struct seq_buf *s, void *arg)
 	return 0;
 }
 
+/* Name servers in resolv.conf's words, which is what /etc/resolv.conf of an
+ * image links to; the file that Linux has of its own boot's DHCP.  Who reads
+ * it wants to resolve names, so it is where to wait for DHCP. */
+static int
+show_pnp(struct seq_buf *s, void *arg)
+{
+	struct net_dns dns[NET_DNS_MAX];
+	char search[256], text[INET_TEXT_MAX];
+	unsigned n, i;
+
+	(void)arg;
+	ignore(net_wait_configured(clock_mono_ns() + PNP_WAIT_NS));
+	n = net_dns_get(dns);
+	net_search_get(search, sizeof(search));
+	if (*search)
+		seq_printf(s, "search %s\n", search);
+	for (i = 0; i < n; i++) {
+		inet_text(text, dns[i].family, dns[i].addr);
+		seq_printf(s, "nameserver %s\n", text);
+	}
+	return 0;
+}
+
 /* ---- registration ---- */
 
 #define FILE_MODE 0100444u
@@ -432,6 +477,7 @@ static const struct pseudo_entry entries[] = {
 	{ .path = "net/arp", .mode = FILE_MODE, .show = show_arp },
 	{ .path = "net/snmp", .mode = FILE_MODE, .show = show_snmp },
 	{ .path = "net/netstat", .mode = FILE_MODE, .show = show_netstat },
+	{ .path = "net/pnp", .mode = FILE_MODE, .show = show_pnp },
 	{ .path = "net/sockstat", .mode = FILE_MODE, .show = show_sockstat },
 };
 

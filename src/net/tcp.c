@@ -115,6 +115,7 @@ init_tcp(struct tcp_sock *t, bool v6)
 	list_init(&t->waiting);
 	list_init(&t->queue_link);
 	timer_init(&t->timer, tcp_far_timer);
+	t->in.timer = &t->timer;
 	t->in.sock.sndbuf = FIRST_SNDBUF;
 	t->in.sock.rcvbuf = FIRST_RCVBUF;
 	t->keepidle_s = 7200;

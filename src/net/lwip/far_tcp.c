@@ -460,7 +460,13 @@ timer_work(struct tcp_sock *t)
 void
 tcp_far_timer(struct timer *tm)
 {
-	tcp_far_do(container_of(tm, struct tcp_sock, timer), FAR_TIMER);
+	struct tcp_sock *t = container_of(tm, struct tcp_sock, timer);
+
+	/* The last reference may have gone just now; see inet_put(). */
+	if (!refcount_get_unless_zero(&t->in.refs))
+		return;
+	tcp_far_do(t, FAR_TIMER);
+	inet_put(&t->in);
 }
 
 /* ---- the work ---- */
