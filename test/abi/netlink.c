@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Goal: netlink sockets: names, requests about the loopback interface, errors
- * and acknowledgements, options, hostile requests; the ioctls on interfaces.
+ * and acknowledgements, options, hostile requests; the ioctls on interfaces;
+ * changes that make no sense.  NEEDS: root
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
@@ -260,7 +261,7 @@ libc(void)
 static void
 ioctls(void)
 {
-	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	int un = socket(AF_UNIX, SOCK_DGRAM, 0), fd;
 	struct ifreq r;
 	struct ifconf c;
 	struct sockaddr_in *in = (void *)&r.ifr_addr;
@@ -271,6 +272,8 @@ ioctls(void)
 
 	memset(&r, 0, sizeof(r));
 	strcpy(r.ifr_name, "lo");
+	show("not of a local socket", ioctl(un, SIOCGIFADDR, &r));
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	for (unsigned i = 0; i < 4; i++) {
 		printf("%s %s", get[i].name, ok(ioctl(fd, get[i].cmd, &r)));
 		printf(" %d %s\n", in->sin_family, inet_ntoa(in->sin_addr));
@@ -281,7 +284,7 @@ ioctls(void)
 	printf("%x\n", r.ifr_flags & (IFF_UP | IFF_LOOPBACK | IFF_RUNNING));
 	show("mtu", ioctl(fd, SIOCGIFMTU, &r));
 	printf("%d\n", r.ifr_mtu);
-	show("metric", ioctl(fd, SIOCGIFMETRIC, &r));
+	show("metric", ioctl(un, SIOCGIFMETRIC, &r));
 	printf("%d\n", r.ifr_metric);
 	show("hardware", ioctl(fd, SIOCGIFHWADDR, &r));
 	printf("%d\n", r.ifr_hwaddr.sa_family);
@@ -305,6 +308,64 @@ ioctls(void)
 	show("no room", ioctl(fd, SIOCGIFCONF, &c));
 	printf("%d\n", c.ifc_len);
 	close(fd);
+	close(un);
+}
+
+static void
+put_u32(struct request *r, size_t *len, int type, unsigned v)
+{
+	struct rtattr *a = (void *)((char *)&r->u + *len);
+
+	a->rta_type = (unsigned short)type;
+	a->rta_len = RTA_LENGTH(4);
+	memcpy(RTA_DATA(a), &v, 4);
+	*len += RTA_SPACE(4);
+}
+
+static void
+changes(void)
+{
+	struct request r;
+	size_t len;
+	int fd;
+
+	/* In a network of its own, if it can: nothing is to be changed. */
+	unshare(CLONE_NEWNET);
+	fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	/* What makes no sense. */
+	memset(&r, 0, sizeof(r));
+	r.u.link.ifi_index = 9999;
+	ask(fd, &r, RTM_SETLINK, NLM_F_ACK, sizeof(r.u.link));
+	answers("no link", fd);
+	memset(&r, 0, sizeof(r));
+	r.u.addr.ifa_family = AF_INET;
+	r.u.addr.ifa_index = 1;
+	ask(fd, &r, RTM_NEWADDR, NLM_F_ACK, sizeof(r.u.addr));
+	answers("no address", fd);
+	len = sizeof(r.u.addr);
+	put_u32(&r, &len, IFA_LOCAL, htonl(0x0a090807));
+	r.u.addr.ifa_prefixlen = 33;
+	ask(fd, &r, RTM_NEWADDR, NLM_F_ACK, len);
+	answers("prefix 33", fd);
+	r.u.addr.ifa_prefixlen = 24;
+	ask(fd, &r, RTM_DELADDR, NLM_F_ACK, len);
+	answers("not there", fd);
+	r.u.addr.ifa_index = 9999;
+	ask(fd, &r, RTM_NEWADDR, NLM_F_ACK, len);
+	answers("no link", fd);
+	memset(&r, 0, sizeof(r));
+	r.u.route.rtm_family = AF_INET;
+	r.u.route.rtm_dst_len = 32;
+	r.u.route.rtm_table = RT_TABLE_MAIN;
+	r.u.route.rtm_type = RTN_UNICAST;
+	len = sizeof(r.u.route);
+	put_u32(&r, &len, RTA_DST, htonl(0x0a090807));
+	ask(fd, &r, RTM_DELROUTE, NLM_F_ACK, len);
+	answers("no route", fd);
+	r.u.route.rtm_dst_len = 33;
+	ask(fd, &r, RTM_NEWROUTE, NLM_F_ACK, len);
+	answers("prefix 33", fd);
+	close(fd);
 }
 
 int
@@ -314,5 +375,6 @@ main(void)
 	requests();
 	libc();
 	ioctls();
+	changes();
 	return 0;
 }
