@@ -39,6 +39,7 @@ struct pipe {
 	uint32_t size;		    /* [lock] */
 	unsigned readers, writers;  /* [lock] open ends */
 	unsigned nread, nwrite;	    /* [lock] opens ever: FIFO */
+	bool held;		    /* [lock] by a splice: readers wait */
 	struct waitq read_wq, write_wq;
 	uint64_t ino;
 	struct inode *inode;	    /* FIFO, else NULL */
@@ -111,7 +112,7 @@ move_in(struct pipe *p, struct uio *u, uint32_t len)
 static bool
 can_read(const struct pipe *p)
 {
-	return ring_used(&p->ring) || !p->writers;
+	return !READ_ONCE(p->held) && (ring_used(&p->ring) || !p->writers);
 }
 
 static int
@@ -145,7 +146,9 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		mutex_lock(&p->lock);
 		used = ring_used(&p->ring);
 		full = p->size - used < PIPE_BUF;
-		if (used)
+		if (unlikely(p->held))
+			n = -EAGAIN;
+		else if (used)
 			n = move_out(p, u, (uint32_t)min_u64(used, u->resid));
 		else if (!p->writers)
 			n = 0;
@@ -529,7 +532,7 @@ pipe_set_size(struct file *f, uint64_t size)
 		return -ENOMEM;
 	ring_init(&ring, buf, bytes);
 	mutex_lock(&p->lock);
-	if (ring_used(&p->ring) > bytes) {
+	if (ring_used(&p->ring) > bytes || p->held) {
 		err = -EBUSY;
 	} else {
 		struct ring old = p->ring;
@@ -547,4 +550,104 @@ pipe_set_size(struct file *f, uint64_t size)
 	vfree(buf);
 	wait_wake_all(&p->write_wq, POLLOUT | POLLWRNORM);
 	return err ? err : (long)bytes;
+}
+
+/* ---- splice ---- */
+
+bool
+pipe_is(const struct file *f)
+{
+	return f->ops == &pipe_ops;
+}
+
+bool
+pipe_same(const struct file *a, const struct file *b)
+{
+	return a->priv == b->priv;
+}
+
+/* 0: held; -EAGAIN: nothing to be had. */
+static int
+try_hold(struct pipe *p, bool *end)
+{
+	int err = -EAGAIN;
+
+	mutex_lock(&p->lock);
+	if (can_read(p)) {
+		*end = !ring_used(&p->ring);
+		p->held = !*end;
+		err = 0;
+	}
+	mutex_unlock(&p->lock);
+	return err;
+}
+
+ssize_t
+pipe_hold(struct file *f, struct uio_seg *segs, size_t len, bool nonblock)
+{
+	struct pipe *p = f->priv;
+	uint32_t at, n;
+	bool end;
+	int err;
+
+	while ((err = try_hold(p, &end)) == -EAGAIN) {
+		if (nonblock || file_nonblock(f))
+			return err;
+		err = wait_readable(p);
+		if (err)
+			return err;
+	}
+	if (end)
+		return 0;
+	/* The tail and the ring itself are ours; writers only add. */
+	at = p->ring.tail & (p->ring.size - 1);
+	n = (uint32_t)min_u64(len, ring_used(&p->ring));
+	segs[0].base = (uint64_t)(p->ring.buf + at);
+	segs[0].len = min_u64(n, p->ring.size - at);
+	segs[1].base = (uint64_t)p->ring.buf;
+	segs[1].len = n - segs[0].len;
+	return (ssize_t)n;
+}
+
+void
+pipe_unhold(struct file *f, size_t n)
+{
+	struct pipe *p = f->priv;
+	bool more;
+
+	mutex_lock(&p->lock);
+	p->held = false;
+	p->ring.tail += (uint32_t)n;
+	more = ring_used(&p->ring) || !p->writers;
+	mutex_unlock(&p->lock);
+	if (n)
+		wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
+	if (more)
+		wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
+}
+
+ssize_t
+pipe_wait_room(struct file *f, bool nonblock)
+{
+	struct pipe *p = f->priv;
+
+	for (;;) {
+		uint32_t room;
+		bool broken;
+		int err;
+
+		mutex_lock(&p->lock);
+		broken = !p->readers;
+		room = p->size - ring_used(&p->ring);
+		mutex_unlock(&p->lock);
+		if (broken)
+			return -EPIPE;
+		if (room)
+			return (ssize_t)room;
+		if (nonblock || file_nonblock(f))
+			return -EAGAIN;
+		err = wait_writable(p, PIPE_BUF + 1);
+		if (err)
+			return err;
+	}
 }

@@ -258,6 +258,7 @@ regular_flush(struct file *f)
 const struct file_ops page_cache_file_ops = {
 	.read = regular_read,
 	.write = regular_write,
+	.read_pages = page_cache_read_pages,
 	.seek = regular_seek,
 	.ioctl = regular_ioctl,
 	.mmap = regular_mmap,

@@ -166,6 +166,11 @@ void page_cache_grow(struct page_cache *pc, uint64_t size);
 MUST_CHECK int page_cache_punch(struct page_cache *pc, uint64_t start,
 				uint64_t end);
 
+struct page_piece;
+/* The file's pages by reference (pageref.c): file_ops.read_pages. */
+ssize_t page_cache_read_pages(struct file *f, struct page_piece *v,
+			      unsigned *n, size_t len, int64_t *pos);
+
 extern const struct file_ops page_cache_file_ops; /* regular files */
 
 /* ---- writing back (writeback.c) ---- */

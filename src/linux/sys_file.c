@@ -26,7 +26,6 @@
 #define FIONCLEX 0x5450u
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
-#define SENDFILE_PIECE 65536u
 
 /* What a failed write means besides its errno. */
 static ssize_t
@@ -473,90 +472,4 @@ long
 sys_pipe(struct thread *t, void __user *fds)
 {
 	return sys_pipe2(t, fds, 0);
-}
-
-/* Between two files through a kernel buffer; *pos NULL: in's own position. */
-static ssize_t
-copy_files(struct thread *t, struct file *out, struct file *in, int64_t *pos,
-	   size_t count)
-{
-	size_t size = count < SENDFILE_PIECE ? count : SENDFILE_PIECE;
-	char *buf = kmalloc(size ? size : 1, ALLOC_KERNEL);
-	ssize_t done = 0, n = 0;
-
-	if (!buf)
-		return -ENOMEM;
-	while ((size_t)done < count) {
-		size_t want = count - (size_t)done, put = 0;
-		struct uio u UNINIT;
-
-		uio_init_kernel(&u, buf, want < size ? want : size);
-		n = pos ? file_pread(in, &u, *pos) : file_read(in, &u);
-		if (n <= 0)
-			break;
-		while (put < (size_t)n) {
-			ssize_t m;
-
-			uio_init_kernel(&u, buf + put, (size_t)n - put);
-			m = file_write(out, &u);
-			if (m <= 0) {
-				/* What was read and not written is read
-				 * again: the position goes back. */
-				if (!pos && in->ops->seek)
-					ignore(in->ops->seek(
-					    in, (int64_t)put - n, SEEK_CUR));
-				n = m;
-				goto out;
-			}
-			put += (size_t)m;
-			done += m;
-			if (pos)
-				*pos += m;
-		}
-		if (thread_signal_pending())
-			break;
-	}
-out:
-	kfree(buf);
-	if (!done && n < 0)
-		return write_result(t, out, n);
-	return done;
-}
-
-long
-sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
-	     size_t count)
-{
-	struct file *in, *out;
-	int64_t pos;
-	ssize_t n = fd_get(t->fds, in_fd, &in);
-
-	if (n)
-		return n;
-	n = fd_get(t->fds, out_fd, &out);
-	if (n)
-		goto out_in;
-	n = -EBADF;
-	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE))
-		goto out_both;
-	n = offset && in->mode & FILE_STREAM ? -ESPIPE : -EINVAL;
-	if (in->mode & FILE_STREAM || out->flags & O_APPEND)
-		goto out_both;
-	if (offset) {
-		n = copy_from_user(&pos, offset, sizeof(pos));
-		if (n)
-			goto out_both;
-		n = -EINVAL;
-		if (pos < 0)
-			goto out_both;
-	}
-	n = copy_files(t, out, in, offset ? &pos : NULL,
-		       count < IO_MAX ? count : IO_MAX);
-	if (n >= 0 && offset && copy_to_user(offset, &pos, sizeof(pos)))
-		n = -EFAULT;
-out_both:
-	file_put(out);
-out_in:
-	file_put(in);
-	return n;
 }
