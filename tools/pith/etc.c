@@ -16,7 +16,17 @@ static const struct {
 	{ "/dev", 0755 },  { "/proc", 0555 }, { "/sys", 0555 },
 	{ "/tmp", 01777 }, { "/run", 0755 },  { "/root", 0700 },
 	{ "/etc", 0755 },  { "/home", 0755 }, { "/mnt", 0755 },
-	{ "/var/tmp", 01777 },
+	{ "/var/tmp", 01777 }, { "/var/lib", 0755 }, { "/var/log", 0755 },
+	{ "/run/lock", 01777 },
+};
+
+/* As base-files has them on every Debian. */
+static const struct {
+	const char *path, *target;
+} links[] = {
+	{ "/var/run", "/run" }, { "/var/lock", "/run/lock" },
+	/* The name servers of the run, or of DHCP: the kernel knows. */
+	{ "/etc/resolv.conf", "/proc/net/pnp" },
 };
 
 static const struct {
@@ -40,6 +50,18 @@ put_text(struct fileset *fs, const char *path, const char *text)
 
 	if (etc && !node_child(fs, etc, strrchr(path, '/') + 1))
 		fileset_put(fs, path, 0644, text, strlen(text));
+}
+
+static void
+put_link(struct fileset *fs, const char *path, const char *target)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char *dir = xstrndup(path, name - 1 - path);
+	struct node *n = fileset_find(fs, dir);
+
+	if (n && !node_child(fs, n, name))
+		fileset_link(fs, path, target);
+	free(dir);
 }
 
 /* A user that --user names by number gets a line, so that tools that ask
@@ -82,9 +104,8 @@ etc_generate(const struct options *o, struct fileset *fs)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		put_text(fs, files[i].path, files[i].text);
 	put_users(o, fs);
-	/* The name servers of the run, or of DHCP: the kernel knows. */
-	if (!node_child(fs, fileset_find(fs, "/etc"), "resolv.conf"))
-		fileset_link(fs, "/etc/resolv.conf", "/proc/net/pnp");
+	for (size_t i = 0; i < ARRAY_LEN(links); i++)
+		put_link(fs, links[i].path, links[i].target);
 	text = xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n"
 			 "127.0.1.1\t%s\n", host);
 	put_text(fs, "/etc/hosts", text);
