@@ -31,7 +31,7 @@ CC	 := $(CCACHE) gcc
 endif
 
 VERSION	 := 0.1.0
-LAYERS	 := base abi arch core mem sched dev drivers vm file fs net proc ipc klib \
+LAYERS	 := base abi arch core mem sched dev drivers vm file fs net proc ipc aio klib \
 	    linux boot
 ifeq ($(DEBUG),1)
 K	 := $(O)/debug

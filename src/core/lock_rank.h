@@ -8,6 +8,7 @@
 
 enum lock_rank {
 	RANK_NONE = 0,	/* not ranked: tests only */
+	RANK_URING,	/* submission to an io_uring, which does anything */
 	RANK_PROCESS,	/* process: threads, signal handlers, exec */
 	RANK_FDTABLE,	/* descriptor table, writers */
 	RANK_EPOLL,	/* an epoll instance's interest list */
@@ -37,6 +38,7 @@ enum lock_rank {
 	RANK_DCACHE,	/* directory entry hash and lru */
 	RANK_PAGECACHE,	/* an object's page tree */
 	RANK_PAGETABLE,
+	RANK_AIO,	/* rings and contexts of asynchronous I/O */
 	RANK_EVENT,	/* epoll ready list, eventfd, timerfd state */
 	RANK_WAITQ,
 	RANK_WAITQ2,	/* a wait queue woken from within a wake function */

@@ -88,7 +88,7 @@ eventfd_read(struct file *f, struct uio *u, int64_t *pos)
 	if (u->resid < sizeof(v))
 		return -EINVAL;
 	if (!take(e, &v)) {
-		if (file_nonblock(f))
+		if (file_nowait(f, u))
 			return -EAGAIN;
 		err = wait_take(e, &v);
 		if (err)
@@ -115,7 +115,7 @@ eventfd_write(struct file *f, struct uio *u, int64_t *pos)
 	if (v == UINT64_MAX)
 		return -EINVAL;
 	if (!give(e, v)) {
-		int err = file_nonblock(f) ? -EAGAIN : wait_give(e, v);
+		int err = file_nowait(f, u) ? -EAGAIN : wait_give(e, v);
 
 		if (err)
 			return err;
@@ -176,6 +176,24 @@ static const struct file_ops eventfd_ops = {
 	.link_name = eventfd_link_name,
 	.fdinfo = eventfd_fdinfo,
 };
+
+bool
+eventfd_is(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+void
+eventfd_signal(struct file *f, uint64_t n)
+{
+	struct eventfd *e = f->priv;
+	irqflags_t flags = spin_lock_irq(&e->lock);
+
+	e->count += COUNT_MAX - e->count < n ? COUNT_MAX - e->count : n;
+	spin_unlock_irq(&e->lock, flags);
+	if (waitq_active(&e->wq))
+		wait_wake(&e->wq, 1, POLLIN);
+}
 
 int
 eventfd_create(uint32_t count, bool semaphore, unsigned flags,

@@ -12,6 +12,10 @@ struct file;
 MUST_CHECK int eventfd_create(uint32_t count, bool semaphore, unsigned flags,
 			      struct file **out);
 
+bool eventfd_is(const struct file *f);
+/* The kernel adds to it; what does not fit is lost.  Any context. */
+void eventfd_signal(struct file *f, uint64_t n);
+
 MUST_CHECK int timerfd_create(int clock, unsigned flags, struct file **out);
 /* value_ns: time of the first expiry on the clock, absolute monotonic ns as
  * the caller converted it; 0 disarms.  old_*: what was left, relative.

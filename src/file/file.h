@@ -125,6 +125,9 @@ ssize_t file_read(struct file *f, struct uio *u);
 ssize_t file_write(struct file *f, struct uio *u); /* O_APPEND, RLIMIT_FSIZE */
 ssize_t file_pread(struct file *f, struct uio *u, int64_t pos);
 ssize_t file_pwrite(struct file *f, struct uio *u, int64_t pos);
+/* Must a transfer that would have to wait say -EAGAIN? */
+#define file_nowait(f, u) (file_nonblock(f) || (u)->nowait)
+
 uint32_t file_poll(struct file *f, struct poll_table *pt);
 static inline bool
 file_nonblock(const struct file *f)

@@ -175,7 +175,7 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 				return done ? done : n;
 			continue;
 		}
-		if (done || n != -EAGAIN || file_nonblock(f))
+		if (done || n != -EAGAIN || file_nowait(f, u))
 			return done ? done : n;
 		n = wait_readable(p);
 		if (n)
@@ -284,7 +284,7 @@ pipe_write(struct file *f, struct uio *u, int64_t *pos)
 					 false);
 			if (!n)
 				continue;
-		} else if (n == -EAGAIN && !file_nonblock(f)) {
+		} else if (n == -EAGAIN && !file_nowait(f, u)) {
 			n = wait_writable(p, u->resid == whole ? whole : 1);
 			if (!n)
 				continue;

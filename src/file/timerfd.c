@@ -83,7 +83,7 @@ timerfd_read(struct file *f, struct uio *u, int64_t *pos)
 	if (u->resid < 8)
 		return -EINVAL;
 	n = take(t);
-	if (!n && file_nonblock(f))
+	if (!n && file_nowait(f, u))
 		return -EAGAIN;
 	if (!n) {
 		wait_start(&t->wq, &w, true);

@@ -488,7 +488,7 @@ inotify_read(struct file *f, struct uio *u, int64_t *pos)
 		if (!e && done)
 			return done;
 		if (!e && !err) {
-			if (file_nonblock(f))
+			if (file_nowait(f, u))
 				return -EAGAIN;
 			e = wait_take(in, u->resid, &err);
 		}

@@ -103,7 +103,8 @@ struct page_cache {
 	uint8_t ra_last;		/* [a] the one that read last */
 	uint8_t ra_victim;		/* [a] the next to be replaced */
 	uint32_t wb_err;		/* [a] errseq: see below */
-	struct waitq wb_wait;		/* writeback of a page has ended */
+	uint32_t ndirect;		/* [a] requests under way: direct.h */
+	struct waitq wb_wait;		/* writeback, or a direct request, has ended */
 	bool anonymous;			/* tmpfs: pages are the only copy */
 	/* An overlay: pages that are not here and lie below lower_size bytes
 	 * are those of lower.  upper is the other way about. */

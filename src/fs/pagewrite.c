@@ -18,6 +18,7 @@
 
 #include <abi/errno.h>
 #include <base/string.h>
+#include <sched/thread.h>
 #include <vm/uio.h>
 
 #define THROTTLE_EVERY 32u /* pages written between looks at the limit */
@@ -448,6 +449,20 @@ zero_part(struct page_cache *pc, uint64_t index, size_t from, size_t to)
 	return 0;
 }
 
+/* Blocks are about to be freed: requests of direct_async.c end first. */
+static void
+wait_direct(struct page_cache *pc)
+{
+	struct wait_entry e;
+
+	if (!atomic_load_acquire(&pc->ndirect))
+		return;
+	wait_start(&pc->wb_wait, &e, false);
+	while (atomic_load_acquire(&pc->ndirect))
+		ignore(wait_sleep(&e, TIME_NEVER)); /* not interruptible */
+	wait_end(&pc->wb_wait, &e);
+}
+
 void
 page_cache_truncate(struct page_cache *pc, uint64_t size)
 {
@@ -456,6 +471,7 @@ page_cache_truncate(struct page_cache *pc, uint64_t size)
 
 	if (pc->lower && size < pc->lower_size)
 		pc->lower_size = size;
+	wait_direct(pc);
 	pc_remove_pages(pc, first, UINT64_MAX);
 	/* Private copies of what is no longer there go, too. */
 	vm_object_unmap(&pc->object, tail ? first - 1 : first, UINT64_MAX,
@@ -478,6 +494,7 @@ page_cache_punch(struct page_cache *pc, uint64_t start, uint64_t end)
 
 	if (start >= end)
 		return 0;
+	wait_direct(pc);
 	if (start >> PAGE_SHIFT == (end - 1) >> PAGE_SHIFT &&
 	    ((start | end) & PAGE_MASK))
 		return zero_part(pc, start >> PAGE_SHIFT, start & PAGE_MASK,

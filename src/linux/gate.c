@@ -16,10 +16,13 @@
 #include <base/string.h>
 #include <dev/control.h>
 #include <linux/gate.h>
+#include <aio/aio.h>
 #include <linux/missing.h>
 #include <linux/table.h>
 #include <linux/trace.h>
+#include <linux/uring_ops.h>
 #include <net/socket.h>
+#include <proc/process.h>
 #include <sched/thread.h>
 
 static uint32_t missing[SYSCALL_MAX]; /* [a] */
@@ -78,6 +81,8 @@ void
 gate_init(const char *trace_filter, bool missing_files)
 {
 	report_missing = missing_files;
+	uring_ops_init();
+	process_before_unmap(aio_end_all);
 	watched = missing_files || trace_filter;
 	if (trace_filter)
 		trace_init(trace_filter);

@@ -17,6 +17,7 @@
 #include <fs/namei.h>
 #include <fs/pagecache.h>
 #include <fs/vfs.h>
+#include <linux/fcntl_fs.h>
 #include <linux/pathbuf.h>
 #include <linux/syscalls_gen.h>
 #include <mem/heap.h>
@@ -503,35 +504,39 @@ sys_ftruncate(struct thread *t, int fd, int64_t len)
 }
 
 long
+file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
+{
+	int64_t end;
+
+	if (offset < 0 || len <= 0)
+		return -EINVAL;
+	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	if (!(f->mode & FILE_WRITE))
+		return -EBADF;
+	if (__builtin_add_overflow(offset, len, &end))
+		return -EFBIG;
+	if (f->mode & FILE_DIR)
+		return -EISDIR;
+	if (f->mode & FILE_STREAM)
+		return -ESPIPE;
+	if (f->inode && !S_ISREG(f->inode->mode))
+		return -ENODEV;
+	return f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len)
+				 : -EOPNOTSUPP;
+}
+
+long
 sys_fallocate(struct thread *t, int fd, int mode, int64_t offset, int64_t len)
 {
 	struct file *f;
-	int64_t end;
-	int err = fd_get(t->fds, fd, &f);
+	long r = fd_get(t->fds, fd, &f);
 
-	if (err)
-		return err;
-	if (offset < 0 || len <= 0)
-		err = -EINVAL;
-	else if ((mode & FALLOC_FL_PUNCH_HOLE) &&
-		 !(mode & FALLOC_FL_KEEP_SIZE))
-		err = -EOPNOTSUPP;
-	else if (!(f->mode & FILE_WRITE))
-		err = -EBADF;
-	else if (__builtin_add_overflow(offset, len, &end))
-		err = -EFBIG;
-	else if (f->mode & FILE_DIR)
-		err = -EISDIR;
-	else if (f->mode & FILE_STREAM)
-		err = -ESPIPE;
-	else if (f->inode && !S_ISREG(f->inode->mode))
-		err = -ENODEV;
-	else
-		err = f->ops->fallocate
-			      ? f->ops->fallocate(f, mode, offset, len)
-			      : -EOPNOTSUPP;
+	if (r)
+		return r;
+	r = file_fallocate(f, mode, offset, len);
 	file_put(f);
-	return err;
+	return r;
 }
 
 static long

@@ -264,6 +264,15 @@ sys_sendmsg(struct thread *t, int fd, const void __user *umsg, int flags)
 }
 
 long
+sock_sendmsg_on(struct thread *t, struct socket *s, const void __user *umsg,
+		int flags)
+{
+	if (flags & (int)MSG_CMSG_COMPAT)
+		return -EINVAL;
+	return send_msg(t, s, umsg, flags);
+}
+
+long
 sys_sendmmsg(struct thread *t, int fd, void __user *msgs, uint32_t n,
 	     int flags)
 {
@@ -462,6 +471,15 @@ sys_recvmsg(struct thread *t, int fd, void __user *umsg, int flags)
 	r = recv_msg(t, s, umsg, call_flags(f, flags));
 	file_put(f);
 	return r;
+}
+
+long
+sock_recvmsg_on(struct thread *t, struct socket *s, void __user *umsg,
+		int flags)
+{
+	if (flags & (int)MSG_CMSG_COMPAT)
+		return -EINVAL;
+	return recv_msg(t, s, umsg, flags);
 }
 
 /* Several messages; deadline is looked at after each one only, as on Linux.

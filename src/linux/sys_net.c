@@ -234,32 +234,42 @@ accept_one(struct socket *s, bool nonblock, void __user *uaddr,
 }
 
 long
-sys_accept4(struct thread *t, int fd, void __user *uaddr, void __user *ulen,
-	    int flags)
+sock_accept_on(struct thread *t, struct socket *s, bool nonblock,
+	       void __user *uaddr, void __user *ulen, int flags)
 {
-	struct socket *s, *n;
-	struct file *f;
+	struct socket *n;
 	int nfd, err;
 
 	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
 		return -EINVAL;
-	err = sock_get(t, fd, &f, &s);
-	if (err)
-		return err;
 	/* First, so that no connection is taken that finds no number. */
 	nfd = fd_reserve(t->fds, 0, flags & SOCK_CLOEXEC);
-	if (nfd < 0) {
-		err = nfd;
-		goto out;
-	}
-	err = accept_one(s, file_nonblock(f), uaddr, ulen, &n);
+	if (nfd < 0)
+		return nfd;
+	err = accept_one(s, nonblock, uaddr, ulen, &n);
 	if (err)
 		fd_unreserve(t->fds, nfd);
 	else
 		err = sock_install(t, nfd, n, flags);
-out:
-	file_put(f);
 	return err;
+}
+
+long
+sys_accept4(struct thread *t, int fd, void __user *uaddr, void __user *ulen,
+	    int flags)
+{
+	struct socket *s;
+	struct file *f;
+	long r;
+
+	if (flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC))
+		return -EINVAL;
+	r = sock_get(t, fd, &f, &s);
+	if (r)
+		return r;
+	r = sock_accept_on(t, s, file_nonblock(f), uaddr, ulen, flags);
+	file_put(f);
+	return r;
 }
 
 long

@@ -23,6 +23,7 @@
 #include <mem/heap.h>
 #include <net/inet.h>
 #include <sched/thread.h>
+#include <vm/uio.h>
 
 /* The families that there are; others: -EAFNOSUPPORT. */
 static const struct socket_family *const families[] = {
@@ -234,7 +235,7 @@ sock_read(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct socket *s = f->priv;
 	struct sock_msg m = {
-		.flags = file_nonblock(f) ? MSG_DONTWAIT : 0,
+		.flags = file_nowait(f, u) ? MSG_DONTWAIT : 0,
 	};
 	ssize_t n;
 
@@ -250,7 +251,7 @@ sock_write(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct socket *s = f->priv;
 	struct sock_msg m = {
-		.flags = file_nonblock(f) ? MSG_DONTWAIT : 0,
+		.flags = file_nowait(f, u) ? MSG_DONTWAIT : 0,
 	};
 
 	(void)pos;

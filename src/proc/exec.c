@@ -453,6 +453,7 @@ commit(struct exec *x, char *const envp[])
 		futex_exit_robust(t);
 	reset_thread(x, p, t);
 	if (old) {
+		process_stop_io();
 		vm_unmap_all(old);
 		p->space = t->space = NULL;
 		vm_space_put(old);

@@ -42,6 +42,7 @@
 /* The program of the run block: signals from the host go to it. */
 static struct process *first_process;
 static void (*end_hook)(void);
+static void (*unmap_hook)(void);
 
 /* What the run block says of limits; [I] once the program runs. */
 static struct {
@@ -228,9 +229,23 @@ process_on_end(void (*fn)(void))
 	end_hook = fn;
 }
 
+void
+process_before_unmap(void (*fn)(void))
+{
+	unmap_hook = fn;
+}
+
+void
+process_stop_io(void)
+{
+	if (unmap_hook)
+		unmap_hook();
+}
+
 NORETURN static void
 end_machine(struct process *p, struct thread *t)
 {
+	process_stop_io();
 	drop_resources(t);
 	if (end_hook)
 		end_hook();

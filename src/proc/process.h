@@ -84,6 +84,10 @@ uint64_t process_max_rss(struct process *p);
 
 /* fn is called when the program has ended, before the machine does. */
 void process_on_end(void (*fn)(void));
+/* fn is called before the program's memory goes, by execve or at the end:
+ * what works on it in the program's name stops. */
+void process_before_unmap(void (*fn)(void));
+void process_stop_io(void);
 
 /* CPU time of all its threads, those that have ended too, ns. */
 uint64_t process_cpu_ns(struct process *p);

@@ -96,7 +96,7 @@ signalfd_read(struct file *f, struct uio *u, int64_t *pos)
 		sig = take_one(f, &info);
 		if (!sig && done)
 			break;
-		if (!sig && file_nonblock(f))
+		if (!sig && file_nowait(f, u))
 			return -EAGAIN;
 		if (!sig)
 			sig = wait_one(f, &info);

@@ -122,7 +122,7 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		n = s->ops->read(s, buf, size);
 		err = 0;
 		if (n == -EAGAIN)
-			err = wait_for(s, POLLIN, file_nonblock(f));
+			err = wait_for(s, POLLIN, file_nowait(f, u));
 	} while (n == -EAGAIN && !err);
 	if (!err && n > 0)
 		n = uio_write(u, buf, (size_t)n);
@@ -174,7 +174,7 @@ pipe_write(struct file *f, struct uio *u, int64_t *pos)
 			err = (int)n;
 			break;
 		}
-		done += push(port_of(f), buf, (size_t)n, file_nonblock(f),
+		done += push(port_of(f), buf, (size_t)n, file_nowait(f, u),
 			     &err);
 	}
 	bounce_put(buf, small);
@@ -296,7 +296,7 @@ tty_file_read(struct file *f, struct uio *u, int64_t *pos)
 
 	(void)pos;
 	if (!n)
-		n = tty_read(f->priv, buf, size, file_nonblock(f));
+		n = tty_read(f->priv, buf, size, file_nowait(f, u));
 	if (n > 0)
 		n = uio_write(u, buf, (size_t)n);
 	bounce_put(buf, small);
@@ -314,7 +314,7 @@ tty_file_write(struct file *f, struct uio *u, int64_t *pos)
 	while (u->resid) {
 		len = uio_read(u, buf, min_size(size, u->resid));
 		n = len < 0 ? len : tty_write(f->priv, buf, (size_t)len,
-					      file_nonblock(f));
+					      file_nowait(f, u));
 		if (n > 0)
 			done += n;
 		if (n < len || len < 0)

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Linux's io_uring (io_uring(7), io_uring_enter(2)): what is implemented of
+ * it, by Linux's names.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct io_uring_sqe {
+	uint8_t opcode, flags;
+	uint16_t ioprio;
+	int32_t fd;
+	uint64_t off;	/* addr2 */
+	uint64_t addr;	/* splice_off_in */
+	uint32_t len;
+	uint32_t op_flags;
+	uint64_t user_data;
+	uint16_t buf_index; /* buf_group */
+	uint16_t personality;
+	uint32_t file_index; /* splice_fd_in */
+	uint64_t addr3;
+	uint64_t pad;
+};
+static_assert(sizeof(struct io_uring_sqe) == 64, "struct io_uring_sqe");
+
+struct io_uring_cqe {
+	uint64_t user_data;
+	int32_t res;
+	uint32_t flags;
+};
+static_assert(sizeof(struct io_uring_cqe) == 16, "struct io_uring_cqe");
+
+#define IOSQE_FIXED_FILE       (1u << 0)
+#define IOSQE_IO_DRAIN	       (1u << 1)
+#define IOSQE_IO_LINK	       (1u << 2)
+#define IOSQE_IO_HARDLINK      (1u << 3)
+#define IOSQE_ASYNC	       (1u << 4)
+#define IOSQE_BUFFER_SELECT    (1u << 5)
+#define IOSQE_CQE_SKIP_SUCCESS (1u << 6)
+
+#define IORING_SETUP_CQSIZE	 (1u << 3)
+#define IORING_SETUP_CLAMP	 (1u << 4)
+#define IORING_SETUP_SUBMIT_ALL	 (1u << 7)
+#define IORING_SETUP_COOP_TASKRUN (1u << 8)
+
+enum io_uring_op {
+	IORING_OP_NOP, IORING_OP_READV, IORING_OP_WRITEV, IORING_OP_FSYNC,
+	IORING_OP_READ_FIXED, IORING_OP_WRITE_FIXED, IORING_OP_POLL_ADD,
+	IORING_OP_POLL_REMOVE, IORING_OP_SYNC_FILE_RANGE, IORING_OP_SENDMSG,
+	IORING_OP_RECVMSG, IORING_OP_TIMEOUT, IORING_OP_TIMEOUT_REMOVE,
+	IORING_OP_ACCEPT, IORING_OP_ASYNC_CANCEL, IORING_OP_LINK_TIMEOUT,
+	IORING_OP_CONNECT, IORING_OP_FALLOCATE, IORING_OP_OPENAT,
+	IORING_OP_CLOSE, IORING_OP_FILES_UPDATE, IORING_OP_STATX,
+	IORING_OP_READ, IORING_OP_WRITE, IORING_OP_FADVISE, IORING_OP_MADVISE,
+	IORING_OP_SEND, IORING_OP_RECV, IORING_OP_OPENAT2,
+	IORING_OP_EPOLL_CTL, IORING_OP_SPLICE, IORING_OP_PROVIDE_BUFFERS,
+	IORING_OP_REMOVE_BUFFERS, IORING_OP_TEE, IORING_OP_SHUTDOWN,
+	IORING_OP_RENAMEAT, IORING_OP_UNLINKAT, IORING_OP_MKDIRAT,
+	IORING_OP_SYMLINKAT, IORING_OP_LINKAT,
+	IORING_OP_LAST,
+};
+
+#define IORING_FSYNC_DATASYNC	1u
+#define IORING_TIMEOUT_ABS	(1u << 0)
+#define IORING_TIMEOUT_UPDATE	(1u << 1)
+#define IORING_TIMEOUT_BOOTTIME (1u << 2)
+#define IORING_TIMEOUT_REALTIME (1u << 3)
+#define IORING_TIMEOUT_ETIME_SUCCESS (1u << 5)
+#define IORING_ASYNC_CANCEL_ALL (1u << 0)
+#define IORING_ASYNC_CANCEL_FD	(1u << 1)
+#define IORING_ASYNC_CANCEL_ANY (1u << 2)
+
+#define IORING_CQE_F_BUFFER	  (1u << 0)
+#define IORING_CQE_F_SOCK_NONEMPTY (1u << 2)
+#define IORING_CQE_BUFFER_SHIFT	  16
+
+#define IORING_OFF_SQ_RING 0ull
+#define IORING_OFF_CQ_RING 0x8000000ull
+#define IORING_OFF_SQES	   0x10000000ull
+
+#define IORING_SQ_CQ_OVERFLOW (1u << 1)
+
+#define IORING_ENTER_GETEVENTS (1u << 0)
+#define IORING_ENTER_SQ_WAKEUP (1u << 1)
+#define IORING_ENTER_SQ_WAIT   (1u << 2)
+#define IORING_ENTER_EXT_ARG   (1u << 3)
+
+struct io_sqring_offsets {
+	uint32_t head, tail, ring_mask, ring_entries, flags, dropped, array;
+	uint32_t resv1;
+	uint64_t user_addr;
+};
+
+struct io_cqring_offsets {
+	uint32_t head, tail, ring_mask, ring_entries, overflow, cqes, flags;
+	uint32_t resv1;
+	uint64_t user_addr;
+};
+
+struct io_uring_params {
+	uint32_t sq_entries, cq_entries, flags, sq_thread_cpu;
+	uint32_t sq_thread_idle, features, wq_fd, resv[3];
+	struct io_sqring_offsets sq_off;
+	struct io_cqring_offsets cq_off;
+};
+static_assert(sizeof(struct io_uring_params) == 120, "io_uring_params");
+
+#define IORING_FEAT_SINGLE_MMAP	    (1u << 0)
+#define IORING_FEAT_NODROP	    (1u << 1)
+#define IORING_FEAT_RW_CUR_POS	    (1u << 3)
+#define IORING_FEAT_CUR_PERSONALITY (1u << 4)
+#define IORING_FEAT_FAST_POLL	    (1u << 5)
+#define IORING_FEAT_POLL_32BITS	    (1u << 6)
+#define IORING_FEAT_EXT_ARG	    (1u << 8)
+#define IORING_FEAT_CQE_SKIP	    (1u << 11)
+
+#define IORING_REGISTER_BUFFERS	     0
+#define IORING_UNREGISTER_BUFFERS    1
+#define IORING_REGISTER_FILES	     2
+#define IORING_UNREGISTER_FILES	     3
+#define IORING_REGISTER_EVENTFD	     4
+#define IORING_UNREGISTER_EVENTFD    5
+#define IORING_REGISTER_FILES_UPDATE 6
+#define IORING_REGISTER_EVENTFD_ASYNC 7
+#define IORING_REGISTER_PROBE	     8
+
+struct io_uring_files_update {
+	uint32_t offset, resv;
+	uint64_t fds;
+};
+static_assert(sizeof(struct io_uring_files_update) == 16, "files_update");
+
+struct io_uring_probe_op {
+	uint8_t op, resv;
+	uint16_t flags;
+	uint32_t resv2;
+};
+#define IO_URING_OP_SUPPORTED 1u
+
+struct io_uring_probe {
+	uint8_t last_op, ops_len;
+	uint16_t resv;
+	uint32_t resv2[3];
+};
+static_assert(sizeof(struct io_uring_probe) == 16, "io_uring_probe");
+
+struct io_uring_getevents_arg {
+	uint64_t sigmask;
+	uint32_t sigmask_sz, pad;
+	uint64_t ts;
+};
+static_assert(sizeof(struct io_uring_getevents_arg) == 24, "getevents_arg");

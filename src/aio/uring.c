@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io_uring: the rings' memory, its mappings, the file, io_uring_enter.
+ *
+ * Ring and entries are ordinary pages, one by one: no structure in them
+ * crosses a page, so large rings need no contiguous memory.  The program maps
+ * them through a memory object; the kernel reaches them by its own map.
+ */
+#include "uring_priv.h"
+
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/poll.h>
+#include <base/atomic.h>
+#include <base/fmt.h>
+#include <base/string.h>
+#include <file/anon.h>
+#include <file/file.h>
+#include <mem/heap.h>
+#include <mem/page.h>
+#include <sched/thread.h>
+#include <vm/space.h>
+
+#define CQES_OFF sizeof(struct uring_shared)
+#define SETUP_FLAGS                                                            \
+	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |  \
+	 IORING_SETUP_COOP_TASKRUN)
+#define FEATURES                                                               \
+	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |                        \
+	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY |                \
+	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |                     \
+	 IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP)
+
+static struct mutex rings_lock = {
+	.rank = RANK_SLEEP_LEAF, .wq = WAITQ_INIT(rings_lock.wq)
+};
+static struct list rings = LIST_INIT(rings); /* [rings_lock] */
+
+static const struct file_ops uring_file_ops;
+
+/* ---- memory ---- */
+
+static void *
+at(struct page **pages, uint64_t off)
+{
+	return (char *)page_addr(pages[off >> PAGE_SHIFT]) + (off & PAGE_MASK);
+}
+
+void *
+uring_cqe_at(struct uring *u, uint32_t index)
+{
+	return at(u->ring_pages,
+		  CQES_OFF + (uint64_t)(index & (u->cq_entries - 1)) *
+				     sizeof(struct io_uring_cqe));
+}
+
+uint32_t *
+uring_array_at(struct uring *u, uint32_t index)
+{
+	return at(u->ring_pages,
+		  u->array_off + (uint64_t)(index & (u->sq_entries - 1)) *
+					 sizeof(uint32_t));
+}
+
+void *
+uring_sqe_at(struct uring *u, uint32_t index)
+{
+	return at(u->sqe_pages, (uint64_t)(index & (u->sq_entries - 1)) *
+					sizeof(struct io_uring_sqe));
+}
+
+static void
+free_pages(struct page **pages, unsigned n)
+{
+	while (n)
+		page_put(pages[--n]);
+	kfree(pages);
+}
+
+static int
+alloc_pages(uint64_t bytes, struct page ***out, unsigned *n)
+{
+	unsigned want = (unsigned)((bytes + PAGE_MASK) >> PAGE_SHIFT), i;
+	struct page **p = kcalloc(want, sizeof(struct page *), ALLOC_KERNEL);
+
+	if (!p)
+		return -ENOMEM;
+	for (i = 0; i < want; i++) {
+		p[i] = page_alloc(0, ALLOC_KERNEL | ALLOC_ZERO);
+		if (!p[i]) {
+			free_pages(p, i);
+			return -ENOMEM;
+		}
+	}
+	*out = p;
+	*n = want;
+	return 0;
+}
+
+void
+uring_put(struct uring *u)
+{
+	if (!refcount_put(&u->refs))
+		return;
+	uring_drop_tables(u);
+	free_pages(u->ring_pages, u->nring);
+	free_pages(u->sqe_pages, u->nsqe);
+	kfree(u);
+}
+
+/* ---- mappings ---- */
+
+static struct uring *
+of_object(struct vm_object *o)
+{
+	return container_of(o, struct uring, object);
+}
+
+static struct page *
+object_page(struct uring *u, uint64_t index)
+{
+	uint64_t first = IORING_OFF_SQES >> PAGE_SHIFT;
+
+	if (index >= first)
+		return index - first < u->nsqe ? u->sqe_pages[index - first]
+					       : NULL;
+	first = IORING_OFF_CQ_RING >> PAGE_SHIFT;
+	if (index >= first)
+		index -= first;
+	return index < u->nring ? u->ring_pages[index] : NULL;
+}
+
+static int
+ring_fault(struct vm_object *o, uint64_t index, bool write, struct page **out)
+{
+	struct page *p = object_page(of_object(o), index);
+
+	(void)write;
+	if (!p)
+		return -ENXIO;
+	page_get(p);
+	*out = p;
+	return 0;
+}
+
+static struct page *
+ring_peek(struct vm_object *o, uint64_t index)
+{
+	struct page *p = object_page(of_object(o), index);
+
+	if (p)
+		page_get(p);
+	return p;
+}
+
+static int
+ring_make_writable(struct vm_object *o, uint64_t index, struct page *p)
+{
+	(void)o, (void)index, (void)p;
+	return 0;
+}
+
+static void
+ring_set_dirty(struct vm_object *o, struct page *p)
+{
+	(void)o, (void)p; /* nothing to write back to */
+}
+
+static int
+ring_writeback(struct vm_object *o, struct file *f, uint64_t first,
+	       uint64_t end)
+{
+	(void)o, (void)f, (void)first, (void)end;
+	return 0;
+}
+
+static void
+ring_release(struct vm_object *o)
+{
+	uring_put(of_object(o));
+}
+
+static const struct vm_object_ops ring_object_ops = {
+	.fault = ring_fault,
+	.peek = ring_peek,
+	.make_writable = ring_make_writable,
+	.set_dirty = ring_set_dirty,
+	.writeback = ring_writeback,
+	.release = ring_release,
+};
+
+static int
+uring_mmap(struct file *f, struct file_mmap *m)
+{
+	struct uring *u = f->priv;
+	unsigned n;
+
+	switch (m->offset) {
+	case IORING_OFF_SQ_RING:
+	case IORING_OFF_CQ_RING:
+		n = u->nring;
+		break;
+	case IORING_OFF_SQES:
+		n = u->nsqe;
+		break;
+	default:
+		return -EINVAL;
+	}
+	if (m->len > (uint64_t)n << PAGE_SHIFT ||
+	    !(m->vma_flags & VMA_SHARED))
+		return -EINVAL;
+	m->object = &u->object;
+	vm_object_get(m->object);
+	return 0;
+}
+
+/* ---- creation ---- */
+
+static uint32_t
+round_up_pow2(uint32_t n)
+{
+	uint32_t p = 1;
+
+	while (p < n)
+		p <<= 1;
+	return p;
+}
+
+static int
+check_params(unsigned *entries, struct io_uring_params *p)
+{
+	unsigned cq;
+
+	if (p->resv[0] || p->resv[1] || p->resv[2] || p->flags & ~SETUP_FLAGS)
+		return -EINVAL;
+	if (!*entries)
+		return -EINVAL;
+	if (*entries > URING_MAX_ENTRIES) {
+		if (!(p->flags & IORING_SETUP_CLAMP))
+			return -EINVAL;
+		*entries = URING_MAX_ENTRIES;
+	}
+	p->sq_entries = round_up_pow2(*entries);
+	cq = 2 * p->sq_entries;
+	if (p->flags & IORING_SETUP_CQSIZE) {
+		if (!p->cq_entries)
+			return -EINVAL;
+		if (p->cq_entries > URING_MAX_CQ_ENTRIES) {
+			if (!(p->flags & IORING_SETUP_CLAMP))
+				return -EINVAL;
+			p->cq_entries = URING_MAX_CQ_ENTRIES;
+		}
+		cq = round_up_pow2(p->cq_entries);
+		if (cq < p->sq_entries)
+			return -EINVAL;
+	}
+	p->cq_entries = cq;
+	return 0;
+}
+
+static void
+describe(const struct uring *u, struct io_uring_params *p)
+{
+	p->features = FEATURES;
+	p->sq_off = (struct io_sqring_offsets){
+		.head = offsetof(struct uring_shared, sq_head),
+		.tail = offsetof(struct uring_shared, sq_tail),
+		.ring_mask = offsetof(struct uring_shared, sq_mask),
+		.ring_entries = offsetof(struct uring_shared, sq_entries),
+		.flags = offsetof(struct uring_shared, sq_flags),
+		.dropped = offsetof(struct uring_shared, sq_dropped),
+		.array = u->array_off,
+	};
+	p->cq_off = (struct io_cqring_offsets){
+		.head = offsetof(struct uring_shared, cq_head),
+		.tail = offsetof(struct uring_shared, cq_tail),
+		.ring_mask = offsetof(struct uring_shared, cq_mask),
+		.ring_entries = offsetof(struct uring_shared, cq_entries),
+		.overflow = offsetof(struct uring_shared, cq_overflow),
+		.cqes = CQES_OFF,
+		.flags = offsetof(struct uring_shared, cq_flags),
+	};
+}
+
+static void
+init_ring(struct uring *u, const struct io_uring_params *p)
+{
+	refcount_set(&u->refs, 2); /* the file, and the object */
+	vm_object_init(&u->object, &ring_object_ops);
+	list_init(&u->link);
+	mutex_init(&u->lock_submit, RANK_URING);
+	spin_init(&u->lock, RANK_AIO);
+	list_init(&u->overflow);
+	list_init(&u->requests);
+	list_init(&u->drained);
+	list_init(&u->timeouts);
+	list_init(&u->groups);
+	waitq_init(&u->cq_wq);
+	u->flags = p->flags;
+	u->sq_entries = p->sq_entries;
+	u->cq_entries = p->cq_entries;
+	u->array_off = (uint32_t)(CQES_OFF +
+				  u->cq_entries * sizeof(struct io_uring_cqe));
+	u->array_off = (u->array_off + 63u) & ~63u;
+}
+
+static void
+init_shared(struct uring *u)
+{
+	struct uring_shared *s = page_addr(u->ring_pages[0]);
+
+	s->sq_mask = u->sq_entries - 1;
+	s->cq_mask = u->cq_entries - 1;
+	s->sq_entries = u->sq_entries;
+	s->cq_entries = u->cq_entries;
+	u->shared = s;
+}
+
+int
+uring_create(unsigned entries, struct io_uring_params *p, struct file **out)
+{
+	struct uring *u;
+	int err = check_params(&entries, p);
+
+	if (!err)
+		err = pool_start();
+	if (err)
+		return err;
+	u = kzalloc(sizeof(*u), ALLOC_KERNEL);
+	if (!u)
+		return -ENOMEM;
+	init_ring(u, p);
+	err = alloc_pages(u->array_off + u->sq_entries * sizeof(uint32_t),
+			  &u->ring_pages, &u->nring);
+	if (err)
+		goto fail;
+	err = alloc_pages(u->sq_entries * sizeof(struct io_uring_sqe),
+			  &u->sqe_pages, &u->nsqe);
+	if (err)
+		goto fail_ring;
+	init_shared(u);
+	describe(u, p);
+	err = file_create(&uring_file_ops, O_RDWR | O_CLOEXEC, u, out);
+	if (err)
+		goto fail_sqes;
+	(*out)->mode |= FILE_STREAM;
+	mutex_lock(&rings_lock);
+	list_add_tail(&rings, &u->link);
+	mutex_unlock(&rings_lock);
+	return 0;
+
+fail_sqes:
+	free_pages(u->sqe_pages, u->nsqe);
+fail_ring:
+	free_pages(u->ring_pages, u->nring);
+fail:
+	kfree(u);
+	return err;
+}
+
+/* ---- io_uring_enter ---- */
+
+bool
+uring_is(const struct file *f)
+{
+	return f->ops == &uring_file_ops;
+}
+
+/* The head is the program's: nonsense counts as a full ring. */
+uint32_t
+uring_cq_ready(struct uring *u)
+{
+	uint32_t head = atomic_load_acquire(&u->shared->cq_head);
+	uint32_t n = atomic_load_relaxed(&u->cq_tail) - head;
+
+	return n > u->cq_entries ? u->cq_entries : n;
+}
+
+static int
+wait_completions(struct uring *u, unsigned min, uint64_t deadline_ns)
+{
+	struct wait_entry e;
+	int err = 0;
+
+	if (min > u->cq_entries)
+		min = u->cq_entries;
+	uring_flush_overflow(u);
+	if (uring_cq_ready(u) >= min)
+		return 0;
+	wait_start(&u->cq_wq, &e, true);
+	while (uring_cq_ready(u) < min && !err) {
+		err = wait_sleep(&e, deadline_ns);
+		uring_flush_overflow(u);
+	}
+	wait_end(&u->cq_wq, &e);
+	if (uring_cq_ready(u) >= min)
+		return 0;
+	return err == -ETIMEDOUT ? -ETIME : err;
+}
+
+long
+uring_enter(struct file *f, unsigned to_submit, unsigned min_complete,
+	    unsigned flags, uint64_t deadline_ns)
+{
+	struct uring *u = f->priv;
+	int err, done = 0;
+
+	if (to_submit) {
+		mutex_lock(&u->lock_submit);
+		uring_flush_overflow(u);
+		/* Whoever takes no completions gets no more of them. */
+		if (atomic_load_relaxed(&u->noverflow) > URING_MAX_OVERFLOW)
+			done = -EBUSY;
+		else
+			done = uring_submit(u, to_submit);
+		mutex_unlock(&u->lock_submit);
+		if (done < 0 || (unsigned)done != to_submit)
+			return done;
+	}
+	if (!(flags & IORING_ENTER_GETEVENTS))
+		return done;
+	err = wait_completions(u, min_complete, deadline_ns);
+	return done ? done : err;
+}
+
+/* ---- the file ---- */
+
+static uint32_t
+uring_poll(struct file *f, struct poll_table *pt)
+{
+	struct uring *u = f->priv;
+	uint32_t used, ready = 0;
+
+	poll_wait(pt, &u->cq_wq);
+	used = atomic_load_acquire(&u->shared->sq_tail) - u->sq_head;
+	if (used < u->sq_entries)
+		ready |= POLLOUT | POLLWRNORM;
+	if (uring_cq_ready(u) || atomic_load_relaxed(&u->noverflow))
+		ready |= POLLIN | POLLRDNORM;
+	return ready;
+}
+
+static int
+uring_stat(struct file *f, struct kstat *st)
+{
+	(void)f;
+	anon_stat(st, 1, 0600);
+	return 0;
+}
+
+static int
+uring_link_name(struct file *f, char *buf, size_t size)
+{
+	(void)f;
+	return ksnprintf(buf, size, "anon_inode:[io_uring]");
+}
+
+/* Requests go on, or are called off, without the file. */
+static void
+uring_release(struct file *f)
+{
+	struct uring *u = f->priv;
+
+	mutex_lock(&rings_lock);
+	list_del(&u->link);
+	mutex_unlock(&rings_lock);
+	uring_cancel_all(u);
+	vm_object_put(&u->object);
+	uring_put(u);
+}
+
+static const struct file_ops uring_file_ops = {
+	.poll = uring_poll,
+	.mmap = uring_mmap,
+	.stat = uring_stat,
+	.release = uring_release,
+	.link_name = uring_link_name,
+};
+
+static bool
+idle(struct uring *u)
+{
+	irqflags_t f = spin_lock_irq(&u->lock);
+	bool is = u->nrequests == 0;
+
+	spin_unlock_irq(&u->lock, f);
+	return is;
+}
+
+static void
+end_ring(struct uring *u)
+{
+	struct wait_entry e;
+
+	uring_cancel_all(u);
+	wait_start(&u->cq_wq, &e, false);
+	while (!idle(u))
+		ignore(wait_sleep(&e, TIME_NEVER)); /* not interruptible */
+	wait_end(&u->cq_wq, &e);
+}
+
+void
+uring_end_all(void)
+{
+	struct uring *u;
+
+	for (;;) {
+		mutex_lock(&rings_lock);
+		u = list_empty(&rings) ? NULL :
+		    list_first_entry(&rings, struct uring, link);
+		if (u) {
+			list_del(&u->link);
+			refcount_get(&u->refs);
+		}
+		mutex_unlock(&rings_lock);
+		if (!u)
+			return;
+		end_ring(u);
+		uring_put(u);
+	}
+}

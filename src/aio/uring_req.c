@@ -1,0 +1,704 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io_uring: the life of a request.
+ *
+ * Submission copies the entry, makes a request, and runs it in the program's
+ * own thread as far as it goes without waiting.  A file that is not ready is
+ * armed; what must sleep goes to a worker; O_DIRECT goes to the block layer;
+ * each of them brings the request back to uring_run(), which goes on to what
+ * is linked behind.
+ *
+ * finish() takes it out of the ring's list, under the lock, so that nobody
+ * who cancels finds it, and frees it.
+ */
+#include "uring_priv.h"
+
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/signal.h>
+#include <base/atomic.h>
+#include <base/string.h>
+#include <core/clock.h>
+#include <file/eventfd.h>
+#include <file/fdtable.h>
+#include <file/file.h>
+#include <mem/heap.h>
+#include <sched/thread.h>
+
+#define ARM_TRIES 64 /* ready, and yet not: then the program hears EAGAIN */
+#define SQE_FLAGS                                                              \
+	(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN | IOSQE_IO_LINK |                   \
+	 IOSQE_IO_HARDLINK | IOSQE_ASYNC | IOSQE_BUFFER_SELECT |               \
+	 IOSQE_CQE_SKIP_SUCCESS)
+#define LINKED (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)
+
+struct overflow {
+	struct list link;
+	struct io_uring_cqe cqe;
+};
+
+static const struct uring_op *op_table; /* [I] */
+static unsigned nops;			/* [I] */
+static struct cache *req_cache;
+
+void
+uring_set_ops(const struct uring_op *ops, unsigned n)
+{
+	op_table = ops;
+	nops = n;
+}
+
+bool
+uring_has_op(unsigned op)
+{
+	return op < nops && (op_table[op].issue || op_table[op].prep);
+}
+
+/* ---- completions ---- */
+
+/* With the lock: is there a free place? */
+static bool
+has_room(struct uring *u)
+{
+	uint32_t head = atomic_load_acquire(&u->shared->cq_head);
+
+	return u->cq_tail - head < u->cq_entries;
+}
+
+static void
+put_cqe(struct uring *u, const struct io_uring_cqe *c)
+{
+	memcpy(uring_cqe_at(u, u->cq_tail), c, sizeof(*c));
+	u->cq_tail++;
+	atomic_store_release(&u->shared->cq_tail, u->cq_tail);
+}
+
+/* With the lock. */
+static void
+put_or_keep(struct uring *u, const struct io_uring_cqe *c)
+{
+	struct overflow *o;
+
+	if (list_empty(&u->overflow) && has_room(u)) {
+		put_cqe(u, c);
+		return;
+	}
+	o = kmalloc(sizeof(*o), ALLOC_RESERVE);
+	if (!o) {
+		/* Lost, and said so: there is no memory at all. */
+		u->shared->cq_overflow++;
+		return;
+	}
+	list_init(&o->link);
+	o->cqe = *c;
+	list_add_tail(&u->overflow, &o->link);
+	u->noverflow++;
+	atomic_or(&u->shared->sq_flags, IORING_SQ_CQ_OVERFLOW);
+}
+
+/* Timeouts that waited for so many completions. */
+static void
+queue_due(struct list *due)
+{
+	while (!list_empty(due)) {
+		struct uring_req *r = list_first_entry(due, struct uring_req,
+						       wait_link);
+
+		list_del(&r->wait_link);
+		pool_queue(&r->work);
+	}
+}
+
+void
+uring_post(struct uring *u, uint64_t data, long res, uint32_t cflags,
+	   bool counts)
+{
+	const struct io_uring_cqe c = { data, (int32_t)res, cflags };
+	struct list due = LIST_INIT(due);
+	irqflags_t f = spin_lock_irq(&u->lock);
+
+	put_or_keep(u, &c);
+	if (counts) {
+		u->completions++;
+		uring_count_timeouts(u, &due);
+	}
+	if (u->eventfd)
+		eventfd_signal(u->eventfd, 1);
+	spin_unlock_irq(&u->lock, f);
+	if (waitq_active(&u->cq_wq))
+		wait_wake_all(&u->cq_wq, 1 /* POLLIN */);
+	queue_due(&due);
+}
+
+void
+uring_flush_overflow(struct uring *u)
+{
+	irqflags_t f;
+
+	if (!atomic_load_relaxed(&u->noverflow))
+		return;
+	f = spin_lock_irq(&u->lock);
+	while (!list_empty(&u->overflow) && has_room(u)) {
+		struct overflow *o = list_first_entry(&u->overflow,
+						      struct overflow, link);
+
+		put_cqe(u, &o->cqe);
+		list_del(&o->link);
+		u->noverflow--;
+		kfree(o);
+	}
+	if (!u->noverflow)
+		atomic_and(&u->shared->sq_flags, ~IORING_SQ_CQ_OVERFLOW);
+	spin_unlock_irq(&u->lock, f);
+}
+
+/* ---- the end of a request ---- */
+
+static void
+req_free(struct uring_req *r)
+{
+	struct uring *u = r->ring;
+
+	if (r->has_timer)
+		timer_cancel(&r->timer);
+	if (r->op && r->armed)
+		arm_end(&r->arm);
+	uio_fini(&r->uio);
+	if (r->file)
+		file_put(r->file);
+	identity_drop(&r->who);
+	cache_free(req_cache, r);
+	uring_put(u);
+}
+
+/* Nobody finds it any more.  The next one that was held back by it, or NULL. */
+static struct uring_req *
+leave(struct uring_req *r)
+{
+	struct uring *u = r->ring;
+	struct uring_req *d = NULL, *k;
+	irqflags_t f = spin_lock_irq(&u->lock);
+
+	list_del(&r->link);
+	u->nrequests--;
+	if (!list_empty(&u->drained) && u->nrequests == u->ndrained) {
+		d = list_first_entry(&u->drained, struct uring_req, wait_link);
+		list_del(&d->wait_link);
+		for (k = d; k; k = k->next)
+			u->ndrained -= k->timeout ? 2 : 1;
+	}
+	spin_unlock_irq(&u->lock, f);
+	if (!u->nrequests && waitq_active(&u->cq_wq))
+		wait_wake_all(&u->cq_wq, 0);
+	return d;
+}
+
+static void
+run_work(struct pool_work *w)
+{
+	uring_run(container_of(w, struct uring_req, work));
+}
+
+static void
+to_pool(struct uring_req *r, void (*fn)(struct pool_work *))
+{
+	identity_take(&r->who);
+	pool_work_init(&r->work, fn, &r->who);
+	pool_queue(&r->work);
+}
+
+/* Out of the list and gone; starts what waited for it. */
+static void
+drop(struct uring_req *r)
+{
+	struct uring_req *d = leave(r);
+
+	req_free(r);
+	if (d)
+		to_pool(d, run_work);
+}
+
+static void
+post(struct uring_req *r, long res, bool failed)
+{
+	if (!failed && (r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS))
+		return;
+	uring_post(r->ring, r->sqe.user_data, res, r->cflags,
+		   r->sqe.opcode != IORING_OP_TIMEOUT);
+}
+
+/* A link timeout whose request is over before it. */
+static void
+end_link_timeout(struct uring_req *lt)
+{
+	irqflags_t f;
+	bool unused;
+
+	if (lt->has_timer)
+		timer_cancel(&lt->timer);
+	f = spin_lock_irq(&lt->ring->lock);
+	unused = lt->timing || !lt->has_timer;
+	lt->timing = false;
+	lt->owner = NULL;
+	spin_unlock_irq(&lt->ring->lock, f);
+	if (unused)
+		post(lt, -ECANCELED, true);
+	drop(lt);
+}
+
+static void
+cancel_chain(struct uring_req *r)
+{
+	while (r) {
+		struct uring_req *next = r->next;
+
+		/* One that could not be prepared says why. */
+		post(r, r->failed ? r->res : -ECANCELED, true);
+		if (r->timeout)
+			end_link_timeout(r->timeout);
+		drop(r);
+		r = next;
+	}
+}
+
+static bool
+is_rw(const struct uring_req *r)
+{
+	switch (r->sqe.opcode) {
+	case IORING_OP_READ:
+	case IORING_OP_READV:
+	case IORING_OP_READ_FIXED:
+	case IORING_OP_WRITE:
+	case IORING_OP_WRITEV:
+	case IORING_OP_WRITE_FIXED:
+		return true;
+	}
+	return false;
+}
+
+/* Tells the result; what is to run next, or NULL. */
+static struct uring_req *
+finish(struct uring_req *r, long res)
+{
+	struct uring_req *next = r->next;
+	bool failed, hard = r->sqe.flags & IOSQE_IO_HARDLINK;
+
+	if (r->work.worker == thread_current())
+		pool_release(&r->work);
+	if (res == -ERESTARTSYS)
+		res = -EINTR;
+	if (res == -EINTR && atomic_load_acquire(&r->canceled))
+		res = -ECANCELED;
+	failed = res < 0 || (is_rw(r) && (size_t)res != r->want);
+	if (res == -ETIME && r->sqe.opcode == IORING_OP_TIMEOUT &&
+	    (r->sqe.op_flags & IORING_TIMEOUT_ETIME_SUCCESS))
+		failed = false;
+	if (!r->posted)
+		post(r, res, failed);
+	if (r->timeout)
+		end_link_timeout(r->timeout);
+	drop(r);
+	if (failed && !hard) {
+		cancel_chain(next);
+		return NULL;
+	}
+	return next;
+}
+
+/* ---- running ---- */
+
+static void
+link_timeout_fired(struct timer *t)
+{
+	struct uring_req *lt = container_of(t, struct uring_req, timer);
+	struct uring *u = lt->ring;
+	irqflags_t f = spin_lock_irq(&u->lock);
+	bool mine = lt->timing;
+	long res = -ETIME;
+
+	lt->timing = false;
+	if (mine && lt->owner && uring_cancel_one(lt->owner))
+		res = -EALREADY;
+	spin_unlock_irq(&u->lock, f);
+	if (mine)
+		uring_post(u, lt->sqe.user_data, res, 0, true);
+}
+
+static void
+start_link_timeout(struct uring_req *r)
+{
+	struct uring_req *lt = r->timeout;
+	irqflags_t f;
+
+	if (lt->has_timer)
+		return;
+	timer_init(&lt->timer, link_timeout_fired);
+	lt->has_timer = true;
+	f = spin_lock_irq(&r->ring->lock);
+	lt->owner = r;
+	lt->timing = true;
+	timer_set(&lt->timer, lt->sqe.op_flags & IORING_TIMEOUT_ABS
+				      ? lt->deadline_ns
+				      : clock_mono_ns() + lt->deadline_ns);
+	spin_unlock_irq(&r->ring->lock, f);
+}
+
+static int
+get_file(struct uring_req *r)
+{
+	int err;
+
+	if (r->file)
+		return 0;
+	if (r->sqe.flags & IOSQE_FIXED_FILE) {
+		r->file = uring_fixed_file(r->ring, (uint32_t)r->sqe.fd);
+		return r->file ? 0 : -EBADF;
+	}
+	err = fd_get(thread_current()->fds, r->sqe.fd, &r->file);
+	if (err)
+		r->file = NULL;
+	return err;
+}
+
+static void
+fired(struct arm *a)
+{
+	pool_queue(&container_of(a, struct uring_req, arm)->work);
+}
+
+/* Waits for the file without a thread.  URING_LATER: it does; 0: look again;
+ * or -errno. */
+static long
+wait_ready(struct uring_req *r, uint16_t events)
+{
+	irqflags_t f;
+	bool first = !r->armed, canceled;
+	int ready = 0;
+
+	identity_take(&r->who);
+	if (r->work.worker == thread_current())
+		pool_release(&r->work);
+	pool_work_init(&r->work, run_work, &r->who);
+	if (first) {
+		ready = arm_start(&r->arm, r->file, events, fired);
+		if (ready < 0)
+			return ready;
+	}
+	f = spin_lock_irq(&r->ring->lock);
+	r->armed = true;
+	canceled = r->canceled;
+	spin_unlock_irq(&r->ring->lock, f);
+	if (canceled)
+		return -ECANCELED;
+	if (ready || arm_sleep(&r->arm, r->file))
+		return 0;
+	return URING_LATER;
+}
+
+/* Is -EAGAIN to be waited out?  As on Linux O_NONBLOCK does not matter, only
+ * what the entry says. */
+static bool
+waits(const struct uring_req *r)
+{
+	if (!r->op->poll_events || !r->file || !r->file->ops->poll)
+		return false;
+	return !r->op->quick_flag || !(r->sqe.op_flags & r->op->quick_flag);
+}
+
+/* One attempt: a result, or URING_LATER. */
+static long
+attempt(struct uring_req *r)
+{
+	const struct uring_op *op = r->op;
+	unsigned tries = 0;
+	long res;
+
+	if (r->timeout)
+		start_link_timeout(r);
+	if (op->needs_file) {
+		res = get_file(r);
+		if (res)
+			return res;
+	}
+	for (;;) {
+		if (atomic_load_acquire(&r->canceled))
+			return -ECANCELED;
+		if (op->always_worker && !r->blocking)
+			res = URING_WORKER;
+		else
+			res = op->issue(r);
+		if (res == URING_WORKER) {
+			r->blocking = true;
+			if (thread_current()->kernel)
+				continue;
+			to_pool(r, run_work);
+			return URING_LATER;
+		}
+		if (res != -EAGAIN || !waits(r) || ++tries > ARM_TRIES)
+			return res;
+		res = wait_ready(r, r->sqe.opcode == IORING_OP_POLL_ADD
+					    ? (uint16_t)r->sqe.op_flags
+					    : op->poll_events);
+		if (res)
+			return res;
+	}
+}
+
+/* In a context that may sleep: runs it, and what is linked behind, as far as
+ * it goes. */
+void
+uring_run(struct uring_req *r)
+{
+	while (r) {
+		long res = attempt(r);
+
+		if (res == URING_LATER)
+			return;
+		r = finish(r, res);
+	}
+}
+
+static void
+complete_work(struct pool_work *w)
+{
+	struct uring_req *r = container_of(w, struct uring_req, work);
+
+	uring_run(finish(r, r->res));
+}
+
+void
+uring_will_complete(struct uring_req *r)
+{
+	identity_take(&r->who);
+	if (r->work.worker == thread_current())
+		pool_release(&r->work);
+	pool_work_init(&r->work, complete_work, &r->who);
+}
+
+void
+uring_complete_later(struct uring_req *r, long res)
+{
+	r->res = res;
+	pool_queue(&r->work);
+}
+
+/* ---- cancelling ---- */
+
+int
+uring_cancel_one(struct uring_req *r)
+{
+	r->canceled = true;
+	if (r->timing && r->sqe.opcode == IORING_OP_TIMEOUT) {
+		r->timing = false;
+		list_del(&r->wait_link);
+		r->res = -ECANCELED;
+		pool_queue(&r->work);
+		return 0;
+	}
+	if (r->armed) {
+		if (arm_kick(&r->arm))
+			pool_queue(&r->work);
+		return 0;
+	}
+	pool_interrupt(&r->work);
+	return -EALREADY;
+}
+
+void
+uring_cancel_all(struct uring *u)
+{
+	irqflags_t f = spin_lock_irq(&u->lock);
+	struct uring_req *r;
+
+	u->dead = true;
+	list_for_each_entry(r, &u->requests, link)
+		ignore(uring_cancel_one(r)); /* under way: it ends by itself */
+	spin_unlock_irq(&u->lock, f);
+}
+
+/* ---- submission ---- */
+
+static struct uring_req *
+make_request(struct uring *u, const struct io_uring_sqe *sqe)
+{
+	struct uring_req *r;
+	irqflags_t f;
+
+	if (!req_cache) {
+		req_cache = cache_create("uring", sizeof(*r), 64);
+		if (!req_cache)
+			return NULL;
+	}
+	r = cache_alloc(req_cache, ALLOC_KERNEL | ALLOC_ZERO);
+	if (!r)
+		return NULL;
+	refcount_get(&u->refs);
+	list_init(&r->link);
+	list_init(&r->wait_link);
+	list_init(&r->work.link);
+	r->ring = u;
+	r->sqe = *sqe;
+	f = spin_lock_irq(&u->lock);
+	list_add_tail(&u->requests, &r->link);
+	u->nrequests++;
+	spin_unlock_irq(&u->lock, f);
+	return r;
+}
+
+static int
+prepare(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->opcode >= nops ||
+	    (!op_table[s->opcode].issue && !op_table[s->opcode].prep))
+		return -EINVAL;
+	r->op = &op_table[s->opcode];
+	if (s->flags & ~SQE_FLAGS)
+		return -EINVAL;
+	if ((s->flags & IOSQE_BUFFER_SELECT) && !r->op->takes_buffer)
+		return -EOPNOTSUPP;
+	if (s->personality)
+		return -EINVAL; /* none can be registered */
+	return r->op->prep ? r->op->prep(r) : 0;
+}
+
+/* A chain under construction. */
+struct chain {
+	struct uring_req *head, *tail;
+	bool failed;
+};
+
+/* Must it wait for all before it?  Then it is in the list. */
+static bool
+held_back(struct uring_req *head)
+{
+	struct uring *u = head->ring;
+	struct uring_req *k;
+	unsigned n = 0;
+	bool held;
+	irqflags_t f;
+
+	if (!(head->sqe.flags & IOSQE_IO_DRAIN) && list_empty(&u->drained))
+		return false;
+	for (k = head; k; k = k->next) {
+		identity_take(&k->who);
+		n += k->timeout ? 2 : 1;
+	}
+	f = spin_lock_irq(&u->lock);
+	held = u->nrequests - u->ndrained > n || !list_empty(&u->drained);
+	if (held) {
+		list_add_tail(&u->drained, &head->wait_link);
+		u->ndrained += n;
+	}
+	spin_unlock_irq(&u->lock, f);
+	return held;
+}
+
+static void
+start_chain(struct chain *c)
+{
+	struct uring_req *head = c->head, *k;
+
+	if (!head)
+		return;
+	c->head = c->tail = NULL;
+	if (c->failed) {
+		c->failed = false;
+		cancel_chain(head);
+		return;
+	}
+	/* Others than the submitter go on with what is linked. */
+	for (k = head->next; k; k = k->next)
+		identity_take(&k->who);
+	if (!held_back(head))
+		uring_run(head);
+}
+
+/* A link timeout belongs to the request before it. */
+static int
+add_to_chain(struct chain *c, struct uring_req *r)
+{
+	if (r->sqe.opcode == IORING_OP_LINK_TIMEOUT) {
+		if (!c->tail || c->tail->timeout)
+			return -EINVAL;
+		c->tail->timeout = r;
+		return 0;
+	}
+	if (c->tail)
+		c->tail->next = r;
+	else
+		c->head = r;
+	c->tail = r;
+	return 0;
+}
+
+static int
+submit_one(struct uring *u, const struct io_uring_sqe *sqe, struct chain *c)
+{
+	struct uring_req *r = make_request(u, sqe);
+	bool linked = sqe->flags & LINKED;
+	int err;
+
+	if (!r)
+		return -EAGAIN;
+	err = prepare(r);
+	if (!err)
+		err = add_to_chain(c, r);
+	else if (c->head || linked) {
+		r->failed = true;
+		r->res = err;
+		c->failed = true;
+		r->sqe.opcode = IORING_OP_NOP;
+		ignore(add_to_chain(c, r)); /* as no timeout it fits */
+		err = 0; /* told when the chain is given up */
+	}
+	if (err && !r->failed) {
+		r->op = NULL;
+		post(r, err, true);
+		drop(r);
+	}
+	if (!linked)
+		start_chain(c);
+	return err;
+}
+
+int
+uring_submit(struct uring *u, unsigned n)
+{
+	uint32_t avail = atomic_load_acquire(&u->shared->sq_tail) - u->sq_head;
+	struct chain c = { 0 };
+	struct io_uring_sqe sqe;
+	unsigned done = 0;
+	int err = 0;
+
+	if (avail > u->sq_entries)
+		avail = u->sq_entries; /* the tail is the program's */
+	if (n > avail)
+		n = avail;
+	while (done < n) {
+		uint32_t i = atomic_load_relaxed(
+			uring_array_at(u, u->sq_head));
+
+		if (i >= u->sq_entries) {
+			u->sq_head++;
+			u->shared->sq_dropped++;
+			atomic_store_release(&u->shared->sq_head, u->sq_head);
+			n--;
+			continue;
+		}
+		memcpy(&sqe, uring_sqe_at(u, i), sizeof(sqe));
+		err = submit_one(u, &sqe, &c);
+		if (err == -EAGAIN)
+			break; /* no memory: it stays in the ring */
+		u->sq_head++;
+		atomic_store_release(&u->shared->sq_head, u->sq_head);
+		done++;
+		if (err && !(u->flags & IORING_SETUP_SUBMIT_ALL))
+			break;
+	}
+	start_chain(&c);
+	if (!done && err == -EAGAIN)
+		return -EAGAIN;
+	return (int)done;
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * io_uring's operations.  Reading, writing, polls and timeouts are src/aio's;
+ * the others are system calls, made in the program's own thread when the
+ * entry is submitted, or on files, made again when the file is ready.
+ */
+#include <linux/uring_ops.h>
+
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/poll.h>
+#include <abi/socket.h>
+#include <abi/uio.h>
+#include <aio/uring.h>
+#include <file/file.h>
+#include <linux/fcntl_fs.h>
+#include <linux/sock_call.h>
+#include <linux/syscalls_gen.h>
+#include <net/socket.h>
+#include <sched/thread.h>
+#include <vm/uaccess.h>
+#include <vm/uio.h>
+
+static struct thread *
+self(void)
+{
+	return thread_current();
+}
+
+static long
+op_nop(struct uring_req *r)
+{
+	(void)r;
+	return 0;
+}
+
+/* ---- files ---- */
+
+static long
+op_fsync(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+	int64_t end = INT64_MAX;
+
+	if (s->addr || s->buf_index || s->file_index ||
+	    s->op_flags & ~IORING_FSYNC_DATASYNC)
+		return -EINVAL;
+	if (!r->file->ops->fsync)
+		return -EINVAL;
+	if (s->len && ((int64_t)s->off < 0 ||
+		       __builtin_add_overflow((int64_t)s->off, s->len, &end)))
+		return -EINVAL;
+	return r->file->ops->fsync(r->file, (int64_t)s->off, end,
+				   s->op_flags & IORING_FSYNC_DATASYNC);
+}
+
+static long
+op_fallocate(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->buf_index || s->op_flags || s->file_index)
+		return -EINVAL;
+	return file_fallocate(r->file, (int)s->len, (int64_t)s->off,
+			      (int64_t)s->addr);
+}
+
+/* Calls that take a number of a descriptor, which a registered file lacks. */
+static int
+plain_fd(struct uring_req *r)
+{
+	return r->sqe.flags & IOSQE_FIXED_FILE ? -EBADF : 0;
+}
+
+/* Those that make a descriptor make one that is registered at once, where
+ * file_index says so: not here. */
+static int
+plain_open(struct uring_req *r)
+{
+	if (r->sqe.buf_index || r->sqe.file_index)
+		return -EINVAL;
+	return plain_fd(r);
+}
+
+static int
+prep_path(struct uring_req *r)
+{
+	if (r->sqe.buf_index || r->sqe.file_index)
+		return -EINVAL;
+	return plain_fd(r);
+}
+
+static long
+op_openat(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_openat(self(), s->fd, (const char __user *)s->addr,
+			  (int)s->op_flags, s->len);
+}
+
+static long
+op_openat2(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_openat2(self(), s->fd, (const char __user *)s->addr,
+			   (const void __user *)s->off, s->len);
+}
+
+static int
+prep_close(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->off || s->addr || s->len || s->op_flags || s->buf_index ||
+	    s->file_index)
+		return -EINVAL;
+	return plain_fd(r);
+}
+
+static long
+op_close(struct uring_req *r)
+{
+	return sys_close(self(), r->sqe.fd);
+}
+
+static long
+op_statx(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_statx(self(), s->fd, (const char __user *)s->addr,
+			 (int)s->op_flags, s->len, (void __user *)s->off);
+}
+
+static int
+prep_unlinkat(struct uring_req *r)
+{
+	if (r->sqe.off || r->sqe.len || (r->sqe.op_flags & ~AT_REMOVEDIR))
+		return -EINVAL;
+	return prep_path(r);
+}
+
+static long
+op_unlinkat(struct uring_req *r)
+{
+	return sys_unlinkat(self(), r->sqe.fd,
+			    (const char __user *)r->sqe.addr,
+			    (int)r->sqe.op_flags);
+}
+
+static long
+op_renameat(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_renameat2(self(), s->fd, (const char __user *)s->addr,
+			     (int)s->len, (const char __user *)s->off,
+			     s->op_flags);
+}
+
+static int
+prep_mkdirat(struct uring_req *r)
+{
+	if (r->sqe.off || r->sqe.op_flags)
+		return -EINVAL;
+	return prep_path(r);
+}
+
+static long
+op_mkdirat(struct uring_req *r)
+{
+	return sys_mkdirat(self(), r->sqe.fd, (const char __user *)r->sqe.addr,
+			   r->sqe.len);
+}
+
+static int
+prep_symlinkat(struct uring_req *r)
+{
+	if (r->sqe.len || r->sqe.op_flags)
+		return -EINVAL;
+	return prep_path(r);
+}
+
+static long
+op_symlinkat(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_symlinkat(self(), (const char __user *)s->addr, s->fd,
+			     (const char __user *)s->off);
+}
+
+static long
+op_linkat(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_linkat(self(), s->fd, (const char __user *)s->addr,
+			  (int)s->len, (const char __user *)s->off,
+			  (int)s->op_flags);
+}
+
+static long
+op_fadvise(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_fadvise64(self(), s->fd, (int64_t)s->off, s->len,
+			     (int)s->op_flags);
+}
+
+static long
+op_madvise(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->buf_index || s->off || s->file_index)
+		return -EINVAL;
+	return sys_madvise(self(), s->addr, s->len, (int)s->op_flags);
+}
+
+static int
+prep_sync_range(struct uring_req *r)
+{
+	if (r->sqe.addr)
+		return -EINVAL;
+	return prep_path(r);
+}
+
+static long
+op_sync_range(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_sync_file_range(self(), s->fd, (int64_t)s->off,
+				   (int64_t)s->len, s->op_flags);
+}
+
+static long
+op_epoll_ctl(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_epoll_ctl(self(), s->fd, (int)s->len, (int)s->off,
+			     (void __user *)s->addr);
+}
+
+/* ---- sockets ---- */
+
+/* Flags of a call that does not sleep. */
+static int
+quick(const struct uring_req *r)
+{
+	return (int)(r->sqe.op_flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static long
+op_sendmsg(struct uring_req *r)
+{
+	struct socket *s = socket_of(r->file);
+
+	if (!s)
+		return -ENOTSOCK;
+	return sock_sendmsg_on(self(), s, (const void __user *)r->sqe.addr,
+			       quick(r));
+}
+
+static long
+op_recvmsg(struct uring_req *r)
+{
+	struct socket *s = socket_of(r->file);
+
+	if (!s)
+		return -ENOTSOCK;
+	return sock_recvmsg_on(self(), s, (void __user *)r->sqe.addr,
+			       (int)(r->sqe.op_flags | MSG_DONTWAIT));
+}
+
+static long
+op_send(struct uring_req *r)
+{
+	struct sock_msg m = { .flags = quick(r) };
+	struct socket *s = socket_of(r->file);
+	struct uio u;
+
+	if (!s)
+		return -ENOTSOCK;
+	if (!user_range_ok((void __user *)r->sqe.addr, r->sqe.len))
+		return -EFAULT;
+	uio_init_user(&u, (void __user *)r->sqe.addr, r->sqe.len);
+	return s->ops->send(s, &u, &m);
+}
+
+static long
+op_recv(struct uring_req *r)
+{
+	struct sock_msg m = { .flags = (int)(r->sqe.op_flags |
+					     MSG_DONTWAIT) };
+	struct socket *s = socket_of(r->file);
+	uint64_t addr = r->sqe.addr;
+	uint32_t len = r->sqe.len;
+	struct uio u;
+	long n;
+
+	if (!s)
+		return -ENOTSOCK;
+	if (r->sqe.flags & IOSQE_BUFFER_SELECT) {
+		/* A buffer is taken when there is something for it. */
+		if (!(file_poll(r->file, NULL) & (POLLIN | POLLERR | POLLHUP)))
+			return -EAGAIN;
+		if (!r->has_buffer) {
+			int err = uring_take_buffer(r, &addr, &len);
+
+			if (err)
+				return err;
+			r->sqe.addr = addr;
+			r->sqe.len = len;
+		}
+	}
+	if (!user_range_ok((void __user *)addr, len))
+		return -EFAULT;
+	uio_init_user(&u, (void __user *)addr, len);
+	n = s->ops->recv(s, &u, &m);
+	if (m.files)
+		sock_files_free(m.files);
+	return n;
+}
+
+static int
+prep_accept(struct uring_req *r)
+{
+	/* ioprio: multishot */
+	return r->sqe.len || r->sqe.buf_index || r->sqe.file_index ||
+	       r->sqe.ioprio ? -EINVAL : 0;
+}
+
+static long
+op_accept(struct uring_req *r)
+{
+	struct socket *s = socket_of(r->file);
+
+	if (!s)
+		return -ENOTSOCK;
+	return sock_accept_on(self(), s, true, (void __user *)r->sqe.addr,
+			      (void __user *)r->sqe.off,
+			      (int)r->sqe.op_flags);
+}
+
+static long
+op_connect(struct uring_req *r)
+{
+	struct socket *s = socket_of(r->file);
+	uint8_t addr[SOCKADDR_MAX];
+	bool again = r->done;
+	int err;
+
+	if (!s)
+		return -ENOTSOCK;
+	err = sock_addr_in((const void __user *)r->sqe.addr,
+			   (uint32_t)r->sqe.off, addr);
+	if (err)
+		return err;
+	err = s->ops->connect(s, addr, (uint32_t)r->sqe.off, true);
+	/* Under way: asked once more when the socket can be written to. */
+	if (err == -EINPROGRESS || (again && err == -EALREADY)) {
+		r->done = 1;
+		return -EAGAIN;
+	}
+	return again && err == -EISCONN ? 0 : err;
+}
+
+static long
+op_shutdown(struct uring_req *r)
+{
+	struct socket *s = socket_of(r->file);
+
+	if (r->sqe.off || r->sqe.addr || r->sqe.op_flags || r->sqe.buf_index)
+		return -EINVAL;
+	if (!s)
+		return -ENOTSOCK;
+	return s->ops->shutdown ? s->ops->shutdown(s, (int)r->sqe.len)
+				: -EOPNOTSUPP;
+}
+
+static const struct uring_op ops[IORING_OP_LAST] = {
+	[IORING_OP_NOP] = { .issue = op_nop },
+	[IORING_OP_READV] = { uring_prep_vector, uring_read, POLLIN,
+				RWF_NOWAIT, .needs_file = true, .takes_buffer = true },
+	[IORING_OP_WRITEV] = { uring_prep_vector, uring_write, POLLOUT,
+				RWF_NOWAIT, .needs_file = true },
+	[IORING_OP_FSYNC] = { .issue = op_fsync, .needs_file = true,
+			      .always_worker = true },
+	[IORING_OP_READ_FIXED] = { uring_prep_fixed, uring_read, POLLIN,
+				RWF_NOWAIT, .needs_file = true },
+	[IORING_OP_WRITE_FIXED] = { uring_prep_fixed, uring_write, POLLOUT,
+				RWF_NOWAIT, .needs_file = true },
+	[IORING_OP_POLL_ADD] = { NULL, uring_poll_add, POLLIN,
+				 .needs_file = true },
+	[IORING_OP_POLL_REMOVE] = { .issue = uring_poll_remove },
+	[IORING_OP_SYNC_FILE_RANGE] = { prep_sync_range, op_sync_range },
+	[IORING_OP_SENDMSG] = { NULL, op_sendmsg, POLLOUT,
+				MSG_DONTWAIT, .needs_file = true },
+	[IORING_OP_RECVMSG] = { NULL, op_recvmsg, POLLIN,
+				MSG_DONTWAIT, .needs_file = true },
+	[IORING_OP_TIMEOUT] = { uring_prep_timeout, uring_timeout },
+	[IORING_OP_TIMEOUT_REMOVE] = { .issue = uring_timeout_remove },
+	[IORING_OP_ACCEPT] = { prep_accept, op_accept, POLLIN,
+			       .needs_file = true },
+	[IORING_OP_ASYNC_CANCEL] = { .issue = uring_cancel },
+	[IORING_OP_LINK_TIMEOUT] = { .prep = uring_prep_timeout },
+	[IORING_OP_CONNECT] = { NULL, op_connect, POLLOUT,
+				.needs_file = true },
+	[IORING_OP_FALLOCATE] = { .issue = op_fallocate, .needs_file = true },
+	[IORING_OP_OPENAT] = { plain_open, op_openat },
+	[IORING_OP_CLOSE] = { prep_close, op_close },
+	[IORING_OP_FILES_UPDATE] = { .issue = uring_files_update },
+	[IORING_OP_STATX] = { prep_path, op_statx },
+	[IORING_OP_READ] = { uring_prep_rw, uring_read, POLLIN,
+				RWF_NOWAIT, .needs_file = true, .takes_buffer = true },
+	[IORING_OP_WRITE] = { uring_prep_rw, uring_write, POLLOUT,
+				RWF_NOWAIT, .needs_file = true },
+	[IORING_OP_FADVISE] = { prep_path, op_fadvise },
+	[IORING_OP_MADVISE] = { .issue = op_madvise },
+	[IORING_OP_SEND] = { NULL, op_send, POLLOUT,
+				MSG_DONTWAIT, .needs_file = true },
+	[IORING_OP_RECV] = { NULL, op_recv, POLLIN,
+				MSG_DONTWAIT, .needs_file = true,
+			     .takes_buffer = true },
+	[IORING_OP_OPENAT2] = { plain_open, op_openat2 },
+	[IORING_OP_EPOLL_CTL] = { prep_path, op_epoll_ctl },
+	[IORING_OP_PROVIDE_BUFFERS] = { .issue = uring_provide_buffers },
+	[IORING_OP_REMOVE_BUFFERS] = { .issue = uring_remove_buffers },
+	[IORING_OP_SHUTDOWN] = { .issue = op_shutdown, .needs_file = true },
+	[IORING_OP_RENAMEAT] = { prep_path, op_renameat },
+	[IORING_OP_UNLINKAT] = { prep_unlinkat, op_unlinkat },
+	[IORING_OP_MKDIRAT] = { prep_mkdirat, op_mkdirat },
+	[IORING_OP_SYMLINKAT] = { prep_symlinkat, op_symlinkat },
+	[IORING_OP_LINKAT] = { prep_path, op_linkat },
+};
+
+void
+uring_ops_init(void)
+{
+	uring_set_ops(ops, IORING_OP_LAST);
+}
