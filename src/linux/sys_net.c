@@ -7,6 +7,7 @@
 #include <abi/fcntl.h>
 #include <abi/socket.h>
 #include <base/math.h>
+#include <base/string.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <linux/sock_call.h>
@@ -182,7 +183,9 @@ sys_connect(struct thread *t, int fd, const void __user *uaddr, uint32_t len)
 		return err;
 	err = sock_addr_in(uaddr, len, addr);
 	if (!err)
-		err = s->ops->connect(s, addr, len, file_nonblock(f));
+		err = s->ops->connect ?
+		      s->ops->connect(s, addr, len, file_nonblock(f)) :
+		      -EOPNOTSUPP;
 	file_put(f);
 	return err;
 }
@@ -383,6 +386,10 @@ get_value(struct socket *s, int level, int name, void __user *value,
 		if (!buf)
 			return -ENOMEM;
 	}
+	/* A few options of families read their value first (PACKET_HDRLEN);
+	 * one that can't be read is zero to them. */
+	if (level != SOL_SOCKET && copy_from_user(buf, value, len))
+		memset(buf, 0, len);
 	err = socket_getopt(s, level, name, buf, &len);
 	if (!err && (copy_to_user(value, buf, len) ||
 		     copy_to_user(ulen, &len, sizeof(len))))

@@ -9,4 +9,5 @@
 
 int proc_show_unix(struct seq_buf *s, void *arg);    /* unix_proc.c */
 int proc_show_netlink(struct seq_buf *s, void *arg); /* netlink.c */
+int proc_show_packet(struct seq_buf *s, void *arg);  /* packet.c */
 void netsys_init(void);				     /* netsys.c */

@@ -468,6 +468,7 @@ static const struct pseudo_entry entries[] = {
 	{ .path = "net/unix", .mode = FILE_MODE, .show = proc_show_unix },
 	{ .path = "net/netlink", .mode = FILE_MODE,
 	  .show = proc_show_netlink },
+	{ .path = "net/packet", .mode = FILE_MODE, .show = proc_show_packet },
 	{ .path = "net/dev", .mode = FILE_MODE, .show = show_dev },
 	{ .path = "net/route", .mode = FILE_MODE, .show = show_route },
 	{ .path = "net/if_inet6", .mode = FILE_MODE,

@@ -21,6 +21,7 @@
 #include <file/file.h>
 #include <file/poll.h>
 #include <mem/heap.h>
+#include <net/bpf.h>
 #include <net/inet.h>
 #include <sched/thread.h>
 #include <vm/uio.h>
@@ -28,6 +29,7 @@
 /* The families that there are; others: -EAFNOSUPPORT. */
 static const struct socket_family *const families[] = {
 	&unix_family, &inet_family, &inet6_family, &netlink_family,
+	&packet_family,
 };
 
 static uint32_t nsockets; /* [a] */
@@ -95,7 +97,7 @@ socket_init(struct socket *s, const struct socket_ops *ops, int family,
 void
 socket_fini(struct socket *s)
 {
-	(void)s;
+	sock_filter_drop(s);
 	atomic_sub(&nsockets, 1);
 }
 
@@ -290,6 +292,14 @@ sock_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 }
 
 static int
+sock_mmap(struct file *f, struct file_mmap *m)
+{
+	struct socket *s = f->priv;
+
+	return s->ops->mmap ? s->ops->mmap(s, m) : -ENODEV;
+}
+
+static int
 sock_stat(struct file *f, struct kstat *st)
 {
 	struct socket *s = f->priv;
@@ -320,6 +330,7 @@ static const struct file_ops socket_file_ops = {
 	.write_pages = sock_write_pages,
 	.poll = sock_poll,
 	.ioctl = sock_ioctl,
+	.mmap = sock_mmap,
 	.stat = sock_stat,
 	.release = sock_release,
 	.link_name = sock_link_name,

@@ -24,6 +24,7 @@
 #include <base/types.h>
 
 struct file;
+struct file_mmap;
 struct uio;
 struct poll_table;
 struct socket;
@@ -68,7 +69,7 @@ struct sock_msg {
 struct socket_ops {
 	int (*bind)(struct socket *s, const void *addr, uint32_t len);
 	int (*connect)(struct socket *s, const void *addr, uint32_t len,
-		       bool nonblock);
+		       bool nonblock);			  /* EOPNOTSUPP */
 	int (*listen)(struct socket *s, int backlog);	  /* EOPNOTSUPP */
 	int (*accept)(struct socket *s, bool nonblock,
 		      struct socket **out);		  /* EOPNOTSUPP */
@@ -96,6 +97,7 @@ struct socket_ops {
 	uint32_t (*poll)(struct socket *s, struct poll_table *pt);
 	/* -ENOTTY: the layer's own and the interfaces' are tried. */
 	long (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg);
+	int (*mmap)(struct socket *s, struct file_mmap *m); /* ENODEV */
 	void (*release)(struct socket *s);
 };
 
@@ -181,7 +183,8 @@ struct socket_family {
 	int (*create)(int type, int protocol, struct socket **out);
 	int (*pair)(int type, int protocol, struct socket *out[2]);
 };
-extern const struct socket_family unix_family, netlink_family;
+extern const struct socket_family unix_family, netlink_family,
+	packet_family;
 
 static inline bool
 sock_opt(const struct socket *s, uint32_t bits)

@@ -18,6 +18,7 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <file/cred.h>
+#include <net/bpf.h>
 #include <net/netif.h>
 #include <net/socket.h>
 #include <sched/thread.h>
@@ -444,6 +445,7 @@ get_int(struct socket *s, int name, int *v)
 	case SO_BUSY_POLL:  *v = s->busy_poll; return 0;
 	case SO_INCOMING_CPU: *v = s->incoming_cpu; return 0;
 	case SO_BINDTOIFINDEX: *v = s->ifindex; return 0;
+	case SO_BPF_EXTENSIONS: *v = BPF_EXTENSIONS; return 0;
 	case SO_BSDCOMPAT:  *v = 0; return 0;
 	case SO_TIMESTAMP:
 	case SO_TIMESTAMPNS:

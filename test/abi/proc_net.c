@@ -56,7 +56,7 @@ main(void)
 {
 	static const char *const names[] = {
 		"tcp", "tcp6", "udp", "udp6", "raw", "raw6", "unix", "dev",
-		"arp", "netlink",
+		"arp", "netlink", "packet",
 	};
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK,
 				  .nl_pid = 0x7654321, .nl_groups = 5 };
