@@ -30,6 +30,7 @@
 #define NEAR_SNDBUF 2626560u /* what Linux reaches on lo */
 #define FIRST_SNDBUF 16384u
 #define FIRST_RCVBUF 131072u
+#define CORK_NS 200000000ull /* the longest that data is held back */
 #define COPY_STRETCH 65536u  /* bytes copied per time under the lock */
 
 #define EV_IN  (POLLIN | POLLRDNORM)
@@ -672,8 +673,8 @@ push(struct tcp_sock *t, bool more)
 		return;
 	if (more && t->tx.bytes < 16384) {
 		if (!t->cork_ns) {
-			t->cork_ns = clock_mono_ns() + 200000000;
-			timer_set(&t->timer, t->cork_ns);
+			t->cork_ns = clock_mono_ns() + CORK_NS;
+			tcp_far_do(t, FAR_OPTS); /* sets the timer */
 		}
 		return;
 	}
