@@ -363,7 +363,10 @@ link_output(struct netif *netif, struct pbuf *p)
 		offload_checksum(p, &tx.meta);
 	if (unlikely(net_taps_any))
 		net_taps_see(e, p, true, tx.meta.csum_partial);
-	tx.nsegs = gather(p, segs);
+	if (p->flags & PBUF_FLAG_GSO)
+		tx.nsegs = net_gso_gather(p, segs, &tx.meta);
+	else
+		tx.nsegs = gather(p, segs);
 	if (tx.nsegs) {
 		pbuf_ref(p);
 	} else {

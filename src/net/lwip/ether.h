@@ -55,6 +55,10 @@ void net_port_filter(struct net_port *p);
 extern uint64_t net_rx_held; /* [a] */
 uint64_t net_rx_limit(void);
 
+/* gso.c: the pieces of a large segment, and what the device must know. */
+unsigned net_gso_gather(const struct pbuf *p, struct nic_seg *segs,
+			struct nic_meta *m);
+
 /* taps.c */
 void net_taps_see(struct net_port *p, struct pbuf *pb, bool outgoing,
 		  bool partial);

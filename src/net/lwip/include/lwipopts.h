@@ -142,6 +142,9 @@ void lwip_port_free(void *);
 	port_tcp_listener(inp, dest, src)
 #define LWIP_HOOK_TCP_SYN(l)	      port_tcp_syn(l)
 #define LWIP_HOOK_TCP_PROCESSED(pcb)  port_tcp_processed(pcb)
+#define LWIP_HOOK_TCP_GSO_BEGIN(n, v6, hlen, size) \
+	port_gso_begin(n, v6, hlen, size)
+#define LWIP_HOOK_TCP_GSO_ADD(p, seg, off) port_gso_add(p, seg, off)
 #define LWIP_HOOK_TCP_ISN(lip, lport, rip, rport) \
 	port_tcp_isn(lip, lport, rip, rport)
 #define LWIP_HOOK_FILENAME	    "port_hooks.h"

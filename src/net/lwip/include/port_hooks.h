@@ -43,3 +43,8 @@ int port_tcp_syn(struct tcp_pcb_listen *l); /* 0: drop it */
 void port_tcp_processed(struct tcp_pcb *pcb);
 uint32_t port_tcp_isn(const struct ip_addr *local_ip, uint16_t local_port,
 		      const struct ip_addr *remote_ip, uint16_t remote_port);
+
+/* gso.c: a large segment. */
+struct pbuf *port_gso_begin(struct netif *n, int v6, uint16_t hlen,
+			    uint16_t size);
+int port_gso_add(struct pbuf *p, struct pbuf *seg, uint16_t off);
