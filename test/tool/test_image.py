@@ -285,6 +285,22 @@ def test_interpreters(pith, tmp_path, program, wanted):
                    for p in n)
 
 
+def test_include_completes_what_a_table_took(pith, tmp_path):
+    """The table of Python leaves some names of its tree out; a user who
+    names a directory of it gets all of it."""
+    lib = "/usr/lib/python3.11/idlelib"
+    left_out = "/usr/lib/python3.11/ensurepip"
+    extra = [d for d in (lib, left_out, "/usr/lib/python3.11/test")
+             if os.path.isdir(d)]
+    n = names(pith, build(pith, tmp_path,
+                          *[w for d in extra for w in ("-i", d)],
+                          "/usr/bin/python3"))
+    for d in extra:
+        for dirpath, _, files in os.walk(d):
+            for f in files:
+                assert os.path.join(dirpath, f) in n
+
+
 def cached(pith):
     return sorted((pith.tmp / "cache").glob("*.img"))
 

@@ -333,7 +333,8 @@ add_below(struct fileset *fs, struct node *dir, skip_fn skip, const void *arg,
 	int err = 0;
 	DIR *d;
 
-	if (dir->listed || !dir->host)
+	/* A user's own include is not satisfied by what a table took. */
+	if (!dir->host || (skip ? dir->listed : dir->whole))
 		return 0;
 	if (depth > DEPTH_MAX)
 		return -ELOOP;
@@ -341,6 +342,7 @@ add_below(struct fileset *fs, struct node *dir, skip_fn skip, const void *arg,
 	if (!d)
 		return -errno;
 	dir->listed = true;
+	dir->whole = !skip;
 	here = node_path(dir);
 	while (!err && (e = readdir(d))) {
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))

@@ -27,7 +27,8 @@ struct node {
 	char *host;		/* where it comes from, or NULL */
 	char *data;		/* link target, or generated content */
 	struct stat st;		/* mode, owner, size, times, dev and ino */
-	bool listed;		/* a directory taken with all it holds */
+	bool listed;		/* a directory taken with what it holds */
+	bool whole;		/* and nothing of that was skipped */
 	bool checked;		/* its ELF closure has been added */
 	uint32_t ino;		/* in the image, set by the writer */
 };
