@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs modules of CPython's own test suite; a line for each test.
+
+    python3 cpython_suite.py test_mmap test_select ...
+
+"ok NAME", "skip NAME", "fail NAME"; "fork NAME" for one that asked for a
+second process and was told that there is none.  What failed is shown on
+stderr.
+"""
+
+import errno
+import faulthandler
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+import unittest
+
+from test import support
+
+
+def of_fork(err):
+    """Does the error come from a fork that answered ENOSYS?"""
+    e = err[1]
+    while e is not None:
+        if isinstance(e, OSError) and e.errno == errno.ENOSYS and any(
+                "fork" in f.name or "spawn" in f.name or
+                "fork" in (f.line or "") or "spawn" in (f.line or "")
+                for f in traceback.extract_tb(e.__traceback__)):
+            return True
+        e = e.__cause__ or e.__context__
+    return False
+
+
+class Result(unittest.TestResult):
+    def say(self, word, test):
+        print(word, test.id(), flush=True)
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.bad = None
+
+    def note(self, test, err):
+        word = "fork" if of_fork(err) else "fail"
+        if word == "fail":
+            print("---", test.id(), file=sys.stderr)
+            traceback.print_exception(*err)
+        if self.bad != "fail":
+            self.bad = word
+
+    def addError(self, test, err):
+        if not isinstance(test, unittest.TestCase):  # a class's or module's
+            self.bad = None
+            self.note(test, err)
+            self.say(self.bad, test)
+            return
+        self.note(test, err)
+
+    addFailure = addError
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.note(test, err)
+
+    def addSkip(self, test, reason):
+        self.bad = self.bad or "skip"
+
+    def addExpectedFailure(self, test, err):
+        pass
+
+    def addUnexpectedSuccess(self, test):
+        self.bad = "fail"
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.say(self.bad or "ok", test)
+
+
+def main():
+    faulthandler.enable()
+    # As regrtest has it without -u: nothing that is large, slow, or of the
+    # network.
+    support.use_resources = []
+    support.verbose = 0
+    # Tests listen on ports that they find free, write to the directory they
+    # are in, and print what they like.
+    os.chdir(tempfile.mkdtemp())
+    out = os.dup(1)
+    os.dup2(2, 1)
+    sys.stdout = os.fdopen(out, "w")
+    real, sys.stdout = sys.stdout, sys.stderr
+    Result.say = lambda self, word, test: print(word, test.id(), file=real,
+                                                flush=True)
+    for name in sys.argv[1:]:
+        try:
+            module = importlib.import_module("test." + name)
+            suite = unittest.defaultTestLoader.loadTestsFromModule(module)
+        except unittest.SkipTest:
+            print("skip", "test." + name, file=real, flush=True)
+            continue
+        suite.run(Result())
+    print("end", file=real, flush=True)
+
+
+if __name__ == "__main__":
+    main()
