@@ -91,6 +91,7 @@ KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -nostdinc \
 	   -fPIE -fvisibility=hidden -fno-common -fno-strict-aliasing \
 	   -fno-strict-overflow -fno-delete-null-pointer-checks \
 	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
+	   -fno-align-jumps -fno-align-loops -fno-align-labels \
 	   -fstack-protector-strong -ffunction-sections -fdata-sections \
 	   -DPITH_VERSION='"$(VERSION)"'
 ifeq ($(DEBUG),1)
@@ -109,7 +110,8 @@ KOBJ_EXTRA  :=
 
 KLDS	:= src/arch/$(ARCH)/kernel.lds
 KLDFLAGS := -nostdlib -static -Wl,-pie -Wl,--no-dynamic-linker \
-	   -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 -Wl,--build-id=none \
+	   -Wl,-z,noexecstack -Wl,-z,pack-relative-relocs \
+	   -Wl,-z,max-page-size=4096 -Wl,--build-id=none \
 	   -Wl,--gc-sections -Wl,-z,norelro -Wl,--orphan-handling=warn
 
 # What the address sanitizer itself stands on.

@@ -74,7 +74,7 @@ $1 == "kind" {
 		sep = t ~ /\*$/ ? "" : " "
 		c_args = c_args ", " t sep kv[2]
 		call = call ", (" t ")regs_syscall_arg(r, " (i - 1) ")"
-		init = init sprintf("{ KIND_%s, \"%s\" }, ", kv[1], kv[2])
+		init = init sprintf("KIND_%s, ", kv[1])
 	}
 	rows[++nrows] = name
 	x86[name] = $1
@@ -143,14 +143,23 @@ END {
 	}
 	printf "\n%d full, %d part, %d stub, %d none.\n", count["full"], \
 	    count["part"], count["stub"], count["none"] > d
-	print "const struct syscall_desc syscall_table[SYSCALL_MAX] = {" > c
+	print "const char syscall_names[] =" > c
+	at = 1
 	for (i = 1; i <= nrows; i++) {
 		name = rows[i]
 		if (number[name] == "-")
 			continue
-		printf "\t[%d] = { \"%s\", SC_%s, %d, { %s} },\n", \
-		    number[name], name, toupper(lev[name]), nargs[name], \
-		    cinit[name] > c
+		print "\t\"\\0" name "\"" > c
+		offset[name] = at
+		at += length(name) + 1
+	}
+	print "\t;\n\nconst struct syscall_desc syscall_table[SYSCALL_MAX] = {" > c
+	for (i = 1; i <= nrows; i++) {
+		name = rows[i]
+		if (number[name] != "-")
+			printf "\t[%d] = { %d, %d, { %s} }, /* %s */\n", \
+			    number[name], offset[name], nargs[name], \
+			    cinit[name], name > c
 	}
 	print "};\n" > c
 	print "long (*const syscall_fn[SYSCALL_MAX])(struct thread *t, " \

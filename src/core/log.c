@@ -18,9 +18,11 @@
 #define LINE_MAX  256u
 #define SINKS	  4
 
+/* Apart from what is initialised: zeroes need no room in the file. */
+static char ring[RING_SIZE];	/* [logs.lock] "<level>text\n" ... */
+
 static struct {
 	struct spinlock lock;
-	char ring[RING_SIZE];	/* [lock] "<level>text\n" ... */
 	uint64_t head;		/* [lock] bytes ever written */
 	void (*sink[SINKS])(enum log_level, const char *, size_t); /* [lock] */
 	unsigned nsinks;	/* [lock] */
@@ -31,7 +33,7 @@ static void
 ring_put(const char *s, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		logs.ring[logs.head++ % RING_SIZE] = s[i];
+		ring[logs.head++ % RING_SIZE] = s[i];
 }
 
 void
@@ -79,10 +81,10 @@ log_add_sink(void (*fn)(enum log_level, const char *line, size_t len))
 		char line[LINE_MAX], c;
 		size_t n = 0;
 		enum log_level level =
-		    (enum log_level)(logs.ring[at++ % RING_SIZE] - '0');
+		    (enum log_level)(ring[at++ % RING_SIZE] - '0');
 
 		do {
-			c = logs.ring[at++ % RING_SIZE];
+			c = ring[at++ % RING_SIZE];
 			if (n < LINE_MAX)
 				line[n++] = c;
 		} while (c != '\n' && at < logs.head);
@@ -109,6 +111,6 @@ log_copy(char *buf, size_t size)
 	uint64_t at = logs.head - n;
 
 	for (uint64_t i = 0; i < n; i++)
-		buf[i] = logs.ring[(at + i) % RING_SIZE];
+		buf[i] = ring[(at + i) % RING_SIZE];
 	return (size_t)n;
 }

@@ -114,7 +114,7 @@ gate_end(void)
 	socket_missing_opts(send_missing_opt);
 	for (uint32_t nr = 0; nr < SYSCALL_MAX; nr++) {
 		uint32_t n = atomic_load_relaxed(&missing[nr]);
-		const char *name = syscall_table[nr].name;
+		const char *name = syscall_name(&syscall_table[nr]);
 
 		if (n)
 			send_missing(nr, n, name ? name : "?");

@@ -86,11 +86,11 @@ missing_report(struct thread *t, const struct syscall_desc *d,
 	unsigned i = 0;
 	ssize_t n;
 
-	while (i < d->nargs && d->args[i].kind != KIND_path)
+	while (i < d->nargs && d->kind[i] != KIND_path)
 		i++;
 	if (i == d->nargs)
 		return;
-	if (i && d->args[i - 1].kind == KIND_dirfd)
+	if (i && d->kind[i - 1] == KIND_dirfd)
 		dfd = (int)a[i - 1];
 	/* The directory's path, a slash, the path. */
 	buf = kmalloc(2 * PATH_BYTES + 1, ALLOC_KERNEL);

@@ -12,21 +12,22 @@ struct thread;
 
 #define SYSCALL_MAX 512
 
-enum syscall_level { SC_ABSENT, SC_NONE, SC_STUB, SC_PART, SC_FULL };
-
-struct syscall_arg {
-	uint8_t kind;	  /* KIND_* of the generated header */
-	const char *name;
-};
-
+/* Small, and without pointers, which would each need a relocation. */
 struct syscall_desc {
-	const char *name;
-	uint8_t level;	  /* enum syscall_level */
+	uint16_t name;	  /* in syscall_names; 0: no such call */
 	uint8_t nargs;
-	struct syscall_arg args[6];
+	uint8_t kind[6];  /* KIND_* of the generated header */
 };
 
+extern const char syscall_names[];
 extern const struct syscall_desc syscall_table[SYSCALL_MAX];
 /* Apart from the descriptions: the gate reads nothing else.  NULL: ENOSYS. */
 extern long (*const syscall_fn[SYSCALL_MAX])(struct thread *t,
 					     const struct regs *r);
+
+/* NULL: there is no call of this number. */
+static inline const char *
+syscall_name(const struct syscall_desc *d)
+{
+	return d->name ? syscall_names + d->name : NULL;
+}

@@ -157,7 +157,7 @@ trace_enter(struct thread *t, const struct syscall_desc *d, unsigned nr,
 	c->tid = t->tid;
 	trace_put(c, "[%d] ", c->tid);
 	if (d->name)
-		trace_put(c, "%s(", d->name);
+		trace_put(c, "%s(", syscall_name(d));
 	else
 		trace_put(c, "syscall_%u(", nr);
 	put_args(c, a, 0, false);
@@ -266,7 +266,7 @@ static bool
 want(const char *name, size_t len)
 {
 	for (unsigned nr = 0; nr < SYSCALL_MAX; nr++) {
-		const char *s = syscall_table[nr].name;
+		const char *s = syscall_name(&syscall_table[nr]);
 
 		if (s && strlen(s) == len && !memcmp(s, name, len)) {
 			wanted[nr / 64] |= 1ull << nr % 64;

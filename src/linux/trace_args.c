@@ -1017,7 +1017,7 @@ static print_fn *const printers[KIND_COUNT] = { SYSCALL_KINDS(PRINTER) };
 static print_fn *
 printer(const struct trace_call *c)
 {
-	return printers[c->desc->args[c->next].kind];
+	return printers[c->desc->kind[c->next]];
 }
 
 void
@@ -1046,7 +1046,7 @@ trace_arg_is_output(const struct trace_call *c)
 bool
 trace_arg_is_absent(const struct trace_call *c)
 {
-	const unsigned kind = c->desc->args[c->next].kind;
+	const unsigned kind = c->desc->kind[c->next];
 
 	if (!c->next)
 		return false;

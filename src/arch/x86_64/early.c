@@ -7,7 +7,8 @@
  * - Picks random bases for the image and for the direct map.
  * - Builds the page tables: the image by segment, W^X; all of RAM as direct
  *   map in the largest pages there are; no identity map.
- * - Applies the relative relocations for the new base.
+ * - Applies the relative relocations for the new base (ELF's DT_RELR form: an
+ *   even word is an address, an odd one says which of the next 63 words).
  *
  * Tables come from the memory right behind the image, around the modules;
  * boot_info.kernel_end is moved behind them.
@@ -40,14 +41,9 @@ struct hvm_memmap_entry {
 	uint32_t type, reserved;
 };
 
-struct rela {
-	uint64_t offset, info;
-	int64_t addend;
-};
-
 extern char image_start[] HIDDEN, rodata_start[] HIDDEN, data_start[] HIDDEN,
     image_end[] HIDDEN;
-extern const struct rela rela_start[] HIDDEN, rela_end[] HIDDEN;
+extern const uint64_t relr_start[] HIDDEN, relr_end[] HIDDEN;
 extern uint64_t boot_pml4[] HIDDEN;
 
 uint64_t early_boot(const struct hvm_start_info *si);
@@ -226,6 +222,24 @@ map_ram(uint64_t *pml4)
 	map_direct(pml4, start, end, huge1g);
 }
 
+static void
+relocate(uint64_t slide)
+{
+	uint64_t *where = NULL;
+
+	for (const uint64_t *r = relr_start; r < relr_end; r++) {
+		if (!(*r & 1)) {
+			where = (uint64_t *)*r;
+			*where++ += slide;
+			continue;
+		}
+		for (unsigned i = 0; i < 63; i++)
+			if (*r >> (i + 1) & 1)
+				where[i] += slide;
+		where += 63;
+	}
+}
+
 uint64_t
 early_boot(const struct hvm_start_info *si)
 {
@@ -262,10 +276,7 @@ early_boot(const struct hvm_start_info *si)
 	/* And so does this one now: the jump needs both maps for a moment. */
 	pml4[0] = boot_pml4[0];
 
-	for (const struct rela *r = rela_start; r < rela_end; r++)
-		if ((uint32_t)r->info == 8) /* R_X86_64_RELATIVE */
-			*(uint64_t *)r->offset = (uint64_t)r->addend +
-						 image_slide;
+	relocate(image_slide);
 	boot_info.kernel_end = brk_pa;
 	return image_slide;
 }
