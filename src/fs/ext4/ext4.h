@@ -459,6 +459,7 @@ MUST_CHECK int ext4_iwrite(struct jhandle *h, struct inode *i, bool size);
 MUST_CHECK int ext4_write_inode(struct inode *i);
 MUST_CHECK int ext4_fsync(struct inode *i, bool datasync);
 MUST_CHECK int ext4_setattr(struct inode *i, const struct inode_attr *a);
+MUST_CHECK int ext4_write_begin(struct inode *i, int64_t pos, size_t len);
 /* A new inode in dir, in the cache, with one link, written in h. */
 MUST_CHECK int ext4_new_inode(struct jhandle *h, struct inode *dir,
 			      uint32_t mode, uint64_t rdev,

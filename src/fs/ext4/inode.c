@@ -75,6 +75,7 @@ static const struct inode_ops file_inode_ops = {
 	.setxattr = ext4_setxattr,
 	.removexattr = ext4_removexattr,
 	.fallocate = ext4_fallocate,
+	.write_begin = ext4_write_begin,
 };
 
 static const struct inode_ops special_inode_ops = {

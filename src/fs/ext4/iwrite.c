@@ -155,6 +155,43 @@ ext4_fsync(struct inode *i, bool datasync)
 
 /* ---- attributes ---- */
 
+/*
+ * The file is about to grow beyond its size.  After a crash the disk may still
+ * have bytes behind the end that a truncation was to zero: they must not come
+ * back.  What is in memory is clean, so only a page that is not is looked at.
+ */
+static int
+clean_tail(struct inode *i)
+{
+	uint64_t size = i->size, tail = size & PAGE_MASK;
+	struct ext4_super *s = ext4_sb(i);
+	struct ext4_map m;
+	struct page *p;
+	int err;
+
+	if (!tail || !i->cache)
+		return 0;
+	p = page_cache_find(i->cache, size >> PAGE_SHIFT);
+	if (p) {
+		page_put(p);
+		page_cache_grow(i->cache, size);
+		return 0;
+	}
+	err = ext4_map_block(i, (uint32_t)(size >> s->block_shift), &m);
+	if (err || !m.pblk || !(size & (s->block_size - 1)))
+		return err;
+	return page_cache_zero(i->cache, size,
+			       size - (size & (s->block_size - 1)) +
+				       s->block_size);
+}
+
+int
+ext4_write_begin(struct inode *i, int64_t pos, size_t len)
+{
+	(void)len;
+	return (uint64_t)pos > i->size ? clean_tail(i) : 0;
+}
+
 static int
 set_size(struct inode *i, uint64_t size)
 {
@@ -171,8 +208,10 @@ set_size(struct inode *i, uint64_t size)
 	if (size > max)
 		return -EFBIG;
 	if (size >= i->size) {
-		atomic_store_release(&i->size, size);
-		return 0;
+		err = size > i->size ? clean_tail(i) : 0;
+		if (!err)
+			atomic_store_release(&i->size, size);
+		return err;
 	}
 	if (size & (s->block_size - 1)) {
 		err = ext4_map_any(i, (uint32_t)(size >> s->block_shift), &m);
@@ -214,8 +253,8 @@ ext4_setattr(struct inode *i, const struct inode_attr *a)
 	i->ctime = now.ctime;
 	if (a->valid & ATTR_SIZE) {
 		write_lock(&e->tree_lock);
-		/* Growing: the disk may say so at once, the rest is a hole,
-		 * also what is dirty and not there yet. */
+		/* At once, also with dirty pages below: on the disk they are
+		 * holes until they are written. */
 		e->disksize = i->size;
 		write_unlock(&e->tree_lock);
 	}

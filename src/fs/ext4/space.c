@@ -248,19 +248,23 @@ finish(struct inode *i, uint64_t size)
 	struct ext4_inode *e = ext4_i(i);
 	struct inode_attr now = { .valid = 0 };
 	struct jhandle h;
-	int err = journal_start(ext4_sb(i), 3, &h);
+	int err;
 
+	if (size > i->size) {
+		err = ext4_write_begin(i, (int64_t)size, 0);
+		if (err)
+			return err;
+	}
+	err = journal_start(ext4_sb(i), 3, &h);
 	if (err)
 		return err;
 	inode_now(&now);
 	i->mtime = i->ctime = now.mtime;
 	if (size > i->size) {
 		write_lock(&e->tree_lock);
-		if (!i->cache->ndirty && !i->cache->nwriteback)
-			e->disksize = size;
+		e->disksize = size;
 		atomic_store_release(&i->size, size);
 		write_unlock(&e->tree_lock);
-		inode_mark_dirty(i, true);
 	}
 	err = ext4_iwrite(&h, i, true);
 	journal_stop(&h);

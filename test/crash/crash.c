@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Power cuts.  A workload runs once on a disk that remembers every write and
+ * flush; then, for every moment asked for, the disk as it would be after a
+ * cut there is made: all that was flushed, and of what was not, all (in
+ * order), nothing, or any part.  Each is recovered by our mount and judged:
+ *	e2fsck -fn finds nothing after our recovery and a clean unmount;
+ *	e2fsck -fy on a copy repairs nothing but the journal and orphans, and
+ *	its tree is the same as ours;
+ *	files that were synced and not touched since hold what they held;
+ *	a file that is replaced by rename is whole, old or new.
+ *
+ *	crash IMAGE WORKLOAD SEED CUTS DIR	CUTS 0: every moment, in order
+ */
+#include "host.h"
+
+#include "fs.h"
+
+#include <abi/errno.h>
+#include <abi/fcntl.h>
+#include <abi/fs.h>
+#include <fs/attr.h>
+#include <fs/namei.h>
+#include <fs/vfs.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAX_FILES 64
+#define MAX_NOTES 8192
+
+static struct host_disk disk;
+static uint64_t rng;
+
+static unsigned
+rnd(unsigned n)
+{
+	uint64_t x = rng += 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return (unsigned)((x ^ x >> 31) % n);
+}
+
+static void
+fail(const char *what, const char *path)
+{
+	printf("FAILED: %s: %s\n", what, path);
+	fflush(stdout);
+	_Exit(1);
+}
+
+/* ---- what must hold ---- */
+
+/*
+ * At mark `from` path was known to be on the disk with these contents, and
+ * nothing touched it before mark `to` (0: to the end).  A file that is
+ * replaced by renames is never anything but one of its versions.
+ */
+struct promise {
+	char path[64];
+	uint64_t hash, size;
+	uint32_t from, to;
+	bool gone;
+};
+static struct promise notes[MAX_NOTES];
+static unsigned nnotes;
+static uint32_t mark;
+
+struct version {
+	uint64_t hash, size;
+};
+static struct version versions[256]; /* of /atomic */
+static unsigned nversions;
+
+static void
+step(void)
+{
+	host_disk_mark(&disk, ++mark);
+}
+
+static void
+touches(const char *path)
+{
+	for (unsigned k = 0; k < nnotes; k++)
+		if (!notes[k].to && !strcmp(notes[k].path, path))
+			notes[k].to = mark + 1;
+	step();
+}
+
+static void
+promise(const char *path, bool gone)
+{
+	struct promise *p = &notes[nnotes++];
+
+	if (nnotes == MAX_NOTES)
+		fail("too many promises", path);
+	step();
+	snprintf(p->path, sizeof(p->path), "%s", path);
+	p->gone = gone;
+	p->from = mark;
+	if (!gone && fs_hash(path, &p->hash, &p->size))
+		fail("cannot read what was synced", path);
+}
+
+/* ---- workloads ---- */
+
+static void
+must(int err, const char *what, const char *path)
+{
+	if (err < 0 && err != -ENOSPC) {
+		printf("%s %s: %d\n", what, path, err);
+		fail(what, path);
+	}
+}
+
+static void
+write_at(const char *path, uint64_t pos, size_t len, unsigned fill)
+{
+	touches(path);
+	must(fs_write(path, pos, len, fill), "write", path);
+}
+
+static void
+sync_file(const char *path)
+{
+	if (!fs_fsync(path, rnd(2)))
+		promise(path, false);
+}
+
+/* Files appended, synced, removed. */
+static void
+load_files(unsigned n)
+{
+	char path[64];
+
+	for (unsigned k = 0; k < n; k++) {
+		snprintf(path, sizeof(path), "/f%u", rnd(8));
+		switch (rnd(6)) {
+		case 0:
+			touches(path);
+			if (!path_unlink(AT_FDCWD, path, false) && !rnd(3)) {
+				must(fs_sync(), "sync", path);
+				promise(path, true);
+			}
+			break;
+		case 1:
+			touches(path);
+			ignore(path_truncate(path, rnd(60000)));
+			break;
+		default:
+			write_at(path, rnd(50000), 1 + rnd(20000), k);
+			if (rnd(2))
+				sync_file(path);
+		}
+	}
+}
+
+/* A file replaced again and again, as editors do. */
+static void
+load_rename(unsigned n)
+{
+	for (unsigned k = 0; k < n; k++) {
+		write_at("/new", 0, 1 + rnd(30000), k);
+		if (rnd(2) || !k) /* a first one has nothing to replace */
+			must(fs_fsync("/new", false), "fsync", "/new");
+		if (fs_hash("/new", &versions[nversions].hash,
+			    &versions[nversions].size))
+			fail("read", "/new");
+		nversions++;
+		touches("/atomic");
+		touches("/new");
+		must(path_rename(AT_FDCWD, "/new", AT_FDCWD, "/atomic", 0),
+		     "rename", "/atomic");
+		if (!rnd(4)) {
+			must(fs_sync(), "sync", "/");
+			promise("/atomic", false);
+		}
+	}
+}
+
+/* Names: directories, links, renames. */
+static void
+load_names(unsigned n)
+{
+	char a[64], b[64];
+
+	for (unsigned k = 0; k < n; k++) {
+		snprintf(a, sizeof(a), "/d%u", rnd(6));
+		snprintf(b, sizeof(b), "/d%u/n%u", rnd(6), rnd(30));
+		step();
+		switch (rnd(10)) {
+		case 0:
+		case 1:
+			ignore(path_mknod(AT_FDCWD, a, S_IFDIR | 0755, 0));
+			break;
+		case 2:
+			ignore(path_unlink(AT_FDCWD, a, true));
+			break;
+		case 3:
+			snprintf(a, sizeof(a), "/d%u/n%u", rnd(6), rnd(30));
+			ignore(path_rename(AT_FDCWD, a, AT_FDCWD, b,
+					   rnd(3) ? 0 : RENAME_EXCHANGE));
+			break;
+		case 4:
+			snprintf(a, sizeof(a), "/d%u/n%u", rnd(6), rnd(30));
+			ignore(path_link(AT_FDCWD, a, AT_FDCWD, b, 0));
+			break;
+		case 5:
+			ignore(path_symlink("some/where/else/that/is/longer/"
+					    "than/an/inode/has/room/for/it",
+					    AT_FDCWD, b));
+			break;
+		case 6:
+			ignore(path_unlink(AT_FDCWD, b, false));
+			break;
+		default:
+			if (!fs_write(b, 0, 1 + rnd(3000), k) && !rnd(6))
+				must(fs_fsync(b, false), "fsync", b);
+		}
+	}
+}
+
+/* Open files without a name, holes, preallocation. */
+static void
+load_space(unsigned n)
+{
+	char path[64];
+
+	for (unsigned k = 0; k < n; k++) {
+		uint64_t off = rnd(400000), len = 1 + rnd(100000);
+
+		snprintf(path, sizeof(path), "/s%u", rnd(4));
+		switch (rnd(7)) {
+		case 0:
+			touches(path);
+			ignore(fs_fallocate(path, 0, off, len));
+			break;
+		case 1:
+			touches(path);
+			ignore(fs_fallocate(path, FALLOC_FL_KEEP_SIZE |
+					    FALLOC_FL_PUNCH_HOLE, off, len));
+			break;
+		case 2:
+			touches(path);
+			ignore(fs_fallocate(path, FALLOC_FL_ZERO_RANGE, off,
+					    len));
+			break;
+		case 3:
+			touches(path);
+			fs_hold_unlinked(path);
+			break;
+		default:
+			write_at(path, off, len / 4 + 1, k);
+			if (!rnd(2))
+				sync_file(path);
+		}
+	}
+}
+
+/* Many names in one directory: its tree grows. */
+static void
+load_many(unsigned n)
+{
+	char path[64];
+
+	must(path_mknod(AT_FDCWD, "/many", S_IFDIR | 0755, 0), "mkdir",
+	     "/many");
+	for (unsigned k = 0; k < n * 8; k++) {
+		snprintf(path, sizeof(path), "/many/a-rather-long-name-%u",
+			 rnd(n * 6));
+		step();
+		if (rnd(3))
+			ignore(path_mknod(AT_FDCWD, path, S_IFREG | 0644, 0));
+		else
+			ignore(path_unlink(AT_FDCWD, path, false));
+		if (!rnd(40))
+			must(fs_sync(), "sync", path);
+	}
+}
+
+static const struct {
+	const char *name;
+	void (*fn)(unsigned n);
+	unsigned n;
+} loads[] = {
+	{ "files", load_files, 60 },
+	{ "rename", load_rename, 40 },
+	{ "names", load_names, 150 },
+	{ "space", load_space, 50 },
+	{ "many", load_many, 60 },
+};
+
+/* ---- the disk after a cut ---- */
+
+enum how { ORDERED, LOST, ANY };
+
+static void
+apply(uint8_t *img, const struct host_event *e)
+{
+	memcpy(img + e->offset, e->data, e->len);
+}
+
+/* The contents after the first `at` events; returns the last mark. */
+static uint32_t
+make_cut(uint8_t *img, size_t at, enum how how)
+{
+	size_t flushed = 0;
+	uint32_t last = 0;
+
+	for (size_t k = 0; k < at; k++) {
+		if (disk.log[k].kind == EV_FLUSH)
+			flushed = k;
+		if (disk.log[k].kind == EV_MARK)
+			last = disk.log[k].mark;
+	}
+	for (size_t k = 0; k < at; k++) {
+		const struct host_event *e = &disk.log[k];
+
+		if (e->kind != EV_WRITE)
+			continue;
+		if (k < flushed || how == ORDERED) {
+			apply(img, e);
+		} else if (how == ANY && rnd(2)) {
+			struct host_event part = *e;
+
+			/* Sectors are whole, requests need not be. */
+			if (!rnd(3)) {
+				uint32_t n = e->len / 512;
+				uint32_t from = rnd(n);
+
+				part.offset += from * 512ull;
+				part.data += from * 512ull;
+				part.len = (1 + rnd(n - from)) * 512;
+			}
+			apply(img, &part);
+		}
+	}
+	return last;
+}
+
+/* ---- judging ---- */
+
+static int
+run(const char *cmd, char *out, size_t size)
+{
+	FILE *f = popen(cmd, "r");
+	size_t n = 0, r;
+	int status;
+
+	while (f && (r = fread(out + n, 1, size - 1 - n, f)) > 0)
+		n += r;
+	out[n] = '\0';
+	status = f ? pclose(f) : -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void
+check_promises(uint32_t at)
+{
+	for (unsigned k = 0; k < nnotes; k++) {
+		struct promise *p = &notes[k];
+		uint64_t hash, size;
+		int err;
+
+		if (p->from > at || (p->to && p->to <= at))
+			continue;
+		err = fs_hash(p->path, &hash, &size);
+		if (p->gone ? err != -ENOENT
+			    : err || hash != p->hash || size != p->size) {
+			printf("mark %u, promised at %u, until %u: error %d, "
+			       "size %lu for %lu\n", at, p->from, p->to, err,
+			       (unsigned long)size, (unsigned long)p->size);
+			fail("not what was synced", p->path);
+		}
+	}
+}
+
+static void
+check_atomic(void)
+{
+	uint64_t hash, size;
+
+	if (!nversions || fs_hash("/atomic", &hash, &size))
+		return;
+	for (unsigned k = 0; k < nversions; k++)
+		if (versions[k].hash == hash && versions[k].size == size)
+			return;
+	printf("size %lu\n", (unsigned long)size);
+	fail("half of a file", "/atomic");
+}
+
+/* In a process of its own: mounts, checks, unmounts, writes the image back
+ * and its tree. */
+static void
+recover(const char *path, uint32_t at, bool check, const char *tree)
+{
+	struct host_disk d = { 0 };
+	size_t n;
+	uint8_t *img = host_read_file(path, &n);
+	int err;
+
+	host_disk_add(&d, "vdb", img, n);
+	err = fs_mount("vdb");
+	if (err) {
+		printf("mount: %d\n", err);
+		fail("recovery", path);
+	}
+	if (check) {
+		check_promises(at);
+		check_atomic();
+	}
+	fs_tree(tree);
+	err = fs_unmount();
+	if (err)
+		fail("unmount", path);
+	host_write_file(path, img, n);
+}
+
+static void
+in_child(const char *path, uint32_t at, bool check, const char *tree)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		recover(path, at, check, tree);
+		fflush(stdout);
+		_Exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+		fail("recovery, see above", path);
+	}
+}
+
+static void
+judge(const uint8_t *img, uint32_t at, const char *dir)
+{
+	static char out[65536], cmd[512];
+	char ours[200], theirs[200];
+	int rc;
+
+	snprintf(ours, sizeof(ours), "%s/ours.img", dir);
+	snprintf(theirs, sizeof(theirs), "%s/theirs.img", dir);
+	host_write_file(ours, img, disk.size);
+	host_write_file(theirs, img, disk.size);
+	snprintf(cmd, sizeof(cmd), "%s/ours.tree", dir);
+	in_child(ours, at, true, cmd);
+	snprintf(cmd, sizeof(cmd), "e2fsck -fn %s 2>&1", ours);
+	rc = run(cmd, out, sizeof(out));
+	if (rc) {
+		printf("%s\n", out);
+		fail("e2fsck -fn after our recovery", ours);
+	}
+	snprintf(cmd, sizeof(cmd), "e2fsck -fy %s 2>&1", theirs);
+	rc = run(cmd, out, sizeof(out));
+	if ((rc & ~1) || strstr(out, "? yes")) {
+		printf("%s\n", out);
+		fail("e2fsck -fy had to repair", theirs);
+	}
+	snprintf(cmd, sizeof(cmd), "%s/theirs.tree", dir);
+	in_child(theirs, at, true, cmd);
+	snprintf(cmd, sizeof(cmd), "cmp %s/ours.tree %s/theirs.tree 2>&1",
+		 dir, dir);
+	if (run(cmd, out, sizeof(out))) {
+		printf("%s\n", out);
+		fail("our recovery and e2fsck's differ", dir);
+	}
+}
+
+/* ---- main ---- */
+
+/* Leaks are not what is looked for: processes end with much in use. */
+const char *__asan_default_options(void);
+const char *
+__asan_default_options(void)
+{
+	return "detect_leaks=0";
+}
+
+static void
+run_load(const char *image, const char *name)
+{
+	size_t n;
+	uint8_t *img = host_read_file(image, &n);
+	unsigned k;
+
+	host_disk_add(&disk, "vda", img, n);
+	must(fs_mount("vda"), "mount", image);
+	disk.record = true;
+	for (k = 0; k < sizeof(loads) / sizeof(loads[0]); k++)
+		if (!strcmp(loads[k].name, name))
+			break;
+	if (k == sizeof(loads) / sizeof(loads[0]))
+		fail("no such workload", name);
+	loads[k].fn(loads[k].n);
+	must(fs_sync(), "sync", "/");
+	host_check_unlocked();
+	disk.record = false;
+}
+
+static void
+one_cut(const uint8_t *base, size_t at, enum how how, const char *dir)
+{
+	uint8_t *img = malloc(disk.size);
+	uint32_t last;
+
+	memcpy(img, base, disk.size);
+	last = make_cut(img, at, how);
+	judge(img, last, dir);
+	free(img);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const words[] = { "in order", "lost", "any" };
+	uint8_t *base;
+	size_t n, ncuts;
+
+	if (argc != 6) {
+		printf("usage: crash IMAGE WORKLOAD SEED CUTS DIR\n");
+		return 2;
+	}
+	rng = (uint64_t)atoll(argv[3]);
+	ncuts = (size_t)atoll(argv[4]);
+	base = host_read_file(argv[1], &n);
+	host_init();
+	run_load(argv[1], argv[2]);
+	/* Mounting wrote to the disk before the log began. */
+	memcpy(base, fs_first_image(), n);
+	printf("%s, seed %s: %zu events, %u promises\n", argv[2], argv[3],
+	       disk.nlog, nnotes);
+	for (size_t k = 0; k < (ncuts ? ncuts : disk.nlog); k++) {
+		size_t at = ncuts ? rnd((unsigned)disk.nlog + 1) : k + 1;
+		enum how how = ncuts ? (enum how)rnd(3) : ORDERED;
+
+		if (!ncuts && disk.log[k].kind != EV_WRITE)
+			continue;
+		printf("cut at %zu, %s\n", at, words[how]);
+		one_cut(base, at, how, argv[5]);
+	}
+	printf("ok\n");
+	return 0;
+}

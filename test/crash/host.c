@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See host.h.  One thread; locks check their order and that they are given
+ * back; a wait that nothing would end stops the program.  Each frame of
+ * memory is its own allocation, so the sanitizer sees its bounds.
+ */
+#include "host.h"
+
+#include "../../src/dev/blk_priv.h"
+
+#include <abi/errno.h>
+#include <arch/mmu.h>
+#include <core/clock.h>
+#include <core/log.h>
+#include <core/panic.h>
+#include <core/percpu.h>
+#include <core/reclaim.h>
+#include <core/spinlock.h>
+#include <dev/blk.h>
+#include <file/cred.h>
+#include <file/file.h>
+#include <file/fs_context.h>
+#include <file/pipe.h>
+#include <fs/vfs.h>
+#include <mem/heap.h>
+#include <mem/kmap.h>
+#include <mem/page.h>
+#include <sched/mutex.h>
+#include <sched/thread.h>
+#include <sched/wait.h>
+#include <vm/object.h>
+#include <vm/pin.h>
+#include <vm/uaccess.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct cpu the_cpu = { .id = 0, .online = true };
+static struct thread the_thread = { .tid = 1, .name = "test" };
+struct cpu *host_cpu = &the_cpu;
+struct thread *host_thread = &the_thread;
+struct cpu *cpus[ARCH_MAX_CPUS] = { &the_cpu };
+unsigned cpu_online_count = 1;
+uint64_t direct_map_base;
+unsigned host_fail_every;
+bool host_verbose;
+uint64_t host_clock_ns = 1700000000ull * NSEC_PER_SEC;
+
+/* ---- core ---- */
+
+void
+panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+	abort();
+}
+
+void
+assert_fail(const char *file, int line, const char *expr)
+{
+	panic("%s:%d: assertion %s", file, line, expr);
+}
+
+void
+log_printf(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)level;
+	if (!host_verbose)
+		return;
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+}
+
+void
+spin_lock_slow(struct spinlock *l)
+{
+	(void)l;
+	panic("spin lock taken twice");
+}
+
+uint64_t clock_mono_ns(void) { return host_clock_ns; }
+/* Moves on, so that times differ. */
+uint64_t clock_real_ns(void) { return host_clock_ns += 1000; }
+void reclaim_barrier(void) { }
+void
+reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
+{
+	fn(h);
+}
+
+/* ---- memory ---- */
+
+struct frame {
+	struct page page; /* first */
+	void *mem;
+	unsigned order;
+};
+
+struct page *page_zero;
+const struct fs_type p9_type = { .name = "9p" };
+
+static bool
+fails(void)
+{
+	static unsigned calls;
+
+	return host_fail_every && ++calls % host_fail_every == 0;
+}
+
+struct page *
+page_alloc(unsigned order, unsigned alloc)
+{
+	struct frame *f;
+
+	if (fails())
+		return NULL;
+	f = calloc(1, sizeof(*f));
+	f->mem = aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
+	memset(f->mem, alloc & ALLOC_ZERO ? 0 : 0xa5, PAGE_SIZE << order);
+	f->order = order;
+	list_init(&f->page.link);
+	refcount_set(&f->page.refs, 1);
+	return &f->page;
+}
+
+void
+page_free(struct page *p)
+{
+	struct frame *f = (struct frame *)p;
+
+	free(f->mem);
+	free(f);
+}
+
+paddr_t
+page_phys(const struct page *p)
+{
+	return (paddr_t)((const struct frame *)p)->mem;
+}
+
+void page_clear(void *dst) { memset(dst, 0, PAGE_SIZE); }
+void page_copy(void *dst, const void *src) { memcpy(dst, src, PAGE_SIZE); }
+void mem_count(enum mem_counter c, long n) { (void)c, (void)n; }
+uint64_t mem_total_pages(void) { return 16384; }
+uint64_t mem_free_pages(void) { return 8192; }
+void mem_set_wait(void (*fn)(void)) { (void)fn; }
+void
+mem_register_shrinker(size_t (*fn)(size_t npages, unsigned alloc))
+{
+	(void)fn;
+}
+
+void
+mem_stats_get(struct mem_stats *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->total = 16384;
+	s->free = 8192;
+}
+
+void *
+kmalloc(size_t size, unsigned alloc)
+{
+	if (fails())
+		return NULL;
+	return alloc & ALLOC_ZERO ? calloc(1, size) : malloc(size);
+}
+
+void *
+kzalloc(size_t size, unsigned alloc)
+{
+	return kmalloc(size, alloc | ALLOC_ZERO);
+}
+
+void *
+kcalloc(size_t n, size_t size, unsigned alloc)
+{
+	return kmalloc(n * size, alloc | ALLOC_ZERO);
+}
+
+void *
+kmemdup(const void *p, size_t len, unsigned alloc)
+{
+	void *m = kmalloc(len, alloc);
+
+	return m ? memcpy(m, p, len) : NULL;
+}
+
+char *
+kstrdup(const char *s, unsigned alloc)
+{
+	return kmemdup(s, strlen(s) + 1, alloc);
+}
+
+void kfree(void *p) { free(p); }
+void *vmalloc(size_t size, unsigned alloc) { (void)alloc; return calloc(1, size); }
+void vfree(void *p) { free(p); }
+
+struct cache {
+	size_t size;
+};
+
+struct cache *
+cache_create(const char *name, size_t size, size_t align)
+{
+	struct cache *c = malloc(sizeof(*c));
+
+	(void)name, (void)align;
+	c->size = size;
+	return c;
+}
+
+void *
+cache_alloc(struct cache *c, unsigned alloc)
+{
+	return kmalloc(c->size, alloc);
+}
+
+void cache_free(struct cache *c, void *p) { (void)c; free(p); }
+
+/* ---- locks ---- */
+
+static unsigned held[64], nheld;
+
+static void
+take(unsigned rank)
+{
+	/* Inodes: the parent first; the vfs sees to it. */
+	if (nheld && rank <= held[nheld - 1] &&
+	    !(rank == held[nheld - 1] && rank == RANK_INODE))
+		panic("lock of rank %u while %u is held", rank,
+		      held[nheld - 1]);
+	held[nheld++] = rank;
+}
+
+static void
+give(unsigned rank)
+{
+	for (unsigned k = nheld; k--;)
+		if (held[k] == rank) {
+			memmove(held + k, held + k + 1,
+				(--nheld - k) * sizeof(held[0]));
+			return;
+		}
+	panic("a lock of rank %u is not held", rank);
+}
+
+void
+host_check_unlocked(void)
+{
+	if (nheld)
+		panic("a lock of rank %u is held", held[0]);
+	if (the_thread.journal)
+		panic("a handle is open");
+}
+
+void
+rwlock_init(struct rwlock *l, enum lock_rank rank)
+{
+	memset(l, 0, sizeof(*l));
+	l->rank = (uint16_t)rank;
+}
+
+void
+read_lock(struct rwlock *l)
+{
+	if (l->readers < 0)
+		panic("read lock of what is locked for writing");
+	take(l->rank);
+	l->readers++;
+}
+
+void
+read_unlock(struct rwlock *l)
+{
+	give(l->rank);
+	l->readers--;
+}
+
+void
+write_lock(struct rwlock *l)
+{
+	if (l->readers)
+		panic("write lock of a locked lock");
+	take(l->rank);
+	l->readers = -1;
+}
+
+void
+write_unlock(struct rwlock *l)
+{
+	give(l->rank);
+	l->readers = 0;
+}
+
+void
+mutex_init(struct mutex *m, enum lock_rank rank)
+{
+	memset(m, 0, sizeof(*m));
+	m->rank = (uint16_t)rank;
+}
+
+void
+mutex_lock(struct mutex *m)
+{
+	if (m->state)
+		panic("mutex of rank %u taken twice", m->rank);
+	take(m->rank);
+	m->state = 1;
+}
+
+void
+mutex_unlock(struct mutex *m)
+{
+	give(m->rank);
+	m->state = 0;
+}
+
+/* ---- waiting and threads ---- */
+
+void waitq_init(struct waitq *q) { list_init(&q->entries); }
+void wait_wake_all(struct waitq *q, uint32_t ev) { (void)q, (void)ev; }
+void wait_wake(struct waitq *q, unsigned n, uint32_t ev) { (void)q, (void)n, (void)ev; }
+void wait_start(struct waitq *q, struct wait_entry *e, bool intr) { (void)q, (void)e, (void)intr; }
+void wait_end(struct waitq *q, struct wait_entry *e) { (void)q, (void)e; }
+
+int
+wait_sleep(struct wait_entry *e, uint64_t deadline_ns)
+{
+	(void)e;
+	if (deadline_ns == TIME_NEVER)
+		panic("it would sleep for ever");
+	host_clock_ns = deadline_ns;
+	return -ETIMEDOUT;
+}
+
+void completion_init(struct completion *c) { c->done = false; }
+void completion_done(struct completion *c) { c->done = true; }
+/* The threads of writers never run, so they have ended. */
+void completion_wait(struct completion *c) { (void)c; }
+
+int
+thread_create(const char *name, void (*fn)(void *), void *arg,
+	      struct thread **out)
+{
+	(void)name, (void)fn, (void)arg;
+	*out = &the_thread;
+	return 0;
+}
+
+void thread_start(struct thread *t) { (void)t; }
+void thread_exit(void) { panic("thread_exit"); }
+void thread_delay(uint64_t ns) { host_clock_ns += ns; }
+void thread_resched_point(void) { }
+bool thread_signal_pending(void) { return false; }
+
+/* ---- vm: nothing is mapped; "user" memory is the test's ---- */
+
+void
+vm_object_init(struct vm_object *o, const struct vm_object_ops *ops)
+{
+	memset(o, 0, sizeof(*o));
+	o->ops = ops;
+	refcount_set(&o->refs, 1);
+}
+
+void vm_object_get(struct vm_object *o) { refcount_get(&o->refs); }
+
+void
+vm_object_put(struct vm_object *o)
+{
+	if (refcount_put(&o->refs))
+		o->ops->release(o);
+}
+
+void
+vm_object_unmap(struct vm_object *o, uint64_t first, uint64_t end,
+		bool private_too)
+{
+	(void)o, (void)first, (void)end, (void)private_too;
+}
+
+void
+vm_object_protect(struct vm_object *o, uint64_t first, uint64_t end)
+{
+	(void)o, (void)first, (void)end;
+}
+
+#define NO_USER panic("no user memory here")
+int copy_from_user(void *d, const void __user *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
+int copy_to_user(void __user *d, const void *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
+size_t copy_from_user_nofault(void *d, const void __user *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
+size_t copy_to_user_nofault(void __user *d, const void *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
+size_t copy_from_user_partial(void *d, const void __user *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
+size_t copy_to_user_partial(void __user *d, const void *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
+size_t clear_user_partial(void __user *d, size_t n, bool nf) { (void)d, (void)n, (void)nf; NO_USER; return 0; }
+int user_prefault(const void __user *p, size_t n, bool w) { (void)p, (void)n, (void)w; return -EFAULT; }
+struct page *user_pin_page(const void __user *p, bool w) { (void)p, (void)w; return NULL; }
+bool user_range_ok(const void __user *p, size_t n) { (void)p, (void)n; return true; }
+
+/* ---- file: no pipes, no descriptors ---- */
+
+void pipe_drop_fifo(struct inode *i) { (void)i; }
+int pipe_open_fifo(struct inode *i, unsigned fl, struct file **out) { (void)i, (void)fl, (void)out; return -ENXIO; }
+int fd_get_any(struct fdtable *t, int fd, struct file **out) { (void)t, (void)fd, (void)out; return -EBADF; }
+void anon_stat(struct kstat *st, uint64_t ino, uint32_t mode) { (void)st, (void)ino, (void)mode; }
+void poll_file_release(struct file *f) { (void)f; }
+
+/* ---- the disk ---- */
+
+int partition_scan(struct blk_device *d) { (void)d; return 0; }
+bool guid_parse(const char *t, uint8_t out[16]) { (void)t, (void)out; return false; }
+
+static void
+note(struct host_disk *d, struct host_event ev)
+{
+	if (!d->record) {
+		free(ev.data);
+		return;
+	}
+	if (d->nlog == d->room) {
+		d->room = d->room ? d->room * 2 : 1024;
+		d->log = realloc(d->log, d->room * sizeof(*d->log));
+	}
+	d->log[d->nlog++] = ev;
+}
+
+void
+host_disk_mark(struct host_disk *d, uint32_t mark)
+{
+	note(d, (struct host_event){ .kind = EV_MARK, .mark = mark });
+}
+
+static int
+transfer(struct host_disk *d, struct bio *b, bool write)
+{
+	uint64_t at = b->sector * BLK_SECTOR_SIZE, start = at;
+
+	for (uint32_t k = 0; k < b->nvecs; k++) {
+		struct bio_vec *v = &b->vecs[k];
+		uint8_t *mem = (uint8_t *)page_addr(v->page) + v->offset;
+
+		if (at + v->len > d->size || v->offset + v->len > PAGE_SIZE)
+			panic("a request beyond the end");
+		if (write)
+			memcpy(d->data + at, mem, v->len);
+		else
+			memcpy(mem, d->data + at, v->len);
+		at += v->len;
+	}
+	if (write && d->record) {
+		struct host_event ev = { .kind = EV_WRITE, .offset = start,
+					 .len = (uint32_t)(at - start) };
+
+		ev.data = malloc(ev.len);
+		memcpy(ev.data, d->data + start, ev.len);
+		note(d, ev);
+	}
+	return 0;
+}
+
+static void
+disk_submit(struct blk_device *dev, struct bio *b)
+{
+	struct host_disk *d = dev->priv;
+
+	switch (b->op) {
+	case BIO_READ:
+		d->nreads++;
+		b->status = d->fail_reads && d->nreads % d->fail_reads == 0
+				    ? -EIO : transfer(d, b, false);
+		break;
+	case BIO_WRITE:
+		d->nwrites++;
+		b->status = d->fail_writes && d->nwrites % d->fail_writes == 0
+				    ? -EIO : transfer(d, b, true);
+		break;
+	case BIO_FLUSH:
+		d->nflushes++;
+		note(d, (struct host_event){ .kind = EV_FLUSH });
+		break;
+	default:
+		b->status = -EOPNOTSUPP;
+	}
+	b->done(b);
+}
+
+static const struct blk_ops disk_ops = { .submit = disk_submit };
+
+void
+host_disk_add(struct host_disk *d, const char *name, uint8_t *data,
+	      size_t size)
+{
+	struct blk_device *dev = calloc(1, sizeof(*dev));
+
+	d->data = data;
+	d->size = size;
+	d->dev = dev;
+	dev->sectors = size / BLK_SECTOR_SIZE;
+	dev->block_size = 512;
+	dev->max_vecs = 64;
+	dev->max_sectors = 2048;
+	dev->has_flush = true;
+	dev->ops = &disk_ops;
+	dev->priv = d;
+	if (blk_register(dev))
+		panic("no disk");
+	snprintf(dev->name, sizeof(dev->name), "%s", name);
+}
+
+uint8_t *
+host_read_file(const char *path, size_t *size)
+{
+	FILE *f = fopen(path, "rb");
+	uint8_t *p;
+
+	if (!f || fseek(f, 0, SEEK_END))
+		panic("%s cannot be read", path);
+	*size = (size_t)ftell(f);
+	rewind(f);
+	p = malloc(*size);
+	if (fread(p, 1, *size, f) != *size)
+		panic("%s cannot be read", path);
+	fclose(f);
+	return p;
+}
+
+void
+host_write_file(const char *path, const void *data, size_t size)
+{
+	FILE *f = fopen(path, "r+b");
+
+	if (!f)
+		f = fopen(path, "wb");
+	if (!f || fwrite(data, 1, size, f) != size || fclose(f))
+		panic("%s cannot be written", path);
+}
+
+/* ---- start ---- */
+
+void
+host_init(void)
+{
+	static struct fs_context ctx;
+
+	page_zero = page_alloc(0, ALLOC_KERNEL | ALLOC_ZERO);
+	refcount_set(&ctx.refs, 1);
+	the_thread.fsctx = &ctx;
+	vfs_init();
+}
