@@ -177,6 +177,36 @@ ext4_forget(struct page_cache *pc, struct page *p)
 	p->priv = NULL;
 }
 
+/* The file was cut in the middle of a page: what is known of the blocks
+ * behind the cut is void. */
+void
+ext4_cut_page(struct inode *i, uint64_t size)
+{
+	struct ext4_super *s = ext4_sb(i);
+	unsigned first = (unsigned)(((size & PAGE_MASK) + s->block_size - 1) >>
+				    s->block_shift);
+	struct page *p;
+
+	if (!(size & PAGE_MASK) || first >= per_page(s))
+		return;
+	p = page_cache_find(i->cache, size >> PAGE_SHIFT);
+	if (!p)
+		return;
+	page_lock(p);
+	for (unsigned k = first; p->object == &i->cache->object &&
+				 k < per_page(s); k++) {
+		uint64_t old = atomic_fetch_and(
+			(uint64_t *)&p->priv, ~(P_RESERVED(k) | P_MAPPED(k)));
+
+		if (old & P_RESERVED(k)) {
+			ext4_unreserve(s, 1);
+			atomic_sub(&ext4_i(i)->delayed, 1);
+		}
+	}
+	page_unlock(p);
+	page_put(p);
+}
+
 /* Block k of p has its block now.  spent: its reservation was for that; else
  * it goes back, as somebody else (fallocate) made the block. */
 static void
@@ -490,11 +520,16 @@ write_small(struct inode *i, struct page **pages, unsigned n)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint32_t per = per_page(s), lblk = (uint32_t)pages[0]->index * per;
-	uint32_t end = lblk + n * per;
+	uint32_t end = lblk + n * per, last;
 	struct small w = { .pages = pages, .first = lblk };
 	struct segment g;
 	int err = 0;
 
+	/* Blocks beyond the end of the file are nobody's. */
+	last = (uint32_t)((atomic_load_relaxed(&i->size) + s->block_size - 1) >>
+			  s->block_shift);
+	if (end > last)
+		end = last;
 	while (!err && next_segment(i, &w, &lblk, end, &g, &err)) {
 		completion_init(&w.done);
 		w.left = 1;

@@ -505,6 +505,7 @@ MUST_CHECK int ext4_ext_remove_last(struct jhandle *h, struct inode *i,
 
 /* ---- data.c ---- */
 extern const struct page_cache_ops ext4_cache_ops;
+void ext4_cut_page(struct inode *i, uint64_t size);
 
 /* ---- space.c ---- */
 /* Frees all blocks of [from, to], in as many transactions as it takes. */

@@ -222,6 +222,7 @@ set_size(struct inode *i, uint64_t size)
 	}
 	atomic_store_release(&i->size, size);
 	page_cache_truncate(i->cache, size);
+	ext4_cut_page(i, size);
 	return ext4_truncate(i, size);
 }
 

@@ -2,15 +2,16 @@
 /*
  * Extended attributes of ext4: a list in the inode behind its extra fields,
  * and one in a block of its own.  Values in inodes of their own (ea_inode)
- * are a feature that mount refuses.
+ * are a feature that mount refuses.  (xattrset.c changes them.)
  */
 #include "ext4.h"
+#include "xattr.h"
 
 #include <abi/errno.h>
 #include <base/string.h>
 
 /* By e_name_index; NULL: not for programs, or not known. */
-static const char *const prefixes[] = {
+const char *const ext4_xattr_prefixes[EXT4_XATTR_PREFIXES] = {
 	[1] = "user.",
 	[2] = "system.posix_acl_access",
 	[3] = "system.posix_acl_default",
@@ -18,15 +19,9 @@ static const char *const prefixes[] = {
 	[6] = "security.",
 };
 
-/* One of the two lists: entries from first on, values relative to base, all
- * below end. */
-struct list_area {
-	const uint8_t *first, *base, *end;
-};
-
 /* The next entry at p, or NULL at the end; *bad: it does not fit. */
-static const struct ext4_xattr_entry *
-entry_at(const struct list_area *a, const uint8_t *p, bool *bad)
+const struct ext4_xattr_entry *
+ext4_xattr_at(const struct ext4_xattr_area *a, const uint8_t *p, bool *bad)
 {
 	const struct ext4_xattr_entry *e = (const void *)p;
 	uint32_t none;
@@ -49,19 +44,12 @@ entry_at(const struct list_area *a, const uint8_t *p, bool *bad)
 	return e;
 }
 
-static const uint8_t *
-after(const struct ext4_xattr_entry *e)
-{
-	return (const uint8_t *)e +
-	       ((sizeof(*e) + e->e_name_len + 3) & ~(size_t)3);
-}
-
 /* Full name into buf of 300 bytes: its length, or 0. */
 static size_t
 full_name(const struct ext4_xattr_entry *e, char *buf)
 {
-	const char *prefix = e->e_name_index < ARRAY_SIZE(prefixes)
-				     ? prefixes[e->e_name_index] : NULL;
+	const char *prefix = e->e_name_index < EXT4_XATTR_PREFIXES
+				     ? ext4_xattr_prefixes[e->e_name_index] : NULL;
 	size_t n;
 
 	if (!prefix)
@@ -78,14 +66,14 @@ typedef ssize_t entry_fn(const struct ext4_xattr_entry *e, const char *name,
 			 size_t len, const uint8_t *value, void *arg);
 
 static ssize_t
-walk_list(struct inode *i, const struct list_area *a, entry_fn *fn, void *arg)
+walk_list(struct inode *i, const struct ext4_xattr_area *a, entry_fn *fn, void *arg)
 {
 	const uint8_t *p = a->first;
 	const struct ext4_xattr_entry *e;
 	char name[300];
 	bool bad;
 
-	while ((e = entry_at(a, p, &bad))) {
+	while ((e = ext4_xattr_at(a, p, &bad))) {
 		size_t len = full_name(e, name);
 		ssize_t r = len ? fn(e, name, len, a->base + e->e_value_offs,
 				     arg)
@@ -93,7 +81,7 @@ walk_list(struct inode *i, const struct list_area *a, entry_fn *fn, void *arg)
 
 		if (r)
 			return r;
-		p = after(e);
+		p = ext4_xattr_after(e);
 	}
 	return bad ? ext4_bad(ext4_sb(i), i->ino, "extended attributes") : 0;
 }
@@ -103,7 +91,7 @@ walk_inode(struct inode *i, entry_fn *fn, void *arg)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint32_t at = 128 + ext4_i(i)->extra_isize, magic;
-	struct list_area a;
+	struct ext4_xattr_area a;
 	struct ext4_buf b;
 	uint8_t *raw;
 	ssize_t r;
@@ -123,38 +111,48 @@ walk_inode(struct inode *i, entry_fn *fn, void *arg)
 	return r;
 }
 
-static ssize_t
-walk_block(struct inode *i, entry_fn *fn, void *arg)
+int
+ext4_xattr_block(struct inode *i, struct ext4_buf *b,
+		 struct ext4_xattr_area *a)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint64_t nr = ext4_i(i)->file_acl;
 	const struct ext4_xattr_header *h;
-	struct list_area a;
+	int err = ext4_bread(s, nr, b);
+
+	if (err)
+		return err;
+	h = (const void *)b->data;
+	if (h->h_magic != EXT4_XATTR_MAGIC || h->h_blocks != 1)
+		err = ext4_bad(s, i->ino, "attribute block");
+	else if (!ext4_buf_checked(s, b, nr)) {
+		if (!ext4_xattr_csum_ok(s, nr, b->data))
+			err = ext4_bad(s, i->ino,
+				       "attribute block's checksum");
+		else
+			ext4_buf_set_checked(s, b, nr);
+	}
+	if (err)
+		ext4_brelse(b);
+	a->base = b->data;
+	a->first = b->data + sizeof(*h);
+	a->end = b->data + s->block_size;
+	return err;
+}
+
+static ssize_t
+walk_block(struct inode *i, entry_fn *fn, void *arg)
+{
+	struct ext4_xattr_area a;
 	struct ext4_buf b;
 	ssize_t r;
 
-	if (!nr)
+	if (!ext4_i(i)->file_acl)
 		return 0;
-	r = ext4_bread(s, nr, &b);
+	r = ext4_xattr_block(i, &b, &a);
 	if (r)
 		return r;
-	h = (const void *)b.data;
-	if (h->h_magic != EXT4_XATTR_MAGIC || h->h_blocks != 1) {
-		r = ext4_bad(s, i->ino, "attribute block");
-		goto out;
-	}
-	if (!ext4_buf_checked(s, &b, nr)) {
-		if (!ext4_xattr_csum_ok(s, nr, b.data)) {
-			r = ext4_bad(s, i->ino, "attribute block's checksum");
-			goto out;
-		}
-		ext4_buf_set_checked(s, &b, nr);
-	}
-	a.base = b.data;
-	a.first = b.data + sizeof(*h);
-	a.end = b.data + s->block_size;
 	r = walk_list(i, &a, fn, arg);
-out:
 	ext4_brelse(&b);
 	return r;
 }
@@ -179,17 +177,27 @@ get_one(const struct ext4_xattr_entry *e, const char *name, size_t len,
 	const uint8_t *value, void *arg)
 {
 	struct get *g = arg;
+	bool acl = e->e_name_index == 2 || e->e_name_index == 3;
+	ssize_t n = e->e_value_size;
 
 	(void)len;
 	if (strcmp(name, g->name))
 		return 0;
 	g->found = true;
-	g->len = e->e_value_size;
+	if (acl)
+		n = ext4_acl_from_disk(value, e->e_value_size, NULL, 0);
+	if (n < 0)
+		return n;
+	g->len = (size_t)n;
 	if (!g->size)
 		return 1;
 	if (g->len > g->size)
 		return -ERANGE;
-	memcpy(g->buf, value, g->len);
+	if (acl)
+		ignore(ext4_acl_from_disk(value, e->e_value_size, g->buf,
+					  g->size)); /* was checked above */
+	else
+		memcpy(g->buf, value, g->len);
 	return 1;
 }
 
@@ -232,26 +240,4 @@ ext4_listxattr(struct inode *i, char *buf, size_t size)
 	ssize_t r = walk_all(i, list_one, &l);
 
 	return r < 0 ? r : (ssize_t)l.len;
-}
-
-int
-ext4_setxattr(struct inode *i, const char *name, const void *val, size_t len,
-	      int flags)
-{
-	(void)i, (void)name, (void)val, (void)len, (void)flags;
-	return -EOPNOTSUPP;
-}
-
-int
-ext4_removexattr(struct inode *i, const char *name)
-{
-	(void)i, (void)name;
-	return -EOPNOTSUPP;
-}
-
-int
-ext4_xattr_drop(struct jhandle *h, struct inode *i)
-{
-	(void)h, (void)i;
-	return 0;
 }

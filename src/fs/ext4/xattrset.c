@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Changing extended attributes.
+ *
+ * All attributes of the inode are read into one list, the change is made
+ * there, and the inode's own part and the block are written anew: an
+ * attribute stays where it was, a new one goes into the inode where it fits,
+ * else into the block.  A block that several inodes share (others write such)
+ * is left to them, and the inode gets one of its own.
+ */
+#include "journal.h"
+#include "xattr.h"
+
+#include <abi/errno.h>
+#include <abi/fs.h>
+#include <base/string.h>
+#include <fs/attr.h>
+#include <mem/heap.h>
+
+#define MAX_ITEMS 512u /* a block and an inode have room for fewer */
+#define CREDITS	  16u
+
+/* ---- ACLs ---- */
+
+#define ACL_DISK_VERSION 1u
+#define ACL_CALL_VERSION 2u
+
+static bool
+tag_has_id(uint16_t tag)
+{
+	return tag == 0x02 || tag == 0x08; /* ACL_USER, ACL_GROUP */
+}
+
+ssize_t
+ext4_acl_from_disk(const void *in, size_t len, void *out, size_t size)
+{
+	const uint8_t *p = in, *end = p + len;
+	uint8_t *to = out;
+	size_t n = 4;
+	uint32_t v;
+
+	if (len < 4)
+		return -EINVAL;
+	memcpy(&v, p, 4);
+	if (v != ACL_DISK_VERSION)
+		return -EINVAL;
+	v = ACL_CALL_VERSION;
+	if (to)
+		memcpy(to, &v, 4);
+	for (p += 4; end - p >= 4; n += 8) {
+		uint16_t tag;
+		uint32_t id = UINT32_MAX;
+		size_t used = 4;
+
+		memcpy(&tag, p, 2);
+		if (tag_has_id(tag)) {
+			if (end - p < 8)
+				return -EINVAL;
+			memcpy(&id, p + 4, 4);
+			used = 8;
+		}
+		if (to && n + 8 <= size) {
+			memcpy(to + n, p, 4);
+			memcpy(to + n + 4, &id, 4);
+		}
+		p += used;
+	}
+	return p == end ? (ssize_t)n : -EINVAL;
+}
+
+ssize_t
+ext4_acl_to_disk(const void *in, size_t len, void *out, size_t size)
+{
+	const uint8_t *p = in;
+	uint8_t *to = out;
+	size_t n = 4;
+	uint32_t v;
+
+	if (len < 4 || (len - 4) % 8)
+		return -EINVAL;
+	memcpy(&v, p, 4);
+	if (v != ACL_CALL_VERSION)
+		return -EOPNOTSUPP;
+	v = ACL_DISK_VERSION;
+	if (to)
+		memcpy(to, &v, 4);
+	for (size_t at = 4; at < len; at += 8) {
+		uint16_t tag;
+		size_t used;
+
+		memcpy(&tag, p + at, 2);
+		used = tag_has_id(tag) ? 8 : 4;
+		if (to && n + used <= size)
+			memcpy(to + n, p + at, used);
+		n += used;
+	}
+	return (ssize_t)n;
+}
+
+/* ---- the list ---- */
+
+struct item {
+	uint8_t index, name_len;
+	bool in_block;
+	const char *name;
+	const uint8_t *value;
+	uint32_t size;
+};
+
+struct items {
+	struct inode *i;
+	struct item v[MAX_ITEMS];
+	unsigned n;
+	uint8_t *copy;		/* of both places, before the change */
+	bool had_block, shared;	/* the block's */
+};
+
+static int
+add_area(struct items *l, const struct ext4_xattr_area *a, bool in_block)
+{
+	const struct ext4_xattr_entry *e;
+	const uint8_t *p = a->first;
+	bool bad;
+
+	while ((e = ext4_xattr_at(a, p, &bad))) {
+		if (l->n == MAX_ITEMS)
+			return -ENOSPC;
+		l->v[l->n++] = (struct item){
+			.index = e->e_name_index, .name_len = e->e_name_len,
+			.in_block = in_block, .name = e->e_name,
+			.value = a->base + e->e_value_offs,
+			.size = e->e_value_size,
+		};
+		p = ext4_xattr_after(e);
+	}
+	return bad ? ext4_bad(ext4_sb(l->i), l->i->ino, "extended attributes")
+		   : 0;
+}
+
+/* The inode's own area in raw, behind its magic; false: there is none. */
+static bool
+inode_area(struct inode *i, uint8_t *raw, struct ext4_xattr_area *a)
+{
+	struct ext4_super *s = ext4_sb(i);
+	uint32_t at = 128 + ext4_i(i)->extra_isize;
+
+	if (s->inode_size <= 128 || at + 8 > s->inode_size)
+		return false;
+	a->first = a->base = raw + at + 4;
+	a->end = raw + s->inode_size;
+	return true;
+}
+
+static int
+load(struct items *l)
+{
+	struct inode *i = l->i;
+	struct ext4_super *s = ext4_sb(i);
+	const struct ext4_xattr_header *h;
+	struct ext4_xattr_area a;
+	struct ext4_buf b;
+	uint32_t magic;
+	uint8_t *raw;
+	int err = ext4_inode_raw(s, i->ino, &b, &raw);
+
+	if (err)
+		return err;
+	memcpy(l->copy, raw, s->inode_size);
+	ext4_brelse(&b);
+	if (inode_area(i, l->copy, &a)) {
+		memcpy(&magic, a.first - 4, 4);
+		if (magic == EXT4_XATTR_MAGIC)
+			err = add_area(l, &a, false);
+	}
+	if (err || !ext4_i(i)->file_acl)
+		return err;
+	err = ext4_xattr_block(i, &b, &a);
+	if (err)
+		return err;
+	l->had_block = true;
+	h = (const void *)b.data;
+	l->shared = h->h_refcount > 1;
+	memcpy(l->copy + s->inode_size, b.data, s->block_size);
+	a.base = l->copy + s->inode_size;
+	a.first = a.base + sizeof(*h);
+	a.end = a.base + s->block_size;
+	ext4_brelse(&b);
+	return add_area(l, &a, true);
+}
+
+static int
+find(const struct items *l, uint8_t index, const char *name, size_t len)
+{
+	for (unsigned k = 0; k < l->n; k++)
+		if (l->v[k].index == index && l->v[k].name_len == len &&
+		    !memcmp(l->v[k].name, name, len))
+			return (int)k;
+	return -1;
+}
+
+/* Bytes that the items of one place take. */
+static size_t
+bytes_of(const struct items *l, bool in_block)
+{
+	size_t n = 4; /* the list's end */
+
+	for (unsigned k = 0; k < l->n; k++)
+		if (l->v[k].in_block == in_block)
+			n += ext4_xattr_len(l->v[k].name_len) +
+			     ((l->v[k].size + 3u) & ~3u);
+	return n;
+}
+
+/* Finds item k a place. */
+static int
+place(struct items *l, int k)
+{
+	struct ext4_super *s = ext4_sb(l->i);
+	struct ext4_xattr_area a;
+	size_t room = 0;
+
+	if (inode_area(l->i, l->copy, &a))
+		room = (size_t)(a.end - a.first);
+	l->v[k].in_block = false;
+	if (bytes_of(l, false) <= room)
+		return 0;
+	l->v[k].in_block = true;
+	return bytes_of(l, true) <=
+			       s->block_size - sizeof(struct ext4_xattr_header)
+		       ? 0 : -ENOSPC;
+}
+
+/* ---- writing ---- */
+
+static uint32_t
+entry_hash(const struct item *x)
+{
+	uint32_t hash = 0, w;
+
+	for (unsigned k = 0; k < x->name_len; k++)
+		hash = hash << 5 ^ hash >> 27 ^ (uint8_t)x->name[k];
+	for (uint32_t at = 0; at < x->size; at += 4) {
+		w = 0;
+		memcpy(&w, x->value + at,
+		       x->size - at < 4 ? x->size - at : 4);
+		hash = hash << 16 ^ hash >> 16 ^ w;
+	}
+	return hash;
+}
+
+/* Entries of a block are sorted; by what is ext4's. */
+static bool
+before(const struct item *a, const struct item *b)
+{
+	if (a->index != b->index)
+		return a->index < b->index;
+	if (a->name_len != b->name_len)
+		return a->name_len < b->name_len;
+	return memcmp(a->name, b->name, a->name_len) < 0;
+}
+
+static void
+sort(struct items *l)
+{
+	for (unsigned k = 1; k < l->n; k++) {
+		struct item x = l->v[k];
+		unsigned m = k;
+
+		for (; m && before(&x, &l->v[m - 1]); m--)
+			l->v[m] = l->v[m - 1];
+		l->v[m] = x;
+	}
+}
+
+/* Entries from first on, values from end down; returns the hash of all. */
+static uint32_t
+fill_area(const struct items *l, bool in_block, uint8_t *first, uint8_t *base,
+	  uint8_t *end)
+{
+	uint32_t all = 0;
+
+	memset(first, 0, (size_t)(end - first));
+	for (unsigned k = 0; k < l->n; k++) {
+		const struct item *x = &l->v[k];
+		struct ext4_xattr_entry *e = (void *)first;
+
+		if (x->in_block != in_block)
+			continue;
+		e->e_name_len = x->name_len;
+		e->e_name_index = x->index;
+		e->e_value_size = x->size;
+		memcpy(e->e_name, x->name, x->name_len);
+		if (x->size) {
+			end -= (x->size + 3u) & ~3u;
+			memcpy(end, x->value, x->size);
+			e->e_value_offs = (uint16_t)(end - base);
+		}
+		if (in_block) {
+			e->e_hash = entry_hash(x);
+			all = all << 16 ^ all >> 16 ^ e->e_hash;
+		}
+		first += ext4_xattr_len(x->name_len);
+	}
+	return all;
+}
+
+static int
+write_inode_part(struct jhandle *h, struct items *l)
+{
+	struct inode *i = l->i;
+	struct ext4_xattr_area a;
+	struct ext4_buf b;
+	uint8_t *raw, *first;
+	uint32_t magic = EXT4_XATTR_MAGIC;
+	int err;
+
+	if (!inode_area(i, l->copy, &a))
+		return 0;
+	err = ext4_inode_raw(h->s, i->ino, &b, &raw);
+	if (err)
+		return err;
+	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
+	if (!err) {
+		first = raw + (a.first - l->copy);
+		mutex_lock(&ext4_i(i)->raw_lock);
+		if (bytes_of(l, false) == 4)
+			magic = 0;
+		memcpy(first - 4, &magic, 4);
+		fill_area(l, false, first, first, raw + h->s->inode_size);
+		mutex_unlock(&ext4_i(i)->raw_lock);
+	}
+	ext4_brelse(&b);
+	return err;
+}
+
+/* The old block: one user less. */
+static int
+leave_block(struct jhandle *h, struct inode *i)
+{
+	struct ext4_super *s = h->s;
+	struct ext4_inode *e = ext4_i(i);
+	struct ext4_xattr_header *x;
+	struct ext4_xattr_area a;
+	struct ext4_buf b;
+	int err = ext4_xattr_block(i, &b, &a);
+
+	if (err)
+		return err;
+	x = (void *)b.data;
+	if (x->h_refcount > 1) {
+		err = ext4_bwrite(h, &b, JK_XATTR, 0);
+		if (!err)
+			x->h_refcount--;
+	} else {
+		err = journal_forget(h, e->file_acl);
+		if (!err)
+			err = ext4_bfree(h, e->file_acl, 1);
+	}
+	ext4_brelse(&b);
+	if (!err) {
+		e->file_acl = 0;
+		i->blocks -= s->block_size / 512;
+	}
+	return err;
+}
+
+static int
+write_block_part(struct jhandle *h, struct items *l)
+{
+	struct ext4_super *s = h->s;
+	struct inode *i = l->i;
+	struct ext4_inode *e = ext4_i(i);
+	struct ext4_xattr_header *x;
+	struct ext4_buf b;
+	uint64_t block;
+	uint32_t n;
+	int err = 0;
+
+	if (l->had_block && (l->shared || bytes_of(l, true) == 4))
+		err = leave_block(h, i);
+	if (err || bytes_of(l, true) == 4)
+		return err;
+	if (e->file_acl) {
+		err = ext4_bread(s, e->file_acl, &b);
+		if (err)
+			return err;
+		err = ext4_bwrite(h, &b, JK_XATTR, 0);
+	} else {
+		err = ext4_balloc(h, s->first_data_block +
+					     (i->ino - 1) /
+						     s->inodes_per_group *
+						     (uint64_t)
+						     s->blocks_per_group,
+				  1, 0, &block, &n);
+		if (err)
+			return err;
+		err = ext4_bnew(s, block, &b);
+		if (!err)
+			err = ext4_bwrite(h, &b, JK_XATTR, 0);
+		if (err) {
+			ignore(ext4_bfree(h, block, 1)); /* err is reported */
+		} else {
+			e->file_acl = block;
+			i->blocks += s->block_size / 512;
+		}
+	}
+	if (!err) {
+		x = (void *)b.data;
+		memset(x, 0, sizeof(*x));
+		x->h_magic = EXT4_XATTR_MAGIC;
+		x->h_refcount = x->h_blocks = 1;
+		x->h_hash = fill_area(l, true, b.data + sizeof(*x), b.data,
+				      b.data + s->block_size);
+	}
+	ext4_brelse(&b);
+	return err;
+}
+
+static int
+store(struct items *l)
+{
+	struct inode_attr now = { .valid = 0 };
+	struct inode *i = l->i;
+	struct jhandle h;
+	int err = journal_start(ext4_sb(i), CREDITS, &h);
+
+	if (err)
+		return err;
+	sort(l);
+	err = write_block_part(&h, l);
+	if (!err)
+		err = write_inode_part(&h, l);
+	if (!err) {
+		inode_now(&now);
+		i->ctime = now.ctime;
+		err = ext4_iwrite(&h, i, true);
+	}
+	journal_stop(&h);
+	return err;
+}
+
+/* ---- calls ---- */
+
+/* The index of a name's prefix and the rest: -EOPNOTSUPP. */
+static int
+split_name(const char *name, uint8_t *index, const char **rest)
+{
+	for (unsigned k = 1; k < EXT4_XATTR_PREFIXES; k++) {
+		const char *p = ext4_xattr_prefixes[k];
+		size_t n = p ? strlen(p) : 0;
+
+		if (!n || strncmp(name, p, n))
+			continue;
+		/* The ACLs' names are whole, others go on. */
+		if ((p[n - 1] == '.') == !name[n])
+			continue;
+		*index = (uint8_t)k;
+		*rest = name + n;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+/* The mode's bits follow an ACL that is set: owner, mask or group, others. */
+static void
+mode_from_acl(struct inode *i, const uint8_t *acl, size_t len)
+{
+	uint32_t mode = i->mode & ~0777u;
+	bool mask = false;
+
+	for (size_t at = 4; at + 8 <= len; at += 8) {
+		uint16_t tag, perm;
+
+		memcpy(&tag, acl + at, 2);
+		memcpy(&perm, acl + at + 2, 2);
+		perm &= 7;
+		if (tag == 0x01)
+			mode |= (uint32_t)perm << 6;
+		else if (tag == 0x04 && !mask)
+			mode = (mode & ~070u) | (uint32_t)perm << 3;
+		else if (tag == 0x10) {
+			mode = (mode & ~070u) | (uint32_t)perm << 3;
+			mask = true;
+		} else if (tag == 0x20)
+			mode |= perm;
+	}
+	i->mode = mode;
+}
+
+static int
+change(struct inode *i, const char *name, const void *val, size_t len,
+       int flags)
+{
+	struct ext4_super *s = ext4_sb(i);
+	struct items *l;
+	uint8_t index;
+	const char *rest;
+	int err = split_name(name, &index, &rest), k;
+
+	if (err)
+		return err;
+	l = kzalloc(sizeof(*l), ALLOC_KERNEL);
+	if (!l)
+		return -ENOMEM;
+	l->i = i;
+	l->copy = kmalloc(s->inode_size + s->block_size, ALLOC_KERNEL);
+	err = l->copy ? load(l) : -ENOMEM;
+	if (err)
+		goto out;
+	k = find(l, index, rest, strlen(rest));
+	if (k >= 0 && (flags & XATTR_CREATE))
+		err = -EEXIST;
+	if (k < 0 && (!val || (flags & XATTR_REPLACE)))
+		err = -ENODATA;
+	if (err)
+		goto out;
+	if (!val) {
+		l->v[k] = l->v[--l->n];
+	} else {
+		if (k < 0 && l->n == MAX_ITEMS)
+			err = -ENOSPC;
+		if (!err && len > s->block_size)
+			err = -ENOSPC;
+		if (err)
+			goto out;
+		if (k < 0)
+			k = (int)l->n++;
+		l->v[k] = (struct item){ .index = index,
+					 .name_len = (uint8_t)strlen(rest),
+					 .name = rest, .value = val,
+					 .size = (uint32_t)len };
+		err = place(l, k);
+	}
+	if (!err)
+		err = store(l);
+out:
+	kfree(l->copy);
+	kfree(l);
+	return err;
+}
+
+int
+ext4_setxattr(struct inode *i, const char *name, const void *val, size_t len,
+	      int flags)
+{
+	bool access = !strcmp(name, ext4_xattr_prefixes[2]);
+	uint32_t mode = i->mode;
+	uint8_t *disk;
+	ssize_t n;
+	int err;
+
+	if (strncmp(name, "system.posix_acl_", 17))
+		return change(i, name, val ? val : "", len, flags);
+	if (S_ISLNK(i->mode))
+		return -EOPNOTSUPP;
+	if (!access && !S_ISDIR(i->mode))
+		return -EACCES;
+	n = ext4_acl_to_disk(val, len, NULL, 0);
+	if (n < 0)
+		return (int)n;
+	disk = kmalloc((size_t)n, ALLOC_KERNEL);
+	if (!disk)
+		return -ENOMEM;
+	ignore(ext4_acl_to_disk(val, len, disk, (size_t)n)); /* as above */
+	if (access)
+		mode_from_acl(i, val, len);
+	err = change(i, name, disk, (size_t)n, flags);
+	if (err)
+		i->mode = mode;
+	kfree(disk);
+	return err;
+}
+
+int
+ext4_removexattr(struct inode *i, const char *name)
+{
+	return change(i, name, NULL, 0, 0);
+}
+
+int
+ext4_xattr_drop(struct jhandle *h, struct inode *i)
+{
+	return ext4_i(i)->file_acl ? leave_block(h, i) : 0;
+}
