@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power cuts, judged by e2fsck: see crash.c.
+
+The short form makes 300 cuts; PITH_LONG=1 makes 10,000 and more.
+"""
+
+import glob
+import os
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+LONG = os.environ.get("PITH_LONG") == "1"
+LOADS = ["files", "rename", "names", "space", "many"]
+# Size of the disk, of its journal, of its blocks.
+DISKS = {1024: ("4M", "1"), 4096: ("16M", "4")}
+SOURCES = ["src/fs/*.c", "src/fs/ext4/*.c", "src/fs/tmpfs/*.c", "src/vm/uio.c",
+           "src/vm/page_lock.c", "src/base/*.c", "src/dev/blk.c",
+           "src/file/file.c", "src/file/cred.c", "test/crash/host.c",
+           "test/crash/fs.c"]
+SANITIZE = ["-fsanitize=address,undefined",
+            "-fno-sanitize-recover=undefined"]
+
+
+def build(tmp, prog, flags):
+    """The file layers and one test program, for the host."""
+    sources = sum((sorted(glob.glob(os.path.join(TOP, s))) for s in SOURCES),
+                  [os.path.join(HERE, prog + ".c")])
+    exe = str(tmp / prog)
+    subprocess.run(["gcc", "-std=gnu11", "-g", "-D_GNU_SOURCE",
+                    "-fno-strict-aliasing", "-Wall", "-Wextra",
+                    "-fno-tree-loop-distribute-patterns", *flags,
+                    "-I", "test/unit/host", "-I", "src",
+                    "-I", "src/arch/x86_64/include", "-o", exe, *sources],
+                   check=True, cwd=TOP, timeout=400)
+    return exe
+
+
+@pytest.fixture(scope="module")
+def crash(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("crash"), "crash", ["-O1"])
+
+
+def make_image(path, block, *more):
+    size, journal = DISKS[block]
+    with open(path, "wb"):
+        pass
+    subprocess.run(["truncate", "-s", size, path], check=True, timeout=20)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", str(block),
+                    "-J", "size=" + journal, *more, path], check=True,
+                   timeout=60)
+
+
+@pytest.mark.parametrize("block", sorted(DISKS))
+@pytest.mark.parametrize("load", LOADS)
+def test_power_cuts(crash, tmp_path, load, block):
+    image = str(tmp_path / "image")
+    make_image(image, block)
+    for seed in range(1, 18 if LONG else 2):
+        run = subprocess.run(
+            [crash, image, load, str(seed), "60" if LONG else "30",
+             str(tmp_path)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=1200 if LONG else 400)
+        assert run.returncode == 0, \
+            run.stdout.decode(errors="replace")[-4000:]
