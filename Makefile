@@ -11,6 +11,7 @@
 #   make unit|test-tool|abi|e2e|fuzz   one group of tests
 #   make soak       the long forms
 #   make bench      Pith against a Linux guest, side by side
+#   make bench-net  the same for servers, over a tap in a network namespace
 #   make install    into PREFIX (/usr/local), under DESTDIR
 #   make deps       Debian packages that are missing (runs by itself)
 #   make clean
@@ -44,7 +45,7 @@ Q	 := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all kernel tool deps run test tidy lint unit test-tool abi e2e fuzz soak \
-	bench install clean debug linux-guest
+	bench bench-net install clean debug linux-guest
 
 all: kernel tool
 
@@ -228,6 +229,8 @@ fuzz: all $(O)/deps-test
 	PITH_LONG=1 $(PYTEST) test/tool/test_fuzz.py
 bench: all $(O)/linux
 	$(PYTHON) test/bench/bench.py --build $(O)
+bench-net: all $(O)/linux $(O)/deps-test
+	$(PYTHON) test/bench/net.py --build $(O)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pith \

@@ -109,16 +109,17 @@ class Bench:
         if not self.args.no_linux:
             self.make_initramfs()
 
-    def make_initramfs(self):
+    def make_initramfs(self, more=()):
         self.vmlinuz = os.path.join(self.linux_dir, "vmlinuz")
         if not os.path.exists(self.vmlinuz):
             sys.exit("bench: no " + self.vmlinuz + ": make linux-guest, or "
                      "use --no-linux")
-        mods = os.path.join(self.linux_dir, "modules/kernel/drivers/")
-        names = ["virtio/virtio_ring.ko", "virtio/virtio.ko",
-                 "virtio/virtio_pci_legacy_dev.ko",
-                 "virtio/virtio_pci_modern_dev.ko", "virtio/virtio_pci.ko",
-                 "block/virtio_blk.ko"]
+        mods = os.path.join(self.linux_dir, "modules/kernel/")
+        names = ["drivers/virtio/virtio_ring.ko", "drivers/virtio/virtio.ko",
+                 "drivers/virtio/virtio_pci_legacy_dev.ko",
+                 "drivers/virtio/virtio_pci_modern_dev.ko",
+                 "drivers/virtio/virtio_pci.ko",
+                 "drivers/block/virtio_blk.ko", *more]
         root = os.path.join(self.work, "initramfs")
         os.makedirs(os.path.join(root, "dev"))
         os.makedirs(os.path.join(root, "root"))

@@ -3,17 +3,21 @@
  * Process 1 of the Linux guest that bench.py compares with: loads the virtio
  * modules that its initramfs holds, mounts the root of a Pith image (the
  * partition of type "Linux"), runs the program named on the kernel's command
- * line after "--" in it, and powers off.
+ * line after "--" in it, and powers off.  Before the program may stand
+ * "net=ADDRESS", of a network of 256: lo and eth0 come up, /tmp is in memory.
  *
  * The program's output goes to the serial console; the last line is
  * "status N".
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
@@ -77,6 +81,41 @@ mount_data(void)
 		die("mount /dev/vdb");
 }
 
+static void
+set_up(int fd, const char *name, const char *addr)
+{
+	struct ifreq r = { 0 };
+	struct sockaddr_in *sa = (void *)&r.ifr_addr;
+
+	strcpy(r.ifr_name, name);
+	if (addr) {
+		sa->sin_family = AF_INET;
+		inet_pton(AF_INET, addr, &sa->sin_addr);
+		if (ioctl(fd, SIOCSIFADDR, &r))
+			die("SIOCSIFADDR");
+		inet_pton(AF_INET, "255.255.255.0", &sa->sin_addr);
+		if (ioctl(fd, SIOCSIFNETMASK, &r))
+			die("SIOCSIFNETMASK");
+	}
+	if (ioctl(fd, SIOCGIFFLAGS, &r))
+		die(name);
+	r.ifr_flags |= IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &r))
+		die("SIOCSIFFLAGS");
+}
+
+static void
+network(const char *addr)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	set_up(fd, "lo", NULL);
+	set_up(fd, "eth0", addr);
+	close(fd);
+	if (mount("tmp", "/root/tmp", "tmpfs", 0, ""))
+		die("/root/tmp");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -94,6 +133,11 @@ main(int argc, char **argv)
 	load_modules();
 	mount_root();
 	mount_data();
+	if (argc > 1 && !strncmp(argv[1], "net=", 4)) {
+		network(argv[1] + 4);
+		argc--;
+		argv++;
+	}
 	if (argc < 2)
 		die("no program on the command line");
 	if (mount("dev", "/root/dev", "devtmpfs", 0, ""))
