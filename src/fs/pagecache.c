@@ -476,13 +476,14 @@ pc_object_peek(struct vm_object *o, uint64_t index)
 static void
 read_around(struct page_cache *pc, uint64_t index)
 {
-	uint64_t n = RA_FAULT_MIN;
+	uint64_t n = RA_FAULT_MIN, first;
 
 	while (n < RA_FAULT_MAX && n < mem_total_pages() / 512)
 		n *= 2;
 	if (pc_npages(pc) <= 4 * n)
 		n *= 2;
-	page_cache_readahead(pc, index & ~(n - 1), n);
+	n = pc_read_around(index, n, &first);
+	page_cache_readahead(pc, first, n);
 }
 
 static int

@@ -17,6 +17,35 @@
 
 #define RA_MAX 256u /* pages in flight ahead of a reader: 1 MiB */
 #define RA_MIN 8u
+#define SMALL_PAGES 16384u
+
+/* On a small machine what is read ahead takes the place of what is in use: a
+ * program would push its own code out.  A sixteenth of what files may have. */
+static uint64_t
+affordable(void)
+{
+	struct mem_stats m;
+	uint64_t n;
+
+	if (likely(mem_total_pages() > SMALL_PAGES))
+		return UINT64_MAX;
+	mem_stats_get(&m);
+	n = (m.free + m.cached) / 16;
+	return n ? n : 1;
+}
+
+uint64_t
+pc_read_around(uint64_t index, uint64_t n, uint64_t *first)
+{
+	uint64_t most = affordable();
+
+	if (n > most) {
+		*first = index;
+		return most;
+	}
+	*first = index & ~(n - 1);
+	return n;
+}
 
 void
 page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n)
@@ -72,10 +101,14 @@ static void
 ask(struct page_cache *pc, struct page_cache_stream *s, uint64_t index,
     uint64_t window)
 {
+	uint64_t most = affordable();
+
 	if (window < RA_MIN)
 		window = RA_MIN;
 	if (window > RA_MAX)
 		window = RA_MAX;
+	if (window > most)
+		window = most;
 	page_cache_readahead(pc, index, window);
 	s->next = index + window;
 	s->window = (uint32_t)window;

@@ -479,6 +479,55 @@ print("good")
     fsck(m.volume())
 
 
+FAILING = r"""
+import errno, os
+def sync(fd):
+    try:
+        os.fsync(fd)
+        return "ok"
+    except OSError as e:
+        return errno.errorcode[e.errno]
+a = os.open("/data/a", os.O_RDWR | os.O_CREAT)
+b = os.open("/data/a", os.O_RDWR)
+os.write(a, b"first" * 1000)
+print(sync(a))
+try:
+    for k in range(40):
+        os.write(a, bytes([k]) * (1 << 20))
+    print("written")
+except OSError as e:
+    print("write:", errno.errorcode[e.errno])
+# The host has no room: told to each open file.
+print(sync(a) in ("EIO", "EROFS"), sync(b) in ("EIO", "EROFS"))
+print(os.pread(b, 10, 0))
+"""
+
+
+def test_host_full(m):
+    """The host's disk is full under a sparse volume: an error of fsync and
+    not a machine that stops, and what was safe before is safe."""
+    d = m.tmp / "tiny"
+    d.mkdir()
+    script = m.tmp / "failing.py"
+    script.write_text(FAILING)
+    sh = ("mount -t tmpfs -o size=16m tiny {d} && cp --sparse=always {v} {d}/ "
+          "&& PITH_VOLUMES={d} {p} run -v v:/data {py} {s}; echo $?; "
+          "cp --sparse=always {d}/v.img {v}").format(
+              d=d, v=m.volume(), p=PITH, py=PY, s=script)
+    r = subprocess.run(["unshare", "-Urm", "sh", "-c", sh], env=m.env,
+                       stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=WAIT)
+    if b"Operation not permitted" in r.stderr:
+        pytest.skip("no user namespaces here")
+    out = r.stdout.decode().splitlines()
+    assert out[0] == "ok" and out[2:] == [
+        "True True", "b'firstfirst'", "0"], (out, r.stderr)
+    r = subprocess.run(["e2fsck", "-fy", m.volume()], capture_output=True)
+    assert r.returncode in (0, 1), r.stdout.decode()
+    assert m.python("print(open('/data/a', 'rb').read(10))").stdout == \
+        b"b'firstfirst'\n"
+
+
 def test_grow(m):
     m.python("open('/data/x', 'w').write('x')")
     m.pith("volume", "grow", "v", "300M")

@@ -196,6 +196,9 @@ add_disk(struct qemu *q, const struct options *o, int fd, unsigned set,
 	add_json(q, "-blockdev", d);
 	d = device(o, "virtio-blk-device", "virtio-blk-pci");
 	json_object_set_new(d, "drive", json_string(node));
+	/* The default stops the machine when the host's disk is full. */
+	json_object_set_new(d, "werror", json_string("report"));
+	json_object_set_new(d, "rerror", json_string("report"));
 	if (serial)
 		json_object_set_new(d, "serial", json_string(serial));
 	/* Over PCI it is the default. */
