@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -254,6 +255,63 @@ def test_kill(m):
     dice = random.Random(7)
     for _ in range(20 if LONG else 3):
         kill_round(m, dice.randrange(1, 60))
+
+
+def redis(m):
+    """A redis that syncs each write; its process and a connection."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    p = m.start("-v", "v:/data", "-p", "127.0.0.1:%d:6379" % port,
+                "/usr/bin/redis-server", "--dir", "/data", "--save", "",
+                "--appendonly", "yes", "--appendfsync", "always",
+                "--auto-aof-rewrite-percentage", "0",
+                "--protected-mode", "no")
+    seen = b""
+    while b"Ready to accept" not in seen:
+        line = p.stdout.readline()
+        assert line, (seen, p.stderr.read())
+        seen += line
+    return p, socket.create_connection(("127.0.0.1", port), timeout=WAIT)
+
+
+def test_redis(m):
+    """Redis, killed with writes under way: each that it acknowledged is in
+    its file."""
+    if not os.path.exists("/usr/bin/redis-server"):
+        pytest.skip("no redis")
+    p, c = redis(m)
+    acks = sent = 0
+    while acks < 150:
+        while sent < acks + 8:
+            c.sendall(b"SET key%d value%d\r\n" % (sent, sent * 7))
+            sent += 1
+        got = c.recv(4096)
+        assert got and not got.strip(b"+OK\r\n"), got
+        acks += got.count(b"\n")
+    p.kill()
+    p.stdout.read()
+    p.wait()
+    c.close()
+    m.wait_free()
+    shutil.copyfile(m.volume(), m.tmp / "copy.img")
+    r = subprocess.run(["e2fsck", "-fy", m.tmp / "copy.img"],
+                       capture_output=True)
+    assert r.returncode in (0, 1), r.stdout.decode()
+    p, c = redis(m)
+    f = c.makefile("rb")
+    for k in range(acks):
+        c.sendall(b"GET key%d\r\n" % k)
+        assert f.readline().startswith(b"$"), k
+        assert f.readline() == b"value%d\r\n" % (k * 7)
+    p.send_signal(signal.SIGTERM)
+    p.stdout.read()
+    p.wait()
+    f.close()
+    c.close()
+    m.wait_free()
+    closed(m.volume())
+    fsck(m.volume())
 
 
 def test_sigterm(m):
