@@ -39,6 +39,7 @@ struct uring_req {
 	struct uring_req *timeout; /* [o] its IORING_OP_LINK_TIMEOUT */
 	struct uring_req *owner; /* [ring lock] of a link timeout: whose */
 	struct file *file;	/* [o] */
+	struct file *file_in;	/* [o] of a splice */
 	struct identity who;	/* [o] taken when it leaves the submitter */
 	struct pool_work work;
 	bool canceled;		/* [ring lock, a read] */
@@ -95,6 +96,8 @@ void uring_end_all(void);
 void uring_will_complete(struct uring_req *r);
 /* Completes a request that answered URING_LATER, from any context. */
 void uring_complete_later(struct uring_req *r, long res);
+/* The file of a splice's other end: 0, -EBADF. */
+MUST_CHECK int uring_get_file_in(struct uring_req *r, bool fixed);
 int uring_prep_rw(struct uring_req *r);
 int uring_prep_vector(struct uring_req *r);
 int uring_prep_fixed(struct uring_req *r);

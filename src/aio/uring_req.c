@@ -166,6 +166,8 @@ req_free(struct uring_req *r)
 	uio_fini(&r->uio);
 	if (r->file)
 		file_put(r->file);
+	if (r->file_in)
+		file_put(r->file_in);
 	identity_drop(&r->who);
 	cache_free(req_cache, r);
 	uring_put(u);
@@ -357,6 +359,22 @@ get_file(struct uring_req *r)
 	err = fd_get(thread_current()->fds, r->sqe.fd, &r->file);
 	if (err)
 		r->file = NULL;
+	return err;
+}
+
+int
+uring_get_file_in(struct uring_req *r, bool fixed)
+{
+	uint32_t fd = r->sqe.file_index;
+	int err = 0;
+
+	if (fixed) {
+		r->file_in = uring_fixed_file(r->ring, fd);
+		return r->file_in ? 0 : -EBADF;
+	}
+	err = fd_get(thread_current()->fds, (int)fd, &r->file_in);
+	if (err)
+		r->file_in = NULL;
 	return err;
 }
 

@@ -8,6 +8,10 @@
 
 struct file;
 
+/* splice(2) and tee(2) on files, with offsets of the kernel's (or NULL), for
+ * io_uring.  Without the signal of a broken pipe. */
+long splice_on(struct file *in, int64_t *off_in, struct file *out,
+	       int64_t *off_out, size_t len, uint32_t flags, bool tee);
 /* fallocate(2) on a file. */
 long file_fallocate(struct file *f, int mode, int64_t offset, int64_t len);
 /* -EINVAL: not such an operation. */

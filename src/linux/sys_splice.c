@@ -13,6 +13,7 @@
 #include <file/pipe.h>
 #include <file/splice.h>
 #include <fs/vfs.h>
+#include <linux/fcntl_fs.h>
 #include <linux/syscalls_gen.h>
 #include <proc/signal.h>
 #include <sched/thread.h>
@@ -91,8 +92,8 @@ out:
 
 /* One of the two is a pipe at least; offsets are of the other. */
 static int
-check_splice(const struct file *in, const void __user *off_in,
-	     const struct file *out, const void __user *off_out)
+check_splice(const struct file *in, bool off_in, const struct file *out,
+	     bool off_out)
 {
 	bool from = pipe_is(in), to = pipe_is(out);
 
@@ -125,7 +126,7 @@ sys_splice(struct thread *t, int in_fd, void __user *off_in, int out_fd,
 	n = two_files(t, in_fd, out_fd, &in, &out);
 	if (n)
 		return n;
-	n = check_splice(in, off_in, out, off_out);
+	n = check_splice(in, off_in != NULL, out, off_out != NULL);
 	if (!n && off)
 		n = offset_in(off, &pos);
 	if (n)
@@ -144,6 +145,28 @@ out:
 	file_put(out);
 	file_put(in);
 	return n;
+}
+
+long
+splice_on(struct file *in, int64_t *off_in, struct file *out,
+	  int64_t *off_out, size_t len, uint32_t flags, bool tee)
+{
+	bool nonblock = flags & SPLICE_F_NONBLOCK;
+	long n;
+
+	if (flags & ~SPLICE_F_ALL)
+		return -EINVAL;
+	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE))
+		return -EBADF;
+	n = check_splice(in, off_in != NULL, out, off_out != NULL);
+	if (!n && tee && (!pipe_is(in) || !pipe_is(out)))
+		n = -EINVAL;
+	if (n || !len)
+		return n;
+	len = min_u64(len, IO_MAX);
+	if (pipe_is(in))
+		return splice_from_pipe(out, off_out, in, len, nonblock, tee);
+	return splice_to_pipe(out, in, off_in, len, nonblock);
 }
 
 long

@@ -247,6 +247,54 @@ op_epoll_ctl(struct uring_req *r)
 			     (void __user *)s->addr);
 }
 
+#define SPLICE_F_FD_IN_FIXED (1u << 31)
+
+/* -1: no offset. */
+static int64_t *
+offset(uint64_t v, int64_t *to)
+{
+	*to = (int64_t)v;
+	return v == UINT64_MAX ? NULL : to;
+}
+
+static long
+do_splice(struct uring_req *r, bool tee)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+	int64_t in, out, *off_in = offset(s->addr, &in);
+	int64_t *off_out = offset(s->off, &out);
+	int err;
+
+	if (!r->file_in) {
+		err = uring_get_file_in(r, s->op_flags & SPLICE_F_FD_IN_FIXED);
+		if (err)
+			return err;
+	}
+	if ((off_in && in < 0) || (off_out && out < 0))
+		return -EINVAL;
+	return splice_on(r->file_in, off_in, r->file, off_out, s->len,
+			 s->op_flags & ~SPLICE_F_FD_IN_FIXED, tee);
+}
+
+static long
+op_splice(struct uring_req *r)
+{
+	return do_splice(r, false);
+}
+
+static long
+op_tee(struct uring_req *r)
+{
+	r->sqe.addr = r->sqe.off = UINT64_MAX;
+	return do_splice(r, true);
+}
+
+static int
+prep_tee(struct uring_req *r)
+{
+	return r->sqe.addr || r->sqe.off ? -EINVAL : 0;
+}
+
 /* ---- sockets ---- */
 
 /* Flags of a call that does not sleep. */
@@ -430,6 +478,10 @@ static const struct uring_op ops[IORING_OP_LAST] = {
 			     .takes_buffer = true },
 	[IORING_OP_OPENAT2] = { plain_open, op_openat2 },
 	[IORING_OP_EPOLL_CTL] = { prep_path, op_epoll_ctl },
+	[IORING_OP_SPLICE] = { .issue = op_splice, .needs_file = true,
+			       .always_worker = true },
+	[IORING_OP_TEE] = { prep_tee, op_tee, .needs_file = true,
+			    .always_worker = true },
 	[IORING_OP_PROVIDE_BUFFERS] = { .issue = uring_provide_buffers },
 	[IORING_OP_REMOVE_BUFFERS] = { .issue = uring_remove_buffers },
 	[IORING_OP_SHUTDOWN] = { .issue = op_shutdown, .needs_file = true },

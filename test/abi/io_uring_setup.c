@@ -501,6 +501,40 @@ registered(void)
 }
 
 static void
+splicing(void)
+{
+	struct io_uring_sqe *s;
+	int fd = open("s", O_RDWR | O_CREAT, 0644), p[2], q[2];
+	char buf[32] = "";
+
+	SHOW(pipe(p));
+	SHOW(pipe(q));
+	SHOW(write(p[1], "through", 7));
+	s = sqe(0), io_uring_prep_tee(s, p[0], q[1], 4, 0), s->user_data = 1;
+	go("tee", 1);
+	SHOW(read(q[0], buf, 32));
+	s = sqe(0), io_uring_prep_splice(s, p[0], -1, fd, 3, 32, 0);
+	s->user_data = 1;
+	go("splice", 1);
+	SHOW(lseek(fd, 0, SEEK_END));
+	s = sqe(0), io_uring_prep_splice(s, fd, 3, p[1], -1, 32, 0);
+	s->user_data = 1;
+	go("and back", 1);
+	SHOW(read(p[0], buf, 32));
+	printf("%.7s\n", buf);
+	s = sqe(0), io_uring_prep_splice(s, fd, 0, fd, 0, 4, 0);
+	s->user_data = 1;
+	s = sqe(0), io_uring_prep_splice(s, 99, 0, p[1], -1, 4, 0);
+	s->user_data = 2;
+	s = sqe(0), io_uring_prep_splice(s, p[0], 0, fd, 0, 4, 0);
+	s->user_data = 3;
+	s = sqe(0), io_uring_prep_splice(s, p[1], -1, fd, 0, 4, 0);
+	s->user_data = 4;
+	go("refused", 4);
+	close(fd), close(p[0]), close(p[1]), close(q[0]), close(q[1]);
+}
+
+static void
 sockets(void)
 {
 	struct io_uring_sqe *s;
@@ -702,6 +736,7 @@ main(void)
 	waiting();
 	links();
 	registered();
+	splicing();
 	sockets();
 	overflow();
 	hostile();
