@@ -43,6 +43,7 @@ struct ifconf {
 	uint64_t buf;
 };
 
+#define SIOC_TYPE	0x89 /* bits 8 to 15 of them all */
 #define SIOCADDRT	0x890b
 #define SIOCDELRT	0x890c
 #define SIOCGIFNAME	0x8910

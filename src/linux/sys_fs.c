@@ -13,6 +13,7 @@
 #include <core/clock.h>
 #include <file/fdtable.h>
 #include <file/file.h>
+#include <file/pipe.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
 #include <fs/pagecache.h>
@@ -518,9 +519,9 @@ file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
 		return -EFBIG;
 	if (f->mode & FILE_DIR)
 		return -EISDIR;
-	if (f->mode & FILE_STREAM)
+	if (pipe_is(f))
 		return -ESPIPE;
-	if (f->inode && !S_ISREG(f->inode->mode))
+	if (f->mode & FILE_STREAM || (f->inode && !S_ISREG(f->inode->mode)))
 		return -ENODEV;
 	return f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len)
 				 : -EOPNOTSUPP;

@@ -405,12 +405,14 @@ netif_ioctl(const struct socket *s, unsigned cmd, uint64_t arg)
 	case SIOCDELRT:
 		return for_others(s, cmd) ? -ENOTTY : route(cmd, arg);
 	default:
-		if (!reads(cmd) && !writes(cmd) && !private(cmd))
+		if ((cmd >> 8 & 0xff) != SIOC_TYPE)
 			return -ENOTTY;
 	}
+	/* All of this kind have an ifreq, known or not. */
 	if (copy_from_user(&r, (const void __user *)arg, sizeof(r)))
 		return -EFAULT;
-	if (for_others(s, cmd))
+	if (for_others(s, cmd) ||
+	    (!reads(cmd) && !writes(cmd) && !private(cmd)))
 		return -ENOTTY;
 	r.name[IFNAMSIZ - 1] = 0;
 	/* An alias ("eth0:1") is its interface: there is one address. */

@@ -476,7 +476,9 @@ inet_getopt(struct inet_sock *sk, int level, int name, void *val,
 			err = -ENOPROTOOPT;
 		}
 	} else {
-		err = -ENOPROTOOPT;
+		/* As Linux, whose two families differ in this. */
+		err = level == SOL_SOCKET || level == sk->sock.protocol ||
+		      sk->v6 ? -ENOPROTOOPT : -EOPNOTSUPP;
 	}
 	return err ? err : put_ip_int(level, val, len, v);
 }
