@@ -33,6 +33,8 @@ MUST_CHECK int vfs_statfs(struct dentry *d, struct statfs *st);
 /* Locks of files (lock.c).  flock: LOCK_*; type F_*, range in bytes, end
  * INT64_MAX: to the end of the file; ofd: owned by the open file. */
 struct flock;
+struct seq_buf;
+int locks_show(struct seq_buf *s, void *arg); /* /proc/locks */
 MUST_CHECK int file_flock(struct file *f, int op);
 MUST_CHECK int file_lock_get(struct file *f, struct flock *fl, bool ofd);
 MUST_CHECK int file_lock_set(struct file *f, const struct flock *fl,

@@ -17,6 +17,7 @@
 #include <base/atomic.h>
 #include <file/file.h>
 #include <fs/attr.h>
+#include <fs/pseudo.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
 #include <sched/wait.h>
@@ -31,15 +32,24 @@ struct lock {
 	const void *owner; /* the open file, or the process */
 	bool ofd;
 	bool write;
+	int pid; /* who took it, for /proc/locks */
 	int64_t start, end; /* both in the range */
 };
 
 struct file_locks {
+	struct list link;	/* [all_lock] */
+	struct inode *inode;	/* [I] whose they are; not referenced */
 	struct mutex mutex;
 	struct list locks;	/* [mutex] */
 	unsigned count;		/* [mutex] */
 	struct waitq wq;	/* woken when a lock goes */
 };
+
+/* All that there are, for /proc/locks; outer to the mutex of each. */
+static struct mutex all_lock = {
+	.rank = RANK_FSALLOC, .wq = WAITQ_INIT(all_lock.wq)
+};
+static struct list all = LIST_INIT(all); /* [all_lock] */
 
 static struct file_locks *
 locks_of(struct inode *i, bool create)
@@ -54,10 +64,16 @@ locks_of(struct inode *i, bool create)
 	mutex_init(&l->mutex, RANK_SLEEP_LEAF);
 	list_init(&l->locks);
 	waitq_init(&l->wq);
-	if (atomic_cas(&i->locks, &old, l))
-		return l;
-	kfree(l);
-	return old;
+	list_init(&l->link);
+	l->inode = i;
+	if (!atomic_cas(&i->locks, &old, l)) {
+		kfree(l);
+		return old;
+	}
+	mutex_lock(&all_lock);
+	list_add_tail(&all, &l->link);
+	mutex_unlock(&all_lock);
+	return l;
 }
 
 void
@@ -67,6 +83,9 @@ locks_free(struct inode *i)
 
 	if (!l)
 		return;
+	mutex_lock(&all_lock);
+	list_del(&l->link);
+	mutex_unlock(&all_lock);
 	while (!list_empty(&l->locks)) {
 		struct lock *k = list_first_entry(&l->locks, struct lock, link);
 
@@ -180,6 +199,7 @@ apply(struct file_locks *l, const struct lock *want, bool unlock)
 	if (err)
 		return err;
 	if (!unlock) {
+		k.pid = thread_current()->tgid;
 		join(l, &k);
 		err = add(l, &k);
 	}
@@ -361,6 +381,43 @@ file_lock_set(struct file *f, const struct flock *fl, bool ofd, bool wait)
 	if (!l)
 		return -ENOLCK;
 	return set(l, &want, fl->l_type == F_UNLCK, wait);
+}
+
+static void
+show_lock(struct seq_buf *s, unsigned n, const struct inode *i,
+	  const struct lock *k)
+{
+	const char *kind = k->kind == KIND_FLOCK ? "FLOCK " :
+			   k->ofd ? "OFDLCK" : "POSIX ";
+
+	seq_printf(s, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %ld ", n, kind,
+		   k->write ? "WRITE" : "READ ", k->ofd ? -1 : k->pid,
+		   (unsigned)(i->sb->dev >> 8) & 0xfff,
+		   (unsigned)i->sb->dev & 0xff, (unsigned long)i->ino,
+		   (long)k->start);
+	if (k->end == INT64_MAX)
+		seq_printf(s, "EOF\n");
+	else
+		seq_printf(s, "%ld\n", (long)k->end);
+}
+
+int
+locks_show(struct seq_buf *s, void *arg)
+{
+	struct file_locks *l;
+	struct lock *k;
+	unsigned n = 0;
+
+	(void)arg;
+	mutex_lock(&all_lock);
+	list_for_each_entry(l, &all, link) {
+		mutex_lock(&l->mutex);
+		list_for_each_entry(k, &l->locks, link)
+			show_lock(s, ++n, l->inode, k);
+		mutex_unlock(&l->mutex);
+	}
+	mutex_unlock(&all_lock);
+	return 0;
 }
 
 static void

@@ -109,6 +109,8 @@ struct thread {
 	unsigned nheld;		    /* [o] */
 #endif
 	void *trace;		    /* linux: the tracer's per-thread state */
+	uint16_t mempolicy;	    /* linux: set_mempolicy's mode */
+	bool mempolicy_node0;
 };
 
 /* Creates a kernel thread in state RUNNING (not yet started: see

@@ -19,6 +19,7 @@
 #include <core/spinlock.h>
 #include <dev/blk.h>
 #include <dev/random.h>
+#include <fs/attr.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
@@ -418,6 +419,7 @@ static const struct pseudo_entry entries[] = {
 	SHOW("filesystems", show_filesystems),
 	SHOW("interrupts", show_interrupts),
 	SHOW("loadavg", show_loadavg),
+	SHOW("locks", locks_show),
 	SHOW("meminfo", show_meminfo),
 	SHOW("modules", show_empty),
 	SHOW("partitions", show_partitions),
