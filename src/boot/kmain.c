@@ -35,9 +35,6 @@
 #include <sched/thread.h>
 #include <sched/work.h>
 
-/* How long the program waits for DHCP. */
-#define NET_WAIT_NS (3 * NSEC_PER_SEC)
-
 static struct run_info run;
 
 /* The program is over: nothing of it runs any more. */
@@ -111,8 +108,6 @@ start_program(void *arg)
 	run.net.hostname = run.hostname;
 	net_start(&run.net);	/* NICs get their addresses */
 	boot_start_cpus();	/* more than one CPU from here on */
-	if (net_wait_configured(clock_mono_ns() + NET_WAIT_NS))
-		log_err("no answer from DHCP yet: the program starts without");
 	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
 			    run.gid, run.groups, run.ngroups, run.umask,
 			    run.cwd, !(run.flags & PITH_FLAG_NO_ASLR));

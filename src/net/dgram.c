@@ -209,7 +209,7 @@ dgram_bind(struct socket *s, const void *addr, uint32_t len)
 		return -EINVAL;
 	if (!inet_is_any(&want.addr) && !sk->freebind &&
 	    !inet_is_multicast(&want.addr) &&
-	    !inet_is_broadcast(&want.addr) && !inet_is_local(&want.addr))
+	    !inet_is_broadcast(&want.addr) && !inet_is_own(&want.addr))
 		return -EADDRNOTAVAIL;
 	if (is_raw(sk)) {
 		want.port = (uint16_t)sk->sock.protocol;
@@ -304,6 +304,7 @@ dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	if (inet_is_broadcast(&dst.addr) &&
 	    !sock_opt(s, SOCKOPT_BROADCAST))
 		return -EACCES;
+	inet_need_route(&dst.addr);
 	if (!source_for(&dst, &src))
 		return -ENETUNREACH;
 	if (!is_raw(sk) && !sk->hashed)
@@ -560,6 +561,7 @@ dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		return err == -EADDRNOTAVAIL ? -EAGAIN : err;
 	if (!is_raw(sk) && inet_is_local(&o.dst.addr))
 		return send_near(sk, u, &o);
+	inet_need_route(&o.dst.addr);
 	return send_far(sk, u, &o);
 }
 

@@ -34,6 +34,28 @@ inet_is_local(const struct inet_addr *a)
 			       net_addr_is_local(AF_INET6, a->b);
 }
 
+bool
+inet_is_own(const struct inet_addr *a)
+{
+	if (inet_is_local(a))
+		return true;
+	net_settle();
+	return inet_is_local(a);
+}
+
+void
+inet_need_route(const struct inet_addr *a)
+{
+	bool v4 = inet_is_v4(a);
+	struct net_route r;
+
+	if (likely(net_settled()))
+		return;
+	if (net_route_lookup(v4 ? AF_INET : AF_INET6, v4 ? a->b + 12 : a->b,
+			     &r))
+		net_settle();
+}
+
 static int
 addr4_in(const void *addr, uint32_t len, struct inet_end *out)
 {

@@ -122,6 +122,10 @@ inet_is_any(const struct inet_addr *a)
 
 bool inet_is_multicast(const struct inet_addr *a);
 bool inet_is_local(const struct inet_addr *a);
+/* The same for bind(): waits where DHCP may be about to give the address. */
+bool inet_is_own(const struct inet_addr *a);
+/* Waits where there is no way to a yet, and DHCP may be about to give one. */
+void inet_need_route(const struct inet_addr *a);
 
 /* A socket address as the program gave it.  -EINVAL, -EAFNOSUPPORT,
  * -ENETUNREACH (an IPv6 address on a V6ONLY socket and the like). */

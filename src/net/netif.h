@@ -249,6 +249,11 @@ void net_start(const struct net_config *c);
 /* Sleeps until each interface with a link has an address by its method, or
  * the deadline (monotonic).  0, -ETIMEDOUT. */
 int net_wait_configured(uint64_t deadline_ns);
+/* For who finds no way or no address: DHCP may be about to give one.  Sleeps
+ * as the above, but no longer than some seconds after net_start(), whoever
+ * asks, and never again.  Settled: it would not sleep. */
+void net_settle(void);
+bool net_settled(void);
 
 /* Name servers in use, configured ones first; the number of them. */
 unsigned net_dns_get(struct net_dns out[NET_DNS_MAX]);

@@ -11,7 +11,6 @@
 #include <abi/socket.h>
 #include <base/fmt.h>
 #include <base/string.h>
-#include <core/clock.h>
 #include <core/log.h>
 #include <fs/pseudo.h>
 #include <net/netif.h>
@@ -21,7 +20,6 @@
 #define PROTO_UDP 17
 #define TICK_NS	  10000000u /* USER_HZ is 100 */
 
-#define PNP_WAIT_NS   (10 * NSEC_PER_SEC)
 #define INET_TEXT_MAX 40 /* of an address of IPv6 */
 
 /* ---- sockets ---- */
@@ -443,7 +441,7 @@ show_pnp(struct seq_buf *s, void *arg)
 	unsigned n, i;
 
 	(void)arg;
-	ignore(net_wait_configured(clock_mono_ns() + PNP_WAIT_NS));
+	net_settle();
 	n = net_dns_get(dns);
 	net_search_get(search, sizeof(search));
 	if (*search)

@@ -367,7 +367,7 @@ tcp_bind(struct socket *s, const void *addr, uint32_t len)
 		return -EINVAL;
 	if (inet_is_multicast(&want.addr) ||
 	    (!inet_is_any(&want.addr) && !sk->freebind &&
-	     !inet_is_local(&want.addr)))
+	     !inet_is_own(&want.addr)))
 		return -EADDRNOTAVAIL;
 	return inet_bind_port(sk, &want);
 }
@@ -523,6 +523,8 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 		return -ENETUNREACH;
 	near = inet_is_local(&dst->addr);
 	src.addr = dst->addr;
+	if (!near)
+		inet_need_route(&dst->addr);
 	if (!near && !tcp_far_source(dst, &src))
 		return -ENETUNREACH;
 	sk->remote = *dst;

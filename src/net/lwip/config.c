@@ -8,9 +8,11 @@
 #include "ether.h"
 
 #include <abi/socket.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <core/clock.h>
 #include <core/log.h>
+#include <dev/control.h>
 #include <mem/heap.h>
 #include <sched/wait.h>
 #include <sched/thread.h>
@@ -20,6 +22,8 @@
 #include <lwip/dns.h>
 #include <lwip/netif.h>
 #include <lwip/prot/dhcp.h>
+
+#define SETTLE_NS (10 * NSEC_PER_SEC)
 
 static struct net_config *config;	   /* [core] NULL: not yet */
 static struct net_dns servers[NET_DNS_MAX]; /* [core] configured */
@@ -212,6 +216,28 @@ net_wait_configured(uint64_t deadline_ns)
 	return err;
 }
 
+static uint64_t started_ns; /* [a] net_start(), 0: not yet */
+static bool settled;	    /* [a] */
+
+bool
+net_settled(void)
+{
+	return atomic_load_relaxed(&settled);
+}
+
+void
+net_settle(void)
+{
+	uint64_t start = atomic_load_relaxed(&started_ns);
+
+	if (net_settled() || !start)
+		return;
+	if (net_wait_configured(start + SETTLE_NS))
+		control_notice("no answer from DHCP: the machine has no "
+			       "address (--ip gives one)");
+	atomic_store_relaxed(&settled, true);
+}
+
 static void
 something_changed(struct net_listener *l, enum net_change what,
 		  const void *obj, bool gone)
@@ -242,6 +268,7 @@ net_start(const struct net_config *c)
 		if (net_ports[i])
 			configure(net_ports[i]);
 	net_core_unlock();
+	atomic_store_relaxed(&started_ns, clock_mono_ns());
 }
 
 void
