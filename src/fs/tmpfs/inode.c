@@ -273,6 +273,18 @@ may_map(struct inode *i, struct file_mmap *m)
 	return 0;
 }
 
+/* Free, or a clean copy of what is on the disk. */
+static uint64_t
+available_pages(void)
+{
+	struct mem_stats m;
+	uint64_t kept;
+
+	mem_stats_get(&m);
+	kept = m.dirty + m.shmem;
+	return m.free + (m.cached > kept ? m.cached - kept : 0);
+}
+
 /* Takes memory for [off, end) at once, so that later writes cannot fail. */
 static int
 reserve(struct inode *i, uint64_t off, uint64_t end)
@@ -280,9 +292,12 @@ reserve(struct inode *i, uint64_t off, uint64_t end)
 	struct page_cache *pc = i->cache;
 	uint64_t last = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
 	struct tmpfs_super *s = tmpfs_sb(i);
+	uint64_t wanted = last - (off >> PAGE_SHIFT), have = pc->npages;
 
-	/* Asked for too much: say so before all memory is gone. */
-	if (last - (off >> PAGE_SHIFT) > s->max_pages)
+	/* Asked for too much: say so before all memory is gone, and with it
+	 * the program, whose next page would find none. */
+	if (wanted > s->max_pages ||
+	    (wanted > have && wanted - have > available_pages()))
 		return -ENOSPC;
 	for (uint64_t k = off >> PAGE_SHIFT; k < last; k++) {
 		struct page *p;
