@@ -90,7 +90,7 @@ KWARN	:= -Wall -Wextra -Werror -Wundef -Wshadow -Wvla -Wpointer-arith \
 KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -nostdinc \
 	   -isystem $(shell $(CC) -print-file-name=include 2>/dev/null) \
 	   -fPIE -fvisibility=hidden -fno-common -fno-strict-aliasing \
-	   -fno-strict-overflow -fno-delete-null-pointer-checks \
+	   -fno-delete-null-pointer-checks \
 	   -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
 	   -fno-align-jumps -fno-align-loops -fno-align-labels \
 	   -fstack-protector-strong -ffunction-sections -fdata-sections \

@@ -17,6 +17,8 @@
 #include <mem/heap.h>
 
 #define LIST_RECORDS_MAX 65536u
+#define MOUNTS_MAX	 256u
+#define RLIMITS_MAX	 64u
 
 struct parse {
 	struct run_info *out;
@@ -98,6 +100,8 @@ add_mount(struct run_info *o, const uint8_t *v, uint32_t len)
 
 	if (!s)
 		return -ENOMEM;
+	if (o->nmounts >= MOUNTS_MAX)
+		return -E2BIG;
 	for (unsigned i = 0; i < 4; i++) {
 		if (at > len)
 			return -EINVAL;
@@ -123,6 +127,8 @@ add_rlimit(struct run_info *o, const uint8_t *v, uint32_t len)
 
 	if (len != 24)
 		return -EINVAL;
+	if (o->nrlimits >= RLIMITS_MAX)
+		return -E2BIG;
 	l = kcalloc(o->nrlimits + 1, sizeof(*l), ALLOC_KERNEL);
 	if (!l)
 		return -ENOMEM;
@@ -224,7 +230,7 @@ replace_lists(struct parse *p, unsigned tag)
 {
 	struct run_info *o = p->out;
 
-	if (p->mine >> tag & 1 || !(p->seen >> tag & 1))
+	if (tag >= 64 || p->mine >> tag & 1 || !(p->seen >> tag & 1))
 		return;
 	switch (tag) {
 	case PITH_REC_ARG:

@@ -25,7 +25,7 @@
 
 /* Known, and without effect here. */
 #define MAP_UNINITIALIZED 0x4000000
-#define MAP_HUGE_SIZES	  (0x3f << 26)
+#define MAP_HUGE_SIZES	  (0x3fu << 26)
 
 #define MAP_KNOWN                                                              \
 	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |    \

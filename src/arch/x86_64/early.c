@@ -75,11 +75,18 @@ add_range(uint64_t start, uint64_t size, enum boot_mem_type type)
 		return;
 	for (i = b->nmem; i > 0 && b->mem[i - 1].start > start; i--)
 		b->mem[i] = b->mem[i - 1];
-	/* A loader's map does not overlap; if it does, the earlier one wins. */
-	if (i > 0 && b->mem[i - 1].end > start)
-		start = min_u64(b->mem[i - 1].end, end);
+	/* A loader's map does not overlap; if it does, the lower one wins. */
+	if (i > 0)
+		start = max_u64(start, b->mem[i - 1].end);
+	end = max_u64(end, start);
 	b->mem[i] = (struct boot_range){ start, end, type };
 	b->nmem++;
+	for (i++; i < b->nmem; i++) {
+		struct boot_range *r = &b->mem[i];
+
+		r->start = max_u64(r->start, b->mem[i - 1].end);
+		r->end = max_u64(r->end, r->start);
+	}
 }
 
 static void
@@ -92,7 +99,8 @@ read_start_info(const struct hvm_start_info *si)
 	if (si->magic != START_MAGIC || si->version < 1 || !si->memmap_paddr)
 		early_stop();
 	e = (const void *)si->memmap_paddr;
-	for (uint32_t i = 0; i < si->memmap_entries; i++)
+	for (uint32_t i = 0; i < si->memmap_entries &&
+			     b->nmem < BOOT_MAX_RANGES; i++)
 		add_range(e[i].addr, e[i].size,
 			  e[i].type == 1 ? BOOT_MEM_RAM :
 			  e[i].type == 3 ? BOOT_MEM_ACPI : BOOT_MEM_RESERVED);
