@@ -8,7 +8,9 @@
 #   make test       all tests; the last line is "N passed, N failed"
 #   make tidy       checks of the source itself, in seconds
 #   make lint       what clang says of the kernel, user pointers marked
-#   make unit|test-tool|abi|e2e|fuzz   one group of tests
+#   make unit|test-tool|abi|e2e   one group of tests
+#   make e2e-debug  programs and calls on the debug kernel
+#   make fuzz       the fuzzers, long
 #   make soak       the long forms
 #   make bench      Pith against a Linux guest, side by side
 #   make bench-net  the same for servers, over a tap in a network namespace
@@ -44,8 +46,8 @@ Q	 := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all kernel tool deps run test tidy lint unit test-tool abi e2e fuzz soak \
-	bench bench-net install clean debug linux-guest
+.PHONY: all kernel tool deps run test tidy lint unit test-tool abi e2e e2e-debug fuzz \
+	soak bench bench-net install clean debug linux-guest
 
 all: kernel tool
 
@@ -95,15 +97,17 @@ KFLAGS	:= -std=gnu11 -O2 -g -ffreestanding -nostdinc \
 	   -fno-align-jumps -fno-align-loops -fno-align-labels \
 	   -fstack-protector-strong -ffunction-sections -fdata-sections \
 	   -DPITH_VERSION='"$(VERSION)"'
+# Signed overflow traps in the debug kernel and wraps in the other.  A pointer
+# of the program's may be null and may wrap: the address is checked when used.
 ifeq ($(DEBUG),1)
 KFLAGS	+= -DPITH_DEBUG -DPITH_KASAN -ftrivial-auto-var-init=pattern \
 	   -fsanitize=kernel-address --param asan-stack=0 \
 	   --param asan-globals=0 \
 	   --param asan-instrumentation-with-call-threshold=0 \
 	   -fsanitize=undefined -fsanitize-undefined-trap-on-error \
-	   -fno-sanitize=alignment
+	   -fno-sanitize=alignment,null,pointer-overflow -fwrapv-pointer
 else
-KFLAGS	+= -ftrivial-auto-var-init=zero
+KFLAGS	+= -ftrivial-auto-var-init=zero -fno-strict-overflow
 endif
 ARCH_CFLAGS :=
 KOBJ_EXTRA  :=
@@ -213,9 +217,13 @@ endif
 # Two at a time; each test has its own time limit and folder.
 PYTEST	= PITH_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -n 2 \
 	  -p no:cacheprovider --rootdir=test
-test: all tidy lint $(O)/deps-test $(O)/linux
-	$(PYTEST) test/unit test/tool test/abi test/e2e
-unit abi e2e: all $(O)/deps-test $(O)/linux
+test: all debug tidy lint $(O)/deps-test $(O)/linux
+	$(PYTEST) test/unit test/tool test/abi test/fuzz test/e2e
+# The same programs on the debug kernel; some of them are in `make test`.
+e2e-debug: all debug $(O)/deps-test $(O)/linux
+	PITH_KERNEL=$(abspath $(O))/debug/pith-kernel.elf \
+		$(PYTEST) test/abi test/e2e
+unit abi e2e: all debug $(O)/deps-test $(O)/linux
 	$(PYTEST) test/$@
 test-tool: all $(O)/deps-test
 	$(PYTEST) test/tool
@@ -225,8 +233,9 @@ lint: $(GEN) $(O)/deps-test
 	@sh tools/lint.sh $(O)
 soak: all $(O)/deps-test $(O)/linux
 	PITH_LONG=1 $(PYTEST) test/unit test/abi test/e2e
-fuzz: all $(O)/deps-test
-	PITH_LONG=1 $(PYTEST) test/tool/test_fuzz.py
+fuzz: all debug $(O)/deps-test
+	PITH_LONG=1 PITH_ROUNDS=2000 $(PYTEST) test/fuzz test/tool/test_fuzz.py \
+		test/unit -k "fuzz or elf or runinfo or startinfo"
 bench: all $(O)/linux
 	$(PYTHON) test/bench/bench.py --build $(O)
 bench-net: all $(O)/linux $(O)/deps-test

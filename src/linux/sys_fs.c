@@ -659,8 +659,8 @@ sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len,
 	pc = f->inode ? f->inode->cache : NULL;
 	if (err || !pc || offset < 0)
 		goto out;
-	end = len && offset + len > offset ? (uint64_t)(offset + len)
-					   : INT64_MAX;
+	end = len && len <= INT64_MAX - offset ? (uint64_t)(offset + len)
+					       : INT64_MAX;
 	if (advice == POSIX_FADV_WILLNEED)
 		page_cache_readahead(pc, (uint64_t)offset >> PAGE_SHIFT,
 				     (end - (uint64_t)offset + PAGE_SIZE - 1)

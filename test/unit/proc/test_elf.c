@@ -317,9 +317,9 @@ test_damage(void)
 		UINT64_MAX,
 	};
 	uint64_t state = 1;
-	unsigned good = 0;
+	unsigned good = 0, rounds = getenv("PITH_LONG") ? 5000000 : 200000;
 
-	for (unsigned round = 0; round < 200000; round++) {
+	for (unsigned round = 0; round < rounds; round++) {
 		unsigned n = 1 + (unsigned)(unit_random(&state) % 4);
 		struct elf_file e;
 		char path[64];
