@@ -112,7 +112,7 @@ uring_provide_buffers(struct uring_req *r)
 	int n = s->fd, k, err = 0;
 	uint64_t bytes;
 
-	if (s->op_flags || n <= 0 || n > UINT16_MAX)
+	if (s->op_flags || n <= 0 || n > (int)UINT16_MAX)
 		return s->op_flags ? -EINVAL : -E2BIG;
 	if (s->off > UINT16_MAX || s->off + (uint64_t)n > MAX_PROVIDED)
 		return -EINVAL;
@@ -152,7 +152,7 @@ uring_remove_buffers(struct uring_req *r)
 	int n = s->fd, done = 0;
 
 	if (s->op_flags || s->addr || s->len || s->off || n <= 0 ||
-	    n > UINT16_MAX)
+	    n > (int)UINT16_MAX)
 		return -EINVAL;
 	while (done < n) {
 		uint64_t addr;

@@ -391,7 +391,7 @@ show_lock(struct seq_buf *s, unsigned n, const struct inode *i,
 			   k->ofd ? "OFDLCK" : "POSIX ";
 
 	seq_printf(s, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %ld ", n, kind,
-		   k->write ? "WRITE" : "READ ", k->ofd ? -1 : k->pid,
+		   k->write ? "WRITE" : "READ", k->ofd ? -1 : k->pid,
 		   (unsigned)(i->sb->dev >> 8) & 0xfff,
 		   (unsigned)i->sb->dev & 0xff, (unsigned long)i->ino,
 		   (long)k->start);

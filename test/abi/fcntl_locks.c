@@ -34,7 +34,7 @@ locks(const char *what)
 		if (!at || !kind || strstr(line, "->"))
 			continue;
 		sscanf(kind + 1, "%*s %*s %*s %d", &pid);
-		snprintf(out[n++], sizeof(out[0]), "  %.23s pid %s %s",
+		snprintf(out[n++], sizeof(out[0]), "  %.22s pid %s %s",
 			 kind + 1,
 			 pid == getpid() ? "ours" : pid == -1 ? "-1" : "other",
 			 at + strlen(key));
