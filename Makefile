@@ -8,7 +8,7 @@
 #   make test       all tests; the last line is "N passed, N failed"
 #   make tidy       checks of the source itself, in seconds
 #   make lint       what clang says of the kernel, user pointers marked
-#   make unit|test-tool|abi|e2e   one group of tests
+#   make unit|test-tool|abi|crash|e2e   one group of tests
 #   make e2e-debug  programs and calls on the debug kernel
 #   make fuzz       the fuzzers, long
 #   make soak       the long forms
@@ -46,7 +46,7 @@ Q	 := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all kernel tool deps run test tidy lint unit test-tool abi e2e e2e-debug fuzz \
+.PHONY: all kernel tool deps run test tidy lint unit test-tool abi crash e2e e2e-debug fuzz \
 	soak bench bench-net install clean debug linux-guest
 
 all: kernel tool
@@ -218,12 +218,12 @@ endif
 PYTEST	= PITH_BUILD=$(abspath $(O)) $(PYTHON) -m pytest -q -n 2 \
 	  -p no:cacheprovider --rootdir=test
 test: all debug tidy lint $(O)/deps-test $(O)/linux
-	$(PYTEST) test/unit test/tool test/abi test/fuzz test/e2e
+	$(PYTEST) test/unit test/tool test/abi test/fuzz test/crash test/e2e
 # The same programs on the debug kernel; some of them are in `make test`.
 e2e-debug: all debug $(O)/deps-test $(O)/linux
 	PITH_KERNEL=$(abspath $(O))/debug/pith-kernel.elf \
 		$(PYTEST) test/abi test/e2e
-unit abi e2e: all debug $(O)/deps-test $(O)/linux
+unit abi crash e2e: all debug $(O)/deps-test $(O)/linux
 	$(PYTEST) test/$@
 test-tool: all $(O)/deps-test
 	$(PYTEST) test/tool
@@ -232,7 +232,7 @@ tidy:
 lint: $(GEN) $(O)/deps-test
 	@sh tools/lint.sh $(O)
 soak: all $(O)/deps-test $(O)/linux
-	PITH_LONG=1 $(PYTEST) test/unit test/abi test/e2e
+	PITH_LONG=1 $(PYTEST) test/unit test/abi test/crash test/e2e
 fuzz: all debug $(O)/deps-test
 	PITH_LONG=1 PITH_ROUNDS=2000 $(PYTEST) test/fuzz test/tool/test_fuzz.py \
 		test/unit -k "fuzz or elf or runinfo or startinfo"

@@ -287,3 +287,39 @@ fs_tree(const char *out)
 	if (!f || fclose(f))
 		exit(1);
 }
+
+/* ---- attributes ---- */
+
+int
+fs_xattr(const char *path, const char *name, size_t len)
+{
+	char *value = malloc(len + 1);
+	struct dentry *d;
+	int err = path_lookup(AT_FDCWD, path, 0, &d);
+
+	memset(value, 'v', len);
+	if (!err) {
+		err = inode_setxattr(d, name, value, len, 0);
+		dentry_put(d);
+	}
+	free(value);
+	host_check_unlocked();
+	return err;
+}
+
+int
+fs_xattrs(const char *path)
+{
+	static char list[65536], value[65536];
+	struct dentry *d;
+	ssize_t n;
+	int err = path_lookup(AT_FDCWD, path, 0, &d);
+
+	if (err)
+		return err;
+	n = inode_listxattr(d->inode, list, sizeof(list));
+	for (char *p = list; n > 0 && p < list + n; p += strlen(p) + 1)
+		ignore(inode_getxattr(d->inode, p, value, sizeof(value)));
+	dentry_put(d);
+	return n < 0 ? (int)n : 0;
+}

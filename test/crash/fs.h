@@ -25,3 +25,6 @@ MUST_CHECK int fs_hash(const char *path, uint64_t *hash, uint64_t *size);
 void fs_hold_unlinked(const char *path);
 /* All names with type, mode, size, links and contents' hash, sorted. */
 void fs_tree(const char *out);
+/* Sets an attribute of so many bytes; reads all of a file's. */
+MUST_CHECK int fs_xattr(const char *path, const char *name, size_t len);
+MUST_CHECK int fs_xattrs(const char *path);

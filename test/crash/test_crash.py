@@ -66,3 +66,21 @@ def test_power_cuts(crash, tmp_path, load, block):
             timeout=1200 if LONG else 400)
         assert run.returncode == 0, \
             run.stdout.decode(errors="replace")[-4000:]
+
+
+@pytest.fixture(scope="module")
+def fuzz(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("fuzz"), "fuzz", ["-O1", *SANITIZE])
+
+
+@pytest.mark.parametrize("block,features", [
+    (1024, "^metadata_csum,^uninit_bg"), (4096, "^metadata_csum,^uninit_bg"),
+    (1024, "metadata_csum")])
+def test_hostile_images(fuzz, tmp_path, block, features):
+    image = str(tmp_path / "image")
+    make_image(image, block, "-O", features)
+    run = subprocess.run([fuzz, image, "1", "3000" if LONG else "40"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT,
+                         timeout=3000 if LONG else 300)
+    assert run.returncode == 0, run.stdout.decode(errors="replace")[-4000:]

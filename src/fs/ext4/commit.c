@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commit and checkpoint.  Both run in the thread that asks for them, one at a
- * time (commit_lock).
+ * Commit.  It runs in the thread that asks for it, one at a time
+ * (commit_lock).
  *
- * Commit: no new handles; the open ones end; the blocks' copies go to the log
- * in groups of a descriptor and what it describes; file data in flight comes
- * in; a flush; the commit block; a flush.  As soon as the handles have ended
- * the next transaction may begin: only who changes a block that is not yet
- * copied waits for the copy.
- *
- * Checkpoint: blocks of the oldest transactions are copied and written to
- * their places, unless a later transaction has them, too; that one is
- * committed first, and then the log's copy in it is the one that counts.
+ * No new handles; the open ones end; the blocks' copies go to the log in
+ * groups of a descriptor and what it describes; file data in flight comes in;
+ * a flush; the commit block; a flush.  As soon as the handles have ended the
+ * next transaction may begin: only who changes a block that is not yet copied
+ * waits for the copy.
  */
 #include "ext4.h"
 #include "jdisk.h"
 #include "journal.h"
+#include "journal_priv.h"
 
 #include <abi/errno.h>
 #include <base/assert.h>
@@ -30,8 +27,6 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
-
-#define GROUP_MAX 128u
 
 /* ---- our I/O ---- */
 
@@ -60,8 +55,8 @@ wait_counter(struct journal *j, const uint32_t *n)
 	wait_end(&j->wq, &e);
 }
 
-static int
-wait_io(struct journal *j)
+int
+journal_wait_io(struct journal *j)
 {
 	wait_counter(j, &j->io);
 	return atomic_load_relaxed(&j->io_err);
@@ -91,8 +86,8 @@ submit(struct journal *j, struct bio *b)
 
 /* Writes each page's first block to its place; places are ascending, and
  * those that follow one another go in one request. */
-static void
-write_pages_to(struct journal *j, struct page **pages, const uint64_t *blocks,
+void
+journal_write_blocks(struct journal *j, struct page **pages, const uint64_t *blocks,
 	       unsigned n)
 {
 	unsigned max = j->s->dev->max_vecs ? j->s->dev->max_vecs : 1;
@@ -130,14 +125,14 @@ journal_write_super(struct journal *j)
 	}
 	memcpy(page_addr(p), j->super, j->block_size);
 	atomic_store_relaxed(&j->io_err, 0);
-	write_pages_to(j, &p, &block, 1);
-	return wait_io(j);
+	journal_write_blocks(j, &p, &block, 1);
+	return journal_wait_io(j);
 }
 
 /* The oldest transaction that the log must keep has changed: what it gave up
  * may be overwritten once the disk knows. */
-static int
-update_tail(struct journal *j)
+int
+journal_update_tail(struct journal *j)
 {
 	uint32_t tail = j->head, tid = atomic_load_relaxed(&j->committed) + 1;
 	uint32_t freed;
@@ -258,13 +253,6 @@ put_tail_csum(struct journal *j, uint8_t *block)
 	memcpy(block + at, &c, 4);
 }
 
-struct group {
-	struct page *pages[GROUP_MAX + 1];
-	uint64_t blocks[GROUP_MAX + 1];
-	unsigned n, max;
-	bool own;	/* pages of the pool */
-};
-
 struct group *
 journal_group_alloc(void)
 {
@@ -294,7 +282,7 @@ group_pages(struct journal *j, struct group *g, unsigned want)
 	}
 	if (g->own) {
 		/* Whoever used them last must have ended. */
-		err = wait_io(j);
+		err = journal_wait_io(j);
 		if (err)
 			return err;
 		memcpy(g->pages, j->pages, j->npages * sizeof(*j->pages));
@@ -377,10 +365,10 @@ write_blocks(struct journal *j, struct jtx *t, struct group *g)
 		if (err)
 			break;
 		err = write_group(j, t, g, &at);
-		write_pages_to(j, g->pages, g->blocks, g->n);
+		journal_write_blocks(j, g->pages, g->blocks, g->n);
 		left -= g->n - 1;
 		if (!g->own) {
-			err = wait_io(j);
+			err = journal_wait_io(j);
 			for (unsigned i = 0; i <= g->max; i++)
 				page_put(g->pages[i]);
 		}
@@ -418,7 +406,7 @@ write_revokes(struct journal *j, struct jtx *t, struct group *g)
 		memcpy(p + 12, &used, 4);
 		put_tail_csum(j, p);
 		g->blocks[0] = journal_block(j, next_log_block(j));
-		write_pages_to(j, g->pages, g->blocks, 1);
+		journal_write_blocks(j, g->pages, g->blocks, 1);
 	}
 	return err;
 }
@@ -438,8 +426,8 @@ write_commit_block(struct journal *j, struct jtx *t)
 		c->h_chksum[0] = cpu_to_be32(
 			crc32c(j->csum_seed, c, j->block_size));
 	block = journal_block(j, next_log_block(j));
-	write_pages_to(j, &p, &block, 1);
-	return wait_io(j);
+	journal_write_blocks(j, &p, &block, 1);
+	return journal_wait_io(j);
 }
 
 /* No handle is open after this; t is the committing transaction, and the
@@ -474,10 +462,9 @@ lock_tx(struct journal *j, struct jtx *t)
 	wait_wake_all(&j->wq, 0);
 }
 
-static void
-leave_ckpt(struct journal *j, struct jbuf *jb)
+void
+journal_leave_ckpt(struct jbuf *jb)
 {
-	(void)j;
 	if (!jb->ckpt)
 		return;
 	list_del(&jb->ckpt_link);
@@ -503,8 +490,8 @@ free_tx(struct jtx *t)
 }
 
 /* Transactions whose blocks are all in their places. */
-static void
-trim_ckpts(struct journal *j)
+void
+journal_trim_ckpts(struct journal *j)
 {
 	spin_lock(&j->lock);
 	while (!list_empty(&j->ckpts)) {
@@ -534,7 +521,7 @@ finish(struct journal *j, struct jtx *t, int err)
 		list_init(&jb->link[par]);
 		jb->ctx = NULL;
 		jb->uncopied = false;
-		leave_ckpt(j, jb);
+		journal_leave_ckpt(jb);
 		if (jb->forget && !jb->tx) {
 			journal_drop(j, jb);
 			continue;
@@ -556,12 +543,12 @@ finish(struct journal *j, struct jtx *t, int err)
 		kfree(f);
 		f = next;
 	}
-	trim_ckpts(j);
+	journal_trim_ckpts(j);
 	wait_wake_all(&j->wq, 0);
 }
 
-static int
-commit_tx(struct journal *j, struct jtx *t)
+int
+journal_commit_tx(struct journal *j, struct jtx *t)
 {
 	struct group *g = j->group;
 	int err;
@@ -573,9 +560,9 @@ commit_tx(struct journal *j, struct jtx *t)
 	if (!err)
 		err = write_revokes(j, t, g);
 	if (!err)
-		err = wait_io(j);
+		err = journal_wait_io(j);
 	else
-		ignore(wait_io(j)); /* err is the first one */
+		ignore(journal_wait_io(j)); /* err is the first one */
 	wait_counter(j, &t->data_io);
 	if (!err && j->empty) {
 		j->empty = false;
@@ -618,7 +605,7 @@ journal_commit(struct journal *j, uint32_t tid)
 	if (!journal_committed(j, tid)) {
 		err = atomic_load_relaxed(&j->err);
 		if (!err && t && t->tid == tid)
-			err = commit_tx(j, t);
+			err = journal_commit_tx(j, t);
 		else if (!err)
 			err = -EIO;
 	}
@@ -671,158 +658,5 @@ journal_sync(struct journal *j, uint32_t tid)
 	err = journal_commit(j, tid);
 	if (!err && !flushes)
 		err = bdev_flush(j->s->dev);
-	return err;
-}
-
-/* ---- checkpoint ---- */
-
-struct ckpt_item {
-	struct jbuf *jb;
-	uint64_t block;
-};
-
-static void
-sort_items(struct ckpt_item *v, unsigned n)
-{
-	for (unsigned i = 1; i < n; i++) {
-		struct ckpt_item x = v[i];
-		unsigned k = i;
-
-		for (; k && v[k - 1].block > x.block; k--)
-			v[k] = v[k - 1];
-		v[k] = x;
-	}
-}
-
-/* Writes some of t's blocks to their places; *pinned: how many belong to the
- * running transaction, too. */
-static int
-checkpoint_some(struct journal *j, struct jtx *t, unsigned *pinned)
-{
-	struct group *g = j->group;
-	struct ckpt_item items[32];
-	unsigned n = 0;
-	struct list *p;
-	int err = wait_io(j);
-
-	if (err)
-		return err;
-	*pinned = 0;
-	spin_lock(&j->lock);
-	list_for_each(p, &t->ckpt_bufs) {
-		struct jbuf *jb = list_entry(p, struct jbuf, ckpt_link);
-
-		if (jb->tx) {
-			++*pinned;
-			continue;
-		}
-		items[n].jb = jb;
-		items[n++].block = jb->block;
-		if (n == j->npages || n == ARRAY_SIZE(items))
-			break;
-	}
-	sort_items(items, n);
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(page_addr(j->pages[i]), items[i].jb->data,
-		       j->block_size);
-		g->blocks[i] = items[i].block;
-	}
-	spin_unlock(&j->lock);
-	write_pages_to(j, j->pages, g->blocks, n);
-	err = wait_io(j);
-	if (err)
-		return err;
-	spin_lock(&j->lock);
-	for (unsigned i = 0; i < n; i++) {
-		struct jbuf *jb = items[i].jb;
-
-		/* A handle may have it by now, and the copy that was written
-		 * is the committed one all the same. */
-		leave_ckpt(j, jb);
-		if (!jb->tx)
-			journal_drop(j, jb);
-	}
-	spin_unlock(&j->lock);
-	return 0;
-}
-
-/* Empties the oldest transaction's list. */
-static int
-checkpoint_oldest(struct journal *j)
-{
-	struct jtx *t = list_first_entry(&j->ckpts, struct jtx, link);
-	unsigned pinned;
-	int err = 0;
-
-	atomic_store_relaxed(&j->io_err, 0);
-	while (!err && !list_empty(&t->ckpt_bufs)) {
-		unsigned before = j->nbufs;
-
-		err = checkpoint_some(j, t, &pinned);
-		if (!err && pinned && j->nbufs == before &&
-		    !list_empty(&t->ckpt_bufs))
-			err = j->running ? commit_tx(j, j->running) : 0;
-	}
-	if (!err)
-		trim_ckpts(j);
-	return err;
-}
-
-int
-journal_make_space(struct journal *j, uint32_t need)
-{
-	uint32_t want = (j->last - j->first) / 2;
-	int err;
-
-	if (want < need)
-		want = need;
-	mutex_lock(&j->commit_lock);
-	err = atomic_load_relaxed(&j->err);
-	while (!err && !list_empty(&j->ckpts) &&
-	       (j->free < want || j->nbufs > j->max_bufs / 2)) {
-		err = checkpoint_oldest(j);
-		if (!err && (list_empty(&j->ckpts) || j->free < want))
-			err = update_tail(j);
-	}
-	if (!err && j->free < want)
-		err = update_tail(j);
-	/* Only what runs is left: it must go out to make room. */
-	if (!err && j->free < need && j->running && j->running->nbufs)
-		err = commit_tx(j, j->running);
-	if (err)
-		journal_abort(j, err);
-	mutex_unlock(&j->commit_lock);
-	return err;
-}
-
-int
-journal_flush(struct journal *j)
-{
-	int err;
-
-	mutex_lock(&j->commit_lock);
-	err = atomic_load_relaxed(&j->err);
-	if (!err && j->running && (j->running->nbufs || j->running->nrevokes))
-		err = commit_tx(j, j->running);
-	while (!err && !list_empty(&j->ckpts))
-		err = checkpoint_oldest(j);
-	if (!err)
-		err = bdev_flush(j->s->dev);
-	if (!err && !j->empty) {
-		uint32_t size = j->last - j->first;
-
-		j->empty = true;
-		j->tail = j->head;
-		j->tail_tid = atomic_load_relaxed(&j->committed) + 1;
-		err = journal_write_super(j);
-		if (!err)
-			err = bdev_flush(j->s->dev);
-		spin_lock(&j->lock);
-		j->free = size;
-		spin_unlock(&j->lock);
-	}
-	if (err)
-		journal_abort(j, err);
-	mutex_unlock(&j->commit_lock);
 	return err;
 }
