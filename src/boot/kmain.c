@@ -35,6 +35,9 @@
 #include <sched/thread.h>
 #include <sched/work.h>
 
+/* How long a program that was killed may take, when the host wants an end. */
+#define STOP_WAIT_NS NSEC_PER_SEC
+
 static struct run_info run;
 
 /* The program is over: nothing of it runs any more. */
@@ -50,6 +53,8 @@ static void
 host_stop(const void *payload, size_t len)
 {
 	(void)payload, (void)len;
+	/* First, so that it does not meet what comes then. */
+	process_kill(STOP_WAIT_NS);
 	program_ended();
 	control_exit_now(PITH_EXIT_SIGNAL, SIGKILL);
 }

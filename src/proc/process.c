@@ -41,6 +41,7 @@
 
 /* The program of the run block: signals from the host go to it. */
 static struct process *first_process;
+static bool program_over; /* [a] no thread of it runs any more */
 static void (*end_hook)(void);
 static void (*unmap_hook)(void);
 
@@ -247,6 +248,7 @@ end_machine(struct process *p, struct thread *t)
 {
 	process_stop_io();
 	drop_resources(t);
+	atomic_store_release(&program_over, true);
 	if (end_hook)
 		end_hook();
 	control_exit(p->exit_kind, p->exit_code);
@@ -404,6 +406,18 @@ host_signal(const void *payload, size_t len)
 	if (sig >= 1 && sig <= NSIG && first_process)
 		/* A full queue: the host sends again. */
 		ignore(signal_send_process(first_process, (int)sig, NULL));
+}
+
+void
+process_kill(uint64_t wait_ns)
+{
+	uint64_t until = clock_mono_ns() + wait_ns;
+
+	if (!first_process ||
+	    signal_send_process(first_process, SIGKILL, NULL))
+		return;
+	while (!atomic_load_acquire(&program_over) && clock_mono_ns() < until)
+		thread_delay(NSEC_PER_SEC / 1000);
 }
 
 static void

@@ -332,6 +332,19 @@ def test_sigterm(m):
     assert (m.tmp / "x").read_bytes() == b"x" * 5000000
 
 
+def test_timeout(m):
+    """A machine that is ended from outside while it writes is clean."""
+    script = m.tmp / "w.py"
+    script.write_text("import os\nk = 0\nwhile True:\n"
+                      " open('/data/f%d' % (k % 9), 'wb')"
+                      ".write(b'x' * 300000)\n k += 1\n")
+    r = m.run("--timeout", "5", "-v", "v:/data", PY, script, ok=False)
+    assert r.returncode == 124, r.stderr
+    m.wait_free()
+    closed(m.volume())
+    fsck(m.volume())
+
+
 FULL = r"""
 import errno, os
 def fill():
@@ -420,6 +433,73 @@ def test_direct(m):
         pytest.skip("the host's temporary directory has no O_DIRECT")
     want = on_host(DIRECT, host)
     assert m.python(DIRECT, "/data").stdout == want
+    fsck(m.volume())
+
+
+EDGES = r"""
+import os, mmap, ctypes, sys, errno, fcntl
+d=sys.argv[1]
+libc=ctypes.CDLL(None,use_errno=True)
+def e(fn):
+    try: return fn()
+    except OSError as x: return errno.errorcode[x.errno]
+# msync, MAP_SHARED over holes, SIGBUS-free, mapped & unlinked
+f=os.open(d+"/m",os.O_RDWR|os.O_CREAT)
+os.ftruncate(f, 100000)
+m=mmap.mmap(f,100000)
+m[50000:50010]=b"0123456789"
+print(libc.msync(ctypes.c_void_p(ctypes.addressof(ctypes.c_char.from_buffer(m))), ctypes.c_size_t(100000), 4))
+print(os.pread(f,10,50000))
+os.pwrite(f,b"ABC",50003)
+print(m[50000:50010])
+print(libc.sync_file_range(f, ctypes.c_int64(0), ctypes.c_int64(0), 7))
+st=os.fstat(f); print(st.st_blocks>0, st.st_size)
+# preadv2 nowait
+import struct
+b=bytearray(10)
+print(e(lambda: os.preadv(f,[b],50000,os.RWF_NOWAIT)), bytes(b))
+print(e(lambda: os.pwritev(f,[b"zz"],0,os.RWF_DSYNC)))
+print(e(lambda: os.pwritev(f,[b"zz"],0,os.RWF_SYNC)))
+# O_SYNC
+g=os.open(d+"/s",os.O_RDWR|os.O_CREAT|os.O_SYNC); print(os.write(g,b"x"*10000)); 
+h=os.open(d+"/s",os.O_RDWR|os.O_DSYNC|os.O_APPEND); print(os.write(h,b"y"*10)); print(os.fstat(h).st_size)
+# fallocate & seek
+print(e(lambda: os.posix_fallocate(f,200000,100000)), os.fstat(f).st_size)
+print(os.pread(f,4,250000))
+print(e(lambda: libc.fallocate(f, 3, ctypes.c_int64(48000), ctypes.c_int64(10000))), os.pread(f,10,50000), m[50000:50010])
+print(e(lambda: libc.fallocate(f, 16, ctypes.c_int64(0), ctypes.c_int64(4096))), os.pread(f,2,0))
+print(os.lseek(f,0,os.SEEK_DATA) >= 0)
+# rename over, unlink while mapped
+os.unlink(d+"/m")
+m[0:3]=b"end"
+print(m[0:3], os.pread(f,3,0), os.fstat(f).st_nlink)
+os.posix_fadvise(f,0,0,os.POSIX_FADV_DONTNEED)
+print(os.pread(f,3,0))
+# ftruncate below a mapping then grow
+os.ftruncate(f,4097); os.ftruncate(f,100000); print(m[4090:4100])
+# O_TMPFILE and linkat
+t=os.open(d,os.O_TMPFILE|os.O_RDWR); os.write(t,b"tmp"*1000)
+print(e(lambda: os.link("/proc/self/fd/%d"%t, d+"/linked", follow_symlinks=True)), os.path.exists(d+"/linked"))
+# sendfile
+o=os.open(d+"/out",os.O_RDWR|os.O_CREAT|os.O_TRUNC); print(os.sendfile(o,h,0,10010)); print(os.fstat(o).st_size)
+print(e(lambda: os.copy_file_range(g,o,5000,0,100)))
+os.syncfs if 0 else print(libc.syncfs(o))
+print(os.pathconf(d,"PC_NAME_MAX"))
+print(e(lambda: os.mkdir(d+"/"+"n"*256)))
+print(len(os.listdir(d)))
+"""
+
+
+def test_edges(m):
+    """msync, sync_file_range, RWF_*, O_SYNC, fallocate, holes, files without a
+    name, truncation under a mapping: as on Linux."""
+    host = m.tmp / "host"
+    host.mkdir()
+    want = on_host(EDGES, host)
+    m.python("import os; os.mkdir('/data/e')")
+    got = m.python(EDGES, "/data/e").stdout
+    assert got.splitlines() == want.splitlines()
+    closed(m.volume())
     fsck(m.volume())
 
 

@@ -41,7 +41,8 @@
 #define AGAIN_NS 5000000000ll	 /* the same signal twice within this ends */
 #define ECHO_NS 100000000ll	 /* below this it is one signal, sent twice */
 #define LINGER_NS 2000000000ll	 /* from the exit frame to QEMU's end */
-#define STOP_NS 1000000000ll	 /* from asking it to stop to killing it */
+#define STOP_NS 10000000000ll	 /* from asking it to write its disks and stop
+				  * to killing it */
 #define ECHO_STREAM 3
 
 struct run {
@@ -364,6 +365,16 @@ take_signals(struct run *r)
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+static bool
+keeps_disk(const struct options *o)
+{
+	bool keeps = o->persist;
+
+	for (unsigned i = 0; i < o->nvolumes; i++)
+		keeps |= !o->volumes[i].read_only;
+	return keeps;
+}
+
 /* Ends the machine: asks the kernel, and kills QEMU when it does not. */
 static void
 end_machine(struct run *r, int status, const char *why)
@@ -374,7 +385,7 @@ end_machine(struct run *r, int status, const char *why)
 	r->ended_why = why;
 	control_send(&r->control, PITH_FRAME_STOP, NULL, 0);
 	/* Only a disk that is kept is worth waiting for. */
-	r->kill_at = now_ns() + (r->o->persist ? STOP_NS : 0);
+	r->kill_at = now_ns() + (keeps_disk(r->o) ? STOP_NS : 0);
 }
 
 static void
@@ -608,7 +619,10 @@ final_status(struct run *r)
 {
 	const struct pith_exit *e = &r->control.exit;
 
-	if (r->ended_by && !r->control.exited) {
+	/* Killed because we said so: we know why. */
+	if (r->ended_by &&
+	    (!r->control.exited ||
+	     (e->kind == PITH_EXIT_SIGNAL && e->code == SIGKILL))) {
 		warn("%s", r->ended_why);
 		return r->ended_by;
 	}
