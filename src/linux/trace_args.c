@@ -36,11 +36,8 @@
 #define DATA_SHOWN  32u	 /* bytes of a buffer, as strace's -s */
 #define ITEMS_SHOWN 8u	 /* of an array */
 
-/* v: the argument; next: the one after it. */
-typedef void print_fn(struct trace_call *c, uint64_t v, long ret,
-		      uint64_t next);
-
 #define put trace_put
+#define get trace_get
 
 void
 trace_put(struct trace_call *c, const char *fmt, ...)
@@ -56,8 +53,8 @@ trace_put(struct trace_call *c, const char *fmt, ...)
 
 /* Reads what v points to; prints v itself and answers false when it is NULL
  * or can't be read. */
-static bool
-get(struct trace_call *c, uint64_t v, void *to, size_t size)
+bool
+trace_get(struct trace_call *c, uint64_t v, void *to, size_t size)
 {
 	if (v && !copy_from_user(to, (const void __user *)v, size))
 		return true;
@@ -148,8 +145,8 @@ print_dirfd(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 }
 
 /* Bytes between quotes, escaped as in C. */
-static void
-put_bytes(struct trace_call *c, const char *p, size_t len)
+void
+trace_put_bytes(struct trace_call *c, const char *p, size_t len)
 {
 	put(c, "\"");
 	for (size_t i = 0; i < len; i++) {
@@ -181,9 +178,9 @@ print_path(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 					  sizeof(path));
 
 	if (n >= 0) {
-		put_bytes(c, path, (size_t)n);
+		trace_put_bytes(c, path, (size_t)n);
 	} else if (n == -ENAMETOOLONG) {
-		put_bytes(c, path, sizeof(path));
+		trace_put_bytes(c, path, sizeof(path));
 		put(c, "...");
 	} else {
 		print_hex(c, v, ret, next);
@@ -200,7 +197,7 @@ put_data(struct trace_call *c, uint64_t v, uint64_t len)
 		print_hex(c, v, 0, 0);
 		return;
 	}
-	put_bytes(c, data, n);
+	trace_put_bytes(c, data, n);
 	if (len > n)
 		put(c, "...");
 }
@@ -378,8 +375,6 @@ NAMES(madvice, NAME(MADV_NORMAL), NAME(MADV_RANDOM), NAME(MADV_SEQUENTIAL),
       [14] = "MADV_HUGEPAGE", [15] = "MADV_NOHUGEPAGE",
       [16] = "MADV_DONTDUMP", [17] = "MADV_DODUMP")
 NAMES(epollop, NAME(EPOLL_CTL_ADD), NAME(EPOLL_CTL_DEL), NAME(EPOLL_CTL_MOD))
-NAMES(family, NAME(AF_UNSPEC), NAME(AF_UNIX), NAME(AF_INET), NAME(AF_INET6),
-      NAME(AF_NETLINK))
 NAMES(shut, NAME(SHUT_RD), NAME(SHUT_WR), NAME(SHUT_RDWR))
 
 static void
@@ -519,9 +514,17 @@ FLAGS(fdflags, "0", FLAG(O_DIRECT), FLAG(O_NONBLOCK), FLAG(O_CLOEXEC))
 FLAGS(epollflags, "0", { O_CLOEXEC, "EPOLL_CLOEXEC" })
 FLAGS(grnd, "0", { 1, "GRND_NONBLOCK" }, { 2, "GRND_RANDOM" },
       { 4, "GRND_INSECURE" })
-FLAGS(msgflags, "0", FLAG(MSG_OOB), FLAG(MSG_PEEK), FLAG(MSG_TRUNC),
-      FLAG(MSG_DONTWAIT), FLAG(MSG_WAITALL), FLAG(MSG_NOSIGNAL),
-      FLAG(MSG_CMSG_CLOEXEC))
+FLAGS(messageflags, "0", FLAG(MSG_OOB), FLAG(MSG_PEEK), FLAG(MSG_DONTROUTE),
+      FLAG(MSG_CTRUNC), FLAG(MSG_TRUNC), FLAG(MSG_DONTWAIT), FLAG(MSG_EOR),
+      FLAG(MSG_WAITALL), FLAG(MSG_CONFIRM), FLAG(MSG_ERRQUEUE),
+      FLAG(MSG_NOSIGNAL), FLAG(MSG_MORE), FLAG(MSG_WAITFORONE),
+      FLAG(MSG_ZEROCOPY), FLAG(MSG_FASTOPEN), FLAG(MSG_CMSG_CLOEXEC))
+
+void
+print_msgflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
+{
+	print_messageflags(c, v, ret, next);
+}
 
 static const struct flag clone_flags[] = {
 	FLAG(CLONE_VM), FLAG(CLONE_FS), FLAG(CLONE_FILES), FLAG(CLONE_SIGHAND),
@@ -811,8 +814,8 @@ print_osigact(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 }
 
 /* total: bytes of data that there are. */
-static void
-put_iov(struct trace_call *c, uint64_t v, uint64_t n, uint64_t total)
+void
+trace_put_iov(struct trace_call *c, uint64_t v, uint64_t n, uint64_t total)
 {
 	put(c, "[");
 	for (uint64_t i = 0; i < n; i++) {
@@ -838,7 +841,7 @@ static void
 print_iov(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	(void)ret;
-	put_iov(c, v, (uint32_t)next, ~0ull);
+	trace_put_iov(c, v, (uint32_t)next, ~0ull);
 }
 
 static void
@@ -847,7 +850,7 @@ print_oiov(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	if (ret < 0)
 		print_hex(c, v, ret, next);
 	else
-		put_iov(c, v, (uint32_t)next, (uint64_t)ret);
+		trace_put_iov(c, v, (uint32_t)next, (uint64_t)ret);
 }
 
 static void
@@ -943,36 +946,6 @@ print_oevents(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	put(c, "]");
 }
 
-static void
-print_sockaddr(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct sockaddr_un a;
-	size_t len = min_size((uint32_t)next, sizeof(a)), path;
-	bool abstract;
-
-	(void)ret;
-	memset(&a, 0, sizeof(a));
-	if (len < 2) {
-		print_hex(c, v, ret, next);
-		return;
-	}
-	if (!get(c, v, &a, len))
-		return;
-	put(c, "{sa_family=");
-	print_family(c, a.family, 0, 0);
-	path = len - 2;
-	if (a.family == AF_UNIX && path) {
-		abstract = !a.path[0];
-		put(c, abstract ? ", sun_path=@" : ", sun_path=");
-		put_bytes(c, a.path + abstract, abstract ? path - 1 :
-			  strnlen(a.path, path));
-	} else if (a.family != AF_UNIX && path) {
-		put(c, ", sa_data=");
-		put_bytes(c, a.path, min_size(path, DATA_SHOWN));
-	}
-	put(c, "}");
-}
-
 /* execve's list of words. */
 static void
 print_argv(struct trace_call *c, uint64_t v, long ret, uint64_t next)
@@ -1034,7 +1007,8 @@ trace_arg_is_output(const struct trace_call *c)
 	static print_fn *const outputs[] = {
 		print_obuf, print_ostat, print_otspec, print_oitimer,
 		print_orlim, print_osigset, print_osigact, print_oiov,
-		print_ofds, print_opoll, print_oevents,
+		print_ofds, print_opoll, print_oevents, print_osockaddr,
+		print_socklen, print_osovalue, print_omsghdr, print_mmsg,
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(outputs); i++)

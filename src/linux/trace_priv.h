@@ -25,6 +25,25 @@ struct trace_call {
 	char text[LINE_MAX];
 };
 
+/* v: the argument; next: the one after it. */
+typedef void print_fn(struct trace_call *c, uint64_t v, long ret,
+		      uint64_t next);
+
+/* trace_net.c */
+print_fn print_family, print_sockaddr, print_osockaddr, print_socklen,
+    print_soproto, print_solevel, print_soname, print_sovalue, print_osovalue,
+    print_msghdr, print_omsghdr, print_mmsg, print_acceptflags;
+/* trace_args.c */
+print_fn print_msgflags;
+/* Reads what v points to; prints v itself and answers false when it is NULL
+ * or can't be read. */
+bool trace_get(struct trace_call *c, uint64_t v, void *to, size_t size);
+/* In quotes, with C's escapes. */
+void trace_put_bytes(struct trace_call *c, const char *p, size_t len);
+/* n pieces of the program's, of which total bytes in all went by. */
+void trace_put_iov(struct trace_call *c, uint64_t v, uint64_t n,
+		   uint64_t total);
+
 void trace_put(struct trace_call *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Argument c->next.  ret: the call's result; 0 before it has one. */

@@ -714,6 +714,23 @@ def test_trace_agrees_with_strace(run, tmp_path, die):
     assert "--- SIGUSR1 {si_signo=SIGUSR1, si_code=SI_TKILL, si_pid=1, " in text
 
 
+def test_trace_of_sockets(run, tmp_path):
+    """Addresses, messages, control data and options, in strace's words."""
+    with open(os.path.join(os.path.dirname(__file__), "programs",
+                           "sockets.c")) as f:
+        exe = compiled(tmp_path / "p", f.read(), "-static", "-w")
+    subprocess.run(["strace", "-e", "trace=network", "-e", "signal=none",
+                    "-o", tmp_path / "want", exe], timeout=WAIT)
+    run("--trace", "--trace-file", tmp_path / "got", exe)
+    want, got = ([re.sub(r"htons\([1-9]\d*\)", "PORT", normal(x))
+                  for x in (tmp_path / f).read_text().splitlines()
+                  if re.search(r"sock|send|recv|bind|connect|listen|accept|"
+                               r"shutdown|peer", x)]
+                 for f in ("want", "got"))
+    assert got == want
+    assert len(got) > 25
+
+
 def test_missing_files(run):
     r = run("--missing-files", "/bin/sh", "-c",
             "test -e /no/such; cd /usr; test -e at; test -e /usr/bin/env")
