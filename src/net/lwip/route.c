@@ -39,6 +39,7 @@ static struct {
 	bool used;
 	struct net_route r;
 } extra[EXTRA_MAX]; /* [core] */
+static unsigned extra_top; /* [core] none at or above it is used */
 
 static bool
 prefix_match(const uint8_t *a, const uint8_t *b, unsigned bits)
@@ -190,25 +191,75 @@ net_route_next(unsigned *cursor, struct net_route *out)
 	return found;
 }
 
+/* The best slot so far: the longest prefix, then the lowest metric, then the
+ * first. */
+struct best {
+	unsigned slot; /* ALL_SLOTS: none */
+	uint8_t prefix;
+	uint32_t metric;
+};
+
+static void
+consider(struct best *b, unsigned slot, uint8_t prefix, uint32_t metric)
+{
+	if (b->slot == ALL_SLOTS || prefix > b->prefix ||
+	    (prefix == b->prefix && metric < b->metric))
+		*b = (struct best){ slot, prefix, metric };
+}
+
+static void
+find_net4(struct best *b, const uint8_t *dst, int oif)
+{
+	u32_t d, addr;
+
+	memcpy(&d, dst, 4);
+	for (int index = 1; index <= IF_MAX; index++) {
+		const struct net_port *p = net_ports[index - 1];
+		unsigned slot = (unsigned)(index - 1) * IF_SLOTS;
+		u32_t mask, metric;
+
+		if (!usable(p) || (oif && index != oif))
+			continue;
+		addr = netif_ip4_addr(&p->netif)->addr;
+		mask = netif_ip4_netmask(&p->netif)->addr;
+		metric = p->dhcp_on ? METRIC_DHCP : 0;
+		if (!addr)
+			continue;
+		if (!((d ^ addr) & mask))
+			consider(b, slot, net_mask_bits(mask), metric);
+		if (netif_ip4_gw(&p->netif)->addr)
+			consider(b, slot + 1, 0, metric);
+	}
+}
+
+static void
+find_slots(struct best *b, int family, const uint8_t *dst, int oif,
+	   unsigned slot, unsigned end, unsigned step)
+{
+	struct net_route r;
+
+	for (; slot < end; slot += step)
+		if (fill_slot(slot, &r) && r.family == family &&
+		    (!oif || r.ifindex == oif) &&
+		    prefix_match(dst, r.dst, r.prefix))
+			consider(b, slot, r.prefix, r.metric);
+}
+
+/* For each packet: looks only where a route of the family can be. */
 bool
 net_route_find(int family, const uint8_t *dst, int oif, struct net_route *out)
 {
-	struct net_route r;
-	bool found = false;
+	struct best b = { .slot = ALL_SLOTS };
 
-	for (unsigned i = 0; i < ALL_SLOTS; i++) {
-		if (!fill_slot(i, &r) || r.family != family ||
-		    (oif && r.ifindex != oif) ||
-		    !prefix_match(dst, r.dst, r.prefix))
-			continue;
-		if (found && (r.prefix < out->prefix ||
-			      (r.prefix == out->prefix &&
-			       r.metric >= out->metric)))
-			continue;
-		*out = r;
-		found = true;
+	if (family == AF_INET) {
+		find_net4(&b, dst, oif);
+	} else {
+		find_slots(&b, family, dst, oif, 2, FIRST_PREFIX, IF_SLOTS);
+		find_slots(&b, family, dst, oif, FIRST_PREFIX, FIRST_EXTRA, 1);
 	}
-	return found;
+	find_slots(&b, family, dst, oif, FIRST_EXTRA, FIRST_EXTRA + extra_top,
+		   1);
+	return b.slot != ALL_SLOTS && fill_slot(b.slot, out);
 }
 
 static void
@@ -307,6 +358,8 @@ net_route_add(const struct net_route *in)
 	if (!err) {
 		extra[at].used = true;
 		extra[at].r = r;
+		if (extra_top <= at)
+			extra_top = at + 1;
 		net_changed(NET_CHANGE_ROUTE, r.ifindex);
 	}
 	net_core_unlock();
