@@ -684,6 +684,8 @@ push(struct tcp_sock *t, bool more)
 	tcp_far_do(t, FAR_PUSH);
 }
 
+static int wait_room(struct tcp_sock *t, uint64_t deadline);
+
 static ssize_t
 tcp_send(struct socket *s, struct uio *u, struct sock_msg *m)
 {
@@ -704,11 +706,7 @@ tcp_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		ssize_t n;
 
 		if (used >= limit) {
-			WRITE_ONCE(t->nospace, true);
-			push(t, false);
-			err = wait_until(t, can_send, true, deadline);
-			if (!err)
-				err = check_send(t, deadline);
+			err = wait_room(t, deadline);
 			continue;
 		}
 		n = make_piece(u, limit - used, &b);
@@ -724,6 +722,66 @@ tcp_send(struct socket *s, struct uio *u, struct sock_msg *m)
 	}
 	if (done)
 		push(t, more);
+	return done ? (ssize_t)done : err;
+}
+
+/* A page of the page cache, sent as it lies there. */
+static void
+page_nbuf_free(struct nbuf *b)
+{
+	page_put(b->priv);
+	kfree(b);
+}
+
+static struct nbuf *
+page_nbuf(const struct page_piece *v)
+{
+	struct nbuf *b = nbuf_alloc(0, ALLOC_KERNEL);
+
+	if (!b)
+		return NULL;
+	page_get(v->page);
+	b->priv = v->page;
+	b->free = page_nbuf_free;
+	b->data = (uint8_t *)page_addr(v->page) + v->off;
+	b->len = b->truesize = v->len;
+	return b;
+}
+
+static int
+wait_room(struct tcp_sock *t, uint64_t deadline)
+{
+	int err;
+
+	WRITE_ONCE(t->nospace, true);
+	push(t, false);
+	err = wait_until(t, can_send, true, deadline);
+	return err ? err : check_send(t, deadline);
+}
+
+static ssize_t
+tcp_send_pages(struct socket *s, const struct page_piece *v, unsigned n,
+	       struct sock_msg *m)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	uint64_t deadline = sock_deadline(s, true, m->flags);
+	size_t done = 0;
+	int err = check_send(t, deadline);
+
+	for (unsigned i = 0; i < n && !err; i++) {
+		struct nbuf *b;
+
+		while (!err && queued(t) >= tcp_send_limit(t))
+			err = wait_room(t, deadline);
+		if (err)
+			break;
+		b = page_nbuf(&v[i]);
+		err = b ? send_piece(t, b) : -ENOBUFS;
+		if (!err)
+			done += v[i].len;
+	}
+	if (done)
+		push(t, m->flags & MSG_MORE || t->cork);
 	return done ? (ssize_t)done : err;
 }
 
@@ -1113,6 +1171,7 @@ const struct socket_ops tcp_ops = {
 	.name = tcp_name,
 	.send = tcp_send,
 	.recv = tcp_recv,
+	.send_pages = tcp_send_pages,
 	.shutdown = tcp_shutdown,
 	.getopt = tcp_getopt,
 	.setopt = tcp_setopt,

@@ -3,7 +3,7 @@
 
 Each test/unit/<folder>/test_<file>.c is a program that names in its first
 comment the sources that it needs ("SOURCES:") and include folders that go
-before the usual ones ("INCLUDE:"); it ends with status 0 when all is well.
+before the usual ones ("INCLUDE:"), $LWIP being lwIP as it was built; it ends with status 0 when all is well.
 """
 
 import glob
@@ -15,6 +15,8 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+LWIP = os.path.join(os.environ.get("PITH_BUILD", os.path.join(TOP, "build")),
+                    "lwip", "src")
 FILES = sorted(os.path.relpath(p, HERE)
                for p in glob.glob(os.path.join(HERE, "*", "test_*.c")))
 FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-strict-aliasing", "-Wall", "-Wextra",
@@ -25,7 +27,7 @@ FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-strict-aliasing", "-Wall", "-Wextra",
 @pytest.mark.parametrize("path", FILES)
 def test_unit(path, tmp_path):
     with open(os.path.join(HERE, path)) as f:
-        text = f.read()
+        text = f.read().replace("$LWIP", LWIP)
     sources = " ".join(re.findall(r"SOURCES: *(.*)", text)).split()
     include = " ".join(re.findall(r"INCLUDE: *(.*)", text)).split() or \
         ["test/unit/host"]

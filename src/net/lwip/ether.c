@@ -39,6 +39,8 @@
 #include <lwip/priv/tcp_priv.h>
 #include <netif/ethernet.h>
 
+#include "port_input.h"
+
 #define RX_BUDGET 64u
 
 struct net_port *net_ports[IF_MAX];
@@ -130,13 +132,15 @@ input_packet(struct net_port *e, struct pbuf *p, uint16_t type,
 	bool good = m->csum_ok || m->csum_partial;
 	u16_t all = e->netif.chksum_flags;
 
+	p = port_whole_head(p, type);
+	if (!p)
+		return;
 	if (good)
 		e->netif.chksum_flags = all & (u16_t)~(NETIF_CHECKSUM_CHECK_TCP |
 						NETIF_CHECKSUM_CHECK_UDP);
 	switch (type) {
 	case ETHTYPE_IP:
-		if (p->len >= IP_HLEN &&
-		    IPH_PROTO((struct ip_hdr *)p->payload) == IP_PROTO_IGMP)
+		if (IPH_PROTO((struct ip_hdr *)p->payload) == IP_PROTO_IGMP)
 			net_tick_start(TICK_IGMP, 30000);
 		ip4_input(p, &e->netif);
 		break;
@@ -145,10 +149,7 @@ input_packet(struct net_port *e, struct pbuf *p, uint16_t type,
 		ip6_input(p, &e->netif);
 		break;
 	case ETHTYPE_ARP:
-		if (p->len >= SIZEOF_ETHARP_HDR)
-			etharp_input(p, &e->netif);
-		else
-			pbuf_free(p);
+		etharp_input(p, &e->netif);
 		break;
 	default:
 		pbuf_free(p);
