@@ -66,3 +66,16 @@ def test_direct(volume, tmp_path):
     got = volume.run(exe, "/data")
     assert got.stdout == want.stdout
     volume.check()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nonsense(pith, tmp_path, seed):
+    """Random arguments and random rings do no harm to the machine."""
+    exe = str(tmp_path / "async_fuzz")
+    subprocess.run(["gcc", "-O1", "-static", "-o", exe,
+                    os.path.join(PROGRAMS, "async_fuzz.c"), "-luring"],
+                   check=True, timeout=120)
+    r = subprocess.run([pith, "run", "-c", "2", exe, str(seed)],
+                       stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=WAIT)
+    assert (r.returncode, r.stdout) == (0, b"survived\n"), r.stderr[-2000:]
