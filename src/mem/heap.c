@@ -282,6 +282,11 @@ cache_alloc_slow(struct cache *c, unsigned alloc)
 	while (n > 1) {
 		struct obj_magazine *m = &h->objs[c->id];
 
+		/* An interrupt since the caller's look may have filled it. */
+		if (m->n == OBJ_MAGAZINE) {
+			cache_return(c, &objs[1], n - 1);
+			break;
+		}
 		m->objs[m->n++] = objs[--n];
 	}
 	irq_restore(f);
