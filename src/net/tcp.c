@@ -59,6 +59,8 @@ nbuf_alloc(uint32_t len, unsigned alloc)
 void
 nbuf_free(struct nbuf *b)
 {
+	if (!refcount_put(&b->refs))
+		return;
 	if (b->free)
 		b->free(b);
 	else

@@ -25,7 +25,7 @@ struct nbuf {
 	uint8_t *data;
 	uint32_t len;		/* bytes left at data */
 	uint32_t truesize;	/* bytes of memory */
-	struct refcount refs;	/* sending to far only */
+	struct refcount refs;	/* its owner's and lwIP's segments' */
 	void (*free)(struct nbuf *b); /* NULL: kfree */
 	void *priv;
 };
@@ -35,7 +35,7 @@ struct nbuf_queue {
 	uint32_t bytes;
 };
 
-void nbuf_free(struct nbuf *b);
+void nbuf_free(struct nbuf *b); /* drops one reference */
 struct nbuf *nbuf_alloc(uint32_t len, unsigned alloc); /* NULL: no memory */
 static inline void
 nbuf_queue_init(struct nbuf_queue *q)

@@ -53,18 +53,11 @@ struct ref_pbuf {
 };
 
 static void
-nbuf_unref(struct nbuf *b)
-{
-	if (refcount_put(&b->refs))
-		nbuf_free(b);
-}
-
-static void
 ref_free(struct pbuf *p)
 {
 	struct ref_pbuf *r = (struct ref_pbuf *)(void *)p;
 
-	nbuf_unref(r->b);
+	nbuf_free(r->b);
 	lwip_port_free(r);
 }
 
@@ -78,8 +71,10 @@ port_tcp_ref_pbuf(uint16_t len)
 	r->pc.custom_free_function = ref_free;
 	r->b = writing;
 	refcount_get(&writing->refs);
-	/* The payload is set by the caller. */
-	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_ROM, &r->pc,
+	/* The payload is set by the caller.  Not PBUF_ROM: tcp_write() makes
+	 * such a one longer where the next piece follows in memory, which two
+	 * pages do, and would hold the first piece only. */
+	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &r->pc,
 				   writing->data, len);
 }
 
@@ -125,6 +120,7 @@ wrap_chain(struct pbuf *p)
 		if (!r)
 			goto fail;
 		memset(r, 0, sizeof(*r));
+		refcount_set(&r->b.refs, 1);
 		r->p = q;
 		r->b.data = q->payload;
 		r->b.len = q->len;
@@ -312,7 +308,7 @@ push_data(struct tcp_sock *t)
 				put_back(t, list);
 				return;
 			}
-		nbuf_unref(list);
+		nbuf_free(list);
 		list = next;
 	}
 	t->last_tx_ns = clock_mono_ns();
