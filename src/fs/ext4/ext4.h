@@ -597,3 +597,6 @@ int ext4_setxattr(struct inode *i, const char *name, const void *val,
 int ext4_removexattr(struct inode *i, const char *name);
 /* The attribute block goes with its inode. */
 MUST_CHECK int ext4_xattr_drop(struct jhandle *h, struct inode *i);
+
+/* ---- super.c ---- */
+extern const struct fs_type ext4_type;
