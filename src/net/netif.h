@@ -187,6 +187,7 @@ struct net_frame {
 	uint32_t link_len;	/* of the link header: 14 */
 	uint64_t time_ns;	/* wall clock */
 	bool csum_partial;	/* the device has yet to fill the checksum */
+	bool made_head;		/* for net_frame_copy(): lo has no header */
 	const void *handle;	/* for net_frame_copy() */
 };
 

@@ -17,13 +17,37 @@
 static struct list taps = LIST_INIT(taps); /* [core] */
 bool net_taps_any;			   /* [core] */
 
+/* On lo there is no link header: Linux shows one of zeroes and the type. */
+static size_t
+copy_made_head(const struct net_frame *f, size_t off, uint8_t *dst,
+	       size_t len)
+{
+	uint8_t head[SIZEOF_ETH_HDR] = { 0 };
+
+	head[12] = (uint8_t)(f->protocol >> 8);
+	head[13] = (uint8_t)f->protocol;
+	len = min_size(len, sizeof(head) - off);
+	memcpy(dst, head + off, len);
+	return len;
+}
+
 size_t
 net_frame_copy(const struct net_frame *f, size_t off, void *dst, size_t len)
 {
+	size_t done = 0;
+
 	if (off >= f->len)
 		return 0;
-	return pbuf_copy_partial(f->handle, dst,
-				 (u16_t)min_u64(len, 0xffff), (u16_t)off);
+	if (f->made_head) {
+		if (off < SIZEOF_ETH_HDR)
+			done = copy_made_head(f, off, dst, len);
+		off = off + done - SIZEOF_ETH_HDR;
+		if (done == len)
+			return done;
+	}
+	return done + pbuf_copy_partial(f->handle, (uint8_t *)dst + done,
+					(u16_t)min_u64(len - done, 0xffff),
+					(u16_t)off);
 }
 
 static uint8_t
@@ -56,8 +80,14 @@ net_taps_see(struct net_port *p, struct pbuf *pb, bool outgoing, bool partial)
 		f.link_len = SIZEOF_ETH_HDR;
 		f.protocol = (uint16_t)(h[12] << 8 | h[13]);
 		f.pkttype = type_of(p, h, outgoing);
+		/* What came in has left its header out of its length. */
+		if (!outgoing)
+			f.len += SIZEOF_ETH_HDR;
 	} else {
 		f.protocol = h[0] >> 4 == 6 ? ETHTYPE_IPV6 : ETHTYPE_IP;
+		f.made_head = true;
+		f.link_len = SIZEOF_ETH_HDR;
+		f.len += SIZEOF_ETH_HDR;
 	}
 	list_for_each_entry_safe(t, n, &taps, link) {
 		if (t->ifindex && t->ifindex != f.ifindex)
