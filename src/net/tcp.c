@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP sockets as a program sees them: connect, accept, send, receive,
- * readiness and errors, for near and far connections alike (tcp.h).
- *
- * The receive queue is copied to the program under the socket's spin lock
- * with faults off; where the program's page is missing it is made present
- * without the lock, and the copy goes on.  So every reader sees whole,
- * ordered pieces, and a peek disturbs nobody.  Data to be sent is copied
- * from the program before any lock is taken.
+ * TCP sockets as a program sees them: connect, accept, the end, readiness
+ * and errors, for near and far connections alike (tcp.h); data is in
+ * tcp_data.c.
  *
  * A socket's memory stays while anybody refers to it: the file, the other
  * end of a near connection, lwIP's connection, work that is queued.
  */
 #include <net/tcp.h>
+
+#include "tcp_priv.h"
 
 #include <abi/errno.h>
 #include <abi/poll.h>
@@ -30,8 +27,6 @@
 #define NEAR_SNDBUF 2626560u /* what Linux reaches on lo */
 #define FIRST_SNDBUF 16384u
 #define FIRST_RCVBUF 131072u
-#define CORK_NS 200000000ull /* the longest that data is held back */
-#define COPY_STRETCH 65536u  /* bytes copied per time under the lock */
 
 #define EV_IN  (POLLIN | POLLRDNORM)
 #define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
@@ -85,8 +80,8 @@ nbuf_take_all(struct nbuf_queue *q)
 	return b;
 }
 
-static void
-free_list(struct nbuf *b)
+void
+nbuf_free_list(struct nbuf *b)
 {
 	while (b) {
 		struct nbuf *next = b->next;
@@ -94,15 +89,6 @@ free_list(struct nbuf *b)
 		nbuf_free(b);
 		b = next;
 	}
-}
-
-/* Bytes of one piece when sending much; small machines think smaller. */
-static uint32_t
-piece_size(void)
-{
-	uint32_t all = mem_total_pages() > 16384 ? 65536 : 16384;
-
-	return all - (uint32_t)sizeof(struct nbuf);
 }
 
 /* ---- life ---- */
@@ -172,18 +158,6 @@ tcp_new_child(struct tcp_sock *l)
 
 /* ---- what happens to a connection ---- */
 
-static irqflags_t
-lock(struct tcp_sock *t)
-{
-	return spin_lock_irq(&t->in.lock);
-}
-
-static void
-unlock(struct tcp_sock *t, irqflags_t f)
-{
-	spin_unlock_irq(&t->in.lock, f);
-}
-
 static void
 wake(struct tcp_sock *t, uint32_t events)
 {
@@ -204,23 +178,23 @@ autotune_sndbuf(struct tcp_sock *t)
 void
 tcp_established(struct tcp_sock *t)
 {
-	irqflags_t f = lock(t);
+	irqflags_t f = tcp_lock(t);
 
 	t->state = TCP_ESTABLISHED;
 	autotune_sndbuf(t);
 	t->last_rx_ns = t->last_tx_ns = clock_mono_ns();
-	unlock(t, f);
+	tcp_unlock(t, f);
 	wake(t, EV_OUT);
 }
 
 void
 tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
 {
-	irqflags_t f = lock(t);
+	irqflags_t f = tcp_lock(t);
 
 	if (t->closed || t->state == TCP_CLOSE) {
-		unlock(t, f);
-		free_list(list);
+		tcp_unlock(t, f);
+		nbuf_free_list(list);
 		return;
 	}
 	while (list) {
@@ -230,7 +204,7 @@ tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
 		list = next;
 	}
 	t->rx_total += bytes;
-	unlock(t, f);
+	tcp_unlock(t, f);
 	wake(t, EV_IN);
 }
 
@@ -245,7 +219,7 @@ finished(struct tcp_sock *t)
 void
 tcp_got_fin(struct tcp_sock *t)
 {
-	irqflags_t f = lock(t);
+	irqflags_t f = tcp_lock(t);
 
 	t->rcv_shut = t->done = true;
 	switch (t->state) {
@@ -262,7 +236,7 @@ tcp_got_fin(struct tcp_sock *t)
 	default:
 		break;
 	}
-	unlock(t, f);
+	tcp_unlock(t, f);
 	wake(t, EV_IN | POLLRDHUP | (t->state == TCP_CLOSE ? POLLHUP : 0));
 }
 
@@ -270,7 +244,7 @@ void
 tcp_fin_acked(struct tcp_sock *t)
 {
 	bool over = false;
-	irqflags_t f = lock(t);
+	irqflags_t f = tcp_lock(t);
 
 	if (t->state == TCP_FIN_WAIT1) {
 		t->state = TCP_FIN_WAIT2;
@@ -278,7 +252,7 @@ tcp_fin_acked(struct tcp_sock *t)
 		finished(t);
 		over = true;
 	}
-	unlock(t, f);
+	tcp_unlock(t, f);
 	wake(t, over ? EV_ALL : EV_OUT);
 }
 
@@ -286,7 +260,7 @@ void
 tcp_got_reset(struct tcp_sock *t, int err)
 {
 	struct nbuf *tx;
-	irqflags_t f = lock(t);
+	irqflags_t f = tcp_lock(t);
 
 	if (!err)
 		err = t->state == TCP_SYN_SENT ? ECONNREFUSED :
@@ -296,8 +270,8 @@ tcp_got_reset(struct tcp_sock *t, int err)
 	t->state = TCP_CLOSE;
 	t->rcv_shut = t->snd_shut = true;
 	tx = nbuf_take_all(&t->tx);
-	unlock(t, f);
-	free_list(tx);
+	tcp_unlock(t, f);
+	nbuf_free_list(tx);
 	wake(t, EV_ALL);
 }
 
@@ -309,8 +283,8 @@ tcp_send_limit(const struct tcp_sock *t)
 	return t->peer ? n + t->peer->in.sock.rcvbuf : n;
 }
 
-static uint32_t
-queued(const struct tcp_sock *t)
+uint32_t
+tcp_queued(const struct tcp_sock *t)
 {
 	return t->peer ? tcp_near_queued(t) :
 	       READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
@@ -319,7 +293,7 @@ queued(const struct tcp_sock *t)
 static bool
 writable(const struct tcp_sock *t)
 {
-	return (uint64_t)queued(t) * 3 <= (uint64_t)tcp_send_limit(t) * 2;
+	return (uint64_t)tcp_queued(t) * 3 <= (uint64_t)tcp_send_limit(t) * 2;
 }
 
 void
@@ -334,9 +308,9 @@ tcp_has_room(struct tcp_sock *t)
 /* ---- waiting ---- */
 
 /* Until ready(t), the deadline or a signal.  0, or what the call answers. */
-static int
-wait_until(struct tcp_sock *t, bool (*ready)(struct tcp_sock *), bool send,
-	   uint64_t deadline)
+int
+tcp_wait(struct tcp_sock *t, bool (*ready)(struct tcp_sock *), bool send,
+	 uint64_t deadline)
 {
 	struct wait_entry e;
 	int err = 0;
@@ -395,19 +369,19 @@ tcp_listen(struct socket *s, int backlog)
 		err = inet_start_listen(&t->in);
 	if (err)
 		return err == -EADDRNOTAVAIL ? -EADDRINUSE : err;
-	f = lock(t);
+	f = tcp_lock(t);
 	t->backlog = (unsigned)backlog;
 	t->state = TCP_LISTEN;
 	t->rcv_shut = t->snd_shut = false;
 	t->in.sock.listening = true;
-	unlock(t, f);
+	tcp_unlock(t, f);
 	return tcp_far_listen(t);
 }
 
 bool
 tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force)
 {
-	irqflags_t f = lock(l);
+	irqflags_t f = tcp_lock(l);
 	bool ok = l->state == TCP_LISTEN &&
 		  (force || l->nqueue <= l->backlog);
 
@@ -415,7 +389,7 @@ tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force)
 		list_add_tail(&l->queue, &child->queue_link);
 		l->nqueue++;
 	}
-	unlock(l, f);
+	tcp_unlock(l, f);
 	if (ok && waitq_active(&l->in.wq))
 		wait_wake(&l->in.wq, 1, EV_IN);
 	return ok;
@@ -425,14 +399,14 @@ static struct tcp_sock *
 take_child(struct tcp_sock *l)
 {
 	struct tcp_sock *c = NULL;
-	irqflags_t f = lock(l);
+	irqflags_t f = tcp_lock(l);
 
 	if (!list_empty(&l->queue)) {
 		c = list_first_entry(&l->queue, struct tcp_sock, queue_link);
 		list_del(&c->queue_link);
 		l->nqueue--;
 	}
-	unlock(l, f);
+	tcp_unlock(l, f);
 	return c;
 }
 
@@ -485,11 +459,11 @@ disconnect(struct tcp_sock *t)
 		tcp_near_close(t, true);
 	else if (t->pcb)
 		tcp_far_do(t, FAR_ABORT);
-	f = lock(t);
+	f = tcp_lock(t);
 	finished(t);
 	t->connecting = false;
 	t->in.connected = false;
-	unlock(t, f);
+	tcp_unlock(t, f);
 	if (!t->in.bound)
 		inet_drop_port(&t->in);
 	wake(t, EV_ALL);
@@ -497,8 +471,8 @@ disconnect(struct tcp_sock *t)
 	return t->peer || t->pcb ? -EOPNOTSUPP : 0;
 }
 
-static bool
-connect_over(struct tcp_sock *t)
+bool
+tcp_connect_over(struct tcp_sock *t)
 {
 	return tcp_state(t) != TCP_SYN_SENT;
 }
@@ -576,7 +550,7 @@ tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	if (nonblock)
 		return -EINPROGRESS;
 wait:
-	err = wait_until(t, connect_over, true,
+	err = tcp_wait(t, tcp_connect_over, true,
 			 sock_deadline(s, true, nonblock ? MSG_DONTWAIT : 0));
 	if (err)
 		return err == -EAGAIN ? -EINPROGRESS : err;
@@ -592,369 +566,6 @@ fail:
 	if (!t->in.bound)
 		inet_drop_port(&t->in);
 	return err;
-}
-
-/* ---- sending ---- */
-
-static bool
-can_send(struct tcp_sock *t)
-{
-	return queued(t) < tcp_send_limit(t) || t->snd_shut ||
-	       READ_ONCE(t->in.sock.error);
-}
-
-/* May data be sent now?  Waits for a connection under way. */
-static int
-check_send(struct tcp_sock *t, uint64_t deadline)
-{
-	int err;
-
-	if (tcp_state(t) == TCP_SYN_SENT) {
-		err = wait_until(t, connect_over, true, deadline);
-		if (err)
-			return err;
-	}
-	err = sock_take_error(&t->in.sock);
-	if (err)
-		return err;
-	if (t->snd_shut || (tcp_state(t) != TCP_ESTABLISHED &&
-			    tcp_state(t) != TCP_CLOSE_WAIT))
-		return -EPIPE;
-	return 0;
-}
-
-/* Consumes b. */
-static int
-send_piece(struct tcp_sock *t, struct nbuf *b)
-{
-	irqflags_t f;
-	int err = 0;
-
-	if (t->peer)
-		return tcp_near_send(t, b);
-	f = lock(t);
-	if (t->snd_shut)
-		err = -EPIPE;
-	else {
-		t->tx_total += b->len;
-		nbuf_append(&t->tx, b);
-	}
-	unlock(t, f);
-	if (err)
-		nbuf_free(b);
-	return err;
-}
-
-/* Copies at most `room` bytes into a new piece. */
-static ssize_t
-make_piece(struct uio *u, size_t room, struct nbuf **out)
-{
-	uint32_t want = (uint32_t)min_u64(min_u64(room, u->resid),
-					  piece_size());
-	struct nbuf *b = nbuf_alloc(want, ALLOC_KERNEL);
-	ssize_t n;
-
-	if (!b && want > 4000) {
-		want = 4000;
-		b = nbuf_alloc(want, ALLOC_KERNEL);
-	}
-	if (!b)
-		return -ENOBUFS;
-	n = uio_read(u, b->data, want);
-	if (n <= 0) {
-		kfree(b);
-		return n ? n : -EFAULT;
-	}
-	b->len = (uint32_t)n;
-	*out = b;
-	return n;
-}
-
-static void
-push(struct tcp_sock *t, bool more)
-{
-	if (t->peer)
-		return;
-	if (more && t->tx.bytes < 16384) {
-		if (!t->cork_ns) {
-			t->cork_ns = clock_mono_ns() + CORK_NS;
-			tcp_far_do(t, FAR_OPTS); /* sets the timer */
-		}
-		return;
-	}
-	t->cork_ns = 0;
-	tcp_far_do(t, FAR_PUSH);
-}
-
-static int wait_room(struct tcp_sock *t, uint64_t deadline);
-
-static ssize_t
-tcp_send(struct socket *s, struct uio *u, struct sock_msg *m)
-{
-	struct tcp_sock *t = tcp_of(inet_of(s));
-	uint64_t deadline = sock_deadline(s, true, m->flags);
-	bool more = m->flags & MSG_MORE || t->cork;
-	size_t done = 0;
-	int err = 0;
-
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (m->flags & MSG_FASTOPEN)
-		return -EOPNOTSUPP;
-	err = check_send(t, deadline);
-	while (!err && u->resid) {
-		struct nbuf *b;
-		uint32_t used = queued(t), limit = tcp_send_limit(t);
-		ssize_t n;
-
-		if (used >= limit) {
-			err = wait_room(t, deadline);
-			continue;
-		}
-		n = make_piece(u, limit - used, &b);
-		if (n < 0) {
-			err = (int)n;
-			break;
-		}
-		err = send_piece(t, b);
-		if (!err)
-			done += (size_t)n;
-		if (u->resid)
-			push(t, false);
-	}
-	if (done)
-		push(t, more);
-	return done ? (ssize_t)done : err;
-}
-
-/* A page of the page cache, sent as it lies there. */
-static void
-page_nbuf_free(struct nbuf *b)
-{
-	page_put(b->priv);
-	kfree(b);
-}
-
-static struct nbuf *
-page_nbuf(const struct page_piece *v)
-{
-	struct nbuf *b = nbuf_alloc(0, ALLOC_KERNEL);
-
-	if (!b)
-		return NULL;
-	page_get(v->page);
-	b->priv = v->page;
-	b->free = page_nbuf_free;
-	b->data = (uint8_t *)page_addr(v->page) + v->off;
-	b->len = b->truesize = v->len;
-	return b;
-}
-
-static int
-wait_room(struct tcp_sock *t, uint64_t deadline)
-{
-	int err;
-
-	WRITE_ONCE(t->nospace, true);
-	push(t, false);
-	err = wait_until(t, can_send, true, deadline);
-	return err ? err : check_send(t, deadline);
-}
-
-static ssize_t
-tcp_send_pages(struct socket *s, const struct page_piece *v, unsigned n,
-	       struct sock_msg *m)
-{
-	struct tcp_sock *t = tcp_of(inet_of(s));
-	uint64_t deadline = sock_deadline(s, true, m->flags);
-	size_t done = 0;
-	int err = check_send(t, deadline);
-
-	for (unsigned i = 0; i < n && !err; i++) {
-		struct nbuf *b;
-
-		while (!err && queued(t) >= tcp_send_limit(t))
-			err = wait_room(t, deadline);
-		if (err)
-			break;
-		b = page_nbuf(&v[i]);
-		err = b ? send_piece(t, b) : -ENOBUFS;
-		if (!err)
-			done += v[i].len;
-	}
-	if (done)
-		push(t, m->flags & MSG_MORE || t->cork);
-	return done ? (ssize_t)done : err;
-}
-
-/* ---- receiving ---- */
-
-static bool
-can_recv(struct tcp_sock *t)
-{
-	return READ_ONCE(t->rx.bytes) || t->rcv_shut ||
-	       tcp_state(t) == TCP_CLOSE || READ_ONCE(t->in.sock.error);
-}
-
-/* Copies from the queue's front, skip bytes in, at most len; takes it off
- * unless peeked.  Bytes; short when a page of the program is missing. */
-static size_t
-copy_queue(struct tcp_sock *t, struct uio *u, size_t len, size_t skip,
-	   int flags, struct nbuf **freed)
-{
-	struct nbuf *b = t->rx.head;
-	size_t done = 0;
-
-	while (b && done < len) {
-		struct nbuf *next = b->next;
-		size_t n = min_u64(b->len - min_u64(skip, b->len), len - done);
-		size_t got = n;
-
-		if (skip >= b->len) {
-			skip -= b->len;
-			b = next;
-			continue;
-		}
-		if (!(flags & MSG_TRUNC)) {
-			ssize_t r = uio_write(u, b->data + skip, n);
-
-			got = r > 0 ? (size_t)r : 0;
-		}
-		done += got;
-		if (!(flags & MSG_PEEK)) {
-			b->data += got;
-			b->len -= (uint32_t)got;
-			t->rx.bytes -= (uint32_t)got;
-			if (!b->len) {
-				t->rx.head = next;
-				if (!next)
-					t->rx.tail = &t->rx.head;
-				b->next = *freed;
-				*freed = b;
-			}
-		}
-		if (got < n)
-			break;
-		skip = 0;
-		b = next;
-	}
-	return done;
-}
-
-/* Tells the sender that there is room again. */
-static void
-room_made(struct tcp_sock *t, size_t n)
-{
-	if (t->peer) {
-		tcp_has_room(t->peer);
-		return;
-	}
-	t->rx_read += (uint32_t)n;
-	t->rx_epoch_bytes += (uint32_t)n;
-	if (t->rx_read >= t->rx_window / 4 ||
-	    (!t->rx.bytes && t->rx_read >= 16384))
-		tcp_far_do(t, FAR_READ);
-}
-
-/* One stretch.  Bytes, 0: nothing there, -EFAULT. */
-static ssize_t
-recv_stretch(struct tcp_sock *t, struct uio *u, size_t want, size_t skip,
-	     int flags)
-{
-	size_t len = min_u64(want, COPY_STRETCH), n = 0;
-	struct nbuf *freed = NULL;
-	bool some;
-
-	if (!READ_ONCE(t->rx.bytes))
-		return 0;
-	for (;;) {
-		irqflags_t f = lock(t);
-
-		some = t->rx.bytes > skip;
-		u->nofault = true;
-		n = copy_queue(t, u, len, skip, flags, &freed);
-		u->nofault = false;
-		unlock(t, f);
-		if (n || !some || flags & MSG_TRUNC)
-			break;
-		if (uio_prefault(u, min_u64(u->resid, 4096), true))
-			return -EFAULT;
-	}
-	free_list(freed);
-	if (n && !(flags & MSG_PEEK))
-		room_made(t, n);
-	return (ssize_t)n;
-}
-
-/* Nothing is there: what recv answers, 1: wait. */
-static int
-recv_empty(struct tcp_sock *t)
-{
-	int err;
-
-	if (READ_ONCE(t->rx.bytes))
-		return 1;
-	if (t->done)
-		return 0;
-	err = sock_take_error(&t->in.sock);
-	if (err)
-		return err;
-	if (t->rcv_shut)
-		return 0;
-	return tcp_state(t) == TCP_CLOSE ? -ENOTCONN : 1;
-}
-
-static ssize_t
-tcp_recv(struct socket *s, struct uio *u, struct sock_msg *m)
-{
-	struct tcp_sock *t = tcp_of(inet_of(s));
-	uint64_t deadline = sock_deadline(s, false, m->flags);
-	int flags = m->flags & (MSG_PEEK | MSG_TRUNC), err = 0;
-	size_t len = u->resid, done = 0, target;
-
-	if (m->flags & MSG_OOB)
-		return -EINVAL; /* no urgent data is ever marked */
-	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
-	if (tcp_state(t) == TCP_LISTEN)
-		return -ENOTCONN;
-	target = m->flags & MSG_WAITALL ? len :
-		 min_u64(len, (unsigned)s->rcvlowat);
-	if (!len) {
-		err = can_recv(t) ? recv_empty(t) :
-		      wait_until(t, can_recv, false, deadline);
-		return err < 0 ? err : 0;
-	}
-	while (done < len) {
-		size_t skip = flags & MSG_PEEK ? done : 0;
-		ssize_t n = recv_stretch(t, u, len - done, skip, flags);
-
-		if (n < 0) {
-			err = (int)n;
-			break;
-		}
-		done += (size_t)n;
-		if (done >= len || (n && READ_ONCE(t->rx.bytes) > skip))
-			continue;
-		if (done >= target && done)
-			break;
-		if (done && (t->rcv_shut || !deadline ||
-			     READ_ONCE(t->in.sock.error)))
-			break;
-		if (!done) {
-			err = recv_empty(t);
-			if (err <= 0)
-				break;
-			err = 0;
-		}
-		if (flags & MSG_PEEK && done)
-			break; /* a peek does not wait for more */
-		err = wait_until(t, can_recv, false, deadline);
-		if (err)
-			break;
-	}
-	m->addrlen = 0;
-	return done ? (ssize_t)done : err;
 }
 
 /* ---- the end ---- */
@@ -973,18 +584,18 @@ tcp_shutdown(struct socket *s, int how)
 			return 0;
 		tcp_far_unlisten(t);
 		inet_stop_listen(&t->in);
-		f = lock(t);
+		f = tcp_lock(t);
 		finished(t);
 		t->in.sock.listening = false;
-		unlock(t, f);
+		tcp_unlock(t, f);
 		wake(t, EV_ALL);
 		return 0;
 	}
-	f = lock(t);
+	f = tcp_lock(t);
 	if (t->state == TCP_CLOSE || t->state == TCP_SYN_SENT) {
 		bool was_syn = t->state == TCP_SYN_SENT;
 
-		unlock(t, f);
+		tcp_unlock(t, f);
 		if (!was_syn)
 			return -ENOTCONN;
 		return disconnect(t) == -EINVAL ? -ENOTCONN : 0;
@@ -999,7 +610,7 @@ tcp_shutdown(struct socket *s, int how)
 		else if (t->state == TCP_CLOSE_WAIT)
 			t->state = TCP_LAST_ACK;
 	}
-	unlock(t, f);
+	tcp_unlock(t, f);
 	if (fin && t->peer)
 		tcp_near_shutdown(t);
 	else if (fin)
@@ -1024,7 +635,7 @@ drop_queue(struct tcp_sock *l)
 static bool
 all_sent(struct tcp_sock *t)
 {
-	return !queued(t) || tcp_state(t) == TCP_CLOSE;
+	return !tcp_queued(t) || tcp_state(t) == TCP_CLOSE;
 }
 
 /* SO_LINGER with a time: until all is acknowledged. */
@@ -1034,7 +645,7 @@ linger(struct tcp_sock *t)
 	uint64_t ns = (uint64_t)t->in.sock.linger_s * NSEC_PER_SEC;
 
 	tcp_far_do(t, FAR_PUSH | FAR_FIN);
-	ignore(wait_until(t, all_sent, true, clock_mono_ns() + ns));
+	ignore(tcp_wait(t, all_sent, true, clock_mono_ns() + ns));
 }
 
 static void
@@ -1051,14 +662,14 @@ release(struct tcp_sock *t, bool reset)
 	tcp_near_give_up(t);
 	if (!t->peer && !reset && sock_opt(s, SOCKOPT_LINGER) && t->pcb)
 		linger(t);
-	f = lock(t);
+	f = tcp_lock(t);
 	t->closed = true;
 	if (t->state == TCP_LISTEN)
 		t->state = TCP_CLOSE;
 	reset |= t->rx.bytes != 0;
 	rx = nbuf_take_all(&t->rx);
-	unlock(t, f);
-	free_list(rx);
+	tcp_unlock(t, f);
+	nbuf_free_list(rx);
 	drop_queue(t);
 	inet_drop_port(&t->in);
 	inet_list_del(&t->in);
@@ -1131,7 +742,7 @@ tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	case SIOCOUTQ:
 		if (t->state == TCP_LISTEN)
 			return -EINVAL;
-		return put_user_int(arg, t->peer ? 0 : (int)queued(t));
+		return put_user_int(arg, t->peer ? 0 : (int)tcp_queued(t));
 	case SIOCOUTQNSD:
 		if (t->state == TCP_LISTEN)
 			return -EINVAL;
@@ -1171,9 +782,9 @@ const struct socket_ops tcp_ops = {
 	.listen = tcp_listen,
 	.accept = tcp_accept,
 	.name = tcp_name,
-	.send = tcp_send,
-	.recv = tcp_recv,
-	.send_pages = tcp_send_pages,
+	.send = tcp_data_send,
+	.recv = tcp_data_recv,
+	.send_pages = tcp_data_pages,
 	.shutdown = tcp_shutdown,
 	.getopt = tcp_getopt,
 	.setopt = tcp_setopt,

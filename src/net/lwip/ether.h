@@ -66,5 +66,6 @@ extern bool net_taps_any;
 
 /* Changes, told later to listeners (iface.c). */
 void net_changed(enum net_change what, int ifindex);
+extern uint32_t net_generation; /* [a] grows with each change */
 /* config.c: a NIC is there. */
 void net_configure_port(struct net_port *p);

@@ -422,9 +422,12 @@ net_addr_is_local(int family, const void *addr)
 
 /* ---- changes ---- */
 
+uint32_t net_generation = 1;
+
 void
 net_changed(enum net_change what, int ifindex)
 {
+	atomic_add(&net_generation, 1);
 	atomic_or(&changed[what], 1u << ifindex);
 	work_queue(&change_work);
 }

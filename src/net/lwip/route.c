@@ -13,6 +13,7 @@
 
 #include <abi/errno.h>
 #include <abi/socket.h>
+#include <base/atomic.h>
 #include <base/string.h>
 
 #include <lwip/etharp.h>
@@ -396,32 +397,58 @@ net_route_del(const struct net_route *r)
 
 /* ---- for lwIP (port_hooks.h) ---- */
 
+/* What was found for the last destinations beyond the connected networks:
+ * lwIP asks for every packet.  Any change of an interface, an address or a
+ * route makes all of it void. */
+#define NCACHE 64u
+
+struct cached {
+	ip4_addr_t dst, next;
+	uint32_t generation; /* of net_generation; 0: unused */
+	int ifindex;
+};
+static struct cached cache[NCACHE]; /* [core] */
+
+/* dst is not local.  NULL: no way. */
+static struct cached *
+lookup4(const ip4_addr_t *dst, int oif)
+{
+	uint32_t now = atomic_load_relaxed(&net_generation);
+	struct cached *c = &cache[(dst->addr ^ dst->addr >> 24 ^
+				   dst->addr >> 16) % NCACHE];
+	struct net_route r;
+
+	if (c->generation == now && c->dst.addr == dst->addr &&
+	    (!oif || c->ifindex == oif))
+		return c;
+	if (!net_route_find(AF_INET, (const uint8_t *)dst, oif, &r))
+		return NULL;
+	c->dst = c->next = *dst;
+	if (r.has_gateway)
+		memcpy(&c->next, r.gateway, 4);
+	c->ifindex = r.ifindex;
+	c->generation = now;
+	return c;
+}
+
 struct netif *
 port_route4(const ip4_addr_t *src, const ip4_addr_t *dst)
 {
-	struct net_route r;
+	const struct cached *c;
 
 	(void)src;
 	if (net_addr_is_local(AF_INET, dst))
 		return &net_ports[0]->netif;
-	if (!net_route_find(AF_INET, (const uint8_t *)dst, 0, &r))
-		return NULL;
-	return &net_port_of(r.ifindex)->netif;
+	c = lookup4(dst, 0);
+	return c ? &net_port_of(c->ifindex)->netif : NULL;
 }
 
 const ip4_addr_t *
 port_gateway4(struct netif *n, const ip4_addr_t *dst)
 {
-	static ip4_addr_t gw; /* [core] read before the next call */
-	struct net_route r;
+	const struct cached *c = lookup4(dst, netif_get_index(n));
 
-	if (!net_route_find(AF_INET, (const uint8_t *)dst,
-			    netif_get_index(n), &r))
-		return NULL;
-	if (!r.has_gateway)
-		return dst;
-	memcpy(&gw, r.gateway, 4);
-	return &gw;
+	return c ? &c->next : NULL;
 }
 
 struct netif *
