@@ -374,9 +374,15 @@ dentry_is_below(struct dentry *d, struct dentry *top)
 	return below;
 }
 
+/* Whose entries are to go: of a file system, of a directory, or any. */
+struct of {
+	const struct super *sb;
+	const struct dentry *dir;
+};
+
 /* Takes up to n unused entries out, after at most `scan` looks. */
 static size_t
-shrink(size_t n, size_t scan, const struct super *only)
+shrink(size_t n, size_t scan, const struct of *only)
 {
 	struct dentry *victims = NULL, *d;
 	size_t freed = 0;
@@ -387,7 +393,9 @@ shrink(size_t n, size_t scan, const struct super *only)
 
 		d = list_first_entry(&lru, struct dentry, lru);
 		list_move_tail(&lru, &d->lru);
-		if (only && d->sb != only)
+		if (only && only->sb && d->sb != only->sb)
+			continue;
+		if (only && only->dir && d->parent != only->dir)
 			continue;
 		if (d->referenced && !only) {
 			d->referenced = false;
@@ -417,9 +425,21 @@ dcache_shrink(size_t n)
 void
 dcache_drop_super(struct super *sb)
 {
+	const struct of all = { .sb = sb };
+
 	/* Each round frees leaves and so makes their parents leaves. */
-	while (shrink(SIZE_MAX, count, sb))
+	while (shrink(SIZE_MAX, count, &all))
 		;
+}
+
+void
+dcache_drop_children(struct dentry *dir)
+{
+	const struct of children = { .dir = dir };
+
+	/* Ours, or somebody has it open, or names that were looked for. */
+	if (refcount_read(&dir->refs) > 1)
+		shrink(SIZE_MAX, count, &children);
 }
 
 /* One step up, over the edge of a mounted file system. */

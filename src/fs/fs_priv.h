@@ -77,6 +77,9 @@ int dcache_move(struct dentry *d, struct dentry *parent, const char *name,
 int dcache_exchange(struct dentry *a, struct dentry *b);
 /* Drops every cached entry of a file system that nobody uses. */
 void dcache_drop_super(struct super *sb);
+/* dir was removed, the caller has the last reference but for those of names
+ * that were looked for in it in vain: these would keep it for long. */
+void dcache_drop_children(struct dentry *dir);
 
 /* ---- mount.c ---- */
 extern struct dentry *vfs_root; /* [I] after boot */

@@ -505,6 +505,8 @@ vfs_shutdown(void)
 
 		if (!m->sb->writer || (m->sb->flags & MS_RDONLY))
 			continue;
+		/* Names that keep what has been deleted. */
+		dcache_drop_super(m->sb);
 		err = super_sync(m->sb);
 		if (!err && m->sb->ops->remount)
 			err = m->sb->ops->remount(m->sb, MS_RDONLY);

@@ -299,6 +299,8 @@ path_unlink(int dfd, const char *path, bool dir)
 			notify_inode(d->inode, IN_ATTRIB);
 	}
 	write_unlock(&parent->lock);
+	if (!err && dir)
+		dcache_drop_children(d);
 	dentry_put(d);
 	if (!err)
 		notify_name(parent, dir ? IN_DELETE | IN_ISDIR : IN_DELETE,
@@ -443,6 +445,8 @@ rename_entries(struct walk_last *o, struct dentry *od, struct walk_last *n,
 		return 0;
 	}
 	dcache_remove(nd, victim != NULL);
+	if (victim && S_ISDIR(victim->mode))
+		dcache_drop_children(nd);
 	if (dcache_move(od, n->parent, n->name, n->len, n->hash))
 		dcache_remove(od, false);
 	return 0;

@@ -261,6 +261,8 @@ void vfs_init(void);
  * last mounted first, so that what lies on another file system's file is
  * written before it.  The first error. */
 int vfs_sync_all(void);
+/* Can any mounted file system be written to a disk? */
+bool vfs_any_writer(void);
 /* The end of the machine: writes everything and makes every file system
  * read-only, which leaves it clean.  Never called in a panic. */
 void vfs_shutdown(void);

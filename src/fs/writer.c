@@ -314,6 +314,12 @@ super_start_writer(struct super *sb)
 	return 0;
 }
 
+bool
+vfs_any_writer(void)
+{
+	return !list_empty(&writers); /* a look is enough: at the end */
+}
+
 void
 super_stop_writer(struct super *sb)
 {

@@ -30,6 +30,7 @@
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <fs/namei.h>
+#include <fs/vfs.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <proc/futex.h>
@@ -248,6 +249,9 @@ end_machine(struct process *p, struct thread *t)
 {
 	process_stop_io();
 	drop_resources(t);
+	/* A file that has lost its last name goes with its last mapping. */
+	if (t->space && vfs_any_writer())
+		vm_unmap_all(t->space);
 	atomic_store_release(&program_over, true);
 	if (end_hook)
 		end_hook();

@@ -257,6 +257,25 @@ def test_kill(m):
         kill_round(m, dice.randrange(1, 60))
 
 
+PYTHON_TESTS = ["test_mmap", "test_shelve", "test_dbm", "test_fileio"]
+
+
+def test_python(m):
+    """Python's own tests of files, on a volume."""
+    tests = "/usr/lib/python3.11/test"
+    if not os.path.exists(tests + "/test_mmap.py"):
+        pytest.skip("no libpython3.11-testsuite")
+    names = PYTHON_TESTS + (["test_largefile", "test_io"] if LONG else [])
+    if LONG:
+        m.pith("volume", "rm", "v")
+        m.pith("volume", "create", "v", "8G")
+    r = m.run("-v", "v:/data", "-w", "/data", "-e", "TMPDIR=/data", "-i",
+              tests, PY, "-m", "test", "--tempdir", "/data", *names, ok=False)
+    assert r.returncode == 0, (r.stdout[-3000:], r.stderr[-2000:])
+    closed(m.volume())
+    fsck(m.volume())
+
+
 def redis(m):
     """A redis that syncs each write; its process and a connection."""
     with socket.socket() as s:
@@ -330,6 +349,24 @@ def test_sigterm(m):
     fsck(m.volume())
     m.pith("volume", "cp", "v:/x", m.tmp / "x")
     assert (m.tmp / "x").read_bytes() == b"x" * 5000000
+
+
+def test_mapped_orphan(m):
+    """A file without a name is mapped when the program ends: gone, and the
+    disk is clean."""
+    text = ("import os, mmap\n"
+            "f = os.open('/data/x', os.O_RDWR | os.O_CREAT)\n"
+            "os.ftruncate(f, 5000000)\n"
+            "m = mmap.mmap(f, 5000000)\n"
+            "m[:] = b'm' * 5000000\n"
+            "os.unlink('/data/x')\n"
+            "os.mkdir('/data/d'); os.chdir('/data/d')\n"
+            "os.rmdir('/data/d')\n"
+            "os._exit(7)\n")
+    assert m.python(text, ok=False).returncode == 7
+    closed(m.volume())
+    fsck(m.volume())
+    m.python("import os; assert os.listdir('/data') == ['lost+found']")
 
 
 def test_timeout(m):
