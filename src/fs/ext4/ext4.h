@@ -328,6 +328,7 @@ struct ext4_buf {
 };
 
 /* ---- super.c ---- */
+extern const struct fs_type ext4_type;
 /* Says what is wrong with the image; returns -EUCLEAN. */
 int ext4_bad(struct ext4_super *s, uint64_t ino, const char *what);
 /* Commit is about to begin, no handle is open: counters and checksums of t's
