@@ -4,7 +4,8 @@
  * modules that its initramfs holds, mounts the root of a Pith image (the
  * partition of type "Linux"), runs the program named on the kernel's command
  * line after "--" in it, and powers off.  Before the program may stand
- * "net=ADDRESS", of a network of 256: lo and eth0 come up, /tmp is in memory.
+ * "net=ADDRESS", of a network of 256: eth0 comes up, /tmp is in memory; lo is
+ * always up.
  *
  * The program's output goes to the serial console; the last line is
  * "status N".
@@ -105,13 +106,18 @@ set_up(int fd, const char *name, const char *addr)
 }
 
 static void
-network(const char *addr)
+interface(const char *name, const char *addr)
 {
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
-	set_up(fd, "lo", NULL);
-	set_up(fd, "eth0", addr);
+	set_up(fd, name, addr);
 	close(fd);
+}
+
+static void
+network(const char *addr)
+{
+	interface("eth0", addr);
 	if (mount("tmp", "/root/tmp", "tmpfs", 0, ""))
 		die("/root/tmp");
 }
@@ -133,6 +139,7 @@ main(int argc, char **argv)
 	load_modules();
 	mount_root();
 	mount_data();
+	interface("lo", NULL);
 	if (argc > 1 && !strncmp(argv[1], "net=", 4)) {
 		network(argv[1] + 4);
 		argc--;
