@@ -270,35 +270,43 @@ on_altstack(const struct thread *t)
 	return sp > a->sp && sp - a->sp <= a->size;
 }
 
+/* From the program, by the call or in a frame: the same checks. */
+static int
+set_altstack(struct thread *t, struct sigaltstack n)
+{
+	uint32_t mode = (uint32_t)n.flags & ~SS_AUTODISARM;
+
+	if (on_altstack(t))
+		return -EPERM;
+	if (mode && mode != SS_DISABLE && mode != SS_ONSTACK)
+		return -EINVAL;
+	if (mode == SS_DISABLE) {
+		n.sp = n.size = 0;
+	} else {
+		if (n.size < MINSIGSTKSZ)
+			return -ENOMEM;
+		n.flags &= (int32_t)SS_AUTODISARM;
+	}
+	n.pad = 0;
+	t->sig->alt = n;
+	return 0;
+}
+
 long
 sys_sigaltstack(struct thread *t, const void __user *ss, void __user *old)
 {
 	struct sigaltstack n, o = t->sig->alt;
-	uint32_t mode;
+	int err = 0;
 
 	if (ss && copy_from_user(&n, ss, sizeof(n)))
 		return -EFAULT;
 	if (on_altstack(t))
 		o.flags |= SS_ONSTACK;
-	if (ss) {
-		if (on_altstack(t))
-			return -EPERM;
-		mode = (uint32_t)n.flags & ~SS_AUTODISARM;
-		if (mode && mode != SS_DISABLE && mode != SS_ONSTACK)
-			return -EINVAL;
-		if (mode == SS_DISABLE) {
-			n.sp = n.size = 0;
-		} else {
-			if (n.size < MINSIGSTKSZ)
-				return -ENOMEM;
-			n.flags &= (int32_t)SS_AUTODISARM;
-		}
-		n.pad = 0;
-		t->sig->alt = n;
-	}
-	if (old && copy_to_user(old, &o, sizeof(o)))
-		return -EFAULT;
-	return 0;
+	if (ss)
+		err = set_altstack(t, n);
+	if (!err && old && copy_to_user(old, &o, sizeof(o)))
+		err = -EFAULT;
+	return err;
 }
 
 long
@@ -307,19 +315,21 @@ sys_rt_sigreturn(struct thread *t)
 	struct regs *r = arch_user_regs(&t->arch);
 	struct sigaltstack alt = t->sig->alt;
 	struct siginfo info;
-	uint64_t mask;
+	uint64_t mask = t->sig->mask;
+	int err = arch_sigframe_pop(&t->arch, r, &mask, &alt);
 
-	if (arch_sigframe_pop(&t->arch, r, &mask, &alt)) {
+	mask &= ~SIG_UNBLOCKABLE;
+	if (mask != t->sig->mask)
+		signal_set_mask(t, mask);
+	if (err) {
 		memset(&info, 0, sizeof(info));
 		info.si_code = SI_KERNEL;
 		signal_force(t, SIGSEGV, &info);
 		return 0;
 	}
-	mask &= ~SIG_UNBLOCKABLE;
-	if (mask != t->sig->mask)
-		signal_set_mask(t, mask);
-	alt.flags &= ~(int32_t)SS_ONSTACK;
-	t->sig->alt = alt;
+	/* A frame that the program has spoilt keeps the stack it had, as does
+	 * one of a handler that has left its stack within another. */
+	ignore(set_altstack(t, alt));
 	/* The restored value is no result of this call: no restart. */
 	regs_leave_syscall(r);
 	return regs_ret(r);

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "proc_common.h"
 #include <setjmp.h>
+#include <ucontext.h>
 
 static char stack[65536];
 static sigjmp_buf out;
@@ -22,6 +23,33 @@ handler(int sig)
 	told = s.ss_flags;
 	if (sig == SIGSEGV)
 		siglongjmp(out, 1);
+}
+
+/* Puts another stack into its own frame: one that is fine, or not. */
+static stack_t spoilt;
+
+static void
+spoil(int sig, siginfo_t *info, void *ctx)
+{
+	(void)sig, (void)info;
+	((ucontext_t *)ctx)->uc_stack = spoilt;
+}
+
+static void
+after_return(const char *what, int flags, size_t size)
+{
+	struct sigaction a = { .sa_sigaction = spoil, .sa_flags = SA_SIGINFO };
+	stack_t now;
+
+	spoilt.ss_sp = stack + 4096;
+	spoilt.ss_flags = flags;
+	spoilt.ss_size = size;
+	sigaction(SIGUSR2, &a, NULL);
+	raise(SIGUSR2);
+	sigaltstack(NULL, &now);
+	printf("%s: at %td, %zu bytes, flags %#x\n", what,
+	       now.ss_sp ? (char *)now.ss_sp - stack : -1, now.ss_size,
+	       now.ss_flags);
 }
 
 static int recurse(volatile char *up);
@@ -62,6 +90,11 @@ main(void)
 	s.ss_size = sizeof(stack);
 	s.ss_flags = 77;
 	show("flags", sigaltstack(&s, NULL));
+	after_return("frame: another", 0, 32768);
+	after_return("frame: too small", 0, 100);
+	after_return("frame: bad flags", 77, 16384);
+	after_return("frame: none", SS_DISABLE, 16384);
+	after_return("frame: one again", SS_ONSTACK, 16384);
 	s.ss_flags = SS_DISABLE;
 	show("off", sigaltstack(&s, NULL));
 	sigaltstack(NULL, &old);

@@ -133,7 +133,7 @@ arch_sigframe_push(struct arch_thread *at, struct regs *r,
 	fp = align_down(sp - image_size(), 64);
 	/* As after a call: 8 below a multiple of 16. */
 	sp = align_down(fp - sizeof(fr), 16) - 8;
-	if (sp >= USER_END || fp >= USER_END || sp > fp)
+	if (fp >= USER_END || USER_END - fp < image_size() || sp > fp)
 		return -EFAULT;
 	memset(&fr, 0, sizeof(fr));
 	fill_context(&fr, r, a, fp);
@@ -160,7 +160,8 @@ get_fpu(struct arch_thread *at, uint64_t addr)
 	uint64_t *header = (uint64_t *)((char *)at->fpu + 512);
 	irqflags_t f;
 
-	if (addr >= USER_END)
+	/* All of what may be read: the copy itself checks no addresses. */
+	if (addr >= USER_END || USER_END - addr < image_size())
 		return -EFAULT;
 	if (cpu_features.xsave) {
 		if (arch_copy_from_user(&sw, addr + SW_OFFSET, sizeof(sw)))
@@ -229,14 +230,6 @@ arch_sigframe_pop(struct arch_thread *at, struct regs *r, uint64_t *mask,
 	m = &fr.uc.mc;
 	if (m->rip >= USER_END || m->rsp >= USER_END)
 		return -EINVAL;
-	if (m->fpstate) {
-		int err = get_fpu(at, m->fpstate);
-
-		if (err)
-			return err;
-	} else {
-		clear_fpu(at);
-	}
 	*r = (struct regs){
 		.r8 = m->r8, .r9 = m->r9, .r10 = m->r10, .r11 = m->r11,
 		.r12 = m->r12, .r13 = m->r13, .r14 = m->r14, .r15 = m->r15,
@@ -250,5 +243,9 @@ arch_sigframe_pop(struct arch_thread *at, struct regs *r, uint64_t *mask,
 	alt->sp = fr.uc.stack.sp;
 	alt->flags = fr.uc.stack.flags;
 	alt->size = fr.uc.stack.size;
+	/* Last: Linux leaves the rest restored when this fails. */
+	if (m->fpstate)
+		return get_fpu(at, m->fpstate);
+	clear_fpu(at);
 	return 0;
 }
