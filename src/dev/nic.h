@@ -87,7 +87,8 @@ struct nic_ops {
 	MUST_CHECK int (*tx)(struct nic *n, unsigned q,
 			     const struct nic_tx *tx, bool kick);
 	void (*tx_kick)(struct nic *n, unsigned q);
-	/* Calls done() of what was sent; true: some was. */
+	/* Calls done() of what was sent; true: some was.  For who waits: an
+	 * interrupt is asked for when more is. */
 	bool (*tx_reap)(struct nic *n, unsigned q);
 	/* Which multicast addresses to let in; promisc: everything.
 	 * -EOPNOTSUPP: the device has no filter, and lets all in. */

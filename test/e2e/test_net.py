@@ -28,8 +28,8 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(HERE, "programs")
 PY = "/usr/bin/python3"
-LIMIT = int(os.environ.get("LIMIT", "90"))  # seconds of a test, at the outside
-HOST = os.environ.get("H", "127.0.0.1")
+LONG = bool(os.environ.get("PITH_LONG"))
+LIMIT = 900 if LONG else 90  # seconds of a test, at the outside
 
 
 def data(n):
@@ -197,7 +197,7 @@ def host_http(cert):
 
     servers = []
     for tls in (False, True):
-        s = http.server.ThreadingHTTPServer((HOST, 0), Handler)
+        s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         s.daemon_threads = True
         if tls:
             c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -271,6 +271,23 @@ def test_redis_benchmark(serve):
         out = r.stdout.decode().replace("\r", "\n")
         assert r.returncode == 0 and not r.stderr, (out, r.stderr)
         assert out.count("requests per second") >= 9, out
+    s.close()
+
+
+def test_short_connections(serve):
+    """A connection for each request, on little memory: nothing is kept of
+    those that are over."""
+    s = serve([need("redis-server"), *REDIS], ports=[6379],
+              options=["-m", "16M"])
+    s.wait(rb"Ready to accept connections")
+    r = subprocess.run([need("redis-benchmark"), "-p", str(s.port[6379]), "-k",
+                        "0", "-c", "10", "-q", "-t", "get", "-n",
+                        "100000" if LONG else "2000"], capture_output=True,
+                       timeout=LIMIT)
+    assert r.returncode == 0 and b"requests per second" in r.stdout, r.stderr
+    c = s.connect(6379)
+    c.sendall(resp(b"PING"))
+    assert recv_all(c, 7) == b"+PONG\r\n"
     s.close()
 
 
@@ -605,6 +622,58 @@ def test_names(pith):
               os.path.join(HERE, "net/view.py")).decode().splitlines()
     assert out == ["nameserver 192.0.2.53", "10.0.2.15", "127.0.0.1 ::1",
                    "eth0 lo", "hello"]
+
+
+@pytest.mark.parametrize("machine", ["microvm", "q35"])
+def test_lost_notifications(serve, monkeypatch, tmp_path, machine):
+    """QEMU's TCG with one CPU and no more leaves the machine's barriers out:
+    the rings must find what its notifications did not tell."""
+    qemu = tmp_path / "qemu"
+    qemu.write_text("""#!/usr/bin/python3
+import os, sys
+a = sys.argv
+for name, value in (("-accel", "tcg"), ("-smp", "1")):
+    a[a.index(name) + 1] = value
+os.execvp("qemu-system-x86_64", ["qemu-system-x86_64"] + a[1:])
+""")
+    qemu.chmod(0o755)
+    monkeypatch.setenv("PITH_QEMU", str(qemu))
+    s = serve([need("redis-server"), *REDIS], ports=[6379],
+              options=["--accel", "tcg", "--machine", machine])
+    s.wait(rb"Ready to accept connections")
+    n = 60000 if LONG else 5000
+    for clients in ("1", "20"):
+        r = subprocess.run([need("redis-benchmark"), "-p", str(s.port[6379]),
+                            "-c", clients, "-q", "-t", "get", "-n", str(n)],
+                           capture_output=True, timeout=LIMIT)
+        assert r.returncode == 0 and b"requests per second" in r.stdout
+    s.close()
+
+
+def test_link(pith, tmp_path):
+    """The host takes the link away and gives it back: the machine sees it in
+    /sys/class/net by an interrupt, and goes on."""
+    qemu, qmp = tmp_path / "qemu", tmp_path / "qmp"
+    qemu.write_text('#!/bin/sh\nexec qemu-system-x86_64 "$@" -qmp '
+                    'unix:%s,server=on,wait=off\n' % qmp)
+    qemu.chmod(0o755)
+    for machine in ("microvm", "q35"):
+        p = subprocess.Popen([pith, "run", "--timeout", str(LIMIT),
+                              "--machine", machine, PY,
+                              os.path.join(HERE, "net/link.py")],
+                             env=dict(os.environ, PITH_QEMU=str(qemu)),
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        assert p.stdout.readline() == b"up\n"
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(str(qmp))
+            f = s.makefile("rw")
+            for line, up in (("down", "false"), ("up", "true")):
+                f.write('{"execute": "qmp_capabilities"}{"execute": '
+                        '"set_link", "arguments": {"name": "net0", "up": %s}}'
+                        % up)
+                f.flush()
+                assert p.stdout.readline().decode().strip() == line
+        assert p.wait(LIMIT) == 0
 
 
 # ---- a tap: large packets, checksums, queue pairs ----
