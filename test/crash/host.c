@@ -21,6 +21,7 @@
 #include <file/file.h>
 #include <file/fs_context.h>
 #include <file/pipe.h>
+#include <fs/pseudo.h>
 #include <fs/vfs.h>
 #include <mem/heap.h>
 #include <mem/kmap.h>
@@ -416,6 +417,7 @@ void pipe_drop_fifo(struct inode *i) { (void)i; }
 int pipe_open_fifo(struct inode *i, unsigned fl, struct file **out) { (void)i, (void)fl, (void)out; return -ENXIO; }
 int fd_get_any(struct fdtable *t, int fd, struct file **out) { (void)t, (void)fd, (void)out; return -EBADF; }
 void anon_stat(struct kstat *st, uint64_t ino, uint32_t mode) { (void)st, (void)ino, (void)mode; }
+void seq_printf(struct seq_buf *s, const char *fmt, ...) { (void)s, (void)fmt; }
 void poll_file_release(struct file *f) { (void)f; }
 
 /* ---- the disk ---- */
