@@ -27,6 +27,7 @@
 
 extern const struct fs_type ext4_type;
 extern struct dentry *vfs_root;
+void dcache_drop_super(struct super *sb);
 
 static struct super *sb;
 static uint8_t *first;
@@ -62,8 +63,10 @@ fs_first_image(void)
 int
 fs_unmount(void)
 {
-	int err = super_sync(sb);
+	int err;
 
+	dcache_drop_super(sb); /* as vfs_shutdown() */
+	err = super_sync(sb);
 	return err ? err : sb->ops->remount(sb, MS_RDONLY);
 }
 

@@ -29,11 +29,15 @@ def build(tmp, prog, flags):
     sources = sum((sorted(glob.glob(os.path.join(TOP, s))) for s in SOURCES),
                   [os.path.join(HERE, prog + ".c")])
     exe = str(tmp / prog)
+    linux = str(tmp / "linux.o")
+    subprocess.run(["gcc", "-std=gnu11", "-g", "-D_GNU_SOURCE", *flags, "-c",
+                    os.path.join(HERE, "linux.c"), "-o", linux],
+                   check=True, timeout=100)
     subprocess.run(["gcc", "-std=gnu11", "-g", "-D_GNU_SOURCE",
                     "-fno-strict-aliasing", "-Wall", "-Wextra",
                     "-fno-tree-loop-distribute-patterns", *flags,
                     "-I", "test/unit/host", "-I", "src",
-                    "-I", "src/arch/x86_64/include", "-o", exe, *sources],
+                    "-I", "src/arch/x86_64/include", "-o", exe, *sources, linux],
                    check=True, cwd=TOP, timeout=400)
     return exe
 
@@ -66,6 +70,31 @@ def test_power_cuts(crash, tmp_path, load, block):
             timeout=1200 if LONG else 400)
         assert run.returncode == 0, \
             run.stdout.decode(errors="replace")[-4000:]
+
+
+@pytest.fixture(scope="module")
+def differ(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("differ"), "differ",
+                 ["-O1", *SANITIZE])
+
+
+@pytest.mark.parametrize("seed", range(1, 200 if LONG else 4))
+def test_same_as_linux(differ, tmp_path, seed):
+    """Only where the host's own file system is ext4 with blocks as ours."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T %s", str(tmp_path)],
+                          stdout=subprocess.PIPE, text=True, check=True,
+                          timeout=20).stdout.strip()
+    if kind != "ext2/ext3 4096" or os.geteuid() != 0:
+        pytest.skip("not root on ext4: " + kind)
+    image, folder = str(tmp_path / "image"), str(tmp_path / "host")
+    os.mkdir(folder)
+    subprocess.run(["truncate", "-s", "64M", image], check=True, timeout=20)
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", image],
+                   check=True, timeout=60)
+    run = subprocess.run([differ, image, folder, str(seed), "2000"],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, timeout=300)
+    assert run.returncode == 0, run.stdout.decode(errors="replace")[-4000:]
 
 
 @pytest.fixture(scope="module")

@@ -629,4 +629,5 @@ fail:
 	return err;
 }
 
+extern const struct fs_type ext4_type; /* as fs_priv.h has it */
 const struct fs_type ext4_type = { .name = "ext4", .mount = ext4_mount };
