@@ -15,6 +15,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DPKG_INFO "/var/lib/dpkg/info"
 #define DPKG_STATUS "/var/lib/dpkg/status"
@@ -216,12 +217,17 @@ add_list(struct fileset *fs, const char *path, bool (*want)(const char *))
 static void
 add_package(struct fileset *fs, const struct package *p)
 {
-	char *path = p->same ? xasprintf(DPKG_INFO "/%s:%s.list", p->name,
-					 p->arch) :
-			       xasprintf(DPKG_INFO "/%s.list", p->name);
+	char *base = p->same ? xasprintf(DPKG_INFO "/%s:%s", p->name, p->arch) :
+			       xasprintf(DPKG_INFO "/%s", p->name);
+	char *path = xasprintf("%s.list", base);
+	char *script = xasprintf("%s.postinst", base);
 
 	add_list(fs, path, is_wanted_file);
+	if (!access(script, R_OK))
+		strv_add(&fs->scripts, script);
+	free(script);
 	free(path);
+	free(base);
 }
 
 void

@@ -42,6 +42,7 @@ struct fileset {
 	uint64_t bytes;		/* of all regular files */
 	char *climber;		/* the link that led out of the root */
 	struct strv deps;	/* other host files the choice depends on */
+	struct strv scripts;	/* postinst of the packages that came in */
 };
 
 void fileset_init(struct fileset *fs, const char *host_root);
