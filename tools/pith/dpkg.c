@@ -214,6 +214,44 @@ add_list(struct fileset *fs, const char *path, bool (*want)(const char *))
 	buf_free(&list);
 }
 
+/* Does the list of files name this path? */
+static bool
+has_path(const char *list, const char *path)
+{
+	struct buf b = { 0 };
+	size_t len = strlen(path);
+	bool found = false;
+
+	if (!read_file(list, &b))
+		for (char *p = b.p; !found && (p = strstr(p, path)); p += len)
+			found = (p == b.p || p[-1] == '\n') &&
+				(p[len] == '\n' || !p[len]);
+	buf_free(&b);
+	return found;
+}
+
+static bool
+skips_documents(const char *path, const void *arg)
+{
+	(void)arg;
+	return dpkg_skips(path);
+}
+
+/* The package's configuration as it is on this machine, with what the user or
+ * a maintainer script made (nginx's sites-enabled): the directory of /etc
+ * that is called as the package is, up to a '-' or a version. */
+static void
+add_configuration(struct fileset *fs, const struct package *p,
+		  const char *list)
+{
+	size_t len = strcspn(p->name, "-0123456789");
+	char *path = xasprintf("/etc/%.*s", (int)len, p->name);
+
+	if (len && has_path(list, path))
+		fileset_add_tree(fs, path, skips_documents, NULL);
+	free(path);
+}
+
 static void
 add_package(struct fileset *fs, const struct package *p)
 {
@@ -223,6 +261,7 @@ add_package(struct fileset *fs, const struct package *p)
 	char *script = xasprintf("%s.postinst", base);
 
 	add_list(fs, path, is_wanted_file);
+	add_configuration(fs, p, path);
 	if (!access(script, R_OK))
 		strv_add(&fs->scripts, script);
 	free(script);
