@@ -30,6 +30,18 @@ FNR == 1 {
 		complain("the first line is not the SPDX line")
 }
 
+# What clang-format decides by itself is not judged here; see .clang-format.
+{
+	line = $0
+	width = 0
+	while ((at = index(line, "\t")) > 0) {
+		width = int((width + at - 1) / 8) * 8 + 8
+		line = substr(line, at + 1)
+	}
+	if (width + length(line) > 84)
+		complain("a line of over 84 columns (aim for 80)")
+}
+/^        / && !/\\$/ { complain("indented by spaces") }
 /[ \t]$/ { complain("white space at the end of the line") }
 /[T]ODO|[F]IXME|[X]XX/ { complain("do it, or write it into docs/limits.md") }
 

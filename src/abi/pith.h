@@ -65,7 +65,7 @@ enum pith_tag {
 	PITH_REC_WINSIZE,     /* Linux struct winsize (8 bytes) */
 	PITH_REC_TRACE,	      /* string: comma-separated call names, "" = all */
 	PITH_REC_UMASK,	      /* u32 */
-	PITH_REC_RLIMIT,      /* u32 resource, u32 0, u64 soft, u64 hard; repeated */
+	PITH_REC_RLIMIT,      /* u32 resource, u32 0, u64 soft, hard; repeated */
 	PITH_REC_MOUNT,	      /* strings "TYPE\0SOURCE\0TARGET\0OPTIONS" */
 	PITH_REC_KLIB,	      /* string: path in the image, repeated */
 	PITH_REC_TIME,	      /* i64 seconds, u32 ns: the host's wall clock */

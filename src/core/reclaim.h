@@ -26,8 +26,9 @@ void reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *));
 void reclaim_barrier(void);
 
 /* For sched/reclaimd.c.  Names a function that reclaim_call() calls, in any
- * context, while many callbacks wait; it only marks.  Then: runs what is due; makes CPUs that a grace period waits for take an
- * interrupt; counts of callbacks handed over and run. */
+ * context, while many callbacks wait; it only marks.  Then: runs what is due;
+ * makes CPUs that a grace period waits for take an interrupt; counts of
+ * callbacks handed over and run. */
 void reclaim_on_backlog(void (*fn)(void));
 void reclaim_run(void);
 void reclaim_poke(void);

@@ -14,9 +14,9 @@
  *
  * Sending.  The stack fills struct nic_tx and calls ops->tx(); the memory of
  * the segments stays untouched until done() was called, from interrupt
- * context, from a later tx() or from tx_reap().  -ENOSPC: the device's queue is full;
- * tx_ready() is called when it is not any more.  kick false: more follows
- * at once, the device need not be told yet; ops->tx_kick() ends a batch.
+ * context, from a later tx() or from tx_reap().  -ENOSPC: the device's queue
+ * is full; tx_ready() is called when it is not any more.  kick false: more
+ * follows at once, the device need not be told yet; ops->tx_kick() ends a batch.
  *
  * Everything that the device writes has been checked by the driver: the
  * lengths of the pieces, checksum positions within the packet.

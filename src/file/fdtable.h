@@ -26,7 +26,8 @@ MUST_CHECK int fd_get_any(struct fdtable *t, int fd, struct file **out);
 
 /* Lowest free number >= min, reserved.  -EMFILE, -ENOMEM. */
 MUST_CHECK int fd_reserve(struct fdtable *t, int min, bool cloexec);
-void fd_install(struct fdtable *t, int fd, struct file *f); /* takes f's reference */
+/* Takes f's reference. */
+void fd_install(struct fdtable *t, int fd, struct file *f);
 void fd_unreserve(struct fdtable *t, int fd);
 /* Both at once: number or -errno; f's reference is taken only on success. */
 MUST_CHECK int fd_add(struct fdtable *t, struct file *f, bool cloexec);

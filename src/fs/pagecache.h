@@ -104,7 +104,7 @@ struct page_cache {
 	uint8_t ra_victim;		/* [a] the next to be replaced */
 	uint32_t wb_err;		/* [a] errseq: see below */
 	uint32_t ndirect;		/* [a] requests under way: direct.h */
-	struct waitq wb_wait;		/* writeback, or a direct request, has ended */
+	struct waitq wb_wait;		/* writeback or a direct request ended */
 	bool anonymous;			/* tmpfs: pages are the only copy */
 	/* An overlay: pages that are not here and lie below lower_size bytes
 	 * are those of lower.  upper is the other way about. */

@@ -141,7 +141,8 @@ long
 sys_fsetxattr(struct thread *t, int fd, const char __user *name,
 	      const void __user *value, size_t size, int flags)
 {
-	return do_set(t, &(struct target){ .by_fd = true, .fd = fd }, name, value, size,
+	return do_set(t, &(struct target){ .by_fd = true, .fd = fd }, name,
+		      value, size,
 		      flags);
 }
 
@@ -164,7 +165,8 @@ long
 sys_fgetxattr(struct thread *t, int fd, const char __user *name,
 	      void __user *value, size_t size)
 {
-	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, name, value, size);
+	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, name,
+		      value, size);
 }
 
 long
@@ -185,7 +187,8 @@ sys_llistxattr(struct thread *t, const char __user *path, void __user *list,
 long
 sys_flistxattr(struct thread *t, int fd, void __user *list, size_t size)
 {
-	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, NULL, list, size);
+	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, NULL,
+		      list, size);
 }
 
 long

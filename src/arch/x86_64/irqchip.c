@@ -39,7 +39,8 @@ ioapic_of(uint32_t gsi)
 {
 	for (unsigned i = 0; i < acpi_info.nioapics; i++) {
 		if (!ioapics[i].regs) {
-			ioapics[i].regs = upcall_map_io(acpi_info.ioapic[i].pa, 4096);
+			ioapics[i].regs =
+				upcall_map_io(acpi_info.ioapic[i].pa, 4096);
 			if (!ioapics[i].regs)
 				return -ENOMEM;
 			ioapics[i].gsi_base = acpi_info.ioapic[i].gsi_base;

@@ -33,7 +33,8 @@ void net_core_init(void);
 
 /* Inside the core: calls fn every interval, until `for_ms` from now at
  * least; fn and interval are of the table in core.c. */
-enum net_tick { TICK_TCP, TICK_TCP_TW, TICK_ARP, TICK_REASS, TICK_DHCP, TICK_DHCP_LONG,
+enum net_tick { TICK_TCP, TICK_TCP_TW, TICK_ARP, TICK_REASS, TICK_DHCP,
+		TICK_DHCP_LONG,
 		TICK_IGMP, TICK_ND6, TICK_REASS6, TICK_MLD6, TICK_DHCP6,
 		NET_NTICKS };
 #define TICK_FOREVER 0
