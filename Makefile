@@ -123,11 +123,11 @@ KLDFLAGS := -nostdlib -static -Wl,-pie -Wl,--no-dynamic-linker \
 ifeq ($(DEBUG),1)
 NO_KASAN := src/core/kasan.c src/mem/heap.c src/mem/page.c \
 	    src/arch/$(ARCH)/early.c src/arch/$(ARCH)/string.c
-$(NO_KASAN:%=$(K)/obj/%.o): KFLAGS += -fno-sanitize=kernel-address
+$(NO_KASAN:%=$(K)/obj/%.o): private KFLAGS += -fno-sanitize=kernel-address
 endif
 
 # A loop that copies must not become a call of the function it is in.
-$(K)/obj/src/base/string.c.o: KFLAGS += -fno-tree-loop-distribute-patterns
+$(K)/obj/src/base/string.c.o: private KFLAGS += -fno-tree-loop-distribute-patterns
 
 # The TCP/IP engine: Debian's source, our patches, flags of its own.  Only the
 # port, src/net/lwip, sees its headers and ours.
@@ -164,7 +164,14 @@ $(K)/obj/gen/syscall_table.c.o: $(GEN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c \
 		$(O)/gen/syscall_table.c -o $@
-$(K)/obj/%.c.o: %.c | $(GEN)
+# Other flags, other objects.
+.PHONY: flags
+$(K)/flags: flags
+	@mkdir -p $(@D)
+	$(file >$@.new,$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC))
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+
+$(K)/obj/%.c.o: %.c $(K)/flags | $(GEN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c $< -o $@
 $(K)/obj/%.S.o: %.S | $(GEN)
