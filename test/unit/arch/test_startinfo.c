@@ -15,7 +15,7 @@
 
 /* The image's own, which the rest of the file names. */
 char image_start[1], rodata_start[1], data_start[1], image_end[1];
-const struct rela rela_start[1], rela_end[1];
+const uint64_t relr_start[1], relr_end[1];
 uint64_t boot_pml4[512];
 
 size_t
