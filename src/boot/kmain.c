@@ -82,8 +82,6 @@ start_program(void *arg)
 	int err;
 
 	(void)arg;
-	net_init();		/* sockets; lo is up */
-	rtnl_init();		/* netlink tells of changes */
 	device_init();		/* disks, ports; the control port answers */
 	control_init();		/* errors below reach the user */
 	control_on(PITH_FRAME_STOP, host_stop);
@@ -111,7 +109,7 @@ start_program(void *arg)
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
 	run.net.hostname = run.hostname;
-	net_start(&run.net);	/* NICs get their addresses */
+	net_start_later(&run.net); /* when it is needed, or soon */
 	boot_start_cpus();	/* more than one CPU from here on */
 	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
 			    run.gid, run.groups, run.ngroups, run.umask,

@@ -396,6 +396,8 @@ netif_ioctl(const struct socket *s, unsigned cmd, uint64_t arg)
 	struct net_if i;
 	int err;
 
+	if ((cmd >> 8 & 0xff) == SIOC_TYPE)
+		net_need(); /* s may be AF_UNIX */
 	switch (cmd) {
 	case SIOCGIFCONF:
 		return get_conf(arg);

@@ -244,9 +244,17 @@ struct net_config {
 };
 
 /* Boot, once, before the first socket: lo comes up; NICs are taken as they
- * register.  net_start() then configures them. */
+ * register.  net_start() then configures them.  Both are start.c's, which
+ * boot gives the configuration to keep (it stays), and which starts the
+ * network when somebody needs it, or soon. */
 void net_init(void);
 void net_start(const struct net_config *c);
+void net_start_later(const struct net_config *c);
+/* From here on the network is there.  Sleeps; before the first look at
+ * interfaces, addresses, routes or sockets other than AF_UNIX. */
+void net_need(void);
+/* Sleeps until listeners know of every change that there was so far. */
+void net_changes_told(void);
 /* Sleeps until each interface with a link has an address by its method, or
  * the deadline (monotonic).  0, -ETIMEDOUT. */
 int net_wait_configured(uint64_t deadline_ns);

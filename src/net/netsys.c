@@ -322,6 +322,7 @@ class_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	struct net_if i;
 
 	(void)arg;
+	net_need();
 	if (net_if_find(name, &i))
 		return -ENOENT;
 	*e = (struct pseudo_entry){
@@ -339,6 +340,7 @@ class_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
 	struct net_if i;
 
 	(void)arg;
+	net_need();
 	if (!net_if_next((int)*cursor, &i))
 		return -ENOENT;
 	*cursor = (uint64_t)i.index;

@@ -140,6 +140,7 @@ show_dev(struct seq_buf *s, void *arg)
 	struct net_if i;
 
 	(void)arg;
+	net_need();
 	seq_printf(s, "Inter-|   Receive                                    "
 		   "            |  Transmit\n face |bytes    packets errs drop "
 		   "fifo frame compressed multicast|bytes    packets errs "
@@ -197,6 +198,7 @@ show_route(struct seq_buf *s, void *arg)
 	size_t start = s->len;
 
 	(void)arg;
+	net_need();
 	seq_printf(s, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\t"
 		   "Metric\tMask\t\tMTU\tWindow\tIRTT");
 	pad_line(s, start, 127);
@@ -238,6 +240,7 @@ show_if_inet6(struct seq_buf *s, void *arg)
 	unsigned cursor = 0;
 
 	(void)arg;
+	net_need();
 	while (net_addr_next(&cursor, &a)) {
 		struct net_if i;
 
@@ -262,6 +265,7 @@ show_ipv6_route(struct seq_buf *s, void *arg)
 	unsigned cursor = 0;
 
 	(void)arg;
+	net_need();
 	while (net_route_next(&cursor, &r)) {
 		struct net_if i;
 
@@ -287,6 +291,7 @@ show_arp(struct seq_buf *s, void *arg)
 	unsigned cursor = 0;
 
 	(void)arg;
+	net_need();
 	seq_printf(s, "IP address       HW type     Flags       HW address"
 		   "            Mask     Device\n");
 	while (net_neigh_next(&cursor, &n)) {
@@ -334,6 +339,7 @@ counters(void)
 {
 	struct net_counters c;
 
+	net_need();
 	net_counters_get(&c);
 	return c;
 }
@@ -441,6 +447,7 @@ show_pnp(struct seq_buf *s, void *arg)
 	unsigned n, i;
 
 	(void)arg;
+	net_need();
 	net_settle();
 	n = net_dns_get(dns);
 	net_search_get(search, sizeof(search));

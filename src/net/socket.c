@@ -23,6 +23,7 @@
 #include <mem/heap.h>
 #include <net/bpf.h>
 #include <net/inet.h>
+#include <net/netif.h>
 #include <sched/thread.h>
 #include <vm/uio.h>
 
@@ -60,7 +61,11 @@ socket_create(int family, int type, int protocol, struct socket **out)
 	const struct socket_family *f;
 	int err = find_family(family, type, &f);
 
-	return err ? err : f->create(type, protocol, out);
+	if (err)
+		return err;
+	if (family != AF_UNIX)
+		net_need();
+	return f->create(type, protocol, out);
 }
 
 int

@@ -531,9 +531,10 @@ nic_appeared(struct nic *n)
 		return;
 	}
 	n->stack = e;
-	n->rx_notify = nic_rx_notify;
-	n->tx_ready = nic_tx_ready;
-	n->link_changed = nic_link_changed;
+	/* The device has been running: another CPU's interrupt may call. */
+	atomic_store_release(&n->rx_notify, nic_rx_notify);
+	atomic_store_release(&n->tx_ready, nic_tx_ready);
+	atomic_store_release(&n->link_changed, nic_link_changed);
 	net_configure_port(e);
 }
 

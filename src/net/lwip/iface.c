@@ -526,6 +526,12 @@ status_callback(struct netif *netif, netif_nsc_reason_t reason,
 }
 
 void
+net_changes_told(void)
+{
+	work_flush(&change_work);
+}
+
+void
 net_iface_init(void)
 {
 	static netif_ext_callback_t cb;
