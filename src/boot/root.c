@@ -11,6 +11,7 @@
 #include <abi/fs.h>
 #include <abi/stat.h>
 #include <arch/mmu.h>
+#include <base/math.h>
 #include <base/string.h>
 #include <boot/runinfo.h>
 #include <core/bootinfo.h>
@@ -22,12 +23,34 @@
 #include <mem/heap.h>
 #include <mem/kmap.h>
 
+/* What is read of it first: most manifests are shorter, and each request is
+ * a round trip to the host. */
+#define MANIFEST_FIRST 4096u
+
+/* The first `len` bytes of dev, to be freed with vfree(). */
+static int
+read_start(struct blk_device *dev, size_t len, void **out)
+{
+	void *buf = vmalloc(len, ALLOC_KERNEL);
+	int err;
+
+	if (!buf)
+		return -ENOMEM;
+	err = blk_read(dev, 0, buf, len);
+	if (err)
+		vfree(buf);
+	else
+		*out = buf;
+	return err;
+}
+
 /* Reads the manifest; *out NULL with 0 where the disk has none. */
 static int
 read_manifest(void **out, size_t *len)
 {
 	struct blk_device *dev = blk_find_type(PITH_GPT_MANIFEST);
 	struct pith_block_header h;
+	size_t first;
 	void *buf;
 	int err;
 
@@ -35,21 +58,22 @@ read_manifest(void **out, size_t *len)
 	*len = 0;
 	if (!dev)
 		return 0;
-	err = blk_read(dev, 0, &h, sizeof(h));
+	first = min_u64(MANIFEST_FIRST, dev->sectors << BLK_SECTOR_SHIFT);
+	err = read_start(dev, first, &buf);
 	if (err)
 		return err;
+	memcpy(&h, buf, sizeof(h)); /* a sector is more */
 	if (h.magic != PITH_BLOCK_MAGIC ||
 	    h.len_bytes > PITH_BLOCK_MAX - sizeof(h)) {
 		log_err("the image's manifest is not one");
+		vfree(buf);
 		return -EINVAL;
 	}
-	buf = vmalloc(sizeof(h) + h.len_bytes, ALLOC_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	err = blk_read(dev, 0, buf, sizeof(h) + h.len_bytes);
-	if (err) {
+	if (sizeof(h) + h.len_bytes > first) {
 		vfree(buf);
-		return err;
+		err = read_start(dev, sizeof(h) + h.len_bytes, &buf);
+		if (err)
+			return err;
 	}
 	*out = buf;
 	*len = sizeof(h) + h.len_bytes;
