@@ -125,6 +125,14 @@ push(struct tcp_sock *t, bool more)
 	tcp_far_do(t, FAR_PUSH);
 }
 
+/* The other end answered what was sent with a reset: this call says how much
+ * it sent before, the next one the error. */
+static bool
+was_reset(struct tcp_sock *t)
+{
+	return tcp_state(t) == TCP_CLOSE;
+}
+
 static int
 wait_room(struct tcp_sock *t, uint64_t deadline)
 {
@@ -167,6 +175,8 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		err = send_piece(t, b);
 		if (!err)
 			done += (size_t)n;
+		if (was_reset(t))
+			break;
 		if (u->resid)
 			push(t, false);
 	}
@@ -218,6 +228,8 @@ tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
 		err = b ? send_piece(t, b) : -ENOBUFS;
 		if (!err)
 			done += v[i].len;
+		if (was_reset(t))
+			break;
 	}
 	if (done)
 		push(t, m->flags & MSG_MORE || t->cork);

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define R(what, expr)                                                      \
@@ -526,6 +527,28 @@ on_pipe(int sig)
 	pipes++;
 }
 
+/* A gigabyte to an end that is closed does not all go. */
+static void
+much_to_nobody(void)
+{
+	static char mb[1 << 20];
+	static struct iovec iov[1024];
+	ssize_t n;
+	int v[2];
+
+	for (int i = 0; i < 1024; i++)
+		iov[i] = (struct iovec){ mb, sizeof(mb) };
+	pair(v);
+	close(v[1]);
+	n = writev(v[0], iov, 1024);
+	printf("some of it %d\n", n > 0 && n < 1 << 30);
+	errno = 0;
+	n = writev(v[0], iov, 1024);
+	printf("then %d\n",
+	       n == -1 && (errno == EPIPE || errno == ECONNRESET));
+	close(v[0]);
+}
+
 int
 main(void)
 {
@@ -549,6 +572,7 @@ main(void)
 	R("write", write(v[0], "x", 1));
 	printf("SIGPIPE %d\n", pipes);
 	drop(v);
+	much_to_nobody();
 	backlog();
 	return 0;
 }

@@ -235,6 +235,9 @@ etc_generate(const struct options *o, struct fileset *fs)
 	text = xasprintf("%s\n", host);
 	put_text(fs, "/etc/hostname", text);
 	free(text);
+	/* Debian's netbase: names of ports, for getservbyname(3). */
+	fileset_add(fs, "/etc/services", NULL);
+	fileset_add(fs, "/etc/protocols", NULL);
 	/* /etc/localtime is the host's zone: a link into zoneinfo. */
 	fileset_add(fs, "/etc/localtime", NULL);
 }
