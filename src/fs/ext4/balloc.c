@@ -349,6 +349,33 @@ out:
 }
 
 int
+ext4_bfree_ready(struct jhandle *h, uint64_t start, uint32_t len)
+{
+	struct ext4_super *s = h->s;
+	uint32_t g, last;
+	int err = 0;
+
+	if (start < s->first_data_block || start >= s->nblocks || !len ||
+	    len > s->nblocks - start)
+		return ext4_bad(s, 0, "blocks freed that do not exist");
+	start -= s->first_data_block;
+	g = (uint32_t)(start / s->blocks_per_group);
+	last = (uint32_t)((start + len - 1) / s->blocks_per_group);
+	mutex_lock(&s->alloc_lock);
+	for (; g <= last && !err; g++) {
+		struct ext4_bitmap m;
+
+		err = ext4_block_bitmap(s, g, &m);
+		if (err)
+			break;
+		err = ext4_bitmap_write(s, h, &m);
+		ext4_bitmap_put(&m);
+	}
+	mutex_unlock(&s->alloc_lock);
+	return err;
+}
+
+int
 ext4_bfree(struct jhandle *h, uint64_t start, uint32_t len)
 {
 	struct ext4_super *s = h->s;

@@ -300,6 +300,7 @@ struct ext4_inode {
 	uint32_t sync_tid;		/* [a] last transaction with it */
 	uint32_t datasync_tid;		/* [a] the same for fdatasync */
 	struct list orphan;		/* [orphan_lock] in s->orphans */
+	uint32_t lost_ino;		/* [orphan_lock] in s->orphans for good */
 	uint32_t next_orphan;		/* [orphan_lock] or time of deletion */
 	uint32_t delayed;		/* [a] blocks that dirty pages wait for */
 	uint64_t last_pblk;		/* [tree_lock] where the last went */
@@ -391,6 +392,9 @@ MUST_CHECK int ext4_count_free(struct ext4_super *s);
 MUST_CHECK int ext4_balloc(struct jhandle *h, uint64_t goal, uint32_t want,
 			   unsigned flags, uint64_t *start, uint32_t *len);
 MUST_CHECK int ext4_bfree(struct jhandle *h, uint64_t start, uint32_t len);
+/* Makes what ext4_bfree() of these needs: it cannot fail then. */
+MUST_CHECK int ext4_bfree_ready(struct jhandle *h, uint64_t start,
+				uint32_t len);
 /* A committed transaction's blocks may be taken from now on. */
 void ext4_freed(struct ext4_super *s, uint64_t start, uint32_t len);
 /* Space for n blocks of dirty pages: 0 or -ENOSPC. */
@@ -406,11 +410,16 @@ bool ext4_retry_alloc(struct ext4_super *s, int err, unsigned *tries);
 MUST_CHECK int ext4_ialloc(struct jhandle *h, struct inode *dir,
 			   uint32_t mode, uint32_t *ino);
 MUST_CHECK int ext4_ifree(struct jhandle *h, uint64_t ino, bool is_dir);
+/* The same for ext4_ifree() of this one. */
+MUST_CHECK int ext4_ifree_ready(struct jhandle *h, uint64_t ino);
 
 /* ---- orphan.c ---- */
 MUST_CHECK int ext4_orphan_add(struct jhandle *h, struct inode *i);
 MUST_CHECK int ext4_orphan_del(struct jhandle *h, struct inode *i);
 /* At mount: ends what the last one did not. */
+/* i goes, and stays on the disk's list: true, and its ext4_inode is kept. */
+bool ext4_orphan_lose(struct inode *i);
+void ext4_orphan_free_lost(struct ext4_super *s);
 MUST_CHECK int ext4_orphan_cleanup(struct ext4_super *s, uint32_t first);
 
 /* ---- csum.c ---- */
@@ -456,6 +465,10 @@ MUST_CHECK int ext4_set_ops(struct inode *i);
 
 /* ---- iwrite.c ---- */
 /* Puts i into h's transaction; size: something that fdatasync is about. */
+/* Its blocks are in an ext2 list, which is only read: it cannot be freed. */
+bool ext4_has_list(const struct inode *i);
+/* Makes what ext4_iwrite() needs, before an operation changes anything. */
+MUST_CHECK int ext4_iready(struct jhandle *h, struct inode *i);
 MUST_CHECK int ext4_iwrite(struct jhandle *h, struct inode *i, bool size);
 MUST_CHECK int ext4_write_inode(struct inode *i);
 MUST_CHECK int ext4_fsync(struct inode *i, bool datasync);

@@ -345,7 +345,8 @@ drop_leaf(struct jhandle *h, struct inode *i, struct path *p)
 	return err;
 }
 
-/* The root's only child fits into it: one level less. */
+/* The root's only child fits into it: one level less.  Where that cannot be
+ * begun, the tree is whole as it is. */
 static int
 try_shrink(struct jhandle *h, struct inode *i)
 {
@@ -356,11 +357,11 @@ try_shrink(struct jhandle *h, struct inode *i)
 	while (root->eh_depth && root->eh_entries == 1) {
 		uint64_t block = child_of(indexes(root));
 
-		err = ext4_ext_node(i, block, root->eh_depth - 1u, &b);
-		if (err)
-			return err;
+		if (ext4_ext_node(i, block, root->eh_depth - 1u, &b))
+			return 0;
 		eh = (void *)b.data;
-		if (eh->eh_entries > root->eh_max) {
+		if (eh->eh_entries > root->eh_max ||
+		    ext4_bfree_ready(h, block, 1)) {
 			ext4_brelse(&b);
 			return 0;
 		}
@@ -400,6 +401,22 @@ append(struct piece *v, unsigned n, const struct piece *b)
 	return n + 1;
 }
 
+/* The leaf of p will be empty: what drop_leaf() needs. */
+static int
+ready_to_drop(struct jhandle *h, struct inode *i, struct path *p)
+{
+	int err = 0;
+
+	for (unsigned k = p->depth; k && !err; k--) {
+		err = touch(h, i, p, k - 1);
+		if (!err)
+			err = ext4_bfree_ready(h, p->l[k].b.block, 1);
+		if (p->l[k - 1].h->eh_entries > 1)
+			break;
+	}
+	return err;
+}
+
 /* Entries [at, at + del) of the leaf become v[0..n). */
 static int
 replace(struct jhandle *h, struct inode *i, struct path *p, unsigned at,
@@ -410,6 +427,8 @@ replace(struct jhandle *h, struct inode *i, struct path *p, unsigned at,
 	unsigned old = eh->eh_entries;
 	int err = touch(h, i, p, p->depth);
 
+	if (!err && old - del + n == 0)
+		err = ready_to_drop(h, i, p);
 	if (err)
 		return err;
 	memmove(e + at + n, e + at + del, (old - at - del) * sizeof(*e));
@@ -551,7 +570,9 @@ ext4_ext_remove_last(struct jhandle *h, struct inode *i, uint32_t from,
 	v[0] = (struct piece){ x.lblk, a - x.lblk, x.pblk, x.unwritten };
 	v[1] = (struct piece){ b + 1, last - b, x.pblk + (b + 1 - x.lblk),
 			       x.unwritten };
-	err = edit(h, i, x.lblk, true, v, 2);
+	err = ext4_bfree_ready(h, x.pblk + (a - x.lblk), b - a + 1);
+	if (!err)
+		err = edit(h, i, x.lblk, true, v, 2);
 	if (err)
 		return err;
 	i->blocks -= (uint64_t)(b - a + 1) * (h->s->block_size / 512);

@@ -140,6 +140,24 @@ ext4_ialloc(struct jhandle *h, struct inode *dir, uint32_t mode,
 }
 
 int
+ext4_ifree_ready(struct jhandle *h, uint64_t ino)
+{
+	struct ext4_super *s = h->s;
+	struct ext4_bitmap m;
+	int err;
+
+	mutex_lock(&s->alloc_lock);
+	err = ext4_inode_bitmap(s, (uint32_t)((ino - 1) / s->inodes_per_group),
+				&m);
+	if (!err) {
+		err = ext4_bitmap_write(s, h, &m);
+		ext4_bitmap_put(&m);
+	}
+	mutex_unlock(&s->alloc_lock);
+	return err;
+}
+
+int
 ext4_ifree(struct jhandle *h, uint64_t ino, bool is_dir)
 {
 	struct ext4_super *s = h->s;

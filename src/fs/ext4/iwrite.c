@@ -14,6 +14,7 @@
 #include <base/atomic.h>
 #include <base/string.h>
 #include <core/clock.h>
+#include <core/log.h>
 #include <dev/blk.h>
 #include <file/cred.h>
 #include <fs/attr.h>
@@ -101,6 +102,20 @@ fill_raw(struct ext4_super *s, const struct inode *i, uint8_t *raw)
 		d->i_extra_isize = (uint16_t)e->extra_isize;
 	put_times(s, i, d);
 	ext4_inode_csum_set(s, (uint32_t)i->ino, raw);
+}
+
+int
+ext4_iready(struct jhandle *h, struct inode *i)
+{
+	struct ext4_buf b;
+	uint8_t *raw;
+	int err = ext4_inode_raw(h->s, i->ino, &b, &raw);
+
+	if (err)
+		return err;
+	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
+	ext4_brelse(&b);
+	return err;
 }
 
 int
@@ -339,6 +354,17 @@ undo:
 
 /* ---- death ---- */
 
+bool
+ext4_has_list(const struct inode *i)
+{
+	const struct ext4_inode *e = ext4_i(i);
+
+	if (e->flags & EXT4_FL_EXTENTS || !(S_ISREG(i->mode) ||
+	    S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+		return false;
+	return i->blocks > (e->file_acl ? ext4_sb(i)->block_size / 512 : 0);
+}
+
 static int
 delete(struct inode *i)
 {
@@ -351,8 +377,8 @@ delete(struct inode *i)
 		return err;
 	if (e->flags & EXT4_FL_EXTENTS)
 		err = ext4_remove_blocks(i, &h, 0, UINT32_MAX - 1);
-	else if (S_ISREG(i->mode) || S_ISDIR(i->mode))
-		err = i->blocks ? -EOPNOTSUPP : 0;
+	else if (ext4_has_list(i))
+		err = -EOPNOTSUPP;
 	if (!h.tx)
 		return err;
 	if (!err)
@@ -361,6 +387,10 @@ delete(struct inode *i)
 		err = journal_restart(&h, 16);
 	if (!h.tx)
 		return err;
+	if (!err)
+		err = ext4_iready(&h, i);
+	if (!err)
+		err = ext4_ifree_ready(&h, i->ino);
 	if (!err)
 		err = ext4_xattr_drop(&h, i);
 	if (!err)
@@ -386,7 +416,12 @@ ext4_evict(struct inode *i)
 		page_cache_destroy(i->cache);
 	i->cache = NULL;
 	if (e && !i->nlink && !e->no_delete && s->journal &&
-	    s->journal->writable && delete(i))
-		ext4_bad(s, i->ino, "a deleted file cannot be freed");
+	    s->journal->writable && delete(i)) {
+		log_warn("ext4 %s: deleted file %lu cannot be freed before "
+			 "the next mount", s->dev->name,
+			 (unsigned long)i->ino);
+		if (ext4_orphan_lose(i))
+			i->priv = NULL;
+	}
 	ext4_inode_free(i);
 }

@@ -401,11 +401,39 @@ ext4_bwrite(struct jhandle *h, const struct ext4_buf *b, enum jkind kind,
 	return err;
 }
 
+/*
+ * Memory for a note of what was freed, which must not fail half way through
+ * an operation: without any, a spare jbuf and the credit that it was for.
+ */
+static void *
+new_note(struct jhandle *h, size_t size)
+{
+	struct journal *j = h->s->journal;
+	struct jbuf *jb = NULL;
+	void *p = kmalloc(size, ALLOC_NOFS);
+
+	static_assert(sizeof(struct jrevoke) <= sizeof(struct jbuf) &&
+			      sizeof(struct jfreed) <= sizeof(struct jbuf),
+		      "a spare jbuf holds a note");
+	if (p)
+		return p;
+	spin_lock(&j->lock);
+	if (h->credits && !list_empty(&j->spare)) {
+		jb = list_first_entry(&j->spare, struct jbuf, ckpt_link);
+		list_del(&jb->ckpt_link);
+		j->nspare--;
+		h->credits--;
+		h->tx->credits--;
+	}
+	spin_unlock(&j->lock);
+	return jb;
+}
+
 int
 journal_forget(struct jhandle *h, uint64_t block)
 {
 	struct journal *j = h->s->journal;
-	struct jrevoke *r = kmalloc(sizeof(*r), ALLOC_NOFS);
+	struct jrevoke *r = new_note(h, sizeof(*r));
 	struct jbuf *jb;
 	int err = 0;
 
@@ -458,7 +486,7 @@ journal_note_freed(struct jhandle *h, uint64_t start, uint32_t len)
 		spin_unlock(&j->lock);
 		if (merged)
 			break;
-		n = kmalloc(sizeof(*n), ALLOC_NOFS);
+		n = new_note(h, sizeof(*n));
 		if (!n)
 			return -ENOMEM;
 	}

@@ -72,7 +72,9 @@ create_once(struct inode *dir, const char *name, size_t len, uint32_t mode,
 
 	if (err)
 		return err;
-	err = ext4_new_inode(&h, dir, mode, rdev, &i);
+	err = ext4_iready(&h, dir);
+	if (!err)
+		err = ext4_new_inode(&h, dir, mode, rdev, &i);
 	if (err) {
 		journal_stop(&h);
 		return err;
@@ -154,7 +156,9 @@ symlink_once(struct inode *dir, const char *name, size_t len,
 	err = journal_start(ext4_sb(dir), CREATE_CREDITS, &h);
 	if (err)
 		goto free;
-	err = ext4_new_inode(&h, dir, S_IFLNK | 0777, 0, &i);
+	err = ext4_iready(&h, dir);
+	if (!err)
+		err = ext4_new_inode(&h, dir, S_IFLNK | 0777, 0, &i);
 	if (err) {
 		journal_stop(&h);
 		goto free;
@@ -207,8 +211,12 @@ ext4_link(struct inode *dir, const char *name, size_t len,
 	err = journal_start(ext4_sb(dir), EXT4_DIR_CREDITS + 8, &h);
 	if (err)
 		return err;
-	err = ext4_dir_add(&h, dir, name, len, (uint32_t)target->ino,
-			   target->mode);
+	err = ext4_iready(&h, dir);
+	if (!err)
+		err = ext4_iready(&h, target);
+	if (!err)
+		err = ext4_dir_add(&h, dir, name, len, (uint32_t)target->ino,
+				   target->mode);
 	if (!err && !target->nlink) /* O_TMPFILE gets a name */
 		err = ext4_orphan_del(&h, target);
 	if (!err) {
@@ -239,6 +247,13 @@ drop_name(struct jhandle *h, struct inode *target)
 			     : ext4_orphan_add(h, target);
 }
 
+/* The last name of what cannot be freed stays. */
+static bool
+must_stay(const struct inode *i)
+{
+	return (S_ISDIR(i->mode) || i->nlink <= 1) && ext4_has_list(i);
+}
+
 static int
 unlink_locked(struct inode *dir, const char *name, size_t len,
 	      struct inode *target)
@@ -248,7 +263,11 @@ unlink_locked(struct inode *dir, const char *name, size_t len,
 
 	if (err)
 		return err;
-	err = ext4_dir_remove(&h, dir, name, len);
+	err = ext4_iready(&h, target);
+	if (!err)
+		err = ext4_iready(&h, dir);
+	if (!err)
+		err = ext4_dir_remove(&h, dir, name, len);
 	if (!err) {
 		bool is_dir = S_ISDIR(target->mode);
 
@@ -268,6 +287,8 @@ ext4_unlink(struct inode *dir, const char *name, size_t len,
 {
 	int err = 0;
 
+	if (must_stay(target))
+		return -EOPNOTSUPP;
 	if (!S_ISDIR(target->mode))
 		return unlink_locked(dir, name, len, target);
 	write_lock(&target->lock);
@@ -351,7 +372,16 @@ rename_once(struct side *o, struct side *n, unsigned flags)
 
 	if (err)
 		return err;
-	err = flags & RENAME_EXCHANGE ? exchange(&h, o, n) : move(&h, o, n);
+	err = ext4_iready(&h, o->inode);
+	if (!err && n->inode)
+		err = ext4_iready(&h, n->inode);
+	if (!err)
+		err = ext4_iready(&h, o->dir);
+	if (!err)
+		err = ext4_iready(&h, n->dir);
+	if (!err)
+		err = flags & RENAME_EXCHANGE ? exchange(&h, o, n)
+					      : move(&h, o, n);
 	inode_now(&now);
 	if (!err) {
 		o->inode->ctime = now.ctime;
@@ -384,6 +414,8 @@ ext4_rename(struct inode *odir, const char *oname, size_t olen,
 	if (S_ISDIR(source->mode) && odir != ndir && !victim &&
 	    too_many_subdirs(ndir))
 		return -EMLINK;
+	if (victim && !(flags & RENAME_EXCHANGE) && must_stay(victim))
+		return -EOPNOTSUPP;
 	/* A file that replaces another is expected to be whole after a crash
 	 * even without fsync: its blocks go into this transaction. */
 	if (victim && source->cache)
@@ -414,14 +446,15 @@ ext4_tmpfile(struct inode *dir, uint32_t mode, struct inode **out)
 	if (!err) {
 		i->nlink = 0;
 		err = ext4_orphan_add(&h, i);
-		inode_ready(i);
-		if (!err)
-			*out = i;
+	}
+	if (err) {
+		journal_stop(&h);
+		return err;
 	}
 	journal_stop(&h);
-	if (err == 0)
-		return 0;
-	return err;
+	inode_ready(i);
+	*out = i;
+	return 0;
 }
 
 const struct inode_ops ext4_dir_ops = {

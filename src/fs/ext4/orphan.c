@@ -5,6 +5,9 @@
  * superblock through the inodes' i_dtime; in memory the same list, so that
  * one can be taken out of its middle.
  *
+ * One that cannot be freed stays on the disk's list, for the next mount; what
+ * is left of it in memory keeps its place among the others.
+ *
  * orphan_lock is taken in a handle.  An inode is on the list with a link
  * count of zero or because it is being cut, and evict() takes it off.
  */
@@ -15,6 +18,7 @@
 #include <base/string.h>
 #include <core/log.h>
 #include <dev/blk.h>
+#include <mem/heap.h>
 #include <mem/page.h>
 
 static int
@@ -37,14 +41,50 @@ set_head(struct jhandle *h, uint32_t ino)
 	return err;
 }
 
-/* The list's first may be anything that the disk said. */
+/* The number at this place of the list; 0: its end. */
 static uint32_t
-first_of(const struct ext4_super *s)
+ino_at(const struct ext4_super *s, struct list *at)
 {
-	if (list_empty(&s->orphans))
+	const struct ext4_inode *e;
+
+	if (at == &s->orphans)
 		return 0;
-	return (uint32_t)list_first_entry(&s->orphans, struct ext4_inode,
-					  orphan)->inode->ino;
+	e = list_entry(at, struct ext4_inode, orphan);
+	return e->lost_ino ? e->lost_ino : (uint32_t)e->inode->ino;
+}
+
+bool
+ext4_orphan_lose(struct inode *i)
+{
+	struct ext4_super *s = ext4_sb(i);
+	struct ext4_inode *e = ext4_i(i);
+	bool lost;
+
+	mutex_lock(&s->orphan_lock);
+	lost = !list_empty(&e->orphan);
+	if (lost) {
+		e->lost_ino = (uint32_t)i->ino;
+		e->inode = NULL;
+	}
+	mutex_unlock(&s->orphan_lock);
+	return lost;
+}
+
+void
+ext4_orphan_free_lost(struct ext4_super *s)
+{
+	struct list *at = s->orphans.next;
+
+	while (at != &s->orphans) {
+		struct ext4_inode *e = list_entry(at, struct ext4_inode,
+						  orphan);
+
+		at = at->next;
+		if (e->lost_ino) {
+			list_del(&e->orphan);
+			kfree(e);
+		}
+	}
 }
 
 int
@@ -56,7 +96,7 @@ ext4_orphan_add(struct jhandle *h, struct inode *i)
 
 	mutex_lock(&s->orphan_lock);
 	if (list_empty(&e->orphan)) {
-		e->next_orphan = first_of(s);
+		e->next_orphan = ino_at(s, s->orphans.next);
 		err = set_head(h, (uint32_t)i->ino);
 		if (!err)
 			err = ext4_iwrite(h, i, false);
@@ -79,17 +119,17 @@ ext4_orphan_del(struct jhandle *h, struct inode *i)
 	mutex_lock(&s->orphan_lock);
 	if (list_empty(&e->orphan))
 		goto out;
-	next = e->orphan.next == &s->orphans
-		       ? 0
-		       : (uint32_t)list_entry(e->orphan.next,
-					      struct ext4_inode,
-					      orphan)->inode->ino;
+	next = ino_at(s, e->orphan.next);
 	if (e->orphan.prev == &s->orphans) {
 		err = set_head(h, next);
 	} else {
 		prev = list_entry(e->orphan.prev, struct ext4_inode, orphan);
-		prev->next_orphan = next;
-		err = ext4_iwrite(h, prev->inode, false);
+		/* One that is lost is written no more: so is this one. */
+		err = prev->lost_ino ? -EIO : ext4_iready(h, prev->inode);
+		if (!err) {
+			prev->next_orphan = next;
+			err = ext4_iwrite(h, prev->inode, false);
+		}
 	}
 	if (!err) {
 		list_del(&e->orphan);
@@ -153,10 +193,12 @@ ext4_orphan_cleanup(struct ext4_super *s, uint32_t first)
 		inode_put(i); /* evict deletes what has no link */
 		if (!list_empty(&s->orphans) &&
 		    list_first_entry(&s->orphans, struct ext4_inode, orphan)
-				    ->inode == i) {
+				    == e) {
 			/* Still there: it could not be dealt with. */
 			e2 = -EIO;
-			list_del(s->orphans.next);
+			list_del(&e->orphan);
+			if (e->lost_ino)
+				kfree(e);
 		}
 	}
 	if (gone || cut)

@@ -410,6 +410,7 @@ static void
 free_super(struct ext4_super *s)
 {
 	journal_close(s->journal);
+	ext4_orphan_free_lost(s);
 	if (s->meta)
 		bdev_cache_destroy(s->meta);
 	ext4_groups_free(s);

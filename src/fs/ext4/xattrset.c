@@ -352,7 +352,9 @@ leave_block(struct jhandle *h, struct inode *i)
 		if (!err)
 			x->h_refcount--;
 	} else {
-		err = journal_forget(h, e->file_acl);
+		err = ext4_bfree_ready(h, e->file_acl, 1);
+		if (!err)
+			err = journal_forget(h, e->file_acl);
 		if (!err)
 			err = ext4_bfree(h, e->file_acl, 1);
 	}
