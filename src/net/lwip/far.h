@@ -6,6 +6,7 @@
 
 struct ip_addr;
 struct netif;
+struct nbuf;
 
 /* n gives an address of IPv6 its zone; may be NULL. */
 void far_to_lwip(const struct inet_addr *a, struct netif *n,
@@ -14,3 +15,6 @@ void far_from_lwip(const struct ip_addr *a, struct inet_addr *out);
 /* An ICMP error about a segment from src to dst; mtu: 0, or what fits. */
 void tcp_far_error(const struct inet_end *src, const struct inet_end *dst,
 		   int err, bool hard, uint32_t mtu);
+
+/* [core] txref.c: what tcp_write() without a copy points into. */
+extern struct nbuf *tx_ref_writing;

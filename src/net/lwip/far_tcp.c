@@ -10,8 +10,7 @@
  * A connection of lwIP holds one reference to its socket, in callback_arg,
  * as long as pcb is set; each work that is queued holds another.
  *
- * Data to be sent is referred to, not copied, by lwIP's segments: a segment's
- * pbuf holds a reference to the piece (nbuf) that it points into.  Small
+ * Data to be sent is referred to, not copied, by lwIP's segments (txref.c).  Small
  * pieces are copied into the segment with its headers, as that is cheaper.
  * Received data is handed up as it lies in the device's buffers, unless it
  * is small.
@@ -42,41 +41,6 @@
 #define HALF_OPEN  1024u  /* handshakes under way, of one listener */
 #define WND_MIN	   32768u
 #define WND_MAX	   (6u << 20)
-
-static struct nbuf *writing; /* [core] what port_tcp_ref_pbuf() points into */
-
-/* ---- memory by reference ---- */
-
-struct ref_pbuf {
-	struct pbuf_custom pc; /* first */
-	struct nbuf *b;
-};
-
-static void
-ref_free(struct pbuf *p)
-{
-	struct ref_pbuf *r = (struct ref_pbuf *)(void *)p;
-
-	nbuf_free(r->b);
-	lwip_port_free(r);
-}
-
-struct pbuf *
-port_tcp_ref_pbuf(uint16_t len)
-{
-	struct ref_pbuf *r = lwip_port_malloc(sizeof(*r));
-
-	if (!r)
-		return NULL;
-	r->pc.custom_free_function = ref_free;
-	r->b = writing;
-	refcount_get(&writing->refs);
-	/* The payload is set by the caller.  Not PBUF_ROM: tcp_write() makes
-	 * such a one longer where the next piece follows in memory, which two
-	 * pages do, and would hold the first piece only. */
-	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_REF, &r->pc,
-				   writing->data, len);
-}
 
 /* ---- receiving ---- */
 
@@ -258,7 +222,7 @@ write_piece(struct tcp_pcb *pcb, struct nbuf *b, u8_t flags)
 
 	if (b->len <= COPY_MAX)
 		flags |= TCP_WRITE_FLAG_COPY;
-	writing = b;
+	tx_ref_writing = b;
 	if (n < b->len)
 		flags |= TCP_WRITE_FLAG_MORE;
 	if (tcp_write(pcb, b->data, n, flags) != ERR_OK)

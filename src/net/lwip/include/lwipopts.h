@@ -138,6 +138,10 @@ void lwip_port_free(void *);
 #define LWIP_HOOK_ICMP6_ERROR(p, type, code, mtu) \
 	port_icmp6_error(p, type, code, mtu)
 #define LWIP_HOOK_TCP_REF_PBUF(len)   port_tcp_ref_pbuf(len)
+#define LWIP_HOOK_TCP_SEG_PBUFS(optlen, data, len) \
+	port_tcp_seg_pbufs(optlen, data, len)
+#define LWIP_HOOK_TCP_SEG_OF(p)	      port_tcp_seg_of(p)
+#define LWIP_HOOK_TCP_SEG_FREE(seg)   port_tcp_seg_free(seg)
 #define LWIP_HOOK_TCP_LISTENER(inp, dest, src) \
 	port_tcp_listener(inp, dest, src)
 #define LWIP_HOOK_TCP_SYN(l)	      port_tcp_syn(l)

@@ -34,9 +34,16 @@ struct tcp_pcb;
 struct tcp_pcb_listen;
 struct ip_addr;
 
-/* far_tcp.c: memory by reference, listeners, and what becomes of a
- * connection. */
+/* txref.c: memory by reference; a segment's headers and data, NULL: otherwise;
+ * the tcp_seg that comes with such headers, or NULL. */
+struct tcp_seg;
 struct pbuf *port_tcp_ref_pbuf(uint16_t len);
+struct pbuf *port_tcp_seg_pbufs(uint16_t optlen, const void *data,
+				uint16_t len);
+struct tcp_seg *port_tcp_seg_of(struct pbuf *p);
+void port_tcp_seg_free(struct tcp_seg *seg);
+
+/* far_tcp.c: listeners, and what becomes of a connection. */
 struct tcp_pcb_listen *port_tcp_listener(struct netif *inp, uint16_t dest,
 					 uint16_t src);
 int port_tcp_syn(struct tcp_pcb_listen *l); /* 0: drop it */
