@@ -72,7 +72,8 @@ struct file_ops {
 	ssize_t (*read_pages)(struct file *f, struct page_piece *v,
 			      unsigned *n, size_t len, int64_t *pos);
 	/* Writes the pieces by reference, taking its own; flags: MSG_MORE,
-	 * MSG_DONTWAIT.  Bytes.  NULL: copied by way of write. */
+	 * MSG_DONTWAIT.  Bytes.  No pieces: nothing more comes after a
+	 * MSG_MORE.  NULL: copied by way of write. */
 	ssize_t (*write_pages)(struct file *f, const struct page_piece *v,
 			       unsigned n, int flags);
 	int (*set_flags)(struct file *f, unsigned flags); /* F_SETFL hook */

@@ -9,6 +9,7 @@
 #include <file/splice.h>
 
 #include <abi/errno.h>
+#include <abi/socket.h>
 #include <base/math.h>
 #include <file/file.h>
 #include <file/pipe.h>
@@ -45,13 +46,14 @@ write_uio(struct file *out, int64_t *opos, struct uio *u)
 /* A run of pages, by reference where the file takes that. */
 static ssize_t
 write_run(struct file *out, int64_t *opos, const struct page_piece *v,
-	  unsigned n, size_t len)
+	  unsigned n, size_t len, bool more)
 {
 	struct uio_seg segs[RUN_PAGES] UNINIT;
 	struct uio u UNINIT;
 
 	if (out->ops->write_pages && !opos) {
-		ssize_t r = out->ops->write_pages(out, v, n, 0);
+		ssize_t r = out->ops->write_pages(out, v, n,
+						more ? MSG_MORE : 0);
 
 		if (r != -EOPNOTSUPP)
 			return r;
@@ -76,7 +78,7 @@ copy_run(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 
 	if (got <= 0)
 		return got;
-	put = write_run(out, opos, v, n, (size_t)got);
+	put = write_run(out, opos, v, n, (size_t)got, (size_t)got < len);
 	for (unsigned i = 0; i < n; i++)
 		page_put(v[i].page);
 	if (put > 0)
@@ -139,6 +141,11 @@ copy_loop(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 			break; /* a stream: what there was at once */
 		thread_resched_point();
 	}
+	/* The last run may have announced more: the file was shorter, or
+	 * there was no room. */
+	if (pages && done && (size_t)done < len && out->ops->write_pages &&
+	    !opos)
+		ignore(out->ops->write_pages(out, NULL, 0, 0));
 	kfree(buf);
 	return done ? done : n;
 }

@@ -114,11 +114,15 @@ push(struct tcp_sock *t, bool more)
 {
 	if (t->peer)
 		return;
-	if (more && t->tx.bytes < 16384) {
-		if (!t->cork_ns) {
+	if (more) {
+		bool first = !t->cork_ns;
+
+		if (first)
 			t->cork_ns = clock_mono_ns() + CORK_NS;
+		if (t->tx.bytes >= 16384)
+			tcp_far_do(t, FAR_PUSH); /* full segments */
+		else if (first)
 			tcp_far_do(t, FAR_OPTS); /* sets the timer */
-		}
 		return;
 	}
 	t->cork_ns = 0;
@@ -215,8 +219,13 @@ tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
 	struct tcp_sock *t = tcp_of(inet_of(s));
 	uint64_t deadline = sock_deadline(s, true, m->flags);
 	size_t done = 0;
-	int err = check_send(t, deadline);
+	int err;
 
+	if (!n) { /* what was announced does not come */
+		push(t, t->cork);
+		return 0;
+	}
+	err = check_send(t, deadline);
 	for (unsigned i = 0; i < n && !err; i++) {
 		struct nbuf *b;
 

@@ -37,8 +37,10 @@ static int
 set_cork(struct tcp_sock *t, int v)
 {
 	WRITE_ONCE(t->cork, v != 0);
-	if (!v && t->pcb)
+	if (!v && t->pcb) {
+		t->cork_ns = 0;
 		tcp_far_do(t, FAR_PUSH);
+	}
 	return 0;
 }
 
@@ -46,8 +48,11 @@ static int
 set_nodelay(struct tcp_sock *t, int v)
 {
 	WRITE_ONCE(t->nodelay, v != 0);
-	if (t->pcb)
+	if (t->pcb) {
+		if (v)
+			t->cork_ns = 0;
 		tcp_far_do(t, FAR_OPTS | FAR_PUSH);
+	}
 	return 0;
 }
 

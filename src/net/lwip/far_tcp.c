@@ -10,8 +10,9 @@
  * A connection of lwIP holds one reference to its socket, in callback_arg,
  * as long as pcb is set; each work that is queued holds another.
  *
- * Data to be sent is referred to, not copied, by lwIP's segments (txref.c).  Small
- * pieces are copied into the segment with its headers, as that is cheaper.
+ * Data to be sent is referred to, not copied, by lwIP's segments (txref.c).
+ * Small pieces are copied into the segment with its headers, as that is
+ * cheaper.
  * Received data is handed up as it lies in the device's buffers, unless it
  * is small.
  */
@@ -216,11 +217,11 @@ acked(void *arg, struct tcp_pcb *pcb, u16_t len)
 /* ---- sending ---- */
 
 static err_t
-write_piece(struct tcp_pcb *pcb, struct nbuf *b, u8_t flags)
+write_piece(struct tcp_pcb *pcb, struct nbuf *b, uint32_t most, u8_t flags)
 {
-	u16_t n = (u16_t)min_u64(b->len, 0xfff0);
+	u16_t n = (u16_t)min_u64(min_u64(b->len, most), 0xfff0);
 
-	if (b->len <= COPY_MAX)
+	if (n <= COPY_MAX)
 		flags |= TCP_WRITE_FLAG_COPY;
 	tx_ref_writing = b;
 	if (n < b->len)
@@ -253,28 +254,41 @@ put_back(struct tcp_sock *t, struct nbuf *list)
 	spin_unlock_irq(&t->in.lock, f);
 }
 
+/* While more is announced, what does not fill a segment waits for it. */
 static void
 push_data(struct tcp_sock *t)
 {
 	struct tcp_pcb *pcb = t->pcb;
 	struct nbuf *list;
 	irqflags_t f = spin_lock_irq(&t->in.lock);
+	uint32_t left = t->tx.bytes;
 
+	if (t->cork_ns)
+		left -= left % tcp_mss(pcb);
 	t->tx_unacked += t->tx.bytes;
 	list = nbuf_take_all(&t->tx);
 	spin_unlock_irq(&t->in.lock, f);
 	while (list) {
 		struct nbuf *next = list->next;
 
-		while (list->len)
-			if (write_piece(pcb, list, next ?
+		while (list->len) {
+			uint32_t len = list->len;
+
+			if (!left) {
+				put_back(t, list);
+				goto out;
+			}
+			if (write_piece(pcb, list, left, next ?
 					TCP_WRITE_FLAG_MORE : 0) != ERR_OK) {
 				put_back(t, list);
 				return;
 			}
+			left -= len - list->len;
+		}
 		nbuf_free(list);
 		list = next;
 	}
+out:
 	t->last_tx_ns = clock_mono_ns();
 }
 
@@ -463,6 +477,8 @@ far_work(struct net_work *w)
 		tell_read(t, false);
 		autotune(t);
 	}
+	if (todo & (FAR_FIN | FAR_CLOSE))
+		t->cork_ns = 0; /* no more comes */
 	if (todo & (FAR_PUSH | FAR_FIN | FAR_CLOSE)) {
 		push_data(t);
 		tcp_output(pcb);
