@@ -165,6 +165,48 @@ port_tcp_ref_pbuf(uint16_t len)
 				   len);
 }
 
+/* What the kernel has as one block is three here, so that the sanitizer sees
+ * the use of each after its end. */
+struct head {
+	struct pbuf_custom pc;
+	uint8_t room[128];
+};
+
+struct pbuf *
+port_tcp_seg_pbufs(uint16_t optlen, const void *data, uint16_t len)
+{
+	struct head *h = malloc(sizeof(*h));
+	struct pbuf *p, *d = port_tcp_ref_pbuf(len);
+
+	d->payload = (void *)(uintptr_t)data;
+	refs++;
+	h->pc.custom_free_function = ref_free;
+	p = pbuf_alloced_custom(PBUF_TRANSPORT, optlen, PBUF_RAM, &h->pc,
+				h->room, sizeof(h->room));
+	CHECK(p);
+	pbuf_cat(p, d);
+	return p;
+}
+
+struct tcp_seg *
+port_tcp_seg_of(struct pbuf *p)
+{
+	struct pbuf_custom *c = (struct pbuf_custom *)(void *)p;
+
+	if (!(p->flags & PBUF_FLAG_IS_CUSTOM) ||
+	    c->custom_free_function != ref_free)
+		return NULL;
+	refs++;
+	return malloc(sizeof(struct tcp_seg));
+}
+
+void
+port_tcp_seg_free(struct tcp_seg *seg)
+{
+	refs--;
+	free(seg);
+}
+
 static struct tcp_pcb *listener;
 
 struct tcp_pcb_listen *
