@@ -166,9 +166,35 @@ on_signal(int sig, siginfo_t *info, void *ctx)
 	signals = signals + 1;
 }
 
+static volatile pid_t receiver;
+
+/* Until the receiver sleeps in its call, however busy the machine is. */
+static void
+until_it_waits(void)
+{
+	char path[64], line[256] = "";
+	const char *p;
+
+	do {
+		FILE *f;
+
+		usleep(10000);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
+			 (int)receiver);
+		f = receiver ? fopen(path, "r") : NULL;
+		if (f && !fgets(line, sizeof(line), f))
+			line[0] = 0;
+		if (f)
+			fclose(f);
+		p = strrchr(line, ')');
+	} while (!p || p[2] != 'S');
+	receiver = 0;
+}
+
 static void *
 receive_one(void *arg)
 {
+	receiver = gettid();
 	get(*(mqd_t *)arg);
 	return NULL;
 }
@@ -214,7 +240,7 @@ notification(void)
 	/* A receiver that waits has the message; nobody is told. */
 	SHOW(mq_notify(q, &ev));
 	pthread_create(&th, NULL, receive_one, &q);
-	usleep(100000);
+	until_it_waits();
 	SHOW(mq_send(q, "f", 1, 0));
 	pthread_join(th, NULL);
 	printf("received: %d\n", signals);
