@@ -136,6 +136,17 @@ call_plain(struct p9_client *c, struct p9_msg *m)
 	return err;
 }
 
+/* Most messages begin with the fid that they are about. */
+static int
+begin_on(struct p9_msg *m, enum p9_type type, uint32_t fid)
+{
+	int err = p9_msg_begin(m, type);
+
+	if (!err)
+		p9_put32(m, fid);
+	return err;
+}
+
 /* ---- fids ---- */
 
 int
@@ -170,12 +181,11 @@ int
 p9_clunk_check(struct p9_client *c, uint32_t fid)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TCLUNK);
+	int err = begin_on(&m, P9_TCLUNK, fid);
 
 	/* Without memory the number stays taken: the server still has it. */
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	err = call_plain(c, &m);
 	p9_fid_put(c, fid);
 	return err;
@@ -258,11 +268,10 @@ int
 p9_attach(struct p9_client *c, uint32_t fid, struct p9_qid *q)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TATTACH);
+	int err = begin_on(&m, P9_TATTACH, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put32(&m, P9_NOFID);
 	p9_put_str(&m, "root", 4);
 	p9_put_str(&m, "", 0);
@@ -310,11 +319,10 @@ int
 p9_lopen(struct p9_client *c, uint32_t fid, unsigned flags)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TLOPEN);
+	int err = begin_on(&m, P9_TLOPEN, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put32(&m, flags);
 	return call_plain(c, &m);
 }
@@ -324,11 +332,10 @@ p9_lcreate(struct p9_client *c, uint32_t fid, const char *name, size_t len,
 	   unsigned flags, uint32_t mode, uint32_t gid)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TLCREATE);
+	int err = begin_on(&m, P9_TLCREATE, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put_str(&m, name, len);
 	p9_put32(&m, flags);
 	p9_put32(&m, mode);
@@ -341,11 +348,10 @@ p9_mkdir(struct p9_client *c, uint32_t dfid, const char *name, size_t len,
 	 uint32_t mode, uint32_t gid)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TMKDIR);
+	int err = begin_on(&m, P9_TMKDIR, dfid);
 
 	if (err)
 		return err;
-	p9_put32(&m, dfid);
 	p9_put_str(&m, name, len);
 	p9_put32(&m, mode);
 	p9_put32(&m, gid);
@@ -357,11 +363,10 @@ p9_mknod(struct p9_client *c, uint32_t dfid, const char *name, size_t len,
 	 uint32_t mode, uint64_t rdev, uint32_t gid)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TMKNOD);
+	int err = begin_on(&m, P9_TMKNOD, dfid);
 
 	if (err)
 		return err;
-	p9_put32(&m, dfid);
 	p9_put_str(&m, name, len);
 	p9_put32(&m, mode);
 	p9_put32(&m, DEV_MAJOR(rdev));
@@ -375,11 +380,10 @@ p9_symlink(struct p9_client *c, uint32_t dfid, const char *name, size_t len,
 	   const char *target, uint32_t gid)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TSYMLINK);
+	int err = begin_on(&m, P9_TSYMLINK, dfid);
 
 	if (err)
 		return err;
-	p9_put32(&m, dfid);
 	p9_put_str(&m, name, len);
 	p9_put_str(&m, target, strlen(target));
 	p9_put32(&m, gid);
@@ -391,11 +395,10 @@ p9_link(struct p9_client *c, uint32_t dfid, uint32_t fid, const char *name,
 	size_t len)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TLINK);
+	int err = begin_on(&m, P9_TLINK, dfid);
 
 	if (err)
 		return err;
-	p9_put32(&m, dfid);
 	p9_put32(&m, fid);
 	p9_put_str(&m, name, len);
 	return call_plain(c, &m);
@@ -406,11 +409,10 @@ p9_unlinkat(struct p9_client *c, uint32_t dfid, const char *name, size_t len,
 	    bool dir)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TUNLINKAT);
+	int err = begin_on(&m, P9_TUNLINKAT, dfid);
 
 	if (err)
 		return err;
-	p9_put32(&m, dfid);
 	p9_put_str(&m, name, len);
 	p9_put32(&m, dir ? 0x200 : 0); /* AT_REMOVEDIR */
 	return call_plain(c, &m);
@@ -421,11 +423,10 @@ p9_renameat(struct p9_client *c, uint32_t odfid, const char *oname,
 	    size_t olen, uint32_t ndfid, const char *nname, size_t nlen)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TRENAMEAT);
+	int err = begin_on(&m, P9_TRENAMEAT, odfid);
 
 	if (err)
 		return err;
-	p9_put32(&m, odfid);
 	p9_put_str(&m, oname, olen);
 	p9_put32(&m, ndfid);
 	p9_put_str(&m, nname, nlen);
@@ -438,11 +439,10 @@ p9_readlink(struct p9_client *c, uint32_t fid, char *buf, size_t size)
 	struct p9_msg m;
 	const char *s;
 	uint16_t len = 0;
-	int err = p9_msg_begin(&m, P9_TREADLINK);
+	int err = begin_on(&m, P9_TREADLINK, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	err = call(c, &m, NULL, NULL);
 	if (!err) {
 		s = p9_get_str(&m, &len);
@@ -473,11 +473,10 @@ int
 p9_getattr(struct p9_client *c, uint32_t fid, struct p9_attr *a)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TGETATTR);
+	int err = begin_on(&m, P9_TGETATTR, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put64(&m, P9_GETATTR_BASIC | P9_GETATTR_BTIME);
 	err = call(c, &m, NULL, NULL);
 	if (!err) {
@@ -508,11 +507,10 @@ p9_setattr(struct p9_client *c, uint32_t fid, unsigned valid,
 	   const struct inode_attr *a)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TSETATTR);
+	int err = begin_on(&m, P9_TSETATTR, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put32(&m, valid);
 	p9_put32(&m, a->mode & 07777);
 	p9_put32(&m, a->uid);
@@ -529,11 +527,10 @@ int
 p9_fsync(struct p9_client *c, uint32_t fid, bool datasync)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TFSYNC);
+	int err = begin_on(&m, P9_TFSYNC, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put32(&m, datasync);
 	return call_plain(c, &m);
 }
@@ -542,11 +539,10 @@ int
 p9_statfs(struct p9_client *c, uint32_t fid, struct statfs *st)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TSTATFS);
+	int err = begin_on(&m, P9_TSTATFS, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	err = call(c, &m, NULL, NULL);
 	if (!err) {
 		ignore(p9_get32(&m)); /* type: ours is 9P's */
@@ -669,11 +665,10 @@ p9_xattrcreate(struct p9_client *c, uint32_t fid, const char *name,
 	       uint64_t size, int flags)
 {
 	struct p9_msg m;
-	int err = p9_msg_begin(&m, P9_TXATTRCREATE);
+	int err = begin_on(&m, P9_TXATTRCREATE, fid);
 
 	if (err)
 		return err;
-	p9_put32(&m, fid);
 	p9_put_str(&m, name, strlen(name));
 	p9_put64(&m, size);
 	p9_put32(&m, (uint32_t)flags);
