@@ -110,7 +110,6 @@ struct frame {
 };
 
 struct page *page_zero;
-const struct fs_type p9_type = { .name = "9p" };
 
 static bool
 fails(void)
