@@ -6,8 +6,7 @@
  * buffer: message, registers and backtrace by frame pointers of each CPU (as
  * addresses in the linked image, or offsets in a klib, which `pith` turns
  * into names), then the last log lines.  It goes to the serial line, which
- * may be nowhere, and to
- * the control port.
+ * may be nowhere, and to the control port.
  */
 #include <arch/cpu.h>
 #include <arch/smp.h>
