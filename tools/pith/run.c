@@ -613,8 +613,8 @@ qemu_failed(struct run *r)
 	    "--verbose shows its log");
 }
 
-/* A klib could not be loaded, or its init() failed; the kernel's own line is
- * above. */
+/* A klib could not be loaded, or its init() failed; the kernel's log, under
+ * --verbose, has the details. */
 _Noreturn static void
 klib_failed(struct run *r)
 {
@@ -627,9 +627,11 @@ klib_failed(struct run *r)
 	if (!PITH_KLIB_INIT(code))
 		why = err == ESTALE ? "it was built for another kernel than "
 				      "this one; build both anew" :
-		      err == ENOEXEC ? "its file is damaged" :
+		      err == ENOEXEC ? "its file is damaged; --verbose says "
+				       "how" :
 		      err == ENOENT  ? "it is not there, or wants what this "
-				       "kernel does not export" :
+				       "kernel does not export; --verbose "
+				       "says what" :
 		      err == ENOMEM  ? "the machine's memory is too small" :
 				       why;
 	die(STATUS_FAILED, "the klib %s can not be used: %s", printable(name),
