@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from conftest import PITH, fails, last_line
+from conftest import BUILD, PITH, fails, last_line
 
 
 @pytest.mark.parametrize("code", [0, 1, 42, 126, 127, 255])
