@@ -9,6 +9,7 @@
  * SOURCES: klib/9p/msg.c klib/9p/client.c klib/9p/channel.c
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c
  * SOURCES: test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"
@@ -29,18 +30,6 @@ rnd(void)
 {
 	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 	return (uint32_t)(seed >> 33);
-}
-
-void
-completion_init(struct completion *c)
-{
-	c->done = false;
-}
-
-void
-completion_done(struct completion *c)
-{
-	c->done = true;
 }
 
 void
