@@ -21,6 +21,7 @@
 
 #define NET_NAME_MAX 16 /* IFNAMSIZ */
 #define NET_IF_LO    1	/* index of the loopback interface */
+#define NET_LO_MTU   65536u /* as Linux's */
 #define NET_DNS_MAX  4
 
 /* ---- interfaces: lo is 1, then eth0 is 2, ... ---- */
@@ -78,6 +79,22 @@ MUST_CHECK int net_addr_add(const struct net_addr *a);
 MUST_CHECK int net_addr_del(const struct net_addr *a);
 /* Is it one of this machine's (127.0.0.0/8 too)? */
 bool net_addr_is_local(int family, const void *addr);
+
+/* ---- multicast groups ---- */
+
+struct net_group {
+	int ifindex;
+	uint16_t family;
+	bool reporter;		/* the last to tell routers was this machine */
+	bool told;		/* routers are */
+	uint8_t addr[16];
+	unsigned users;
+	uint64_t timer_ns;	/* until a report is sent; 0: none is due */
+};
+
+/* Each interface's, the last joined first; those that an interface is in by
+ * itself come last. */
+bool net_group_next(unsigned *cursor, struct net_group *out);
 
 /* ---- routes ---- */
 
@@ -166,7 +183,8 @@ struct net_counters {
 	uint64_t icmp_in, icmp_in_errors, icmp_out;
 	uint64_t tcp_active, tcp_passive, tcp_fails, tcp_resets, tcp_estab,
 	    tcp_in, tcp_out, tcp_retrans, tcp_in_errors, tcp_out_rsts,
-	    tcp_listen_overflows;
+	    tcp_listen_overflows, tcp_cookies_sent, tcp_cookies_good,
+	    tcp_cookies_bad;
 	uint64_t udp_in, udp_no_ports, udp_in_errors, udp_out,
 	    udp_rcvbuf_errors;
 	uint64_t tcp_inuse, tcp_tw, udp_inuse, raw_inuse; /* now */

@@ -702,3 +702,17 @@ def test_tap(pith, machine, cpus):
                        capture_output=True, timeout=LIMIT + 30)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
     assert r.stdout == b"all there\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a tap needs root")
+def test_syn_flood(pith):
+    """A flood of SYNs from forged addresses keeps an honest client from
+    nothing: it comes in by SYN cookies, and has scaling and SACK all the same."""
+    r = subprocess.run(["unshare", "-n", "sh", "-c", TAP, "sh", PY,
+                        os.path.join(HERE, "net/flood_client.py"), pith, "run",
+                        "--timeout", str(LIMIT), "--net", "tap=t0", "--ip",
+                        "192.168.77.2/24,192.168.77.1", PY,
+                        os.path.join(HERE, "net/flood_server.py")],
+                       capture_output=True, timeout=LIMIT + 30)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+    assert r.stdout == b"all there\n"

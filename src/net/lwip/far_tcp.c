@@ -20,13 +20,12 @@
 #include "route.h"
 
 #include <abi/errno.h>
+#include <abi/poll.h>
 #include <base/atomic.h>
-#include <base/hash.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
 #include <core/reclaim.h>
-#include <dev/random.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <net/lwip/far.h>
@@ -254,9 +253,24 @@ put_back(struct tcp_sock *t, struct nbuf *list)
 	spin_unlock_irq(&t->in.lock, f);
 }
 
+/* Once the urgent byte is with lwIP. */
+static void
+push_urgent(struct tcp_sock *t)
+{
+	struct tcp_pcb *pcb = t->pcb;
+	irqflags_t f = spin_lock_irq(&t->in.lock);
+	uint64_t behind = t->tx_total - t->tx.bytes - t->tx_urg;
+
+	if (t->tx_urg && (int64_t)behind >= 0) {
+		tcp_urgent(pcb, pcb->snd_lbb - (uint32_t)behind);
+		t->tx_urg = 0;
+	}
+	spin_unlock_irq(&t->in.lock, f);
+}
+
 /* While more is announced, what does not fill a segment waits for it. */
 static void
-push_data(struct tcp_sock *t)
+write_data(struct tcp_sock *t)
 {
 	struct tcp_pcb *pcb = t->pcb;
 	struct nbuf *list;
@@ -290,6 +304,23 @@ push_data(struct tcp_sock *t)
 	}
 out:
 	t->last_tx_ns = clock_mono_ns();
+}
+
+static void
+push_data(struct tcp_sock *t)
+{
+	write_data(t);
+	if (unlikely(t->tx_urg))
+		push_urgent(t);
+}
+
+void
+port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead)
+{
+	struct tcp_sock *t = pcb->callback_arg;
+
+	if (t)
+		tcp_got_urgent(t, READ_ONCE(t->rx_total) + ahead);
 }
 
 static void
@@ -700,50 +731,6 @@ tcp_far_unlisten(struct tcp_sock *t)
 		inet_put(&t->in);
 }
 
-struct tcp_pcb_listen *
-port_tcp_listener(struct netif *inp, uint16_t dest, uint16_t src)
-{
-	struct inet_end d = { .port = dest }, s = { .port = src };
-	struct tcp_pcb_listen *l = NULL;
-	struct inet_sock *sk;
-
-	(void)inp;
-	far_from_lwip(ip_current_dest_addr(), &d.addr);
-	far_from_lwip(ip_current_src_addr(), &s.addr);
-	sk = inet_find_listener(&d, &s);
-	if (!sk)
-		return NULL;
-	l = tcp_of(sk)->pcb; /* [core]: it goes under the lock only */
-	inet_put(sk);
-	return l && l->state == LISTEN ? l : NULL;
-}
-
-int
-port_tcp_syn(struct tcp_pcb_listen *lpcb)
-{
-	const struct tcp_sock *l = lpcb->callback_arg;
-
-	return l && READ_ONCE(l->nqueue) <= READ_ONCE(l->backlog);
-}
-
-uint32_t
-port_tcp_isn(const ip_addr_t *lip, uint16_t lport, const ip_addr_t *rip,
-	     uint16_t rport)
-{
-	static uint64_t key[2]; /* [core] RFC 6528 */
-	struct {
-		struct inet_addr l, r;
-		uint32_t ports;
-	} in = { .ports = (uint32_t)lport << 16 | rport };
-
-	if (!key[0])
-		random_bytes(key, sizeof(key));
-	far_from_lwip(lip, &in.l);
-	far_from_lwip(rip, &in.r);
-	return (uint32_t)siphash(key, &in, 36) +
-	       (uint32_t)(clock_mono_ns() / 4096);
-}
-
 /* ---- errors from outside ---- */
 
 void
@@ -772,6 +759,10 @@ tcp_far_error(const struct inet_end *src, const struct inet_end *dst,
 		tcp_abort(pcb);
 	} else {
 		t->soft_error = err;
+		if (inet_is_v4(&dst->addr) ? t->in.recverr : t->in.recverr6) {
+			sock_set_error(&t->in.sock, err);
+			wait_wake_all(&t->in.wq, POLLERR);
+		}
 	}
 }
 

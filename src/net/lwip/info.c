@@ -13,6 +13,7 @@
 #include <base/string.h>
 #include <core/clock.h>
 #include <net/dgram.h>
+#include <net/lwip/far.h>
 #include <net/tcp.h>
 
 #include <lwip/priv/tcp_priv.h>
@@ -128,6 +129,9 @@ net_counters_get(struct net_counters *c)
 	c->udp_in_errors = (uint64_t)s->udp.lenerr + s->udp.chkerr;
 	c->udp_no_ports = s->udp.proterr;
 	c->tcp_tw = tcp_tw_count;
+	c->tcp_cookies_sent = tcp_cookies_sent;
+	c->tcp_cookies_good = tcp_cookies_good;
+	c->tcp_cookies_bad = tcp_cookies_bad;
 	net_core_unlock();
 	c->tcp_inuse = inet_count(INET_TCP);
 	c->udp_inuse = inet_count(INET_UDP);

@@ -4,10 +4,12 @@
  * repeats and damages packets: two interfaces of one stack, time by hand, one
  * seed.  Checks that every byte arrives and that what was lost comes soon,
  * that large segments are the sum of their parts, that connections leave
- * nothing behind, and that no frame makes the sanitizers speak.
+ * nothing behind, that a full listener answers with cookies, and that no frame
+ * makes the sanitizers speak.
  *
  * INCLUDE: src/net/lwip/include $LWIP/include
  * SOURCES: $LWIP/core/tcp.c $LWIP/core/tcp_in.c $LWIP/core/tcp_out.c
+ * SOURCES: src/net/syncookie.c src/base/hash.c
  * SOURCES: $LWIP/core/def.c $LWIP/core/inet_chksum.c $LWIP/core/init.c
  * SOURCES: $LWIP/core/ip.c $LWIP/core/mem.c $LWIP/core/memp.c
  * SOURCES: $LWIP/core/netif.c $LWIP/core/pbuf.c $LWIP/core/raw.c
@@ -44,6 +46,8 @@
 #include <lwip/raw.h>
 #include <lwip/tcp.h>
 #include <netif/ethernet.h>
+
+#include <net/syncookie.h>
 
 #include "port_hooks.h"
 #include "port_input.h"
@@ -224,6 +228,51 @@ port_tcp_isn(const ip_addr_t *a, uint16_t b, const ip_addr_t *c, uint16_t d)
 {
 	(void)a, (void)b, (void)c, (void)d;
 	return rnd(0x7fffffff) * 2;
+}
+
+static uint32_t got, urgent_at;
+
+void
+port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead)
+{
+	(void)pcb;
+	urgent_at = got + ahead;
+}
+
+static unsigned cookies, cookies_good;
+static const uint64_t cookie_key[2] = { 1, 2 };
+
+static struct syncookie_ends
+ends_of(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp,
+	uint32_t seq)
+{
+	struct syncookie_ends e = { .local_port = lp, .remote_port = rp,
+				    .seq = seq };
+
+	memcpy(e.local, ip_2_ip4(l), 4);
+	memcpy(e.remote, ip_2_ip4(r), 4);
+	return e;
+}
+
+uint32_t
+port_tcp_cookie_make(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r,
+		     uint16_t rp, uint32_t seq, uint16_t mss)
+{
+	struct syncookie_ends e = ends_of(l, lp, r, rp, seq);
+
+	cookies++;
+	return syncookie_make(cookie_key, &e, now_ms / 1000, mss);
+}
+
+uint16_t
+port_tcp_cookie_check(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r,
+		      uint16_t rp, uint32_t seq, uint32_t cookie)
+{
+	struct syncookie_ends e = ends_of(l, lp, r, rp, seq);
+	uint16_t mss = syncookie_check(cookie_key, &e, now_ms / 1000, cookie);
+
+	cookies_good += mss != 0;
+	return mss;
 }
 
 /* ---- large segments ---- */
@@ -459,7 +508,7 @@ step(void)
 /* ---- ends of a connection ---- */
 
 static uint8_t source[1 << 16];
-static uint32_t to_send, written, got;
+static uint32_t to_send, written;
 static bool fin_seen;
 
 static uint8_t
@@ -713,6 +762,69 @@ test_idle(void)
 	settle();
 }
 
+/* A listener that is full keeps nothing of a SYN, and the connection is none
+ * the worse for it: scaling and SACK are there, or time stamps are not. */
+static void
+test_cookies(void)
+{
+	struct tcp_pcb_listen *l = (struct tcp_pcb_listen *)(void *)listener;
+	uint32_t backlog = l->backlog, ms;
+
+	l->backlog = 0;
+	cookies = cookies_good = 0;
+	ms = transfer("by a cookie", 4 << 20);
+	CHECK(cookies == 1 && cookies_good == 1 && ms < 4000);
+	settle();
+	delay = 5;
+	loss = 2;
+	ms = transfer("by a cookie, 2% lost", 1 << 20);
+	CHECK(cookies >= 2 && ms < 15000);
+	delay = 1;
+	loss = 0;
+	settle();
+	open_both();
+	CHECK(server->flags & TF_WND_SCALE && server->flags & TF_SACK &&
+	      server->flags & TF_TIMESTAMP && server->mss == 1460 &&
+	      server->snd_scale == TCP_RCV_SCALE);
+	close_both();
+	settle();
+	l->backlog = backlog;
+}
+
+/* The pointer to an urgent byte comes ahead of it, whatever is lost, and
+ * stands still when more follows. */
+static void
+test_urgent(void)
+{
+	loss = 10;
+	delay = 5;
+	for (unsigned i = 0; i < 8; i++) {
+		uint32_t at = 1 + rnd(200000);
+
+		to_send = at;
+		open_both();
+		urgent_at = 0;
+		while (written < at) {
+			feed();
+			if (written < at)
+				step();
+		}
+		tcp_urgent(client, client->snd_lbb);
+		to_send = at + rnd(50000);
+		while (got < to_send) {
+			feed();
+			step();
+			CHECK(!urgent_at || urgent_at == at - 1);
+			CHECK(urgent_at || got < at);
+		}
+		CHECK(urgent_at == at - 1);
+		close_both();
+		settle();
+	}
+	loss = 0;
+	delay = 1;
+}
+
 /* ---- damage ---- */
 
 static uint16_t
@@ -904,6 +1016,8 @@ main(void)
 	test_path_mtu();
 	test_many();
 	test_idle();
+	test_cookies();
+	test_urgent();
 	seed = getenv("PITH_SEED") ? strtoull(getenv("PITH_SEED"), NULL, 0) : 1;
 	test_damage(getenv("PITH_LONG") ? 5000000 : 60000);
 	puts("ok");

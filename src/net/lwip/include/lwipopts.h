@@ -145,6 +145,11 @@ void lwip_port_free(void *);
 #define LWIP_HOOK_TCP_LISTENER(inp, dest, src) \
 	port_tcp_listener(inp, dest, src)
 #define LWIP_HOOK_TCP_SYN(l)	      port_tcp_syn(l)
+#define LWIP_HOOK_TCP_COOKIE_MAKE(lip, lport, rip, rport, seq, mss) \
+	port_tcp_cookie_make(lip, lport, rip, rport, seq, mss)
+#define LWIP_HOOK_TCP_COOKIE_CHECK(lip, lport, rip, rport, seq, cookie) \
+	port_tcp_cookie_check(lip, lport, rip, rport, seq, cookie)
+#define LWIP_HOOK_TCP_URGENT(pcb, ahead) port_tcp_urgent(pcb, ahead)
 #define LWIP_HOOK_TCP_PROCESSED(pcb)  port_tcp_processed(pcb)
 #define LWIP_HOOK_TCP_GSO_BEGIN(n, v6, hlen, size) \
 	port_gso_begin(n, v6, hlen, size)

@@ -47,7 +47,21 @@ void port_tcp_seg_free(struct tcp_seg *seg);
 struct tcp_pcb_listen *port_tcp_listener(struct netif *inp, uint16_t dest,
 					 uint16_t src);
 int port_tcp_syn(struct tcp_pcb_listen *l); /* 0: drop it */
+/* SYN cookies: our sequence number for a SYN with seq; the largest segment
+ * that such a one stands for, 0: it is none. */
+uint32_t port_tcp_cookie_make(const struct ip_addr *local_ip,
+			      uint16_t local_port,
+			      const struct ip_addr *remote_ip,
+			      uint16_t remote_port, uint32_t seq,
+			      uint16_t mss);
+uint16_t port_tcp_cookie_check(const struct ip_addr *local_ip,
+			       uint16_t local_port,
+			       const struct ip_addr *remote_ip,
+			       uint16_t remote_port, uint32_t seq,
+			       uint32_t cookie);
 void port_tcp_processed(struct tcp_pcb *pcb);
+/* The byte so many bytes after those that were given up is urgent. */
+void port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead);
 uint32_t port_tcp_isn(const struct ip_addr *local_ip, uint16_t local_port,
 		      const struct ip_addr *remote_ip, uint16_t remote_port);
 
