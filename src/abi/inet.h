@@ -128,6 +128,18 @@ struct group_req {
 	uint8_t group[128];
 };
 
+/* Errors of the error queue (ip(7), IP_RECVERR); the offender's address comes
+ * after it. */
+struct sock_extended_err {
+	uint32_t ee_errno;
+	uint8_t origin, type, code, pad;
+	uint32_t info, data;
+};
+
+#define SO_EE_ORIGIN_LOCAL 1
+#define SO_EE_ORIGIN_ICMP  2
+#define SO_EE_ORIGIN_ICMP6 3
+
 struct tcp_info {
 	uint8_t state, ca_state, retransmits, probes, backoff, options;
 	uint8_t wscale;		/* snd: low four bits, rcv: high */
@@ -152,4 +164,5 @@ _Static_assert(sizeof(struct sockaddr_in) == 16, "sockaddr_in");
 _Static_assert(sizeof(struct sockaddr_in6) == 28, "sockaddr_in6");
 _Static_assert(sizeof(struct in6_pktinfo) == 20, "in6_pktinfo");
 _Static_assert(sizeof(struct group_req) == 136, "group_req");
+_Static_assert(sizeof(struct sock_extended_err) == 16, "sock_extended_err");
 _Static_assert(sizeof(struct tcp_info) == 232, "tcp_info");

@@ -24,8 +24,6 @@
 #include <vm/uaccess.h>
 #include <vm/uio.h>
 
-#define OVERHEAD 576u /* what Linux counts beside the bytes, about */
-
 #define EV_IN  (POLLIN | POLLRDNORM)
 #define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
 
@@ -41,7 +39,7 @@ dgram_alloc(uint32_t len, unsigned alloc)
 	d->next = NULL;
 	refcount_set(&d->refs, 1);
 	d->len = len;
-	d->truesize = len + OVERHEAD;
+	d->truesize = len + DGRAM_OVERHEAD;
 	return d;
 }
 
@@ -104,22 +102,6 @@ take(struct dgram_sock *u, bool peek)
 	return d;
 }
 
-void
-udp_error(const struct inet_end *src, const struct inet_end *dst, int err,
-	  bool hard)
-{
-	/* The socket that sent it: seen from the other side. */
-	struct inet_sock *sk = inet_find_udp(src, dst, 0);
-
-	if (!sk)
-		return;
-	if ((sk->connected && hard) || sk->recverr || sk->recverr6) {
-		sock_set_error(&sk->sock, err);
-		wait_wake_all(&sk->wq, POLLERR);
-	}
-	inet_put(sk);
-}
-
 /* ---- life ---- */
 
 static int
@@ -131,6 +113,7 @@ create(bool v6, int type, int protocol, struct dgram_sock **out)
 		return -ENOMEM;
 	inet_init_sock(&u->in, &dgram_ops, v6, type, protocol);
 	u->tail = &u->head;
+	u->errs_tail = &u->errs;
 	*out = u;
 	return 0;
 }
@@ -189,6 +172,7 @@ dgram_release(struct socket *s)
 	WRITE_ONCE(u->rcv_shut, true);
 	while ((d = take(u, false)))
 		dgram_put(d);
+	dgram_err_purge(sk);
 	inet_put(sk);
 }
 
@@ -479,6 +463,37 @@ prepare(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
 	return err;
 }
 
+static void
+copy_dgram(const struct dgram_error *e, void *dst, uint32_t len)
+{
+	const struct dgram *d = e->arg;
+
+	memcpy(dst, d->data, len);
+}
+
+/* Nobody has the port: what ICMP would say, with as much of the datagram as
+ * fits into 576 bytes (RFC 1812, 4.3.2.3) or 1280 (RFC 4443, 2.4). */
+static NOINLINE void
+near_refused(struct inet_sock *sk, struct dgram *d)
+{
+	bool v4 = inet_is_v4(&d->m.dst.addr);
+	struct dgram_error e = {
+		.err = ECONNREFUSED, .hard = true,
+		.origin = v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
+		.type = v4 ? 3 : 1, .code = v4 ? 3 : 4,
+		.from = d->m.src, .to = d->m.dst, .m = d->m,
+		.len = (uint32_t)min_u64(d->len, v4 ? 520 : 1184),
+		.copy = copy_dgram, .arg = d,
+	};
+
+	e.m.src = d->m.dst;
+	e.m.dst = d->m.src;
+	e.m.ttl = 64;
+	e.m.tos = 0;
+	e.m.stamp_ns = 0;
+	dgram_error(sk, &e);
+}
+
 static ssize_t
 send_near(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 {
@@ -508,11 +523,8 @@ send_near(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 		inet_put(to);
 		return len;
 	}
+	near_refused(sk, d);
 	dgram_put(d);
-	if (sk->connected || sk->recverr || sk->recverr6) {
-		sock_set_error(&sk->sock, ECONNREFUSED);
-		wait_wake_all(&sk->wq, POLLERR);
-	}
 	return len;
 }
 
@@ -531,6 +543,8 @@ send_far(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 	}
 	err = is_raw(sk) ? raw_far_send(sk, buf, o) :
 			   udp_far_send(sk, buf, o);
+	if (err == -EMSGSIZE)
+		dgram_too_large(sk, &o->dst, far_mtu(o));
 	return err ? err : (ssize_t)len;
 }
 
@@ -545,7 +559,7 @@ dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		return -EOPNOTSUPP;
 	if (m->flags & MSG_MORE && !is_raw(sk))
 		return -EOPNOTSUPP; /* no corked datagrams */
-	if (u->resid > 65535)
+	if (u->resid > 65535 && (!sk->v6 || is_raw(sk)))
 		return -EMSGSIZE;
 	err = sock_take_error(s);
 	if (!err && dgram_of(sk)->snd_shut)
@@ -554,7 +568,9 @@ dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		err = prepare(sk, m, &o);
 	if (!err && !is_raw(sk) &&
 	    u->resid > (inet_is_v4(&o.dst.addr) ? UDP_MAX4 : UDP_MAX6))
-		err = -EMSGSIZE;
+		err = dgram_too_large(sk, &o.dst,
+				      inet_is_local(&o.dst.addr) ? NET_LO_MTU :
+				      far_mtu(&o));
 	if (!err && !is_raw(sk) && !sk->hashed)
 		err = inet_auto_port(sk);
 	if (err)
@@ -587,8 +603,8 @@ tell_pktinfo(struct inet_sock *sk, struct sock_msg *m,
 	}
 }
 
-static void
-tell_control(struct inet_sock *sk, struct sock_msg *m,
+void
+dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
 	     const struct dgram_meta *d)
 {
 	bool v4 = inet_is_v4(&d->dst.addr);
@@ -668,7 +684,7 @@ hand_out(struct dgram_sock *u, struct dgram *d, struct uio *uio,
 				from.port = 0;
 			m->addrlen = inet_addr_out(sk->v6, &from, m->addr);
 		}
-		tell_control(sk, m, &d->m);
+		dgram_tell_control(sk, m, &d->m);
 		if (m->flags & MSG_TRUNC)
 			r = d->len;
 	}
@@ -684,10 +700,10 @@ dgram_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 	struct dgram *d;
 	int err;
 
-	if (m->flags & MSG_OOB)
+	if (m->flags & MSG_OOB && is_raw(inet_of(s)))
 		return -EOPNOTSUPP;
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return dgram_err_recv(inet_of(s), u, m);
 	for (;;) {
 		err = sock_take_error(s);
 		if (err)
@@ -727,6 +743,9 @@ dgram_poll(struct socket *s, struct poll_table *pt)
 	poll_wait(pt, &u->in.wq);
 	if (READ_ONCE(s->error))
 		mask |= POLLERR;
+	if (READ_ONCE(u->errs))
+		mask |= POLLERR | (sock_opt(s, SOCKOPT_ERR_QUEUE) ? POLLPRI :
+				   0);
 	if (u->rcv_shut)
 		mask |= POLLRDHUP | EV_IN;
 	if (u->rcv_shut && u->snd_shut)

@@ -28,7 +28,8 @@ struct dgram {
 struct dgram_sock {
 	struct inet_sock in;	/* first; in.lock guards [l] */
 	struct dgram *head, **tail; /* [l] */
-	uint32_t bytes;		/* [l, a read] truesize of the queue */
+	struct dgram *errs, **errs_tail; /* [l] the error queue: dgram_err.c */
+	uint32_t bytes;		/* [l, a read] truesize of both queues */
 	uint32_t drops;		/* [l, a] */
 	bool rcv_shut, snd_shut; /* [a] */
 	bool nospace;
@@ -49,11 +50,41 @@ struct dgram *dgram_alloc(uint32_t len, unsigned alloc); /* NULL */
 void dgram_put(struct dgram *d);
 /* Puts d, with its meta filled, into sk's queue; consumes it. */
 void dgram_deliver(struct inet_sock *sk, struct dgram *d);
-/* An ICMP error for a datagram from src to dst; positive errno; hard: told
- * to connected sockets in any case. */
-void udp_error(const struct inet_end *src, const struct inet_end *dst,
-	       int err, bool hard);
-/* What the socket's own options allow for a path's size. */
+/* Memory that a socket's queues take, for d. */
+#define DGRAM_OVERHEAD 576u /* what Linux counts beside the bytes, about */
+
+/* What tell() says beside a datagram, or an error: TTL, interface, ... */
+void dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
+			const struct dgram_meta *d);
+
+/* ---- dgram_err.c ---- */
+
+/* An error that came of a datagram. */
+struct dgram_error {
+	int err;		/* positive errno */
+	bool hard;		/* told to connected sockets in any case */
+	uint8_t origin, type, code; /* SO_EE_ORIGIN_*, as in ICMP */
+	uint32_t info;		/* an MTU */
+	struct inet_end from, to; /* the datagram's */
+	struct dgram_meta m;	/* of what told it: m.src is the offender */
+	/* What it quotes of the datagram's data. */
+	uint32_t len;
+	void (*copy)(const struct dgram_error *e, void *dst, uint32_t len);
+	const void *arg;	/* copy()'s */
+	uint32_t off;
+};
+
+/* The socket that sent it learns of it; any context. */
+void udp_error(const struct dgram_error *e);
+void raw_error(const struct dgram_error *e, int protocol);
+void dgram_error(struct inet_sock *sk, const struct dgram_error *e);
+/* -EMSGSIZE of this machine's own: no more than mtu fits.  Returns it. */
+int dgram_too_large(struct inet_sock *sk, const struct inet_end *dst,
+		    uint32_t mtu);
+/* recvmsg with MSG_ERRQUEUE. */
+ssize_t dgram_err_recv(struct inet_sock *sk, struct uio *u,
+		       struct sock_msg *m);
+void dgram_err_purge(struct inet_sock *sk);
 
 /* How a datagram leaves. */
 struct dgram_out {
@@ -74,6 +105,8 @@ int raw_far_send(struct inet_sock *sk, void *buf, const struct dgram_out *o);
 int raw_far_open(struct dgram_sock *d);
 void raw_far_close(struct dgram_sock *d);
 bool inet_is_broadcast(const struct inet_addr *a);
+/* The MTU of the way to dst, which is not this machine. */
+uint32_t far_mtu(const struct dgram_out *o);
 /* Joins or leaves a group on an interface, 0: by route.  *ifindex becomes
  * which it was. */
 int inet_far_group(const struct inet_addr *a, int *ifindex, bool join);

@@ -381,7 +381,13 @@ inet_setopt(struct inet_sock *sk, int level, int name, const void *val,
 
 	if (o) {
 		err = value_in(level, val, len, &v);
-		return err ? err : opt_store(sk, o, v);
+		if (!err)
+			err = opt_store(sk, o, v);
+		if (!err && !v && sk->sock.type != SOCK_STREAM &&
+		    (level == IPPROTO_IP ? name == IP_RECVERR :
+					   name == IPV6_RECVERR))
+			dgram_err_purge(sk);
+		return err;
 	}
 	if (level == IPPROTO_IP)
 		return set_ip(sk, name, val, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UDP and raw sockets that talk to the outside: headers made and taken off,
- * ICMP errors, multicast groups.
+ * ICMP errors.
  */
 #include "ether.h"
 #include "route.h"
@@ -16,11 +16,9 @@
 #include <net/lwip/far.h>
 
 #include <lwip/icmp.h>
-#include <lwip/igmp.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/ip.h>
 #include <lwip/ip6_frag.h>
-#include <lwip/mld6.h>
 #include <lwip/nd6.h>
 #include <lwip/prot/ethernet.h>
 #include <lwip/prot/udp.h>
@@ -100,8 +98,8 @@ far_from_lwip(const ip_addr_t *a, struct inet_addr *out)
 
 /* ---- the way out ---- */
 
-static struct netif *
-out_netif(const struct dgram_out *o)
+struct netif *
+far_out_netif(const struct dgram_out *o)
 {
 	bool v4 = inet_is_v4(&o->dst.addr);
 	struct net_route r;
@@ -183,10 +181,17 @@ static void
 loop_multicast(struct inet_sock *sk, struct pbuf *p, struct netif *n,
 	       const ip_addr_t *src, const struct dgram_out *o);
 
+/* IP_PMTUDISC_DO, PROBE, INTERFACE; the numbers of IPv6 are the same. */
+static bool
+may_not_cut(uint8_t discover)
+{
+	return discover >= 2 && discover <= 4;
+}
+
 static int
 udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 {
-	struct netif *n = out_netif(o);
+	struct netif *n = far_out_netif(o);
 	uint32_t ip_hdr = inet_is_v4(&o->dst.addr) ? IP_HLEN : IP6_HLEN;
 	struct udp_hdr *h;
 	ip_addr_t src, dst;
@@ -201,8 +206,9 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 		loop_multicast(sk, p, n, &src, o);
 	far_to_lwip(&o->dst.addr, n, &dst);
 	frag = p->tot_len + UDP_HLEN + ip_hdr > n->mtu;
-	if (frag && sk->mtu_discover == 2 && IP_IS_V4_VAL(dst))
-		return -EMSGSIZE; /* IP_PMTUDISC_DO */
+	if (frag && may_not_cut(IP_IS_V4_VAL(dst) ? sk->mtu_discover :
+				sk->mtu_discover6))
+		return -EMSGSIZE;
 	if (pbuf_add_header(p, UDP_HLEN))
 		return -ENOBUFS;
 	h = p->payload;
@@ -220,6 +226,20 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 	UDP_STATS_INC(udp.xmit);
 	return errno_of(ip_send(n, p, &src, &dst, o->ttl, o->tos,
 				IP_PROTO_UDP));
+}
+
+uint32_t
+far_mtu(const struct dgram_out *o)
+{
+	struct netif *n;
+	uint32_t mtu = 0;
+
+	net_core_lock();
+	n = far_out_netif(o);
+	if (n)
+		mtu = inet_is_v4(&o->dst.addr) ? n->mtu : n->mtu6;
+	net_core_unlock();
+	return mtu;
 }
 
 int
@@ -374,62 +394,88 @@ static const uint8_t errno_of_code[ICMP_DUR_CODES] = {
 };
 
 static void
-transport_error(uint8_t proto, const struct inet_end *src,
-		const struct inet_end *dst, int err, bool hard, uint32_t mtu)
+copy_quoted(const struct dgram_error *e, void *dst, uint32_t len)
 {
-	if (proto == IP_PROTO_UDP)
-		udp_error(src, dst, err, hard);
-	else if (proto == IP_PROTO_TCP)
-		tcp_far_error(src, dst, err, hard, mtu);
+	pbuf_copy_partial(e->arg, dst, (u16_t)len, (u16_t)e->off);
+}
+
+/* p is the packet that the error is about, head bytes of which are the header
+ * of IP. */
+static void
+transport_error(struct dgram_error *e, struct pbuf *p, uint16_t head,
+		uint8_t proto, uint32_t mtu)
+{
+	uint8_t ports[4];
+
+	if (pbuf_copy_partial(p, ports, 4, head) == 4) {
+		e->from.port = (uint16_t)(ports[0] << 8 | ports[1]);
+		e->to.port = (uint16_t)(ports[2] << 8 | ports[3]);
+	}
+	e->info = mtu;
+	e->copy = copy_quoted;
+	e->arg = p;
+	fill_meta(&e->m, ip_current_input_netif());
+	e->m.stamp_ns = clock_real_ns();
+	if (proto == IP_PROTO_TCP) {
+		tcp_far_error(&e->from, &e->to, e->err, e->hard, mtu);
+	} else if (proto == IP_PROTO_UDP) {
+		e->off = head + UDP_HLEN;
+		e->len = p->tot_len > e->off ? p->tot_len - e->off : 0;
+		udp_error(e);
+	}
+	if (!inet_count(INET_RAW))
+		return;
+	e->from.port = e->to.port = 0;
+	e->off = head;
+	e->len = (uint32_t)p->tot_len - head;
+	raw_error(e, proto);
 }
 
 void
 port_icmp4_error(struct pbuf *p, uint8_t type, uint8_t code, uint16_t mtu)
 {
-	uint8_t h[IP_HLEN], ports[4];
-	struct inet_end src = { 0 }, dst = { 0 };
+	uint8_t h[IP_HLEN];
+	struct dgram_error e = {
+		.err = type == ICMP_DUR ? errno_of_code[code % ICMP_DUR_CODES] :
+		       type == ICMP_TE ? EHOSTUNREACH : EPROTO,
+		.hard = type == ICMP_DUR && (code == 2 || code == 3),
+		.origin = SO_EE_ORIGIN_ICMP, .type = type, .code = code,
+	};
 	uint16_t ihl;
-	bool hard = type == ICMP_DUR && (code == 2 || code == 3);
-	int err = type == ICMP_DUR ? errno_of_code[code % ICMP_DUR_CODES] :
-		  type == ICMP_TE ? EHOSTUNREACH : EPROTO;
 
 	if (pbuf_copy_partial(p, h, sizeof(h), 0) != sizeof(h) ||
 	    h[0] >> 4 != 4)
 		return;
 	ihl = (uint16_t)((h[0] & 15) * 4);
-	if (ihl < IP_HLEN || pbuf_copy_partial(p, ports, 4, ihl) != 4)
+	if (ihl < IP_HLEN || ihl + 4 > p->tot_len)
 		return;
-	memcpy(&src.addr, (struct inet_addr[1]){ inet_v4(0) }, 16);
-	dst.addr = src.addr;
-	memcpy(src.addr.b + 12, h + 12, 4);
-	memcpy(dst.addr.b + 12, h + 16, 4);
-	src.port = (uint16_t)(ports[0] << 8 | ports[1]);
-	dst.port = (uint16_t)(ports[2] << 8 | ports[3]);
-	transport_error(h[9], &src, &dst, err, hard,
-			type == ICMP_DUR && code == ICMP_DUR_FRAG ?
-			(mtu ? mtu : 576) : 0);
+	e.from.addr = e.to.addr = inet_v4(0);
+	memcpy(e.from.addr.b + 12, h + 12, 4);
+	memcpy(e.to.addr.b + 12, h + 16, 4);
+	transport_error(&e, p, ihl, h[9], type == ICMP_DUR &&
+			code == ICMP_DUR_FRAG ? (mtu ? mtu : 576) : 0);
 }
 
 void
 port_icmp6_error(struct pbuf *p, uint8_t type, uint8_t code, uint32_t mtu)
 {
-	uint8_t h[IP6_HLEN], ports[4];
-	struct inet_end src = { 0 }, dst = { 0 };
-	bool hard = type == ICMP6_TYPE_DUR && (code == 1 || code == 4);
-	int err = type == ICMP6_TYPE_PTB ? EMSGSIZE :
-		  type == ICMP6_TYPE_PP ? EPROTO :
-		  type == ICMP6_TYPE_TE ? EHOSTUNREACH :
-		  code == 4 ? ECONNREFUSED : code == 1 ? EACCES :
-		  code == 0 ? ENETUNREACH : EHOSTUNREACH;
+	uint8_t h[IP6_HLEN];
+	struct dgram_error e = {
+		.err = type == ICMP6_TYPE_PTB ? EMSGSIZE :
+		       type == ICMP6_TYPE_PP ? EPROTO :
+		       type == ICMP6_TYPE_TE ? EHOSTUNREACH :
+		       code == 4 ? ECONNREFUSED : code == 1 ? EACCES :
+		       code == 0 ? ENETUNREACH : EHOSTUNREACH,
+		.hard = type == ICMP6_TYPE_DUR && (code == 1 || code == 4),
+		.origin = SO_EE_ORIGIN_ICMP6, .type = type, .code = code,
+	};
 
 	if (pbuf_copy_partial(p, h, sizeof(h), 0) != sizeof(h) ||
-	    pbuf_copy_partial(p, ports, 4, IP6_HLEN) != 4)
+	    IP6_HLEN + 4 > p->tot_len)
 		return;
-	memcpy(src.addr.b, h + 8, 16);
-	memcpy(dst.addr.b, h + 24, 16);
-	src.port = (uint16_t)(ports[0] << 8 | ports[1]);
-	dst.port = (uint16_t)(ports[2] << 8 | ports[3]);
-	transport_error(h[6], &src, &dst, err, hard, mtu);
+	memcpy(e.from.addr.b, h + 8, 16);
+	memcpy(e.to.addr.b, h + 24, 16);
+	transport_error(&e, p, IP6_HLEN, h[6], mtu);
 }
 
 /* ---- raw sockets ---- */
@@ -524,7 +570,7 @@ raw_output_hdr(struct netif *n, struct pbuf *p, const ip_addr_t *src)
 static int
 raw_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 {
-	struct netif *n = out_netif(o);
+	struct netif *n = far_out_netif(o);
 	ip_addr_t src, dst;
 	uint16_t sum;
 
@@ -554,48 +600,4 @@ raw_far_send(struct inet_sock *sk, void *buf, const struct dgram_out *o)
 	pbuf_free(buf);
 	net_core_unlock();
 	return err;
-}
-
-/* ---- groups ---- */
-
-static struct net_port *
-group_port(const struct inet_addr *a, int ifindex)
-{
-	struct dgram_out o = { .dst.addr = *a, .ifindex = ifindex };
-	struct netif *n = out_netif(&o);
-
-	return n ? net_port_of(netif_get_index(n)) : NULL;
-}
-
-int
-inet_far_group(const struct inet_addr *a, int *ifindex, bool join)
-{
-	struct net_port *p;
-	ip_addr_t g;
-	err_t e = ERR_OK;
-
-	net_core_lock();
-	p = group_port(a, *ifindex);
-	if (!p && !*ifindex)
-		p = net_ports[0]; /* a machine with lo only */
-	if (p) {
-		*ifindex = netif_get_index(&p->netif);
-		far_to_lwip(a, &p->netif, &g);
-	}
-	if (p && p->nic) {
-		net_tick_start(TICK_IGMP, 30000);
-		net_tick_start(TICK_MLD6, 30000);
-		if (IP_IS_V4_VAL(g))
-			e = join ? igmp_joingroup_netif(&p->netif,
-							ip_2_ip4(&g)) :
-				   igmp_leavegroup_netif(&p->netif,
-							 ip_2_ip4(&g));
-		else
-			e = join ? mld6_joingroup_netif(&p->netif,
-							ip_2_ip6(&g)) :
-				   mld6_leavegroup_netif(&p->netif,
-							 ip_2_ip6(&g));
-	}
-	net_core_unlock();
-	return !p ? -ENODEV : e == ERR_OK ? 0 : -ENOBUFS;
 }
