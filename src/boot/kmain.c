@@ -102,7 +102,6 @@ start_program(void *arg)
 		  run.flags & PITH_FLAG_MISSING);
 	process_on_end(program_ended);
 	set_names_and_limits();
-	boot_load_klibs(&run);	/* their drivers and file systems */
 	err = boot_mount(&run);	/* paths */
 	if (!err)
 		err = stdio_open(&run.streams, run.has_termios ? run.termios : NULL,
@@ -137,6 +136,7 @@ upcall_start(void)
 	process_proc_init();	/* /proc/self */
 	ipc_init();		/* /proc/sysvipc */
 	procnet_init();		/* /proc/net */
+	sock_on_urgent(process_urgent); /* SIGURG */
 	watchdog_init();
 	irq_enable();
 	if (thread_create("boot", start_program, NULL, &t))

@@ -146,7 +146,6 @@ struct socket {
 	uint64_t pacing;		/* [a] SO_MAX_PACING_RATE */
 	uint64_t stamp_ns;		/* [a] of the last packet: SIOCGSTAMP */
 	struct sock_prog *filter;	/* [q] SO_ATTACH_FILTER: bpf.h */
-	int owner;			/* [a] FIOSETOWN */
 };
 
 #define SOCK_TIMEO_NOW UINT64_MAX /* a time-out in the past */
@@ -238,6 +237,8 @@ void socket_count_missing(bool set, int level, int name);
 /* Options that were asked for in vain, told at exit: fn for each. */
 void socket_missing_opts(void (*fn)(const char *text, uint32_t count));
 
+/* Boot: who sends SIGURG to the owner of a socket (F_SETOWN); any context. */
+void sock_on_urgent(void (*fn)(int pid));
 /* Boot: /proc/net, /proc/sys/net, /sys/class/net. */
 void procnet_init(void);
 /* Boot: members of netlink's groups are told of changes from here on. */

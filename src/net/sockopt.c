@@ -18,6 +18,7 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <file/cred.h>
+#include <file/file.h>
 #include <net/bpf.h>
 #include <net/netif.h>
 #include <net/socket.h>
@@ -564,10 +565,14 @@ socket_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	case SIOCGSTAMP:
 	case SIOCGSTAMPNS:
 		return get_stamp_ioctl(s, cmd, arg);
+	case FIOSETOWN:
+	case SIOCSPGRP:
+		return copy_from_user(&s->file->owner_pid,
+				      (const void __user *)arg, sizeof(int));
 	case FIOGETOWN:
 	case SIOCGPGRP:
-		return copy_to_user((void __user *)arg, &s->owner,
-				    sizeof(s->owner));
+		return copy_to_user((void __user *)arg, &s->file->owner_pid,
+				    sizeof(int));
 	default:
 		return netif_ioctl(s, cmd, arg);
 	}

@@ -190,6 +190,7 @@ tcp_established(struct tcp_sock *t)
 void
 tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
 {
+	uint32_t events = EV_IN;
 	irqflags_t f = tcp_lock(t);
 
 	if (t->closed || t->state == TCP_CLOSE) {
@@ -204,8 +205,12 @@ tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
 		list = next;
 	}
 	t->rx_total += bytes;
+	if (unlikely(t->urg != URG_NONE)) {
+		tcp_urg_arrived(t);
+		events |= POLLPRI;
+	}
 	tcp_unlock(t, f);
-	wake(t, EV_IN);
+	wake(t, events);
 }
 
 /* Both directions have ended in order.  [l] */
@@ -689,6 +694,21 @@ tcp_release(struct socket *s)
 
 /* ---- readiness ---- */
 
+/* The byte that is marked, next in line, is not there for who polls. */
+static NOINLINE uint32_t
+poll_urgent(struct tcp_sock *t, uint32_t have, uint32_t *mask)
+{
+	irqflags_t f = tcp_lock(t);
+
+	if (t->urg == URG_HERE)
+		*mask |= POLLPRI;
+	if (have && tcp_at_mark(t) &&
+	    !sock_opt(&t->in.sock, SOCKOPT_OOBINLINE))
+		have--;
+	tcp_unlock(t, f);
+	return have;
+}
+
 static uint32_t
 tcp_poll(struct socket *s, struct poll_table *pt)
 {
@@ -707,6 +727,8 @@ tcp_poll(struct socket *s, struct poll_table *pt)
 	if (state != TCP_SYN_SENT) {
 		uint32_t have = READ_ONCE(t->rx.bytes);
 
+		if (unlikely(t->urg != URG_NONE))
+			have = poll_urgent(t, have, &mask);
 		if (have && have >= (unsigned)s->rcvlowat)
 			mask |= EV_IN;
 		if (t->snd_shut || state == TCP_CLOSE || writable(t)) {
@@ -733,12 +755,14 @@ static long
 tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 {
 	struct tcp_sock *t = tcp_of(inet_of(s));
+	irqflags_t f;
+	bool at;
 
 	switch (cmd) {
 	case SIOCINQ:
 		if (t->state == TCP_LISTEN)
 			return -EINVAL;
-		return put_user_int(arg, (int)READ_ONCE(t->rx.bytes));
+		return put_user_int(arg, (int)tcp_readable(t));
 	case SIOCOUTQ:
 		if (t->state == TCP_LISTEN)
 			return -EINVAL;
@@ -748,7 +772,10 @@ tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 			return -EINVAL;
 		return put_user_int(arg, (int)READ_ONCE(t->tx.bytes));
 	case SIOCATMARK:
-		return put_user_int(arg, 0); /* nothing is ever marked */
+		f = tcp_lock(t);
+		at = tcp_at_mark(t);
+		tcp_unlock(t, f);
+		return put_user_int(arg, at);
 	default:
 		return -ENOTTY;
 	}

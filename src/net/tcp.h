@@ -47,6 +47,8 @@ nbuf_queue_init(struct nbuf_queue *q)
 void nbuf_append(struct nbuf_queue *q, struct nbuf *b);
 struct nbuf *nbuf_take_all(struct nbuf_queue *q);
 
+enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
+
 struct tcp_sock {
 	struct inet_sock in;	/* first; in.lock guards [l] */
 	uint8_t state;		/* [l] enum tcp_linux_state, [a] read */
@@ -56,6 +58,8 @@ struct tcp_sock {
 	bool closed;		/* [l] the descriptor is gone */
 	bool nospace;		/* [a] a writer waits for room */
 	struct nbuf_queue rx;	/* [l] */
+	uint8_t urg;		/* [l] enum tcp_urg: of the mark, tcp_urg.c */
+	uint64_t urg_at;	/* [l] where in the stream */
 	uint64_t rx_total;	/* [l] bytes that ever came */
 	uint64_t tx_total;	/* [l] bytes that were ever sent */
 	struct tcp_sock *peer;	/* [I] once connected; referenced; near */
@@ -73,6 +77,8 @@ struct tcp_sock {
 	struct net_work work;
 	uint32_t todo;		/* [a] FAR_* */
 	struct nbuf_queue tx;	/* [l] not yet given to lwIP */
+	uint64_t tx_urg;	/* [l] far: tx_total behind the last byte that
+				 * is urgent; 0: lwIP knows it, or none is */
 	uint32_t tx_unacked;	/* [l, a] bytes given and not acknowledged */
 	uint32_t rx_read;	/* [l] bytes read that lwIP was not told of */
 	uint32_t rx_window;	/* [core] bytes lwIP may have in our queue */
@@ -128,14 +134,16 @@ void tcp_fin_acked(struct tcp_sock *t);
 /* Puts a connected child into its listener's queue; false: closed or full. */
 bool tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child,
 		       bool force);
+/* The byte at this position of the stream is urgent; it may have come. */
+void tcp_got_urgent(struct tcp_sock *t, uint64_t at);
 /* Bytes that may be on their way from t. */
 uint32_t tcp_send_limit(const struct tcp_sock *t);
 
 /* ---- tcp_near.c ---- */
 
 int tcp_near_connect(struct tcp_sock *t); /* 0, -EINPROGRESS, -ECONNREFUSED */
-/* Sends b; consumes it. */
-int tcp_near_send(struct tcp_sock *t, struct nbuf *b);
+/* Sends b; consumes it.  urgent: its last byte is. */
+int tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent);
 void tcp_near_shutdown(struct tcp_sock *t);
 void tcp_near_close(struct tcp_sock *t, bool reset);
 uint32_t tcp_near_queued(const struct tcp_sock *t);

@@ -62,21 +62,23 @@ check_send(struct tcp_sock *t, uint64_t deadline)
 	return 0;
 }
 
-/* Consumes b. */
+/* Consumes b; urgent: its last byte is. */
 static int
-send_piece(struct tcp_sock *t, struct nbuf *b)
+send_piece(struct tcp_sock *t, struct nbuf *b, bool urgent)
 {
 	irqflags_t f;
 	int err = 0;
 
 	if (t->peer)
-		return tcp_near_send(t, b);
+		return tcp_near_send(t, b, urgent);
 	f = tcp_lock(t);
 	if (t->snd_shut)
 		err = -EPIPE;
 	else {
 		t->tx_total += b->len;
 		nbuf_append(&t->tx, b);
+		if (unlikely(urgent))
+			t->tx_urg = t->tx_total;
 	}
 	tcp_unlock(t, f);
 	if (err)
@@ -157,8 +159,6 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 	size_t done = 0;
 	int err = 0;
 
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (m->flags & MSG_FASTOPEN)
 		return -EOPNOTSUPP;
 	err = check_send(t, deadline);
@@ -176,7 +176,7 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 			err = (int)n;
 			break;
 		}
-		err = send_piece(t, b);
+		err = send_piece(t, b, m->flags & MSG_OOB && !u->resid);
 		if (!err)
 			done += (size_t)n;
 		if (was_reset(t))
@@ -234,7 +234,7 @@ tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
 		if (err)
 			break;
 		b = page_nbuf(&v[i]);
-		err = b ? send_piece(t, b) : -ENOBUFS;
+		err = b ? send_piece(t, b, false) : -ENOBUFS;
 		if (!err)
 			done += v[i].len;
 		if (was_reset(t))
@@ -327,11 +327,19 @@ recv_stretch(struct tcp_sock *t, struct uio *u, size_t want, size_t skip,
 		return 0;
 	for (;;) {
 		irqflags_t f = tcp_lock(t);
+		bool mark = unlikely(t->urg != URG_NONE);
 
-		some = t->rx.bytes > skip;
+		size_t from = skip;
+
+		if (mark)
+			len = tcp_urg_bound(t, len, &from, flags & MSG_PEEK,
+					    &freed);
+		some = t->rx.bytes > from;
 		u->nofault = true;
-		n = copy_queue(t, u, len, skip, flags, &freed);
+		n = copy_queue(t, u, len, from, flags, &freed);
 		u->nofault = false;
+		if (mark)
+			tcp_urg_passed(t);
 		tcp_unlock(t, f);
 		if (n || !some || flags & MSG_TRUNC)
 			break;
@@ -370,12 +378,12 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 	int flags = m->flags & (MSG_PEEK | MSG_TRUNC), err = 0;
 	size_t len = u->resid, done = 0, target;
 
-	if (m->flags & MSG_OOB)
-		return -EINVAL; /* no urgent data is ever marked */
 	if (m->flags & MSG_ERRQUEUE)
 		return -EAGAIN;
 	if (tcp_state(t) == TCP_LISTEN)
 		return -ENOTCONN;
+	if (m->flags & MSG_OOB)
+		return tcp_urg_recv(t, u, m);
 	target = m->flags & MSG_WAITALL ? len :
 		 min_u64(len, (unsigned)s->rcvlowat);
 	if (!len) {
@@ -392,6 +400,9 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 			break;
 		}
 		done += (size_t)n;
+		if (unlikely(t->urg != URG_NONE) && done &&
+		    (flags & MSG_PEEK || tcp_urg_stops(t)))
+			break;
 		if (done >= len || (n && READ_ONCE(t->rx.bytes) > skip))
 			continue;
 		if (done >= target && done)

@@ -163,16 +163,17 @@ tcp_near_give_up(struct tcp_sock *t)
 }
 
 int
-tcp_near_send(struct tcp_sock *t, struct nbuf *b)
+tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent)
 {
 	struct tcp_sock *p = t->peer;
 	uint32_t len = b->len;
 	irqflags_t f = lock(p);
 	bool gone = p->closed || p->state == TCP_CLOSE;
+	uint64_t end = 0;
 
 	if (!gone) {
 		nbuf_append(&p->rx, b);
-		p->rx_total += len;
+		end = p->rx_total += len;
 	}
 	unlock(p, f);
 	t->tx_total += len;
@@ -182,7 +183,9 @@ tcp_near_send(struct tcp_sock *t, struct nbuf *b)
 		tcp_got_reset(t, 0);
 		return 0;
 	}
-	if (waitq_active(&p->in.wq))
+	if (unlikely(urgent))
+		tcp_got_urgent(p, end - 1); /* wakes */
+	else if (waitq_active(&p->in.wq))
 		wait_wake_all(&p->in.wq, POLLIN | POLLRDNORM);
 	return 0;
 }

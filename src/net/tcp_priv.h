@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between tcp.c and tcp_data.c. */
+/* Between the files of TCP sockets. */
 #pragma once
 
 #include <net/tcp.h>
@@ -28,3 +28,21 @@ ssize_t tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_pages(struct socket *s, const struct page_piece *v,
 		       unsigned n, struct sock_msg *m);
+
+/* ---- tcp_urg.c; unless it says otherwise the caller holds t's lock ---- */
+
+bool tcp_at_mark(const struct tcp_sock *t);
+/* Data came. */
+void tcp_urg_arrived(struct tcp_sock *t);
+/* There is a mark.  How much of len may be read, skip bytes in; passes over
+ * the byte that is marked where it is the next. */
+size_t tcp_urg_bound(struct tcp_sock *t, size_t len, size_t *skip, bool peek,
+		     struct nbuf **freed);
+/* Data was read. */
+void tcp_urg_passed(struct tcp_sock *t);
+/* No lock: a read that has something ends here. */
+bool tcp_urg_stops(struct tcp_sock *t);
+/* No lock: bytes in front of the mark, or all. */
+uint32_t tcp_readable(struct tcp_sock *t);
+/* No lock: recv with MSG_OOB. */
+ssize_t tcp_urg_recv(struct tcp_sock *t, struct uio *u, struct sock_msg *m);

@@ -431,6 +431,15 @@ terminal_signal(int sig)
 		ignore(signal_send_process(first_process, sig, NULL)); /* same */
 }
 
+void
+process_urgent(int owner)
+{
+	struct process *p = first_process;
+
+	if (p && (owner == p->pid || owner == -p->pgid))
+		ignore(signal_send_process(p, SIGURG, NULL)); /* same */
+}
+
 static struct process *
 process_create(bool aslr)
 {

@@ -86,6 +86,8 @@ uint64_t process_max_rss(struct process *p);
 void process_on_end(void (*fn)(void));
 /* SIGKILL to the first process, and a while for its threads to end. */
 void process_kill(uint64_t wait_ns);
+/* SIGURG to whom fcntl's F_SETOWN named; any context. */
+void process_urgent(int owner);
 /* fn is called before the program's memory goes, by execve or at the end:
  * what works on it in the program's name stops. */
 void process_before_unmap(void (*fn)(void));
