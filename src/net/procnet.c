@@ -405,6 +405,9 @@ show_netstat(struct seq_buf *s, void *arg)
 {
 	struct net_counters c = counters();
 	const struct counter tcp[] = {
+		{ "SyncookiesSent", N(tcp_cookies_sent) },
+		{ "SyncookiesRecv", N(tcp_cookies_good) },
+		{ "SyncookiesFailed", N(tcp_cookies_bad) },
 		{ "ListenOverflows", N(tcp_listen_overflows) },
 		{ "ListenDrops", N(tcp_listen_overflows) },
 	};
@@ -433,6 +436,113 @@ show_sockstat(struct seq_buf *s, void *arg)
 		   (unsigned long)c.udp_inuse);
 	seq_printf(s, "RAW: inuse %lu\nFRAG: inuse 0 memory 0\n",
 		   (unsigned long)c.raw_inuse);
+	return 0;
+}
+
+/* ---- multicast groups ---- */
+
+static unsigned
+count_groups(int ifindex, int family)
+{
+	struct net_group g;
+	unsigned cursor = 0, n = 0;
+
+	while (net_group_next(&cursor, &g))
+		n += g.ifindex == ifindex && g.family == family;
+	return n;
+}
+
+/* lwIP speaks version 2 of IGMP; on lo nothing speaks, and Linux says 3. */
+static int
+show_igmp(struct seq_buf *s, void *arg)
+{
+	struct net_group g;
+	struct net_if i;
+	unsigned cursor;
+
+	(void)arg;
+	net_need();
+	seq_printf(s, "Idx\tDevice    : Count Querier\tGroup    Users Timer\t"
+		   "Reporter\n");
+	for (int at = 0; net_if_next(at, &i); at = i.index) {
+		seq_printf(s, "%d\t%-10s: %5u %7s\n", i.index, i.name,
+			   count_groups(i.index, AF_INET),
+			   i.index == NET_IF_LO ? "V3" : "V2");
+		for (cursor = 0; net_group_next(&cursor, &g);)
+			if (g.ifindex == i.index && g.family == AF_INET)
+				seq_printf(s, "\t\t\t\t%08X %5u %d:%08lX\t"
+					   "\t%d\n", word(g.addr), g.users,
+					   g.timer_ns != 0,
+					   (unsigned long)(g.timer_ns /
+							   TICK_NS),
+					   g.reporter);
+	}
+	return 0;
+}
+
+#define MAF_TIMER_RUNNING 1u
+#define MAF_LAST_REPORTER 2u
+#define MAF_LOADED	  4u
+#define MAF_NOREPORT	  8u
+
+static int
+show_igmp6(struct seq_buf *s, void *arg)
+{
+	struct net_group g;
+	struct net_if i;
+	unsigned cursor = 0;
+
+	(void)arg;
+	net_need();
+	while (net_group_next(&cursor, &g)) {
+		bool all_nodes = g.addr[1] == 2 && g.addr[15] == 1 &&
+				 !word(g.addr + 2) && !word(g.addr + 6) &&
+				 !word(g.addr + 10) && !g.addr[14];
+
+		if (g.family != AF_INET6)
+			continue;
+		seq_printf(s, "%-4d %-15s ", g.ifindex,
+			   name_of(g.ifindex, &i));
+		for (unsigned k = 0; k < 16; k++)
+			seq_printf(s, "%02x", g.addr[k]);
+		seq_printf(s, " %5u %08X %lu\n", g.users,
+			   (g.timer_ns ? MAF_TIMER_RUNNING : 0) |
+			   (g.reporter ? MAF_LAST_REPORTER : 0) |
+			   (g.told ? MAF_LOADED : 0) |
+			   (all_nodes ? MAF_LOADED : 0) |
+			   (all_nodes || !g.told ? MAF_NOREPORT : 0),
+			   (unsigned long)(g.timer_ns / TICK_NS));
+	}
+	return 0;
+}
+
+/* Addresses that Ethernet interfaces let in (RFC 1112, 6.4; RFC 2464, 7); lo
+ * has none. */
+static int
+show_dev_mcast(struct seq_buf *s, void *arg)
+{
+	struct net_group g;
+	struct net_if i;
+	unsigned cursor = 0;
+
+	(void)arg;
+	net_need();
+	while (net_group_next(&cursor, &g)) {
+		const uint8_t *a = g.addr;
+
+		if (g.ifindex == NET_IF_LO)
+			continue;
+		if (g.family == AF_INET6 && (a[1] & 15) < 2)
+			continue; /* does not leave the machine */
+		seq_printf(s, "%-4d %-15s %-5d %-5d ", g.ifindex,
+			   name_of(g.ifindex, &i), 1, 0);
+		if (g.family == AF_INET)
+			seq_printf(s, "01005e%02x%02x%02x\n", a[1] & 0x7f,
+				   a[2], a[3]);
+		else
+			seq_printf(s, "3333%02x%02x%02x%02x\n", a[12], a[13],
+				   a[14], a[15]);
+	}
 	return 0;
 }
 
@@ -483,6 +593,10 @@ static const struct pseudo_entry entries[] = {
 	{ .path = "net/arp", .mode = FILE_MODE, .show = show_arp },
 	{ .path = "net/snmp", .mode = FILE_MODE, .show = show_snmp },
 	{ .path = "net/netstat", .mode = FILE_MODE, .show = show_netstat },
+	{ .path = "net/igmp", .mode = FILE_MODE, .show = show_igmp },
+	{ .path = "net/igmp6", .mode = FILE_MODE, .show = show_igmp6 },
+	{ .path = "net/dev_mcast", .mode = FILE_MODE,
+	  .show = show_dev_mcast },
 	{ .path = "net/pnp", .mode = FILE_MODE, .show = show_pnp },
 	{ .path = "net/sockstat", .mode = FILE_MODE, .show = show_sockstat },
 };

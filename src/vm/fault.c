@@ -149,26 +149,11 @@ anon_read(struct vma *v, vaddr_t va)
 				    vma_prot(v->flags) & ~PTE_WRITE));
 }
 
-/* A page of the program's own, whose reference goes with it. */
-static enum fault_result
-install_anon(struct vm_space *s, struct vma *v, vaddr_t va, struct page *p)
-{
-	int err;
-
-	p->flags = PG_ANON;
-	v->populated = true;
-	err = map_locked(va, p, vma_prot(v->flags));
-	if (err)
-		page_put(p);
-	else
-		count_anon(s, 1);
-	return result_of(err);
-}
-
 static enum fault_result
 anon_write(struct vm_space *s, struct vma *v, vaddr_t va)
 {
 	struct page *p;
+	int err;
 
 	if (huge_wanted(s, v, va)) {
 		enum fault_result r = map_huge(s, v, va);
@@ -177,7 +162,16 @@ anon_write(struct vm_space *s, struct vma *v, vaddr_t va)
 			return r;
 	}
 	p = page_alloc(0, ALLOC_USER);
-	return p != NULL ? install_anon(s, v, va, p) : FAULT_NOMEM;
+	if (p == NULL)
+		return FAULT_NOMEM;
+	p->flags = PG_ANON;
+	v->populated = true;
+	err = map_locked(va, p, vma_prot(v->flags));
+	if (err)
+		page_put(p);
+	else
+		count_anon(s, 1);
+	return result_of(err);
 }
 
 /*
@@ -406,6 +400,7 @@ static enum fault_result
 install_copy(struct vm_space *s, struct vma *v, vaddr_t va, struct page *src)
 {
 	struct page *p = page_alloc(0, ALLOC_KERNEL);
+	int err;
 
 	if (p == NULL) {
 		page_put(src);
@@ -413,7 +408,14 @@ install_copy(struct vm_space *s, struct vma *v, vaddr_t va, struct page *src)
 	}
 	page_copy(page_addr(p), page_addr(src));
 	page_put(src);
-	return install_anon(s, v, va, p);
+	p->flags = PG_ANON;
+	v->populated = true;
+	err = map_locked(va, p, vma_prot(v->flags));
+	if (err)
+		page_put(p);
+	else
+		count_anon(s, 1);
+	return result_of(err);
 }
 
 static enum fault_result

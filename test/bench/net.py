@@ -24,6 +24,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import bench
@@ -295,8 +296,8 @@ def main():
     if not os.environ.get("PITH_BENCH_NET"):
         enter_namespace()
     results = {}
-    with bench.places() as (work, programs):
-        b = NetBench(args, work, programs)
+    with tempfile.TemporaryDirectory(prefix="pith-bench-") as work:
+        b = NetBench(args, work)
         b.rows = rows
         b.groups = [g for g, (_, _, r) in GROUPS.items()
                     if set(r) & set(rows)]

@@ -93,8 +93,8 @@ fill_if(const struct net_port *p, int index, struct net_if *out)
 	memcpy(out->name, p->name, sizeof(out->name));
 	out->flags = flags_of(p);
 	out->type = p->nic ? ARPHRD_ETHER : ARPHRD_LOOPBACK;
-	/* Linux's lo has 65536, one more than lwIP can count. */
-	out->mtu = p->nic ? p->netif.mtu : 65536;
+	/* One more than lwIP can count. */
+	out->mtu = p->nic ? p->netif.mtu : NET_LO_MTU;
 	out->txqlen = 1000;
 	if (p->nic) {
 		memcpy(out->mac, p->nic->mac, 6);

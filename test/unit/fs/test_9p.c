@@ -6,10 +6,9 @@
  * took is given back.
  * Method: the real messages and calls over a channel that the test plays,
  * which answers at once: by the book, damaged, or at random.
- * SOURCES: klib/9p/msg.c klib/9p/client.c klib/9p/channel.c
+ * SOURCES: src/fs/9p/msg.c src/fs/9p/client.c src/dev/p9.c
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c
  * SOURCES: test/unit/host/host.c
- * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"
@@ -20,7 +19,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 
-#include "../../../klib/9p/p9.h"
+#include "../../../src/fs/9p/p9.h"
 
 static uint64_t seed = 7;
 static enum { HONEST, DAMAGED, RANDOM, BROKEN } mood;
@@ -30,6 +29,18 @@ rnd(void)
 {
 	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 	return (uint32_t)(seed >> 33);
+}
+
+void
+completion_init(struct completion *c)
+{
+	c->done = false;
+}
+
+void
+completion_done(struct completion *c)
+{
+	c->done = true;
 }
 
 void

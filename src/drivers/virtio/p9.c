@@ -8,10 +8,11 @@
  *
  * Locks: the queue's holds the list of waiting requests.
  */
-#include "channel.h"
+#include <drivers/virtio/p9.h>
 
 #include <abi/errno.h>
 #include <base/string.h>
+#include <dev/p9.h>
 #include <drivers/virtio/virtio.h>
 #include <mem/heap.h>
 #include <mem/page.h>

@@ -2,7 +2,7 @@
 /*
  * The list of 9P channels.
  */
-#include "channel.h"
+#include <dev/p9.h>
 
 #include <abi/errno.h>
 #include <base/string.h>
