@@ -46,7 +46,7 @@ Q	 := $(if $(V),,@)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all kernel tool deps run test tidy lint unit test-tool abi crash e2e e2e-debug fuzz \
+.PHONY: all kernel klibs tool deps run test tidy lint unit test-tool abi crash e2e e2e-debug fuzz \
 	soak bench bench-net install clean debug linux-guest
 
 all: kernel tool
@@ -81,7 +81,8 @@ KDIRS	:= $(patsubst %,src/%,$(filter-out arch,$(LAYERS))) src/arch/$(ARCH) \
 	   platform/$(PLATFORM)
 KSRC	:= $(sort $(foreach d,$(wildcard $(KDIRS)),\
 	     $(shell find $(d) -name vdso -prune -o -name '*.[cS]' -print)))
-KOBJ	:= $(patsubst %,$(K)/obj/%.o,$(KSRC)) $(K)/obj/gen/syscall_table.c.o
+KOBJ	:= $(patsubst %,$(K)/obj/%.o,$(KSRC)) $(K)/obj/gen/syscall_table.c.o \
+	   $(K)/obj/gen/klib_exports.S.o
 GEN	:= $(O)/gen/linux/syscalls_gen.h
 
 KINC	:= -I src -I src/arch/$(ARCH)/include -I $(O)/gen
@@ -156,7 +157,7 @@ $(K)/obj/src/net/lwip/%.c.o: src/net/lwip/%.c $(LWIP)/stamp | $(GEN)
 	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) $(LWIPINC) \
 		-MMD -MP -c $< -o $@
 
-kernel: $(K)/pith-kernel.elf
+kernel: $(K)/pith-kernel.elf klibs
 debug:
 	$(MAKE) DEBUG=1 kernel
 
@@ -186,6 +187,45 @@ $(K)/pith-kernel.debug: $(KOBJ) $(LWIPOBJ) $(KOBJ_EXTRA) $(KLDS)
 		$(KOBJ_EXTRA) -o $@
 $(K)/pith-kernel.elf: $(K)/pith-kernel.debug
 	$(Q)objcopy --strip-debug --discard-all $< $@
+
+# ---- klibs: docs/design/klib.md ----
+
+# A folder of klib/ is one; a .c in it is in it.  The id is of all that code
+# compiled for this kernel depends on.
+KLIBS	:= $(patsubst klib/%/,%,$(sort $(dir $(wildcard klib/*/*.c))))
+KLIBOBJ	:= $(patsubst %,$(K)/obj/%.o,$(wildcard klib/*/*.c))
+KLIB_ID	:= $(K)/gen/klib_id.h
+KLIB_HEADERS := $(sort $(shell find src -name '*.h'))
+
+klibs: $(KLIBS:%=$(K)/klib/%.klib)
+
+$(K)/flags.klib: flags
+	$(shell mkdir -p $(@D))$(file >$@.new,$(shell $(CC) -dumpfullversion) $(KFLAGS) $(ARCH_CFLAGS))
+	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
+$(KLIB_ID): $(KLIB_HEADERS) src/klib/exports $(K)/flags.klib
+	@mkdir -p $(@D)
+	@cat $^ | sha256sum | awk '{ print "#define KLIB_ID \"" $$1 "\"" }' >$@
+$(K)/gen/klib_exports.S: src/klib/exports tools/exports.sh
+	@mkdir -p $(@D)
+	@sh tools/exports.sh table $(DEBUG) >$@
+$(K)/obj/gen/klib_exports.S.o: $(K)/gen/klib_exports.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ARCH_CFLAGS) -c $< -o $@
+$(KLIBOBJ) $(K)/obj/src/klib/klib.c.o: $(KLIB_ID)
+$(K)/obj/src/klib/klib.c.o: private KFLAGS += -include $(KLIB_ID)
+$(KLIBOBJ): private KFLAGS += -include src/klib/hidden.h -include $(KLIB_ID)
+
+define klib_rule
+$(K)/klib/$(1).klib.debug: $(patsubst %,$(K)/obj/%.o,$(wildcard klib/$(1)/*.c)) \
+		src/klib/klib.lds src/klib/exports tools/exports.sh
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ARCH_CFLAGS) -nostdlib -r -Wl,-T,src/klib/klib.lds \
+		$$(filter %.o,$$^) -o $$@
+	@sh tools/exports.sh check $(DEBUG) $$@
+endef
+$(foreach k,$(KLIBS),$(eval $(call klib_rule,$(k))))
+$(K)/klib/%.klib: $(K)/klib/%.klib.debug
+	$(Q)objcopy --strip-debug $< $@
 
 # ---- the pith command ----
 
@@ -248,11 +288,13 @@ bench-net: all $(O)/linux $(O)/deps-test
 	$(PYTHON) test/bench/net.py --build $(O)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pith \
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pith/klib \
 		$(DESTDIR)$(PREFIX)/share/man/man1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions
 	install -m 755 $(O)/pith $(DESTDIR)$(PREFIX)/bin/pith
 	install -m 644 $(O)/pith-kernel.elf $(DESTDIR)$(PREFIX)/lib/pith/
+	install -m 644 $(KLIBS:%=$(O)/klib/%.klib) \
+		$(DESTDIR)$(PREFIX)/lib/pith/klib/
 	install -m 644 tools/pith/pith.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 tools/pith/pith.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/pith
@@ -260,4 +302,4 @@ install: all
 clean:
 	rm -rf $(O)
 
--include $(patsubst %.o,%.d,$(KOBJ) $(TOBJ))
+-include $(patsubst %.o,%.d,$(KOBJ) $(KLIBOBJ) $(TOBJ))

@@ -11,10 +11,10 @@ command -v clang > /dev/null || {
 	echo "lint: clang is missing: make deps" >&2
 	exit 1
 }
-find src platform -name '*.c' ! -path '*/vdso/*' ! -path 'src/net/lwip/*' |
+find src platform klib -name '*.c' ! -path '*/vdso/*' ! -path 'src/net/lwip/*' |
 	sort | xargs -P 2 -n 8 clang -std=gnu11 -ffreestanding -nostdinc \
 	-isystem "$(clang -print-file-name=include)" -fsyntax-only \
-	-DCHECK_USER -DPITH_VERSION='"lint"' -Werror -Wall -Wextra -Wundef \
+	-DCHECK_USER -DPITH_VERSION='"lint"' -DKLIB_ID='""' -Werror -Wall -Wextra -Wundef \
 	-Wshadow -Wvla -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wimplicit-fallthrough \
 	-Wmissing-variable-declarations -I src -I src/arch/x86_64/include \

@@ -18,6 +18,9 @@ BEGIN {
 		for (i = 1; i <= n; i++)
 			may[w[1], w[i]] = 1
 	}
+	while ((getline line < "src/klib/exports") > 0)
+		if (line ~ /^[a-z0-9_\/]+\.h$/)
+			exported[line] = 1
 }
 
 FNR == 1 {
@@ -59,6 +62,13 @@ mine != "" && /^#include </ {
 	} else if (inc[1] in layer && !((mine, inc[1]) in may)) {
 		complain(mine " may not include " inc[1])
 	}
+}
+
+FILENAME ~ /^klib\// && /^#include </ {
+	name = $2
+	gsub(/[<>]/, "", name)
+	if (name !~ /^(base|abi)\// && !(name in exported))
+		complain("a header that src/klib/exports does not name: " name)
 }
 
 mine != "" && /^#include "/ && /\.\.\/|\// {

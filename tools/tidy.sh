@@ -8,7 +8,7 @@ build=${1:-build}
 bad=0
 
 # shellcheck disable=SC2046
-awk -f tools/tidy.awk $(find src platform tools -name '*.[chS]') || bad=1
+awk -f tools/tidy.awk $(find src platform klib tools -name '*.[chS]') || bad=1
 
 # The table: its documentation is up to date.
 mkdir -p "$build/gen/linux" "$build/gen/abi"

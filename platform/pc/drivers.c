@@ -9,7 +9,6 @@
 #include <drivers/virtio/blk.h>
 #include <drivers/virtio/mmio.h>
 #include <drivers/virtio/net.h>
-#include <drivers/virtio/p9.h>
 #include <drivers/virtio/pci.h>
 #include <drivers/virtio/rng.h>
 #include <drivers/virtio/serial.h>
@@ -24,7 +23,6 @@ const struct driver *const platform_drivers[] = {
 	&virtio_blk.drv,
 	&virtio_net.drv,
 	&virtio_rng.drv,
-	&virtio_9p.drv,
 	&i6300esb,
 	NULL,
 };

@@ -35,6 +35,22 @@
 #define PT_GNU_RELRO	0x6474e552
 #define PT_GNU_PROPERTY 0x6474e553
 
+#define SHT_PROGBITS 1
+#define SHT_SYMTAB   2
+#define SHT_STRTAB   3
+#define SHT_RELA     4
+#define SHT_NOBITS   8
+#define SHT_REL	     9
+
+#define SHF_ALLOC 2
+
+#define SHN_UNDEF 0
+
+#define R_X86_64_64    1
+#define R_X86_64_PC32  2
+#define R_X86_64_PLT32 4
+#define R_X86_64_32S   11
+
 #define PF_X 1
 #define PF_W 2
 #define PF_R 4
@@ -82,3 +98,4 @@ _Static_assert(sizeof(struct elf64_ehdr) == 64, "elf64_ehdr");
 _Static_assert(sizeof(struct elf64_phdr) == 56, "elf64_phdr");
 _Static_assert(sizeof(struct elf64_shdr) == 64, "elf64_shdr");
 _Static_assert(sizeof(struct elf64_sym) == 24, "elf64_sym");
+_Static_assert(sizeof(struct elf64_rela) == 24, "elf64_rela");

@@ -67,11 +67,13 @@ enum pith_tag {
 	PITH_REC_UMASK,	      /* u32 */
 	PITH_REC_RLIMIT,      /* u32 resource, u32 0, u64 soft, hard; repeated */
 	PITH_REC_MOUNT,	      /* strings "TYPE\0SOURCE\0TARGET\0OPTIONS" */
-	PITH_REC_KLIB,	      /* string: path in the image, repeated */
+	PITH_REC_KLIB,	      /* strings "NAME\0ARGUMENTS", repeated */
 	PITH_REC_TIME,	      /* i64 seconds, u32 ns: the host's wall clock */
 	PITH_REC_SEED,	      /* bytes: extra entropy from the host */
 	PITH_REC_NET = 32,    /* struct pith_net, repeated: one a NIC */
 	PITH_REC_DNS = 33,    /* struct pith_dns, repeated */
+	PITH_REC_KLIB_FILE = 35, /* bytes: the klib that the PITH_REC_KLIB
+				  * before it names (abi/klib.h) */
 	/* for `pith run IMAGE` alone, the kernel skips these */
 	PITH_REC_PUBLISH = PITH_REC_OPTIONAL | 34, /* string, repeated: what
 						    * --publish takes */
@@ -173,7 +175,17 @@ enum pith_exit_kind {
 	PITH_EXIT_PANIC = 3,	/* the kernel cannot go on */
 	PITH_EXIT_BOOT = 4,	/* bad image or run block: code is an errno */
 	PITH_EXIT_WATCHDOG = 5,
+	PITH_EXIT_KLIB = 6,	/* code: PITH_KLIB_FAILED() of which and why */
 };
+
+/* Which klib, counted from 0, an errno, and whether its own init() said so:
+ * else -ENOEXEC: damaged, -ESTALE: of another build than the kernel, -ENOENT:
+ * it is not with its name, or wants what is not exported. */
+#define PITH_KLIB_FAILED(index, err, init)                                     \
+	((uint32_t)(err) | (uint32_t)(index) << 16 | ((init) ? 1u << 31 : 0))
+#define PITH_KLIB_ERRNO(code) ((code) & 0xffffu)
+#define PITH_KLIB_INDEX(code) ((code) >> 16 & 0x7fffu)
+#define PITH_KLIB_INIT(code)  ((code) >> 31)
 
 struct pith_exit {
 	uint32_t kind; /* enum pith_exit_kind */

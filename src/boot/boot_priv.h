@@ -12,6 +12,10 @@ struct run_info;
 /* smp.c: starts the other CPUs. */
 void boot_start_cpus(void);
 
+/* klibs.c: loads what the image and the run ask for, and gives the files'
+ * memory back; a failure ends the machine. */
+void boot_load_klibs(struct run_info *ri);
+
 /* vm_hooks.c */
 void boot_vm_init(void);
 

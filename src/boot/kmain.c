@@ -102,6 +102,7 @@ start_program(void *arg)
 		  run.flags & PITH_FLAG_MISSING);
 	process_on_end(program_ended);
 	set_names_and_limits();
+	boot_load_klibs(&run);	/* their drivers and file systems */
 	err = boot_mount(&run);	/* paths */
 	if (!err)
 		err = stdio_open(&run.streams, run.has_termios ? run.termios : NULL,

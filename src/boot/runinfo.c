@@ -10,6 +10,7 @@
 #include <abi/errno.h>
 #include <abi/socket.h>
 #include <base/hash.h>
+#include <base/limits.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <boot/runinfo.h>
@@ -19,6 +20,8 @@
 #define LIST_RECORDS_MAX 65536u
 #define MOUNTS_MAX	 256u
 #define RLIMITS_MAX	 64u
+
+#define KLIB_STRINGS_MAX 4096u /* name and arguments */
 
 struct parse {
 	struct run_info *out;
@@ -118,6 +121,59 @@ add_mount(struct run_info *o, const uint8_t *v, uint32_t len)
 					      part[3] };
 	o->mounts = m;
 	return 0;
+}
+
+static int
+add_klib(struct run_info *o, const uint8_t *v, uint32_t len)
+{
+	struct run_klib *k;
+	size_t name_len;
+	char *s;
+
+	if (o->nklibs >= LIMIT_KLIBS || len > KLIB_STRINGS_MAX)
+		return -E2BIG;
+	s = dup_string(v, len);
+	k = kcalloc(o->nklibs + 1, sizeof(*k), ALLOC_KERNEL);
+	if (!s || !k) {
+		kfree(s);
+		kfree(k);
+		return -ENOMEM;
+	}
+	if (o->nklibs)
+		memcpy(k, o->klibs, o->nklibs * sizeof(*k));
+	kfree(o->klibs);
+	name_len = strlen(s);
+	o->klibs = k;
+	o->klibs[o->nklibs++] = (struct run_klib){
+		.name = s,
+		.args = name_len < len ? s + name_len + 1 : "",
+	};
+	return 0;
+}
+
+/* Belongs to the klib named last. */
+static int
+set_klib_file(struct run_info *o, const uint8_t *v, uint32_t len)
+{
+	struct run_klib *k = o->nklibs ? &o->klibs[o->nklibs - 1] : NULL;
+
+	if (!k || k->file || !len || len > LIMIT_KLIB_BYTES)
+		return -EINVAL;
+	k->file = kmemdup(v, len, ALLOC_KERNEL);
+	k->len = len;
+	return k->file ? 0 : -ENOMEM;
+}
+
+static void
+drop_klibs(struct run_info *o)
+{
+	for (unsigned i = 0; i < o->nklibs; i++) {
+		kfree(o->klibs[i].name);
+		kfree(o->klibs[i].file);
+	}
+	kfree(o->klibs);
+	o->klibs = NULL;
+	o->nklibs = 0;
 }
 
 static int
@@ -243,7 +299,7 @@ replace_lists(struct parse *p, unsigned tag)
 		o->nrlimits = 0;
 		break;
 	case PITH_REC_KLIB:
-		o->nklibs = 0;
+		drop_klibs(o);
 		break;
 	case PITH_REC_NET:
 		o->net.nifs = 0;
@@ -314,7 +370,9 @@ record(struct parse *p, unsigned tag, const uint8_t *v, uint32_t len)
 	case PITH_REC_MOUNT:
 		return add_mount(o, v, len);
 	case PITH_REC_KLIB:
-		return -ENOTSUP;
+		return add_klib(o, v, len);
+	case PITH_REC_KLIB_FILE:
+		return set_klib_file(o, v, len);
 	case PITH_REC_TIME:
 		if (len != 12)
 			return -EINVAL;

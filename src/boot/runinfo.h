@@ -14,6 +14,13 @@ struct run_mount {
 	const char *type, *source, *target, *options;
 };
 
+struct run_klib {
+	char *name;
+	const char *args;	/* behind the name */
+	void *file;		/* NULL: there is none */
+	size_t len;
+};
+
 struct run_rlimit {
 	uint32_t resource;
 	uint64_t soft, hard;
@@ -40,7 +47,7 @@ struct run_info {
 	unsigned nmounts;
 	struct run_rlimit *rlimits;
 	unsigned nrlimits;
-	const char **klibs;
+	struct run_klib *klibs;
 	unsigned nklibs;
 	int64_t time_sec;	/* 0: not given */
 	uint32_t time_nsec;

@@ -4,9 +4,9 @@
  *
  * No lock is taken and nothing is allocated.  The report is built in one
  * buffer: message, registers and backtrace by frame pointers of each CPU (as
- * addresses in the linked image, which `pith` turns into names), then the
- * last log lines.  It goes to the serial line, which may be nowhere, and to
- * the control port.
+ * addresses in the linked image, or offsets in a klib, which `pith` turns
+ * into names), then the last log lines.  It goes to the serial line, which
+ * may be nowhere, and to the control port.
  */
 #include <arch/cpu.h>
 #include <arch/smp.h>
@@ -72,10 +72,18 @@ backtrace_walk(uint64_t fp, void (*fn)(uint64_t pc))
 	}
 }
 
+bool (*backtrace_module)(uint64_t pc, const char **name, uint64_t *offset);
+
 static void
 add_frame(uint64_t pc)
 {
-	add("  %#lx\n", (unsigned long)backtrace_linked(pc));
+	const char *name;
+	uint64_t off;
+
+	if (backtrace_module && backtrace_module(pc, &name, &off))
+		add("  klib %s+%#lx\n", name, (unsigned long)off);
+	else
+		add("  %#lx\n", (unsigned long)backtrace_linked(pc));
 }
 
 static void

@@ -9,37 +9,67 @@
  */
 #include <dev/device.h>
 
+#include <abi/errno.h>
 #include <base/fmt.h>
 #include <core/idle.h>
 #include <core/log.h>
 #include <core/spinlock.h>
 #include <mem/heap.h>
 
+#define LATE_DRIVERS 16
+
 static struct list devices = LIST_INIT(devices);
+static const struct driver *late[LATE_DRIVERS];
+static unsigned nlate;
 static struct list polls = LIST_INIT(polls); /* [poll_lock] */
 /* Unranked: polling takes the drivers' locks, which rank lower. */
 static struct spinlock poll_lock = SPINLOCK_INIT(RANK_NONE);
 
+/* Whether d is the one for dev; what attaching comes to is told. */
+static bool
+offer(struct device *dev, const struct driver *d)
+{
+	int err;
+
+	if (d->bus != dev->bus)
+		return false;
+	dev->driver = d;
+	if (!d->match(dev)) {
+		dev->driver = NULL;
+		return false;
+	}
+	err = d->attach(dev);
+	if (err) {
+		log_err("%s: %s: error %d", dev->name, d->name, -err);
+		dev->driver = NULL;
+	}
+	return true;
+}
+
 void
 device_add(struct device *dev)
 {
-	const struct driver *const *d;
-	int err;
-
 	list_add_tail(&devices, &dev->link);
-	for (d = platform_drivers; *d; d++) {
-		if ((*d)->bus != dev->bus)
-			continue;
-		dev->driver = *d;
-		if (!(*d)->match(dev))
-			continue;
-		err = (*d)->attach(dev);
-		if (!err)
+	for (const struct driver *const *d = platform_drivers; *d; d++)
+		if (offer(dev, *d))
 			return;
-		log_err("%s: %s: error %d", dev->name, (*d)->name, -err);
-		break;
-	}
-	dev->driver = NULL;
+	for (unsigned i = 0; i < nlate; i++)
+		if (offer(dev, late[i]))
+			return;
+}
+
+int
+device_add_driver(const struct driver *d)
+{
+	struct device *dev;
+
+	if (nlate == LATE_DRIVERS)
+		return -ENOSPC;
+	late[nlate++] = d;
+	list_for_each_entry(dev, &devices, link)
+		if (!dev->driver)
+			ignore(offer(dev, d));
+	return 0;
 }
 
 static void

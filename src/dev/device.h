@@ -38,6 +38,10 @@ struct driver {
 extern const struct driver *const platform_drivers[]; /* NULL-terminated */
 
 void device_add(struct device *dev);
+/* One more driver, of a klib, while the machine boots with one CPU: it is
+ * offered the devices that nobody took, and those to come.  d stays.
+ * -ENOSPC: there are too many. */
+MUST_CHECK int device_add_driver(const struct driver *d);
 /* Starts the platform's root buses (drivers with BUS_PLATFORM). */
 void device_init(void);
 

@@ -136,7 +136,7 @@ void locks_release(struct file *f); /* the last one */
 void locks_free(struct inode *i);
 
 /* ---- file systems ---- */
-extern const struct fs_type ext4_type, tmpfs_type, overlay_type, p9_type;
+extern const struct fs_type ext4_type, tmpfs_type, overlay_type;
 /* Makes an overlay whose lower layer is an ext4 super. */
 MUST_CHECK int overlay_create(struct super *lower, const char *options,
 			      struct super **out);

@@ -526,7 +526,6 @@ vfs_init(void)
 	reclaim_init();
 	fs_fifo_open = pipe_open_fifo;
 	fs_register(&ext4_type);
-	fs_register(&p9_type);
 	fs_register(&tmpfs_type);
 	fs_register(&overlay_type);
 }

@@ -39,7 +39,7 @@ void
 ipc_put(struct ipc_table *t, struct ipc_object *o)
 {
 	if (refcount_put(&o->refs))
-		t->free(o);
+		t->kind->free(o);
 }
 
 static int
@@ -48,8 +48,8 @@ grow(struct ipc_table *t)
 	unsigned cap = t->cap ? t->cap * 2 : FIRST_SLOTS;
 	struct ipc_object **n;
 
-	if (cap > t->max)
-		cap = t->max;
+	if (cap > t->kind->max)
+		cap = t->kind->max;
 	n = kcalloc(cap, sizeof(struct ipc_object *), ALLOC_KERNEL);
 	if (!n)
 		return -ENOMEM;
@@ -62,14 +62,15 @@ grow(struct ipc_table *t)
 	return 0;
 }
 
-int
-ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int mode)
+/* With the lock: an identifier. */
+static int
+add(struct ipc_table *t, struct ipc_object *o, int key, int mode)
 {
 	const struct cred *c = thread_current()->cred;
 	unsigned i;
 	int err;
 
-	if (t->used >= t->max)
+	if (t->used >= t->kind->max)
 		return -ENOSPC;
 	if (t->used == t->cap) {
 		err = grow(t);
@@ -91,19 +92,79 @@ ipc_add(struct ipc_table *t, struct ipc_object *o, int key, int mode)
 	return o->id;
 }
 
-struct ipc_object *
-ipc_find_key(struct ipc_table *t, int key)
+static struct ipc_object *
+find_key(struct ipc_table *t, int key)
 {
-	unsigned i;
+	struct ipc_object *o;
+	unsigned at = 0;
 
-	for (i = 0; i < t->cap; i++)
-		if (t->slot[i] && t->slot[i]->key == key)
-			return t->slot[i];
-	return NULL;
+	while ((o = ipc_next(t, &at)))
+		if (o->key == key)
+			break;
+	return o;
+}
+
+/* With the lock: for who asks for one that exists. */
+static int
+get_old(struct ipc_table *t, struct ipc_object *o, uint64_t size, int flags)
+{
+	int err;
+
+	if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
+		return -EEXIST;
+	if (size > t->kind->size(o))
+		return -EINVAL;
+	err = ipc_may(o, flags);
+	return err ? err : o->id;
 }
 
 int
-ipc_find_index(struct ipc_table *t, int index, struct ipc_object **out)
+ipc_get(struct ipc_table *t, int key, uint64_t size, int flags)
+{
+	struct ipc_object *mine = NULL, *o = NULL;
+	int r;
+
+again:
+	mutex_lock(&t->lock);
+	if (key != IPC_PRIVATE)
+		o = find_key(t, key);
+	if (o) {
+		r = get_old(t, o, size, flags);
+	} else if (key != IPC_PRIVATE && !(flags & IPC_CREAT)) {
+		r = -ENOENT;
+	} else if (!mine) {
+		/* It is made without the lock, then all is looked at again. */
+		mutex_unlock(&t->lock);
+		r = t->kind->make(key, size, &mine);
+		if (r)
+			return r;
+		goto again;
+	} else {
+		r = add(t, mine, key, flags);
+		if (r >= 0)
+			mine = NULL;
+	}
+	mutex_unlock(&t->lock);
+	if (mine)
+		t->kind->free(mine);
+	return r;
+}
+
+struct ipc_object *
+ipc_next(const struct ipc_table *t, unsigned *at)
+{
+	while (*at < t->cap) {
+		struct ipc_object *o = t->slot[(*at)++];
+
+		if (o)
+			return o;
+	}
+	return NULL;
+}
+
+/* No reference; -EINVAL. */
+static int
+find_index(struct ipc_table *t, int index, struct ipc_object **out)
 {
 	if (index < 0 || (unsigned)index >= t->cap || !t->slot[index])
 		return -EINVAL;
@@ -111,10 +172,10 @@ ipc_find_index(struct ipc_table *t, int index, struct ipc_object **out)
 	return 0;
 }
 
-int
-ipc_find(struct ipc_table *t, int id, struct ipc_object **out)
+static int
+find(struct ipc_table *t, int id, struct ipc_object **out)
 {
-	int err = id < 0 ? -EINVAL : ipc_find_index(t, id & INDEX_MASK, out);
+	int err = id < 0 ? -EINVAL : find_index(t, id & INDEX_MASK, out);
 
 	if (!err && (*out)->id != id)
 		err = -EINVAL;
@@ -158,8 +219,9 @@ ipc_may(const struct ipc_object *o, int bits)
 	return -EACCES;
 }
 
-int
-ipc_may_control(const struct ipc_object *o)
+/* The owner's commands. */
+static int
+may_control(const struct ipc_object *o)
 {
 	const struct cred *c = thread_current()->cred;
 
@@ -178,8 +240,8 @@ ipc_set_perm(struct ipc_object *o, const struct ipc64_perm *p)
 	o->ctime = ipc_now();
 }
 
-void
-ipc_get_perm(const struct ipc_object *o, struct ipc64_perm *p)
+static void
+get_perm(const struct ipc_object *o, struct ipc64_perm *p)
 {
 	*p = (struct ipc64_perm){
 		.key = o->key,
@@ -193,35 +255,100 @@ ipc_get_perm(const struct ipc_object *o, struct ipc64_perm *p)
 }
 
 int
-ipc_get_ref(struct ipc_table *t, int id, int bits, struct ipc_object **out)
+ipc_lock(struct ipc_table *t, int id, int bits, struct ipc_object **out)
 {
 	int err;
 
 	mutex_lock(&t->lock);
-	err = ipc_find(t, id, out);
+	err = find(t, id, out);
 	if (!err)
 		err = ipc_may(*out, bits);
+	if (err)
+		mutex_unlock(&t->lock);
+	return err;
+}
+
+int
+ipc_control_lock(struct ipc_table *t, int id, struct ipc_object **out)
+{
+	int err;
+
+	mutex_lock(&t->lock);
+	err = find(t, id, out);
 	if (!err)
-		refcount_get(&(*out)->refs);
-	mutex_unlock(&t->lock);
+		err = may_control(*out);
+	if (err)
+		mutex_unlock(&t->lock);
 	return err;
 }
 
 int
 ipc_stat_lock(struct ipc_table *t, int id, bool index, bool any,
-	      struct ipc_object **out)
+	      struct ipc64_perm *p, struct ipc_object **out)
 {
 	int err;
 
 	mutex_lock(&t->lock);
-	err = index ? ipc_find_index(t, id, out) : ipc_find(t, id, out);
+	err = index ? find_index(t, id, out) : find(t, id, out);
 	if (!err && !any)
 		err = ipc_may(*out, 0444);
 	if (err) {
 		mutex_unlock(&t->lock);
 		return err;
 	}
+	get_perm(*out, p);
 	return index ? (*out)->id : 0;
+}
+
+int
+ipc_get_ref(struct ipc_table *t, int id, int bits, struct ipc_object **out)
+{
+	int err = ipc_lock(t, id, bits, out);
+
+	if (err)
+		return err;
+	refcount_get(&(*out)->refs);
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
+int
+ipc_set(struct ipc_table *t, int id, const struct ipc64_perm *p)
+{
+	struct ipc_object *o;
+	int err = ipc_control_lock(t, id, &o);
+
+	if (err)
+		return err;
+	ipc_set_perm(o, p);
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
+int
+ipc_remove(struct ipc_table *t, int id, struct ipc_object **out)
+{
+	int err = ipc_control_lock(t, id, out);
+
+	if (err)
+		return err;
+	ipc_unlink(t, *out);
+	mutex_unlock(&t->lock);
+	return 0;
+}
+
+int
+ipc_show(struct ipc_table *t, struct seq_buf *b)
+{
+	struct ipc_object *o;
+	unsigned at = 0;
+
+	seq_printf(b, "%s", t->kind->heading);
+	mutex_lock(&t->lock);
+	while ((o = ipc_next(t, &at)))
+		t->kind->show(b, o);
+	mutex_unlock(&t->lock);
+	return 0;
 }
 
 static const struct pseudo_entry entries[] = {

@@ -39,9 +39,8 @@ struct queue {
 	struct waitq senders, receivers;
 };
 
-static void free_queue(struct ipc_object *o);
-static struct ipc_table table = IPC_TABLE_INIT(table, MSG_MAX_QUEUES,
-					       free_queue);
+static const struct ipc_kind queues;
+static struct ipc_table table = IPC_TABLE_INIT(table, &queues);
 
 static struct queue *
 queue_of(struct ipc_object *o)
@@ -64,22 +63,12 @@ free_queue(struct ipc_object *o)
 	kfree(q);
 }
 
-/* With the table's lock. */
 static int
-get_locked(struct ipc_object *o, int key, int flags)
+make_queue(int key, uint64_t size, struct ipc_object **out)
 {
-	struct queue *q;
-	int id;
+	struct queue *q = kzalloc(sizeof(*q), ALLOC_KERNEL);
 
-	if (o) {
-		if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-			return -EEXIST;
-		id = ipc_may(o, flags);
-		return id ? id : o->id;
-	}
-	if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
-		return -ENOENT;
-	q = kzalloc(sizeof(*q), ALLOC_KERNEL);
+	(void)key, (void)size;
 	if (!q)
 		return -ENOMEM;
 	spin_init(&q->lock, RANK_EVENT);
@@ -87,22 +76,22 @@ get_locked(struct ipc_object *o, int key, int flags)
 	waitq_init(&q->senders);
 	waitq_init(&q->receivers);
 	q->qbytes = MSG_QUEUE_BYTES;
-	id = ipc_add(&table, &q->o, key, flags);
-	if (id < 0)
-		kfree(q);
-	return id;
+	*out = &q->o;
+	return 0;
+}
+
+/* Nobody asks for one of a size. */
+static uint64_t
+queue_size(struct ipc_object *o)
+{
+	(void)o;
+	return 0;
 }
 
 int
 msg_get(int key, int flags)
 {
-	int r;
-
-	mutex_lock(&table.lock);
-	r = get_locked(key != IPC_PRIVATE ? ipc_find_key(&table, key) : NULL,
-		       key, flags);
-	mutex_unlock(&table.lock);
-	return r;
+	return ipc_get(&table, key, 0, flags);
 }
 
 /* ---- sending ---- */
@@ -304,13 +293,13 @@ msg_stat(int id, bool index, bool any, struct msqid64_ds *out)
 {
 	struct ipc_object *o;
 	struct queue *q;
-	int r = ipc_stat_lock(&table, id, index, any, &o);
+	int r;
 
+	memset(out, 0, sizeof(*out));
+	r = ipc_stat_lock(&table, id, index, any, &out->perm, &o);
 	if (r < 0)
 		return r;
 	q = queue_of(o);
-	memset(out, 0, sizeof(*out));
-	ipc_get_perm(o, &out->perm);
 	out->ctime = o->ctime;
 	spin_lock(&q->lock);
 	out->stime = q->stime;
@@ -321,7 +310,7 @@ msg_stat(int id, bool index, bool any, struct msqid64_ds *out)
 	out->lspid = q->lspid;
 	out->lrpid = q->lrpid;
 	spin_unlock(&q->lock);
-	mutex_unlock(&table.lock);
+	ipc_unlock(&table);
 	return r;
 }
 
@@ -330,18 +319,14 @@ msg_set(int id, const struct ipc64_perm *perm, uint64_t qbytes)
 {
 	struct ipc_object *o;
 	struct queue *q;
-	int err;
+	int err = ipc_control_lock(&table, id, &o);
 
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may_control(o);
-	if (!err && qbytes > MSG_QUEUE_BYTES &&
-	    !cred_capable(thread_current()->cred, CAP_SYS_RESOURCE))
-		err = -EPERM;
-	if (err) {
-		mutex_unlock(&table.lock);
+	if (err)
 		return err;
+	if (qbytes > MSG_QUEUE_BYTES &&
+	    !cred_capable(thread_current()->cred, CAP_SYS_RESOURCE)) {
+		err = -EPERM;
+		goto out;
 	}
 	q = queue_of(o);
 	ipc_set_perm(o, perm);
@@ -350,8 +335,9 @@ msg_set(int id, const struct ipc64_perm *perm, uint64_t qbytes)
 	spin_unlock(&q->lock);
 	/* Who sleeps may be let in now. */
 	wait_wake_all(&q->senders, 0);
-	mutex_unlock(&table.lock);
-	return 0;
+out:
+	ipc_unlock(&table);
+	return err;
 }
 
 int
@@ -359,15 +345,8 @@ msg_remove(int id)
 {
 	struct ipc_object *o;
 	struct queue *q;
-	int err;
+	int err = ipc_remove(&table, id, &o);
 
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may_control(o);
-	if (!err)
-		ipc_unlink(&table, o);
-	mutex_unlock(&table.lock);
 	if (err)
 		return err;
 	q = queue_of(o);
@@ -384,15 +363,15 @@ int
 msg_limits(struct msginfo *out, bool usage)
 {
 	uint64_t msgs = 0, bytes = 0;
-	unsigned i;
+	struct ipc_object *o;
+	unsigned at = 0;
 	int top;
 
 	mutex_lock(&table.lock);
-	for (i = 0; i < table.cap; i++)
-		if (table.slot[i]) {
-			msgs += queue_of(table.slot[i])->qnum;
-			bytes += queue_of(table.slot[i])->cbytes;
-		}
+	while ((o = ipc_next(&table, &at))) {
+		msgs += queue_of(o)->qnum;
+		bytes += queue_of(o)->cbytes;
+	}
 	*out = (struct msginfo){
 		.msgpool = (int)(MSG_MAX_QUEUES * MSG_QUEUE_BYTES / 1024),
 		.msgmap = (int)MSG_QUEUE_BYTES,
@@ -413,30 +392,33 @@ msg_limits(struct msginfo *out, bool usage)
 	return top;
 }
 
+static void
+show_queue(struct seq_buf *b, struct ipc_object *o)
+{
+	const struct queue *q = queue_of(o);
+
+	seq_printf(b, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u"
+		   " %5u %10ld %10ld %10ld\n", o->key, o->id, o->mode,
+		   (unsigned long)q->cbytes, (unsigned long)q->qnum,
+		   (unsigned)q->lspid, (unsigned)q->lrpid, o->uid,
+		   o->gid, o->cuid, o->cgid, (long)q->stime,
+		   (long)q->rtime, (long)o->ctime);
+}
+
 int
 msg_show(struct seq_buf *b, void *arg)
 {
-	unsigned i;
-
 	(void)arg;
-	seq_printf(b, "       key      msqid perms      cbytes       qnum lspid"
-		   " lrpid   uid   gid  cuid  cgid      stime      rtime"
-		   "      ctime\n");
-	mutex_lock(&table.lock);
-	for (i = 0; i < table.cap; i++) {
-		const struct ipc_object *o = table.slot[i];
-		const struct queue *q;
-
-		if (!o)
-			continue;
-		q = queue_of(table.slot[i]);
-		seq_printf(b, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u"
-			   " %5u %10ld %10ld %10ld\n", o->key, o->id, o->mode,
-			   (unsigned long)q->cbytes, (unsigned long)q->qnum,
-			   (unsigned)q->lspid, (unsigned)q->lrpid, o->uid,
-			   o->gid, o->cuid, o->cgid, (long)q->stime,
-			   (long)q->rtime, (long)o->ctime);
-	}
-	mutex_unlock(&table.lock);
-	return 0;
+	return ipc_show(&table, b);
 }
+
+static const struct ipc_kind queues = {
+	.max = MSG_MAX_QUEUES,
+	.make = make_queue,
+	.free = free_queue,
+	.size = queue_size,
+	.heading = "       key      msqid perms      cbytes       qnum lspid"
+		   " lrpid   uid   gid  cuid  cgid      stime      rtime"
+		   "      ctime\n",
+	.show = show_queue,
+};

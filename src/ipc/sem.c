@@ -44,8 +44,8 @@ struct sem_waiter {
 	bool for_zero;
 };
 
-static void free_set(struct ipc_object *o);
-static struct ipc_table table = IPC_TABLE_INIT(table, SEM_MAX_SETS, free_set);
+static const struct ipc_kind sets;
+static struct ipc_table table = IPC_TABLE_INIT(table, &sets);
 
 static struct sem_set *
 set_of(struct ipc_object *o)
@@ -62,68 +62,43 @@ free_set(struct ipc_object *o)
 	kfree(s);
 }
 
-static struct sem_set *
-make_set(unsigned nsems)
+static int
+make_set(int key, uint64_t nsems, struct ipc_object **out)
 {
-	struct sem_set *s = kzalloc(sizeof(*s), ALLOC_KERNEL);
+	struct sem_set *s;
 
+	(void)key;
+	if (!nsems)
+		return -EINVAL;
+	s = kzalloc(sizeof(*s), ALLOC_KERNEL);
 	if (!s)
-		return NULL;
+		return -ENOMEM;
 	s->sems = kcalloc(nsems, sizeof(struct sem), ALLOC_KERNEL);
 	if (!s->sems) {
 		kfree(s);
-		return NULL;
+		return -ENOMEM;
 	}
 	memset(s->sems, 0, nsems * sizeof(struct sem));
 	spin_init(&s->lock, RANK_EVENT);
 	list_init(&s->waiters);
 	waitq_init(&s->wq);
-	s->nsems = nsems;
-	return s;
+	s->nsems = (unsigned)nsems;
+	*out = &s->o;
+	return 0;
 }
 
-/* With the table's lock. */
-static int
-get_locked(struct ipc_object *o, int key, int nsems, int flags)
+static uint64_t
+set_size(struct ipc_object *o)
 {
-	struct sem_set *s;
-	int id;
-
-	if (o) {
-		if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-			return -EEXIST;
-		if ((unsigned)nsems > set_of(o)->nsems)
-			return -EINVAL;
-		id = ipc_may(o, flags);
-		return id ? id : o->id;
-	}
-	if (key != IPC_PRIVATE && !(flags & IPC_CREAT))
-		return -ENOENT;
-	if (!nsems)
-		return -EINVAL;
-	if (table.used >= table.max)
-		return -ENOSPC;
-	s = make_set((unsigned)nsems);
-	if (!s)
-		return -ENOMEM;
-	id = ipc_add(&table, &s->o, key, flags);
-	if (id < 0)
-		free_set(&s->o);
-	return id;
+	return set_of(o)->nsems;
 }
 
 int
 sem_get(int key, int nsems, int flags)
 {
-	int r;
-
 	if (nsems < 0 || (unsigned)nsems > SEM_MAX_PER_SET)
 		return -EINVAL;
-	mutex_lock(&table.lock);
-	r = get_locked(key != IPC_PRIVATE ? ipc_find_key(&table, key) : NULL,
-		       key, nsems, flags);
-	mutex_unlock(&table.lock);
-	return r;
+	return ipc_get(&table, key, (unsigned)nsems, flags);
 }
 
 /* ---- operations ---- */
@@ -291,33 +266,23 @@ int
 sem_stat(int id, bool index, bool any, struct semid64_ds *out)
 {
 	struct ipc_object *o;
-	int r = ipc_stat_lock(&table, id, index, any, &o);
+	int r;
 
+	memset(out, 0, sizeof(*out));
+	r = ipc_stat_lock(&table, id, index, any, &out->perm, &o);
 	if (r < 0)
 		return r;
-	memset(out, 0, sizeof(*out));
-	ipc_get_perm(o, &out->perm);
 	out->otime = set_of(o)->otime;
 	out->ctime = o->ctime;
 	out->nsems = set_of(o)->nsems;
-	mutex_unlock(&table.lock);
+	ipc_unlock(&table);
 	return r;
 }
 
 int
 sem_set_perm(int id, const struct ipc64_perm *perm)
 {
-	struct ipc_object *o;
-	int err;
-
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may_control(o);
-	if (!err)
-		ipc_set_perm(o, perm);
-	mutex_unlock(&table.lock);
-	return err;
+	return ipc_set(&table, id, perm);
 }
 
 int
@@ -325,15 +290,8 @@ sem_remove(int id)
 {
 	struct ipc_object *o;
 	struct sem_set *s;
-	int err;
+	int err = ipc_remove(&table, id, &o);
 
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may_control(o);
-	if (!err)
-		ipc_unlink(&table, o);
-	mutex_unlock(&table.lock);
 	if (err)
 		return err;
 	s = set_of(o);
@@ -501,13 +459,13 @@ sem_set_all(int id, const uint16_t *val, unsigned n)
 int
 sem_limits(struct seminfo *out, bool usage)
 {
-	unsigned i, sems = 0;
+	unsigned at = 0, sems = 0;
+	struct ipc_object *o;
 	int top;
 
 	mutex_lock(&table.lock);
-	for (i = 0; i < table.cap; i++)
-		if (table.slot[i])
-			sems += set_of(table.slot[i])->nsems;
+	while ((o = ipc_next(&table, &at)))
+		sems += set_of(o)->nsems;
 	*out = (struct seminfo){
 		.semmap = (int)(SEM_MAX_SETS * SEM_MAX_PER_SET),
 		.semmni = (int)SEM_MAX_SETS,
@@ -525,26 +483,29 @@ sem_limits(struct seminfo *out, bool usage)
 	return top;
 }
 
+static void
+show_set(struct seq_buf *b, struct ipc_object *o)
+{
+	const struct sem_set *s = set_of(o);
+
+	seq_printf(b, "%10d %10d  %4o %10u %5u %5u %5u %5u %10ld %10ld\n",
+		   o->key, o->id, o->mode, s->nsems, o->uid, o->gid, o->cuid,
+		   o->cgid, (long)s->otime, (long)o->ctime);
+}
+
 int
 sem_show(struct seq_buf *b, void *arg)
 {
-	unsigned i;
-
 	(void)arg;
-	seq_printf(b, "       key      semid perms      nsems   uid   gid"
-		   "  cuid  cgid      otime      ctime\n");
-	mutex_lock(&table.lock);
-	for (i = 0; i < table.cap; i++) {
-		const struct ipc_object *o = table.slot[i];
-
-		if (!o)
-			continue;
-		seq_printf(b, "%10d %10d  %4o %10u %5u %5u %5u %5u %10ld"
-			   " %10ld\n", o->key, o->id, o->mode,
-			   set_of(table.slot[i])->nsems, o->uid, o->gid,
-			   o->cuid, o->cgid, (long)set_of(table.slot[i])->otime,
-			   (long)o->ctime);
-	}
-	mutex_unlock(&table.lock);
-	return 0;
+	return ipc_show(&table, b);
 }
+
+static const struct ipc_kind sets = {
+	.max = SEM_MAX_SETS,
+	.make = make_set,
+	.free = free_set,
+	.size = set_size,
+	.heading = "       key      semid perms      nsems   uid   gid"
+		   "  cuid  cgid      otime      ctime\n",
+	.show = show_set,
+};

@@ -37,9 +37,8 @@ struct segment {
 	int cpid, lpid;		/* [table] */
 };
 
-static void free_segment(struct ipc_object *o);
-static struct ipc_table table = IPC_TABLE_INIT(table, SHM_MAX_SEGMENTS,
-					       free_segment);
+static const struct ipc_kind segments;
+static struct ipc_table table = IPC_TABLE_INIT(table, &segments);
 
 static struct segment *
 segment_of(struct ipc_object *o)
@@ -57,7 +56,7 @@ free_segment(struct ipc_object *o)
 }
 
 static int
-make_segment(int key, uint64_t size, struct segment **out)
+make_segment(int key, uint64_t size, struct ipc_object **out)
 {
 	struct segment *s;
 	char name[16];
@@ -82,7 +81,7 @@ make_segment(int key, uint64_t size, struct segment **out)
 	write_unlock(&s->file->inode->lock);
 	s->size = size;
 	s->cpid = ipc_pid();
-	*out = s;
+	*out = &s->o;
 	return 0;
 
 fail:
@@ -90,47 +89,18 @@ fail:
 	return err;
 }
 
+static uint64_t
+segment_size(struct ipc_object *o)
+{
+	return segment_of(o)->size;
+}
+
 int
 shm_get(int key, uint64_t size, int flags)
 {
-	struct segment *mine = NULL;
-	struct ipc_object *o = NULL;
-	int r;
-
 	if (flags & SHM_HUGETLB)
 		return -EINVAL; /* no pool of large pages */
-again:
-	mutex_lock(&table.lock);
-	if (key != IPC_PRIVATE)
-		o = ipc_find_key(&table, key);
-	if (o) {
-		if ((flags & IPC_CREAT) && (flags & IPC_EXCL))
-			r = -EEXIST;
-		else if (size > segment_of(o)->size)
-			r = -EINVAL;
-		else
-			r = ipc_may(o, flags);
-		if (!r)
-			r = o->id;
-	} else if (key != IPC_PRIVATE && !(flags & IPC_CREAT)) {
-		r = -ENOENT;
-	} else if (!mine) {
-		/* The memory is made without the lock, then all is looked at
-		 * again. */
-		mutex_unlock(&table.lock);
-		r = make_segment(key, size, &mine);
-		if (r)
-			return r;
-		goto again;
-	} else {
-		r = ipc_add(&table, &mine->o, key, flags);
-		if (r >= 0)
-			mine = NULL;
-	}
-	mutex_unlock(&table.lock);
-	if (mine)
-		free_segment(&mine->o);
-	return r;
+	return ipc_get(&table, key, size, flags);
 }
 
 /* ---- attaching ---- */
@@ -190,20 +160,15 @@ attach_file(int id, int flags, struct segment **seg, struct file **out)
 
 	if (flags & SHM_EXEC)
 		bits |= 0111;
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may(o, bits);
-	if (err) {
-		mutex_unlock(&table.lock);
+	err = ipc_lock(&table, id, bits, &o);
+	if (err)
 		return err;
-	}
 	s = segment_of(o);
 	refcount_get(&o->refs);
 	s->nattch++;
 	s->atime = ipc_now();
 	s->lpid = ipc_pid();
-	mutex_unlock(&table.lock);
+	ipc_unlock(&table);
 	err = file_create(&attach_ops, O_RDWR, s, out);
 	if (err) {
 		detached(s);
@@ -321,13 +286,13 @@ shm_stat(int id, bool index, bool any, struct shmid64_ds *out)
 {
 	struct ipc_object *o;
 	struct segment *s;
-	int r = ipc_stat_lock(&table, id, index, any, &o);
+	int r;
 
+	memset(out, 0, sizeof(*out));
+	r = ipc_stat_lock(&table, id, index, any, &out->perm, &o);
 	if (r < 0)
 		return r;
 	s = segment_of(o);
-	memset(out, 0, sizeof(*out));
-	ipc_get_perm(o, &out->perm);
 	out->segsz = s->size;
 	out->atime = s->atime;
 	out->dtime = s->dtime;
@@ -335,24 +300,14 @@ shm_stat(int id, bool index, bool any, struct shmid64_ds *out)
 	out->cpid = s->cpid;
 	out->lpid = s->lpid;
 	out->nattch = s->nattch;
-	mutex_unlock(&table.lock);
+	ipc_unlock(&table);
 	return r;
 }
 
 int
 shm_set(int id, const struct ipc64_perm *perm)
 {
-	struct ipc_object *o;
-	int err;
-
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may_control(o);
-	if (!err)
-		ipc_set_perm(o, perm);
-	mutex_unlock(&table.lock);
-	return err;
+	return ipc_set(&table, id, perm);
 }
 
 /* Nothing is ever swapped out: the mark is all there is to it. */
@@ -363,16 +318,17 @@ shm_lock(int id, bool lock)
 	struct ipc_object *o;
 	int err;
 
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err && !cred_capable(c, CAP_IPC_LOCK) && c->euid != o->uid &&
+	err = ipc_lock(&table, id, 0, &o);
+	if (err)
+		return err;
+	if (!cred_capable(c, CAP_IPC_LOCK) && c->euid != o->uid &&
 	    c->euid != o->cuid)
 		err = -EPERM;
-	if (!err && lock)
+	else if (lock)
 		o->mode |= SHM_LOCKED;
-	else if (!err)
+	else
 		o->mode &= ~(uint32_t)SHM_LOCKED;
-	mutex_unlock(&table.lock);
+	ipc_unlock(&table);
 	return err;
 }
 
@@ -380,22 +336,18 @@ int
 shm_remove(int id)
 {
 	struct ipc_object *o;
-	bool gone = false;
-	int err;
+	bool gone;
+	int err = ipc_control_lock(&table, id, &o);
 
-	mutex_lock(&table.lock);
-	err = ipc_find(&table, id, &o);
-	if (!err)
-		err = ipc_may_control(o);
-	if (!err) {
-		o->mode |= SHM_DEST;
-		o->key = IPC_PRIVATE; /* nobody finds it any more */
-		gone = ends(segment_of(o));
-	}
-	mutex_unlock(&table.lock);
+	if (err)
+		return err;
+	o->mode |= SHM_DEST;
+	o->key = IPC_PRIVATE; /* nobody finds it any more */
+	gone = ends(segment_of(o));
+	ipc_unlock(&table);
 	if (gone)
 		ipc_put(&table, o);
-	return err;
+	return 0;
 }
 
 int
@@ -424,18 +376,16 @@ resident(const struct segment *s)
 int
 shm_usage(struct shm_info *out)
 {
-	unsigned i;
+	struct ipc_object *o;
+	unsigned at = 0;
 	int top;
 
 	memset(out, 0, sizeof(*out));
 	mutex_lock(&table.lock);
 	out->used_ids = (int)table.used;
-	for (i = 0; i < table.cap; i++) {
-		const struct segment *s;
+	while ((o = ipc_next(&table, &at))) {
+		const struct segment *s = segment_of(o);
 
-		if (!table.slot[i])
-			continue;
-		s = segment_of(table.slot[i]);
 		out->tot += (s->size + PAGE_MASK) >> PAGE_SHIFT;
 		out->rss += resident(s) >> PAGE_SHIFT;
 	}
@@ -444,32 +394,34 @@ shm_usage(struct shm_info *out)
 	return top;
 }
 
+static void
+show_segment(struct seq_buf *b, struct ipc_object *o)
+{
+	const struct segment *s = segment_of(o);
+
+	seq_printf(b, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u"
+		   " %5u %10ld %10ld %10ld %21lu %21lu\n", o->key, o->id,
+		   o->mode, (unsigned long)s->size, (unsigned)s->cpid,
+		   (unsigned)s->lpid, (unsigned long)s->nattch, o->uid, o->gid,
+		   o->cuid, o->cgid, (long)s->atime, (long)s->dtime,
+		   (long)o->ctime, (unsigned long)resident(s), 0ul);
+}
+
 int
 shm_show(struct seq_buf *b, void *arg)
 {
-	unsigned i;
-
 	(void)arg;
-	seq_printf(b, "       key      shmid perms                  size  cpid"
+	return ipc_show(&table, b);
+}
+
+static const struct ipc_kind segments = {
+	.max = SHM_MAX_SEGMENTS,
+	.make = make_segment,
+	.free = free_segment,
+	.size = segment_size,
+	.heading = "       key      shmid perms                  size  cpid"
 		   "  lpid nattch   uid   gid  cuid  cgid      atime"
 		   "      dtime      ctime                   rss"
-		   "                  swap\n");
-	mutex_lock(&table.lock);
-	for (i = 0; i < table.cap; i++) {
-		const struct ipc_object *o = table.slot[i];
-		const struct segment *s;
-
-		if (!o)
-			continue;
-		s = segment_of(table.slot[i]);
-		seq_printf(b, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u"
-			   " %5u %10ld %10ld %10ld %21lu %21lu\n", o->key,
-			   o->id, o->mode, (unsigned long)s->size,
-			   (unsigned)s->cpid, (unsigned)s->lpid,
-			   (unsigned long)s->nattch, o->uid, o->gid, o->cuid,
-			   o->cgid, (long)s->atime, (long)s->dtime,
-			   (long)o->ctime, (unsigned long)resident(s), 0ul);
-	}
-	mutex_unlock(&table.lock);
-	return 0;
-}
+		   "                  swap\n",
+	.show = show_segment,
+};

@@ -11,8 +11,8 @@
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <linux/syscalls_gen.h>
+#include <linux/usermask.h>
 #include <linux/usertime.h>
-#include <proc/signal.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
@@ -99,16 +99,12 @@ static long
 get_events(uint64_t ctx, int64_t min, int64_t nr, void __user *events,
 	   const void __user *timeout)
 {
-	uint64_t deadline = TIME_NEVER, ns;
+	uint64_t deadline;
 	struct aio_ctx *c;
-	long r;
+	long r = get_user_timeout(timeout, &deadline);
 
-	if (timeout) {
-		r = get_user_timespec(timeout, &ns);
-		if (r)
-			return r;
-		deadline = ns ? clock_mono_ns() + ns : 0;
-	}
+	if (r)
+		return r;
 	c = aio_get(ctx);
 	if (!c)
 		return -EINVAL;
@@ -127,30 +123,6 @@ sys_io_getevents(struct thread *t, uint64_t ctx, int64_t min, int64_t nr,
 	return get_events(ctx, min, nr, events, timeout);
 }
 
-/* A mask for the time of the wait; size is checked where there is one. */
-static int
-set_mask(struct thread *t, const void __user *umask, uint64_t size)
-{
-	uint64_t mask;
-
-	if (!umask)
-		return 0;
-	if (size != sizeof(mask))
-		return -EINVAL;
-	if (copy_from_user(&mask, umask, sizeof(mask)))
-		return -EFAULT;
-	signal_set_temp_mask(t, mask);
-	return 0;
-}
-
-/* After a signal the mask goes back when the handler is set up. */
-static void
-drop_mask(struct thread *t, const void __user *umask, long r)
-{
-	if (umask && r != -EINTR)
-		signal_restore_mask(t);
-}
-
 long
 sys_io_pgetevents(struct thread *t, uint64_t ctx, int64_t min, int64_t nr,
 		  void __user *events, const void __user *timeout,
@@ -165,11 +137,11 @@ sys_io_pgetevents(struct thread *t, uint64_t ctx, int64_t min, int64_t nr,
 	if (usig && copy_from_user(&sig, usig, sizeof(sig)))
 		return -EFAULT;
 	mask = (const void __user *)sig.mask;
-	r = set_mask(t, mask, sig.size);
+	r = get_user_mask(t, mask, sig.size);
 	if (r)
 		return r;
 	r = get_events(ctx, min, nr, events, timeout);
-	drop_mask(t, mask, r);
+	drop_user_mask(t, mask, r);
 	return r;
 }
 
@@ -219,9 +191,6 @@ static int
 get_ext(const void __user *arg, size_t size, uint32_t flags,
 	struct io_uring_getevents_arg *out, uint64_t *deadline)
 {
-	uint64_t ns;
-	int err;
-
 	*deadline = TIME_NEVER;
 	memset(out, 0, sizeof(*out));
 	if (!(flags & IORING_ENTER_EXT_ARG)) {
@@ -235,12 +204,7 @@ get_ext(const void __user *arg, size_t size, uint32_t flags,
 		return -EFAULT;
 	if (out->pad)
 		return -EINVAL;
-	if (!out->ts)
-		return 0;
-	err = get_user_timespec((const void __user *)out->ts, &ns);
-	if (!err)
-		*deadline = clock_mono_ns() + ns;
-	return err;
+	return get_user_timeout((const void __user *)out->ts, deadline);
 }
 
 long
@@ -268,11 +232,11 @@ sys_io_uring_enter(struct thread *t, int fd, uint32_t to_submit,
 	if (r)
 		goto out;
 	mask = (const void __user *)ext.sigmask;
-	r = set_mask(t, mask, ext.sigmask_sz);
+	r = get_user_mask(t, mask, ext.sigmask_sz);
 	if (r)
 		goto out;
 	r = uring_enter(f, to_submit, min_complete, flags, deadline);
-	drop_mask(t, mask, r);
+	drop_user_mask(t, mask, r);
 out:
 	file_put(f);
 	return r;

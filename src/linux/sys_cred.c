@@ -59,11 +59,48 @@ fix_caps(const struct cred *o, struct cred *n)
 	 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE |                    \
 	 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
-static long
-commit_uid(struct thread *t, struct cred *n)
+/* Real, effective and saved: of users or of groups. */
+struct ids {
+	uint32_t r, e, s;
+};
+
+static struct ids
+uids(const struct cred *c)
 {
-	n->fsuid = n->euid;
+	return (struct ids){ c->uid, c->euid, c->suid };
+}
+
+static struct ids
+gids(const struct cred *c)
+{
+	return (struct ids){ c->gid, c->egid, c->sgid };
+}
+
+static long
+commit_uids(struct thread *t, const struct ids *v)
+{
+	struct cred *n = cred_dup(t->cred);
+
+	if (!n)
+		return -ENOMEM;
+	n->uid = v->r;
+	n->euid = n->fsuid = v->e;
+	n->suid = v->s;
 	fix_caps(t->cred, n);
+	publish(t, n);
+	return 0;
+}
+
+static long
+commit_gids(struct thread *t, const struct ids *v)
+{
+	struct cred *n = cred_dup(t->cred);
+
+	if (!n)
+		return -ENOMEM;
+	n->gid = v->r;
+	n->egid = n->fsgid = v->e;
+	n->sgid = v->s;
 	publish(t, n);
 	return 0;
 }
@@ -117,147 +154,111 @@ sys_getresgid(struct thread *t, void __user *r, void __user *e,
 	return put_three(r, e, s, t->cred->gid, t->cred->egid, t->cred->sgid);
 }
 
+static bool
+one_of(const struct ids *v, uint32_t id)
+{
+	return id == UNCHANGED || id == v->r || id == v->e || id == v->s;
+}
+
+/* What setuid() makes of them, and its kin below; may: with the capability.
+ * -EINVAL, -EPERM. */
+static int
+set_all(struct ids *v, uint32_t id, bool may)
+{
+	if (id == UNCHANGED)
+		return -EINVAL;
+	if (!may && id != v->r && id != v->s)
+		return -EPERM;
+	if (may)
+		v->r = v->s = id;
+	v->e = id;
+	return 0;
+}
+
+static int
+set_three(struct ids *v, uint32_t r, uint32_t e, uint32_t s, bool may)
+{
+	if (!may && (!one_of(v, r) || !one_of(v, e) || !one_of(v, s)))
+		return -EPERM;
+	if (r != UNCHANGED)
+		v->r = r;
+	if (e != UNCHANGED)
+		v->e = e;
+	if (s != UNCHANGED)
+		v->s = s;
+	return 0;
+}
+
+static int
+set_two(struct ids *v, uint32_t r, uint32_t e, bool may)
+{
+	uint32_t real = v->r;
+
+	if (!may && r != UNCHANGED && r != v->r && r != v->e)
+		return -EPERM;
+	if (!may && !one_of(v, e))
+		return -EPERM;
+	if (r != UNCHANGED)
+		v->r = r;
+	if (e != UNCHANGED)
+		v->e = e;
+	if (r != UNCHANGED || (e != UNCHANGED && e != real))
+		v->s = v->e;
+	return 0;
+}
+
 long
 sys_setuid(struct thread *t, uint32_t uid)
 {
-	struct cred *n;
+	struct ids v = uids(t->cred);
+	int err = set_all(&v, uid, cred_capable(t->cred, CAP_SETUID));
 
-	if (uid == UNCHANGED)
-		return -EINVAL;
-	if (!cred_capable(t->cred, CAP_SETUID) && uid != t->cred->uid &&
-	    uid != t->cred->suid)
-		return -EPERM;
-	n = cred_dup(t->cred);
-	if (!n)
-		return -ENOMEM;
-	if (cred_capable(t->cred, CAP_SETUID))
-		n->uid = n->suid = uid;
-	n->euid = uid;
-	return commit_uid(t, n);
+	return err ? err : commit_uids(t, &v);
 }
 
 long
 sys_setgid(struct thread *t, uint32_t gid)
 {
-	struct cred *n;
+	struct ids v = gids(t->cred);
+	int err = set_all(&v, gid, cred_capable(t->cred, CAP_SETGID));
 
-	if (gid == UNCHANGED)
-		return -EINVAL;
-	if (!cred_capable(t->cred, CAP_SETGID) && gid != t->cred->gid &&
-	    gid != t->cred->sgid)
-		return -EPERM;
-	n = cred_dup(t->cred);
-	if (!n)
-		return -ENOMEM;
-	if (cred_capable(t->cred, CAP_SETGID))
-		n->gid = n->sgid = gid;
-	n->egid = n->fsgid = gid;
-	publish(t, n);
-	return 0;
-}
-
-static bool
-one_of_uids(const struct cred *c, uint32_t uid)
-{
-	return uid == UNCHANGED || uid == c->uid || uid == c->euid ||
-	       uid == c->suid;
-}
-
-static bool
-one_of_gids(const struct cred *c, uint32_t gid)
-{
-	return gid == UNCHANGED || gid == c->gid || gid == c->egid ||
-	       gid == c->sgid;
+	return err ? err : commit_gids(t, &v);
 }
 
 long
 sys_setresuid(struct thread *t, uint32_t r, uint32_t e, uint32_t s)
 {
-	struct cred *n;
+	struct ids v = uids(t->cred);
+	int err = set_three(&v, r, e, s, cred_capable(t->cred, CAP_SETUID));
 
-	if (!cred_capable(t->cred, CAP_SETUID) &&
-	    (!one_of_uids(t->cred, r) || !one_of_uids(t->cred, e) ||
-	     !one_of_uids(t->cred, s)))
-		return -EPERM;
-	n = cred_dup(t->cred);
-	if (!n)
-		return -ENOMEM;
-	if (r != UNCHANGED)
-		n->uid = r;
-	if (e != UNCHANGED)
-		n->euid = e;
-	if (s != UNCHANGED)
-		n->suid = s;
-	return commit_uid(t, n);
+	return err ? err : commit_uids(t, &v);
 }
 
 long
 sys_setresgid(struct thread *t, uint32_t r, uint32_t e, uint32_t s)
 {
-	struct cred *n;
+	struct ids v = gids(t->cred);
+	int err = set_three(&v, r, e, s, cred_capable(t->cred, CAP_SETGID));
 
-	if (!cred_capable(t->cred, CAP_SETGID) &&
-	    (!one_of_gids(t->cred, r) || !one_of_gids(t->cred, e) ||
-	     !one_of_gids(t->cred, s)))
-		return -EPERM;
-	n = cred_dup(t->cred);
-	if (!n)
-		return -ENOMEM;
-	if (r != UNCHANGED)
-		n->gid = r;
-	if (e != UNCHANGED)
-		n->egid = e;
-	if (s != UNCHANGED)
-		n->sgid = s;
-	n->fsgid = n->egid;
-	publish(t, n);
-	return 0;
+	return err ? err : commit_gids(t, &v);
 }
 
 long
 sys_setreuid(struct thread *t, uint32_t r, uint32_t e)
 {
-	const struct cred *c = t->cred;
-	struct cred *n;
+	struct ids v = uids(t->cred);
+	int err = set_two(&v, r, e, cred_capable(t->cred, CAP_SETUID));
 
-	if (!cred_capable(c, CAP_SETUID) &&
-	    ((r != UNCHANGED && r != c->uid && r != c->euid) ||
-	     !one_of_uids(c, e)))
-		return -EPERM;
-	n = cred_dup(c);
-	if (!n)
-		return -ENOMEM;
-	if (r != UNCHANGED)
-		n->uid = r;
-	if (e != UNCHANGED)
-		n->euid = e;
-	if (r != UNCHANGED || (e != UNCHANGED && e != c->uid))
-		n->suid = n->euid;
-	return commit_uid(t, n);
+	return err ? err : commit_uids(t, &v);
 }
 
 long
 sys_setregid(struct thread *t, uint32_t r, uint32_t e)
 {
-	const struct cred *c = t->cred;
-	struct cred *n;
+	struct ids v = gids(t->cred);
+	int err = set_two(&v, r, e, cred_capable(t->cred, CAP_SETGID));
 
-	if (!cred_capable(c, CAP_SETGID) &&
-	    ((r != UNCHANGED && r != c->gid && r != c->egid) ||
-	     !one_of_gids(c, e)))
-		return -EPERM;
-	n = cred_dup(c);
-	if (!n)
-		return -ENOMEM;
-	if (r != UNCHANGED)
-		n->gid = r;
-	if (e != UNCHANGED)
-		n->egid = e;
-	if (r != UNCHANGED || (e != UNCHANGED && e != c->gid))
-		n->sgid = n->egid;
-	n->fsgid = n->egid;
-	publish(t, n);
-	return 0;
+	return err ? err : commit_gids(t, &v);
 }
 
 /* Both answer the old value, also when they do nothing: setfsuid(2). */
@@ -265,11 +266,12 @@ long
 sys_setfsuid(struct thread *t, uint32_t uid)
 {
 	uint32_t old = t->cred->fsuid;
+	struct ids v = uids(t->cred);
 	struct cred *n;
 
 	if (uid == UNCHANGED || uid == old)
 		return old;
-	if (!cred_capable(t->cred, CAP_SETUID) && !one_of_uids(t->cred, uid))
+	if (!cred_capable(t->cred, CAP_SETUID) && !one_of(&v, uid))
 		return old;
 	n = cred_dup(t->cred);
 	if (!n)
@@ -290,11 +292,12 @@ long
 sys_setfsgid(struct thread *t, uint32_t gid)
 {
 	uint32_t old = t->cred->fsgid;
+	struct ids v = gids(t->cred);
 	struct cred *n;
 
 	if (gid == UNCHANGED || gid == old)
 		return old;
-	if (!cred_capable(t->cred, CAP_SETGID) && !one_of_gids(t->cred, gid))
+	if (!cred_capable(t->cred, CAP_SETGID) && !one_of(&v, gid))
 		return old;
 	n = cred_dup(t->cred);
 	if (!n)

@@ -33,16 +33,11 @@ do_wait(struct thread *t, uint32_t __user *uaddr, int op, uint32_t val,
 	bool absolute = (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
 	int clock = op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME :
 						CLOCK_MONOTONIC;
-	uint64_t ns, deadline = TIME_NEVER;
-	long n;
+	uint64_t deadline;
+	long n = get_user_deadline(timeout, clock, absolute, &deadline);
 
-	if (timeout) {
-		int err = get_user_timespec(timeout, &ns);
-
-		if (err)
-			return err;
-		deadline = clock_deadline(clock, absolute, ns);
-	}
+	if (n)
+		return n;
 	n = futex_wait(t, uaddr, shared, val, bitset, deadline);
 	if (n != -EINTR)
 		return n;

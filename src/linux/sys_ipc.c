@@ -8,11 +8,17 @@
 #include <linux/syscalls_gen.h>
 #include <linux/usertime.h>
 #include <mem/heap.h>
-#include <core/clock.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
 #define FAST_OPS 16
+
+/* What a command found goes to the program, unless it failed. */
+static long
+answer(int r, void __user *buf, const void *data, size_t len)
+{
+	return r >= 0 && copy_to_user(buf, data, len) ? -EFAULT : r;
+}
 
 /* ---- shared memory ---- */
 
@@ -37,17 +43,6 @@ sys_shmdt(struct thread *t, uint64_t addr)
 	return shm_detach(addr);
 }
 
-static long
-put_shm_stat(int id, int cmd, void __user *buf)
-{
-	struct shmid64_ds ds;
-	int r = shm_stat(id, cmd != IPC_STAT, cmd == SHM_STAT_ANY, &ds);
-
-	if (r >= 0 && copy_to_user(buf, &ds, sizeof(ds)))
-		r = -EFAULT;
-	return r;
-}
-
 long
 sys_shmctl(struct thread *t, int id, int cmd, void __user *buf)
 {
@@ -62,14 +57,15 @@ sys_shmctl(struct thread *t, int id, int cmd, void __user *buf)
 	switch (cmd) {
 	case IPC_INFO:
 		r = shm_limits(&limits);
-		return copy_to_user(buf, &limits, sizeof(limits)) ? -EFAULT : r;
+		return answer(r, buf, &limits, sizeof(limits));
 	case SHM_INFO:
 		r = shm_usage(&usage);
-		return copy_to_user(buf, &usage, sizeof(usage)) ? -EFAULT : r;
+		return answer(r, buf, &usage, sizeof(usage));
 	case IPC_STAT:
 	case SHM_STAT:
 	case SHM_STAT_ANY:
-		return put_shm_stat(id, cmd, buf);
+		r = shm_stat(id, cmd != IPC_STAT, cmd == SHM_STAT_ANY, &ds);
+		return answer(r, buf, &ds, sizeof(ds));
 	case IPC_SET:
 		r = copy_from_user(&ds, buf, sizeof(ds));
 		return r ? r : shm_set(id, &ds.perm);
@@ -117,16 +113,12 @@ long
 sys_semtimedop(struct thread *t, int id, const void __user *ops, uint32_t n,
 	       const void __user *timeout)
 {
-	uint64_t deadline = TIME_NEVER, ns;
-	int err;
+	uint64_t deadline;
+	int err = get_user_timeout(timeout, &deadline);
 
 	(void)t;
-	if (timeout) {
-		err = get_user_timespec(timeout, &ns);
-		if (err)
-			return err;
-		deadline = clock_mono_ns() + ns;
-	}
+	if (err)
+		return err;
 	if (n < 1)
 		return -EINVAL;
 	if (n > SEM_MAX_OPS)
@@ -166,17 +158,6 @@ all_values(int id, void __user *buf, bool set)
 	return r;
 }
 
-static long
-put_sem_stat(int id, int cmd, void __user *buf)
-{
-	struct semid64_ds ds;
-	int r = sem_stat(id, cmd != IPC_STAT, cmd == SEM_STAT_ANY, &ds);
-
-	if (r >= 0 && copy_to_user(buf, &ds, sizeof(ds)))
-		r = -EFAULT;
-	return r;
-}
-
 long
 sys_semctl(struct thread *t, int id, int num, int cmd, uint64_t arg)
 {
@@ -192,11 +173,12 @@ sys_semctl(struct thread *t, int id, int num, int cmd, uint64_t arg)
 	case IPC_INFO:
 	case SEM_INFO:
 		r = sem_limits(&info, cmd == SEM_INFO);
-		return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : r;
+		return answer(r, buf, &info, sizeof(info));
 	case IPC_STAT:
 	case SEM_STAT:
 	case SEM_STAT_ANY:
-		return put_sem_stat(id, cmd, buf);
+		r = sem_stat(id, cmd != IPC_STAT, cmd == SEM_STAT_ANY, &ds);
+		return answer(r, buf, &ds, sizeof(ds));
 	case SEM_GETALL:
 	case SEM_SETALL:
 		return all_values(id, buf, cmd == SEM_SETALL);
@@ -276,17 +258,6 @@ sys_msgrcv(struct thread *t, int id, void __user *msg, size_t size,
 	return r;
 }
 
-static long
-put_msg_stat(int id, int cmd, void __user *buf)
-{
-	struct msqid64_ds ds;
-	int r = msg_stat(id, cmd != IPC_STAT, cmd == MSG_STAT_ANY, &ds);
-
-	if (r >= 0 && copy_to_user(buf, &ds, sizeof(ds)))
-		r = -EFAULT;
-	return r;
-}
-
 long
 sys_msgctl(struct thread *t, int id, int cmd, void __user *buf)
 {
@@ -301,11 +272,12 @@ sys_msgctl(struct thread *t, int id, int cmd, void __user *buf)
 	case IPC_INFO:
 	case MSG_INFO:
 		r = msg_limits(&info, cmd == MSG_INFO);
-		return copy_to_user(buf, &info, sizeof(info)) ? -EFAULT : r;
+		return answer(r, buf, &info, sizeof(info));
 	case IPC_STAT:
 	case MSG_STAT:
 	case MSG_STAT_ANY:
-		return put_msg_stat(id, cmd, buf);
+		r = msg_stat(id, cmd != IPC_STAT, cmd == MSG_STAT_ANY, &ds);
+		return answer(r, buf, &ds, sizeof(ds));
 	case IPC_SET:
 		r = copy_from_user(&ds, buf, sizeof(ds));
 		return r ? r : msg_set(id, &ds.perm, ds.qbytes);

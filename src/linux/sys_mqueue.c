@@ -59,22 +59,6 @@ sys_mq_unlink(struct thread *t, const char __user *uname)
 	return err;
 }
 
-/* An absolute time of the wall clock; NULL: for ever. */
-static int
-get_deadline(const void __user *ts, uint64_t *deadline)
-{
-	uint64_t ns;
-	int err;
-
-	*deadline = TIME_NEVER;
-	if (!ts)
-		return 0;
-	err = get_user_timespec(ts, &ns);
-	if (!err)
-		*deadline = clock_deadline(CLOCK_REALTIME, true, ns);
-	return err;
-}
-
 long
 sys_mq_timedsend(struct thread *t, int fd, const void __user *msg, size_t len,
 		 uint32_t prio, const void __user *timeout)
@@ -83,7 +67,7 @@ sys_mq_timedsend(struct thread *t, int fd, const void __user *msg, size_t len,
 	int64_t msgsize;
 	struct file *f;
 	void *data;
-	long r = get_deadline(timeout, &deadline);
+	long r = get_user_deadline(timeout, CLOCK_REALTIME, true, &deadline);
 
 	if (r)
 		return r;
@@ -119,7 +103,7 @@ sys_mq_timedreceive(struct thread *t, int fd, void __user *msg, size_t len,
 	uint32_t prio;
 	struct file *f;
 	void *data;
-	long r = get_deadline(timeout, &deadline);
+	long r = get_user_deadline(timeout, CLOCK_REALTIME, true, &deadline);
 
 	if (r)
 		return r;

@@ -520,28 +520,24 @@ long
 sys_recvmmsg(struct thread *t, int fd, void __user *msgs, uint32_t n,
 	     int flags, void __user *timeout)
 {
-	uint64_t ns = 0, deadline = TIME_NEVER, now;
+	uint64_t deadline;
 	struct socket *s;
 	struct file *f;
 	long r;
 
 	if (flags & (int)MSG_CMSG_COMPAT)
 		return -EINVAL;
-	if (timeout) {
-		r = get_user_timespec(timeout, &ns);
-		if (r)
-			return r;
-		deadline = clock_mono_ns() + ns;
-	}
+	r = get_user_timeout(timeout, &deadline);
+	if (r)
+		return r;
 	r = sock_get(t, fd, &f, &s);
 	if (r)
 		return r;
 	r = recv_several(t, s, msgs, n > VLEN_MAX ? VLEN_MAX : n,
 			 call_flags(f, flags), deadline);
 	file_put(f);
-	now = clock_mono_ns();
 	if (r > 0 && timeout &&
-	    put_user_timespec(timeout, now < deadline ? deadline - now : 0))
+	    put_user_timespec(timeout, deadline_left(deadline)))
 		r = -EFAULT;
 	return r;
 }

@@ -21,9 +21,9 @@
 #include <file/fs_context.h>
 #include <file/multiwait.h>
 #include <linux/syscalls_gen.h>
+#include <linux/usermask.h>
 #include <linux/usertime.h>
 #include <mem/heap.h>
-#include <proc/signal.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
@@ -134,18 +134,6 @@ out:
 	return r;
 }
 
-/* 0: only a look. */
-static uint64_t
-deadline_in(uint64_t ns)
-{
-	uint64_t now;
-
-	if (!ns)
-		return 0;
-	now = clock_mono_ns();
-	return ns > USERTIME_MAX - now ? TIME_NEVER : now + ns;
-}
-
 long
 sys_poll(struct thread *t, void __user *fds, uint32_t nfds, int timeout_ms)
 {
@@ -153,70 +141,22 @@ sys_poll(struct thread *t, void __user *fds, uint32_t nfds, int timeout_ms)
 		       deadline_in((uint64_t)timeout_ms * 1000000));
 }
 
-/* A mask for the time of the call. */
-static int
-take_mask(struct thread *t, const void __user *umask, size_t size)
-{
-	uint64_t mask;
-
-	if (!umask)
-		return 0;
-	if (size != sizeof(mask))
-		return -EINVAL;
-	if (copy_from_user(&mask, umask, sizeof(mask)))
-		return -EFAULT;
-	signal_set_temp_mask(t, mask);
-	return 0;
-}
-
-/* After a signal the mask goes back when the handler is set up. */
-static void
-drop_mask(struct thread *t, const void __user *umask, long r)
-{
-	if (umask && r != -ERESTARTNOHAND)
-		signal_restore_mask(t);
-}
-
-static int
-get_deadline(const void __user *utimeout, uint64_t *deadline)
-{
-	uint64_t ns;
-	int err;
-
-	*deadline = TIME_NEVER;
-	if (!utimeout)
-		return 0;
-	err = get_user_timespec(utimeout, &ns);
-	if (!err)
-		*deadline = deadline_in(ns);
-	return err;
-}
-
-/* What is left of the time, for the calls that say so. */
-static uint64_t
-time_left(uint64_t deadline)
-{
-	uint64_t now = clock_mono_ns();
-
-	return deadline > now ? deadline - now : 0;
-}
-
 long
 sys_ppoll(struct thread *t, void __user *fds, uint32_t nfds,
 	  const void __user *timeout, const void __user *sigmask, size_t size)
 {
 	uint64_t deadline;
-	long r = get_deadline(timeout, &deadline);
+	long r = get_user_timeout(timeout, &deadline);
 
 	if (!r)
-		r = take_mask(t, sigmask, size);
+		r = get_user_mask(t, sigmask, size);
 	if (r)
 		return r;
 	r = do_poll(t, fds, nfds, deadline);
-	drop_mask(t, sigmask, r);
+	drop_user_mask(t, sigmask, r);
 	if (timeout && deadline != TIME_NEVER)
 		ignore(put_user_timespec((void __user *)(uintptr_t)timeout,
-					 time_left(deadline))); /* as Linux */
+					 deadline_left(deadline))); /* as Linux */
 	return r;
 }
 
@@ -337,12 +277,13 @@ sys_select(struct thread *t, int nfds, void __user *r, void __user *w,
 			return -EINVAL;
 		/* More than a second of microseconds is fine here. */
 		ns = min_u64((uint64_t)tv.tv_sec, USERTIME_MAX / 2000000000) *
-		     NSEC_PER_SEC + (uint64_t)tv.tv_usec * 1000;
+		     NSEC_PER_SEC +
+		     min_u64((uint64_t)tv.tv_usec, USERTIME_MAX / 4000) * 1000;
 		deadline = deadline_in(ns);
 	}
 	ret = do_select(t, nfds, u, deadline);
 	if (timeout && deadline != TIME_NEVER) {
-		tv = ns_timeval(time_left(deadline));
+		tv = ns_timeval(deadline_left(deadline));
 		ignore(copy_to_user(timeout, &tv, sizeof(tv))); /* as Linux */
 	}
 	return ret;
@@ -358,19 +299,19 @@ sys_pselect6(struct thread *t, int nfds, void __user *r, void __user *w,
 		uint64_t mask, size;
 	} arg = { 0, 8 };
 	uint64_t deadline;
-	long ret = get_deadline(timeout, &deadline);
+	long ret = get_user_timeout(timeout, &deadline);
 
 	if (!ret && sigmask && copy_from_user(&arg, sigmask, sizeof(arg)))
 		ret = -EFAULT;
 	if (!ret)
-		ret = take_mask(t, (const void __user *)arg.mask, arg.size);
+		ret = get_user_mask(t, (const void __user *)arg.mask, arg.size);
 	if (ret)
 		return ret;
 	ret = do_select(t, nfds, u, deadline);
-	drop_mask(t, (const void __user *)arg.mask, ret);
+	drop_user_mask(t, (const void __user *)arg.mask, ret);
 	if (timeout && deadline != TIME_NEVER)
 		ignore(put_user_timespec((void __user *)(uintptr_t)timeout,
-					 time_left(deadline))); /* as Linux */
+					 deadline_left(deadline))); /* as Linux */
 	return ret;
 }
 
@@ -452,13 +393,12 @@ static long
 masked_wait(struct thread *t, int ep, void __user *events, int max,
 	    uint64_t deadline, const void __user *sigmask, size_t size)
 {
-	long r = take_mask(t, sigmask, size);
+	long r = get_user_mask(t, sigmask, size);
 
 	if (r)
 		return r;
 	r = wait_events(t, ep, events, max, deadline);
-	if (sigmask && r != -EINTR)
-		signal_restore_mask(t);
+	drop_user_mask(t, sigmask, r);
 	return r;
 }
 
@@ -476,7 +416,7 @@ sys_epoll_pwait2(struct thread *t, int ep, void __user *events, int max,
 		 size_t size)
 {
 	uint64_t deadline;
-	long r = get_deadline(timeout, &deadline);
+	long r = get_user_timeout(timeout, &deadline);
 
 	return r ? r : masked_wait(t, ep, events, max, deadline, sigmask,
 				   size);

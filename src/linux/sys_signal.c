@@ -120,7 +120,7 @@ long
 sys_rt_sigtimedwait(struct thread *t, const void __user *set,
 		    void __user *info, const void __user *timeout, size_t size)
 {
-	uint64_t s, ns, deadline = TIME_NEVER;
+	uint64_t s, deadline;
 	struct siginfo si;
 	int sig, err;
 
@@ -128,12 +128,9 @@ sys_rt_sigtimedwait(struct thread *t, const void __user *set,
 		return -EINVAL;
 	if (copy_from_user(&s, set, sizeof(s)))
 		return -EFAULT;
-	if (timeout) {
-		err = get_user_timespec(timeout, &ns);
-		if (err)
-			return err;
-		deadline = clock_deadline(CLOCK_MONOTONIC, false, ns);
-	}
+	err = get_user_timeout(timeout, &deadline);
+	if (err)
+		return err;
 	sig = signal_wait(t, s, &si, deadline);
 	if (sig > 0 && info && copy_to_user(info, &si, sizeof(si)))
 		return -EFAULT;

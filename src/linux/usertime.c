@@ -6,6 +6,7 @@
 
 #include <abi/errno.h>
 #include <core/clock.h>
+#include <sched/thread.h>
 #include <vm/uaccess.h>
 
 static uint64_t
@@ -81,4 +82,41 @@ clock_deadline(int clock, bool absolute, uint64_t ns)
 		return 0;
 	ns -= real;
 	return ns >= USERTIME_MAX - mono ? USERTIME_MAX : mono + ns;
+}
+
+uint64_t
+deadline_in(uint64_t ns)
+{
+	return ns ? clock_deadline(CLOCK_MONOTONIC, false, ns) : 0;
+}
+
+uint64_t
+deadline_left(uint64_t deadline_ns)
+{
+	uint64_t now = clock_mono_ns();
+
+	return deadline_ns > now ? deadline_ns - now : 0;
+}
+
+int
+get_user_deadline(const void __user *p, int clock, bool absolute,
+		  uint64_t *deadline_ns)
+{
+	uint64_t ns;
+	int err;
+
+	*deadline_ns = TIME_NEVER;
+	if (!p)
+		return 0;
+	err = get_user_timespec(p, &ns);
+	if (!err)
+		*deadline_ns = absolute ? clock_deadline(clock, true, ns)
+					: deadline_in(ns);
+	return err;
+}
+
+int
+get_user_timeout(const void __user *p, uint64_t *deadline_ns)
+{
+	return get_user_deadline(p, CLOCK_MONOTONIC, false, deadline_ns);
 }

@@ -24,3 +24,13 @@ MUST_CHECK int put_user_timespec(void __user *p, uint64_t ns);
 /* Monotonic deadline of a time on a clock (REALTIME, TAI: converted now),
  * absolute or from now. */
 uint64_t clock_deadline(int clock, bool absolute, uint64_t ns);
+/* So much from now; 0, which is past, where that is nothing. */
+uint64_t deadline_in(uint64_t ns);
+/* Until then; 0: it is past. */
+uint64_t deadline_left(uint64_t deadline_ns);
+/* The deadline that a call was given, as clock_deadline(); no pointer: never.
+ * -EFAULT, -EINVAL. */
+MUST_CHECK int get_user_deadline(const void __user *p, int clock,
+				 bool absolute, uint64_t *deadline_ns);
+/* The same of a time-out. */
+MUST_CHECK int get_user_timeout(const void __user *p, uint64_t *deadline_ns);

@@ -301,6 +301,14 @@ vfree(void *p)
 	area_destroy(a);
 }
 
+void
+kmap_module_base(uint64_t random)
+{
+	uint64_t slots = (KMAP_MODULE_END - KMAP_MODULE_START) / 2 / PAGE_SIZE;
+
+	module_region.start = KMAP_MODULE_START + random % slots * PAGE_SIZE;
+}
+
 void *
 kmap_module_alloc(size_t size)
 {

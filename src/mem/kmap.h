@@ -20,6 +20,9 @@ void kmap_io_unmap(void *va, size_t len);
 /* Virtually contiguous memory of any size, zeroed; NULL. */
 MUST_CHECK void *vmalloc(size_t size, unsigned alloc);
 void vfree(void *p);
+/* Where the first module will lie: some page of the region's first half.
+ * Before any is allocated. */
+void kmap_module_base(uint64_t random);
 /* Allocates executable memory near the kernel image for klibs; written
  * first, then sealed: never writable and executable at once. */
 MUST_CHECK void *kmap_module_alloc(size_t size);

@@ -111,21 +111,28 @@ maps_one(struct vma *v, void *arg)
 	return !m->out->err;
 }
 
+/* A file of lines about each vma, with names. */
 static int
-show_maps(struct seq_buf *s, void *arg)
+show_vmas(struct seq_buf *s, bool (*one)(struct vma *v, void *m))
 {
 	struct process *p = self();
 	struct mem_usage m = { .out = s };
 
-	(void)arg;
 	if (!p || !p->space)
 		return 0;
 	m.path = kmalloc(PATH_MAX_BYTES, ALLOC_KERNEL);
 	if (!m.path)
 		return -ENOMEM;
-	vm_for_each(p->space, maps_one, &m);
+	vm_for_each(p->space, one, &m);
 	kfree(m.path);
 	return 0;
+}
+
+static int
+show_maps(struct seq_buf *s, void *arg)
+{
+	(void)arg;
+	return show_vmas(s, maps_one);
 }
 
 /* Resident pages are counted by looking at the page table. */
@@ -173,18 +180,8 @@ smaps_one(struct vma *v, void *arg)
 static int
 show_smaps(struct seq_buf *s, void *arg)
 {
-	struct process *p = self();
-	struct mem_usage m = { .out = s };
-
 	(void)arg;
-	if (!p || !p->space)
-		return 0;
-	m.path = kmalloc(PATH_MAX_BYTES, ALLOC_KERNEL);
-	if (!m.path)
-		return -ENOMEM;
-	vm_for_each(p->space, smaps_one, &m);
-	kfree(m.path);
-	return 0;
+	return show_vmas(s, smaps_one);
 }
 
 static bool

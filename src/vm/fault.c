@@ -149,21 +149,12 @@ anon_read(struct vma *v, vaddr_t va)
 				    vma_prot(v->flags) & ~PTE_WRITE));
 }
 
+/* A page of the program's own, whose reference goes with it. */
 static enum fault_result
-anon_write(struct vm_space *s, struct vma *v, vaddr_t va)
+install_anon(struct vm_space *s, struct vma *v, vaddr_t va, struct page *p)
 {
-	struct page *p;
 	int err;
 
-	if (huge_wanted(s, v, va)) {
-		enum fault_result r = map_huge(s, v, va);
-
-		if (r != FAULT_RETRY)
-			return r;
-	}
-	p = page_alloc(0, ALLOC_USER);
-	if (p == NULL)
-		return FAULT_NOMEM;
 	p->flags = PG_ANON;
 	v->populated = true;
 	err = map_locked(va, p, vma_prot(v->flags));
@@ -172,6 +163,21 @@ anon_write(struct vm_space *s, struct vma *v, vaddr_t va)
 	else
 		count_anon(s, 1);
 	return result_of(err);
+}
+
+static enum fault_result
+anon_write(struct vm_space *s, struct vma *v, vaddr_t va)
+{
+	struct page *p;
+
+	if (huge_wanted(s, v, va)) {
+		enum fault_result r = map_huge(s, v, va);
+
+		if (r != FAULT_RETRY)
+			return r;
+	}
+	p = page_alloc(0, ALLOC_USER);
+	return p != NULL ? install_anon(s, v, va, p) : FAULT_NOMEM;
 }
 
 /*
@@ -400,7 +406,6 @@ static enum fault_result
 install_copy(struct vm_space *s, struct vma *v, vaddr_t va, struct page *src)
 {
 	struct page *p = page_alloc(0, ALLOC_KERNEL);
-	int err;
 
 	if (p == NULL) {
 		page_put(src);
@@ -408,14 +413,7 @@ install_copy(struct vm_space *s, struct vma *v, vaddr_t va, struct page *src)
 	}
 	page_copy(page_addr(p), page_addr(src));
 	page_put(src);
-	p->flags = PG_ANON;
-	v->populated = true;
-	err = map_locked(va, p, vma_prot(v->flags));
-	if (err)
-		page_put(p);
-	else
-		count_anon(s, 1);
-	return result_of(err);
+	return install_anon(s, v, va, p);
 }
 
 static enum fault_result

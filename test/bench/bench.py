@@ -12,16 +12,14 @@ over Linux's: less is better.  With --instructions both guests run under
 `-icount shift=0`, where a guest's clock counts instructions: those figures
 repeat on any machine.
 
-Before the rows it prints what a start costs: guest instructions to main()
-and to the end of a static hello (counted by the plugin count.c), wall time
-against a QEMU that does nothing, the least memory, sizes, and what `pith
-run` adds on the host.
+Before the rows it prints what a start costs (start.py): instructions, wall
+time, the least memory, sizes, and what `pith run` adds on the host.
 
 A benchmark is a benchmark: nothing here passes or fails on a time.
 """
 
 import argparse
-import glob
+import contextlib
 import gzip
 import json
 import os
@@ -32,9 +30,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
-import profile as counting
+import start
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COLD = ("read64m_cold", "rand4k_cold")
@@ -66,13 +63,14 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-class Bench:
-    def __init__(self, args, work):
+class Bench(start.Start):
+    def __init__(self, args, work, programs):
         self.args = args
         self.work = work
         self.pith = os.path.join(args.build, "pith")
         self.linux_dir = os.path.join(args.build, "linux")
-        self.rows_bin = os.path.join(work, "rows")
+        self.programs = programs
+        self.rows_bin = os.path.join(programs, "rows")
         self.image = os.path.join(work, "bench.img")
         self.memory = 512
 
@@ -85,7 +83,7 @@ class Bench:
         here = os.path.join(TOP, "test", "bench")
         self.run(["gcc", "-O2", "-static", "-pthread", "-o", self.rows_bin,
                   os.path.join(here, "rows.c")])
-        self.hello = os.path.join(self.work, "hello")
+        self.hello = os.path.join(self.programs, "hello")
         with open(self.hello + ".c", "w") as f:
             f.write('#include <unistd.h>\n'
                     'int main(void){return write(1,"hello\\n",6)!=6;}\n')
@@ -252,143 +250,22 @@ class Bench:
         return {s: {r: statistics.median(v) for r, v in d.items()}
                 for s, d in got.items()}
 
-    # ---- boot, memory, size ----
 
-    def repeats(self):
-        return 3 if self.args.quick else 7
-
-    def count(self, system, stop):
-        """Guest instructions of hello from the kernel's entry (firmware is
-        left out) to the symbol, or to the machine's end."""
-        out = os.path.join(self.work, "count.out")
-        options = ["out=" + out, "start=%#x" % counting.IMAGE]
-        if stop:
-            options.append("stop=%#x" % self.symbol(self.hello, stop))
-        qemu = counting.counting_qemu(self.work, options)
-        if system == "linux":
-            cmd = self.linux_command(["/bench/hello"], ["-accel", "tcg"])
-            cmd[0] = qemu
-            env = None
-        else:
-            cmd = [self.pith, "run", "--accel", "tcg", "--no-aslr",
-                   "--machine", system, self.hello]
-            env = dict(os.environ, PITH_QEMU=qemu)
-        subprocess.run(cmd, env=env, check=True, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL, timeout=self.args.timeout)
-        return counting.read(out)[0]
-
-    def symbol(self, path, name):
-        addrs, names = counting.symbols(path)
-        return addrs[names.index(name)]
-
-    def first_output_ms(self, cmd):
-        t0 = time.monotonic()
-        p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE)
-        p.stdout.read(1)
-        ms = (time.monotonic() - t0) * 1000
-        p.stdout.read()
-        p.wait()
-        return ms
-
-    def floor_ms(self, machine):
-        """A QEMU whose guest ends at once: nothing starts faster."""
-        cmd = ["qemu-system-x86_64", "-nodefaults", "-no-user-config",
-               "-display", "none", "-no-reboot", "-accel", "tcg", "-cpu",
-               "max", "-m", str(self.memory), "-kernel", self.floor,
-               "-device", "isa-debug-exit,iobase=0xf4", "-machine"]
-        if machine == "microvm":
-            cmd += ["microvm,x-option-roms=off,isa-serial=off,rtc=on",
-                    "-bios", "qboot.rom"]
-        else:
-            cmd += [machine]
-        t0 = time.monotonic()
-        subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=60)
-        return (time.monotonic() - t0) * 1000
-
-    def boot_ms(self, machine):
-        """Medians: the start of `pith run hello` to its first output, and
-        the floor, alternating."""
-        floor, first = [], []
-        for _ in range(self.repeats()):
-            floor.append(self.floor_ms(machine))
-            first.append(self.first_output_ms(
-                [self.pith, "run", "--machine", machine, "--accel", "tcg",
-                 self.hello]))
-        return statistics.median(first), statistics.median(floor)
-
-    def packaging_ms(self):
-        """What packaging adds to the first run of a program, and what the
-        command takes on the host when nothing has changed."""
-        fresh, again = [], []
-        for i in range(self.repeats()):
-            cache = os.path.join(self.work, "cache%d" % i)
-            env = dict(os.environ, XDG_CACHE_HOME=cache)
-            cmd = [self.pith, "run", "--accel", "tcg", "--print-qemu",
-                   self.hello]
-            for times in (fresh, again):
-                t0 = time.monotonic()
-                self.run(cmd, env=env, stdout=subprocess.DEVNULL)
-                times.append((time.monotonic() - t0) * 1000)
-            images = glob.glob(os.path.join(cache, "pith", "*.img"))
-            if len(images) != 1:
-                say("bench: packaged %d times" % len(images))
-            st = os.stat(images[0])
-            self.image_bytes = (st.st_size, st.st_blocks * 512)
-            shutil.rmtree(cache)
-        return statistics.median(fresh), statistics.median(again)
-
-    def boot(self):
-        got = {}
-        kernel = os.path.join(self.args.build, "pith-kernel.elf")
-        got["kernel_bytes"] = os.path.getsize(kernel)
-        print("%-44s %12d  (mark 1048576)" % ("kernel file, bytes",
-                                              got["kernel_bytes"]))
-        systems = ["microvm", "q35"]
-        if not self.args.no_linux:
-            systems.append("linux")
-        for system in systems:
-            for stop in ("main", None):
-                n = self.count(system, stop)
-                got["insns_%s_%s" % (system, stop or "end")] = n
-                print("%-44s %12d%s" % (
-                    "guest instructions, %s, to %s" % (
-                        system, stop or "the end"), n,
-                    "  (mark 2000000)" if stop and system != "linux" else ""))
-        for machine, mark in (("microvm", 60 / 25), ("q35", 100 / 65)):
-            first, floor = self.boot_ms(machine)
-            got["boot_" + machine] = {"first_output_ms": first,
-                                      "floor_ms": floor}
-            print("%-44s %7.0f ms; QEMU alone %.0f ms; ratio %.2f "
-                  "(mark %.2f)" % (
-                      "pith run hello to its first output, " + machine,
-                      first, floor, first / floor, mark))
-        fresh, again = self.packaging_ms()
-        got["packaging_ms"] = fresh - again
-        got["host_ms"] = again
-        got["image_bytes"], got["image_allocated"] = self.image_bytes
-        print("%-44s %7.0f ms (mark 150); unchanged: %.0f ms in all" % (
-            "packaging hello on the host", fresh - again, again))
-        print("%-44s %12d, %d of them on disk" % (
-            "image of hello, bytes", *self.image_bytes))
-        got["hello_mb"] = self.smallest_memory()
-        print("%-44s %12s MB (mark 4)" % ("least memory for hello",
-                                          got["hello_mb"]))
-        return got
-
-    def smallest_memory(self):
-        """The smallest -m in MB at which hello still prints."""
-        best = None
-        for mb in range(16, 1, -1):
-            p = subprocess.run([self.pith, "run", "--accel", "tcg",
-                                "--timeout", "20", "-m", "%dM" % mb,
-                                self.hello], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)
-            if p.returncode or p.stdout != b"hello\n":
-                break
-            best = mb
-        return best
+@contextlib.contextmanager
+def places():
+    """Two temporary directories, for the disks and for programs.  Disks lie
+    in memory where there is room, so that a flush measures the guest and not
+    the host's disk; programs may not, as a machine has a /dev of its own."""
+    shm = "/dev/shm"
+    try:
+        st = os.statvfs(shm)
+        room = st.f_bavail * st.f_frsize >= 4 << 30 and os.access(shm, os.W_OK)
+    except OSError:
+        room = False
+    with tempfile.TemporaryDirectory(prefix="pith-bench-") as programs, \
+         tempfile.TemporaryDirectory(prefix="pith-bench-",
+                                     dir=shm if room else None) as disks:
+        yield disks, programs
 
 
 def table(title, result, unit):
@@ -428,8 +305,8 @@ def main():
     if unknown:
         sys.exit("bench: no such row: %s" % ", ".join(unknown))
     results = {}
-    with tempfile.TemporaryDirectory(prefix="pith-bench-") as work:
-        b = Bench(args, work)
+    with places() as (work, programs):
+        b = Bench(args, work, programs)
         b.prepare()
         if not args.no_boot:
             results["boot"] = b.boot()

@@ -24,7 +24,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 import bench
@@ -296,8 +295,8 @@ def main():
     if not os.environ.get("PITH_BENCH_NET"):
         enter_namespace()
     results = {}
-    with tempfile.TemporaryDirectory(prefix="pith-bench-") as work:
-        b = NetBench(args, work)
+    with bench.places() as (work, programs):
+        b = NetBench(args, work, programs)
         b.rows = rows
         b.groups = [g for g, (_, _, r) in GROUPS.items()
                     if set(r) & set(rows)]

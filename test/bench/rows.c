@@ -92,6 +92,7 @@ row_memcpy1m(uint64_t n)
 	}
 }
 
+/* Sizes from 16 bytes to 200 KB, each doubling as likely as the others. */
 static void
 row_malloc(uint64_t n)
 {
@@ -104,8 +105,9 @@ row_malloc(uint64_t n)
 
 		x = x * 1664525u + 1013904223u;
 		i = (x >> 16) & 255;
-		size = 16u << ((x >> 24) % 8);
-		if ((x & 1023) == 0)
+		size = 16u << ((x >> 24) % 14);
+		size += size * ((x >> 8) & 255) / 256;
+		if (size > 200 << 10)
 			size = 200 << 10;
 		free(slot[i]);
 		slot[i] = malloc(size);

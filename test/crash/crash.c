@@ -33,17 +33,6 @@
 #define MAX_NOTES 8192
 
 static struct host_disk disk;
-static uint64_t rng;
-
-static unsigned
-rnd(unsigned n)
-{
-	uint64_t x = rng += 0x9e3779b97f4a7c15ull;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	return (unsigned)((x ^ x >> 31) % n);
-}
 
 static void
 fail(const char *what, const char *path)
@@ -344,19 +333,7 @@ make_cut(uint8_t *img, size_t at, enum how how)
 
 /* ---- judging ---- */
 
-static int
-run(const char *cmd, char *out, size_t size)
-{
-	FILE *f = popen(cmd, "r");
-	size_t n = 0, r;
-	int status;
-
-	while (f && (r = fread(out + n, 1, size - 1 - n, f)) > 0)
-		n += r;
-	out[n] = '\0';
-	status = f ? pclose(f) : -1;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
+static char out[65536];	/* of the host's programs */
 
 static void
 check_promises(uint32_t at)
@@ -393,14 +370,14 @@ check_atomic(void)
 	fail("half of a file", "/atomic");
 }
 
-/* In a process of its own: mounts, checks, unmounts, writes the image back
- * and its tree. */
+/* In a process of its own: mounts, checks, writes the tree, unmounts; the
+ * disk is the file. */
 static void
-recover(const char *path, uint32_t at, bool check, const char *tree)
+recover(const char *path, uint32_t at, const char *tree)
 {
 	struct host_disk d = { 0 };
 	size_t n;
-	uint8_t *img = host_read_file(path, &n);
+	uint8_t *img = host_map_file(path, &n);
 	int err;
 
 	host_disk_add(&d, "vdb", img, n);
@@ -409,19 +386,16 @@ recover(const char *path, uint32_t at, bool check, const char *tree)
 		printf("mount: %d\n", err);
 		fail("recovery", path);
 	}
-	if (check) {
-		check_promises(at);
-		check_atomic();
-	}
+	check_promises(at);
+	check_atomic();
 	fs_tree(tree);
 	err = fs_unmount();
 	if (err)
 		fail("unmount", path);
-	host_write_file(path, img, n);
 }
 
 static void
-in_child(const char *path, uint32_t at, bool check, const char *tree)
+in_child(const char *path, uint32_t at, const char *tree)
 {
 	int status;
 	pid_t pid;
@@ -429,7 +403,7 @@ in_child(const char *path, uint32_t at, bool check, const char *tree)
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
-		recover(path, at, check, tree);
+		recover(path, at, tree);
 		fflush(stdout);
 		_Exit(0);
 	}
@@ -439,36 +413,52 @@ in_child(const char *path, uint32_t at, bool check, const char *tree)
 	}
 }
 
+/* e2fsck, with this option, on a file: its status; out: what it said. */
+static int
+e2fsck(const char *how, char *path)
+{
+	return host_run((char *[]){ "e2fsck", (char *)how, path, NULL }, out,
+			sizeof(out));
+}
+
+static bool
+same(const char *a, const char *b)
+{
+	size_t na, nb;
+	uint8_t *p = host_read_file(a, &na), *q = host_read_file(b, &nb);
+	bool equal = na == nb && !memcmp(p, q, na);
+
+	free(p);
+	free(q);
+	return equal;
+}
+
 static void
 judge(const uint8_t *img, uint32_t at, const char *dir)
 {
-	static char out[65536], cmd[512];
-	char ours[200], theirs[200];
+	char ours[200], theirs[200], tree[2][200];
 	int rc;
 
 	snprintf(ours, sizeof(ours), "%s/ours.img", dir);
 	snprintf(theirs, sizeof(theirs), "%s/theirs.img", dir);
+	snprintf(tree[0], sizeof(tree[0]), "%s/ours.tree", dir);
+	snprintf(tree[1], sizeof(tree[1]), "%s/theirs.tree", dir);
 	host_write_file(ours, img, disk.size);
 	host_write_file(theirs, img, disk.size);
-	snprintf(cmd, sizeof(cmd), "%s/ours.tree", dir);
-	in_child(ours, at, true, cmd);
-	snprintf(cmd, sizeof(cmd), "e2fsck -fn %s 2>&1", ours);
-	rc = run(cmd, out, sizeof(out));
-	if (rc) {
+	in_child(ours, at, tree[0]);
+	if (e2fsck("-fn", ours)) {
 		printf("%s\n", out);
 		fail("e2fsck -fn after our recovery", ours);
 	}
-	snprintf(cmd, sizeof(cmd), "e2fsck -fy %s 2>&1", theirs);
-	rc = run(cmd, out, sizeof(out));
+	rc = e2fsck("-fy", theirs);
 	if ((rc & ~1) || strstr(out, "? yes")) {
 		printf("%s\n", out);
 		fail("e2fsck -fy had to repair", theirs);
 	}
-	snprintf(cmd, sizeof(cmd), "%s/theirs.tree", dir);
-	in_child(theirs, at, true, cmd);
-	snprintf(cmd, sizeof(cmd), "cmp %s/ours.tree %s/theirs.tree 2>&1",
-		 dir, dir);
-	if (run(cmd, out, sizeof(out))) {
+	in_child(theirs, at, tree[1]);
+	if (!same(tree[0], tree[1])) {
+		host_run((char *[]){ "diff", tree[0], tree[1], NULL }, out,
+			 sizeof(out));
 		printf("%s\n", out);
 		fail("our recovery and e2fsck's differ", dir);
 	}
@@ -484,15 +474,18 @@ __asan_default_options(void)
 	return "detect_leaks=0";
 }
 
-static void
+/* Returns what the disk held before. */
+static uint8_t *
 run_load(const char *image, const char *name)
 {
 	size_t n;
-	uint8_t *img = host_read_file(image, &n);
+	uint8_t *img = host_read_file(image, &n), *base = malloc(n);
 	unsigned k;
 
 	host_disk_add(&disk, "vda", img, n);
 	must(fs_mount("vda"), "mount", image);
+	/* Mounting wrote to it before the log begins. */
+	memcpy(base, img, n);
 	disk.record = true;
 	for (k = 0; k < sizeof(loads) / sizeof(loads[0]); k++)
 		if (!strcmp(loads[k].name, name))
@@ -503,6 +496,7 @@ run_load(const char *image, const char *name)
 	must(fs_sync(), "sync", "/");
 	host_check_unlocked();
 	disk.record = false;
+	return base;
 }
 
 static void
@@ -522,19 +516,16 @@ main(int argc, char **argv)
 {
 	static const char *const words[] = { "in order", "lost", "any" };
 	uint8_t *base;
-	size_t n, ncuts;
+	size_t ncuts;
 
 	if (argc != 6) {
 		printf("usage: crash IMAGE WORKLOAD SEED CUTS DIR\n");
 		return 2;
 	}
-	rng = (uint64_t)atoll(argv[3]);
+	rnd_seed = (uint64_t)atoll(argv[3]);
 	ncuts = (size_t)atoll(argv[4]);
-	base = host_read_file(argv[1], &n);
 	host_init();
-	run_load(argv[1], argv[2]);
-	/* Mounting wrote to the disk before the log began. */
-	memcpy(base, fs_first_image(), n);
+	base = run_load(argv[1], argv[2]);
 	printf("%s, seed %s: %zu events, %u promises\n", argv[2], argv[3],
 	       disk.nlog, nnotes);
 	for (size_t k = 0; k < (ncuts ? ncuts : disk.nlog); k++) {

@@ -33,20 +33,9 @@
 #define NPATHS 60u
 
 static struct host_disk disk;
-static uint64_t rng;
 static char paths[NPATHS][300];
 static char text[400];	/* the operation, for the report */
 static uint8_t data[300000];
-
-static unsigned
-rnd(unsigned n)
-{
-	uint64_t x = rng += 0x9e3779b97f4a7c15ull;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	return (unsigned)((x ^ x >> 31) % n);
-}
 
 const char *__asan_default_options(void);
 const char *
@@ -293,7 +282,7 @@ one(void)
 	snprintf(text, sizeof(text), "operation %u on %s, %s (%u, %u)", op, p,
 		 q, pos, len);
 	for (unsigned k = 0; k < len; k++)
-		data[k] = (uint8_t)(rng >> (k % 7 * 8)) ^ (uint8_t)k;
+		data[k] = (uint8_t)(rnd_seed >> (k % 7 * 8)) ^ (uint8_t)k;
 	/* Nobody is behind a FIFO or a device here. */
 	our_look(p, &now);
 	if ((op < 5 || op == 22 || op == 23 || op == 25) && !now.err &&
@@ -438,7 +427,7 @@ main(int argc, char **argv)
 		return 2;
 	img = host_read_file(argv[1], &n);
 	linux_root(argv[2]);
-	rng = (uint64_t)atoll(argv[3]);
+	rnd_seed = (uint64_t)atoll(argv[3]);
 	host_init();
 	host_disk_add(&disk, "vda", img, n);
 	if (fs_mount("vda"))

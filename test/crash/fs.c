@@ -30,13 +30,11 @@ extern struct dentry *vfs_root;
 void dcache_drop_super(struct super *sb);
 
 static struct super *sb;
-static uint8_t *first;
 
 int
 fs_mount(const char *name)
 {
 	struct fs_context *c = thread_current()->fsctx;
-	struct host_disk *d = blk_find(name)->priv;
 	int err = ext4_type.mount(&ext4_type, name, 0, "", &sb);
 
 	if (err)
@@ -49,15 +47,7 @@ fs_mount(const char *name)
 	dentry_get(vfs_root);
 	dentry_get(vfs_root);
 	c->root = c->cwd = vfs_root;
-	first = malloc(d->size);
-	memcpy(first, d->data, d->size);
 	return 0;
-}
-
-const uint8_t *
-fs_first_image(void)
-{
-	return first;
 }
 
 int

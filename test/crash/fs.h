@@ -10,8 +10,6 @@
 /* Mounts an ext4 disk for reading and writing, as the root. */
 MUST_CHECK int fs_mount(const char *disk);
 MUST_CHECK int fs_unmount(void);
-/* The disk as it was when the mount had ended. */
-const uint8_t *fs_first_image(void);
 MUST_CHECK int fs_write(const char *path, uint64_t pos, size_t len,
 			unsigned fill);
 MUST_CHECK int fs_read(const char *path, uint64_t pos, void *buf, size_t len);

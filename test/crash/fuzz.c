@@ -31,17 +31,6 @@
 #define LIMIT_S	  60
 
 static struct host_disk disk;
-static uint64_t rng;
-
-static unsigned
-rnd(unsigned n)
-{
-	uint64_t x = rng += 0x9e3779b97f4a7c15ull;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
-	return (unsigned)((x ^ x >> 31) % n);
-}
 
 /* Leaks are not what is looked for: processes end with much in use. */
 const char *__asan_default_options(void);
@@ -215,7 +204,7 @@ main(int argc, char **argv)
 	disk.record = true;
 	if (fs_mount("vda"))
 		return 2;
-	rng = 1;
+	rnd_seed = 1;
 	fill();
 	disk.record = false;
 	img = malloc(n);
@@ -223,7 +212,7 @@ main(int argc, char **argv)
 		int status;
 		pid_t pid;
 
-		rng = (uint64_t)atoll(argv[2]) * 1000003 + k;
+		rnd_seed = (uint64_t)atoll(argv[2]) * 1000003 + k;
 		memcpy(img, base, n);
 		change(img, &disk);
 		fflush(stdout);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See host.h.  One thread; locks check their order and that they are given
- * back; a wait that nothing would end stops the program.  Each frame of
- * memory is its own allocation, so the sanitizer sees its bounds.
+ * See host.h, and core.c of the unit tests for locks.  A wait that nothing
+ * would end stops the program.  Each frame of memory is its own allocation,
+ * so the sanitizer sees its bounds.
  */
 #include "host.h"
 
@@ -11,11 +11,7 @@
 #include <abi/errno.h>
 #include <arch/mmu.h>
 #include <core/clock.h>
-#include <core/log.h>
 #include <core/panic.h>
-#include <core/percpu.h>
-#include <core/reclaim.h>
-#include <core/spinlock.h>
 #include <dev/blk.h>
 #include <file/cred.h>
 #include <file/file.h>
@@ -33,73 +29,21 @@
 #include <vm/pin.h>
 #include <vm/uaccess.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-static struct cpu the_cpu = { .id = 0, .online = true };
-static struct thread the_thread = { .tid = 1, .name = "test" };
-struct cpu *host_cpu = &the_cpu;
-struct thread *host_thread = &the_thread;
-struct cpu *cpus[ARCH_MAX_CPUS] = { &the_cpu };
-unsigned cpu_online_count = 1;
-uint64_t direct_map_base;
 unsigned host_fail_every;
-bool host_verbose;
 uint64_t host_clock_ns = 1700000000ull * NSEC_PER_SEC;
 
 /* ---- core ---- */
 
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	abort();
-}
-
-void
-assert_fail(const char *file, int line, const char *expr)
-{
-	panic("%s:%d: assertion %s", file, line, expr);
-}
-
-void
-log_printf(enum log_level level, const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)level;
-	if (!host_verbose)
-		return;
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-}
-
-void
-spin_lock_slow(struct spinlock *l)
-{
-	(void)l;
-	panic("spin lock taken twice");
-}
-
 uint64_t clock_mono_ns(void) { return host_clock_ns; }
 /* Moves on, so that times differ. */
 uint64_t clock_real_ns(void) { return host_clock_ns += 1000; }
-void reclaim_barrier(void) { }
-void
-reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
-{
-	fn(h);
-}
 
 /* ---- memory ---- */
 
@@ -110,7 +54,6 @@ struct frame {
 };
 
 struct page *page_zero;
-const struct fs_type p9_type = { .name = "9p" };
 
 static bool
 fails(void)
@@ -231,111 +174,7 @@ cache_alloc(struct cache *c, unsigned alloc)
 
 void cache_free(struct cache *c, void *p) { (void)c; free(p); }
 
-/* ---- locks ---- */
-
-static unsigned held[64], nheld;
-
-static void
-take(unsigned rank)
-{
-	/* Inodes: the parent first; the vfs sees to it. */
-	if (nheld && rank <= held[nheld - 1] &&
-	    !(rank == held[nheld - 1] && rank == RANK_INODE))
-		panic("lock of rank %u while %u is held", rank,
-		      held[nheld - 1]);
-	held[nheld++] = rank;
-}
-
-static void
-give(unsigned rank)
-{
-	for (unsigned k = nheld; k--;)
-		if (held[k] == rank) {
-			memmove(held + k, held + k + 1,
-				(--nheld - k) * sizeof(held[0]));
-			return;
-		}
-	panic("a lock of rank %u is not held", rank);
-}
-
-void
-host_check_unlocked(void)
-{
-	if (nheld)
-		panic("a lock of rank %u is held", held[0]);
-	if (the_thread.journal)
-		panic("a handle is open");
-}
-
-void
-rwlock_init(struct rwlock *l, enum lock_rank rank)
-{
-	memset(l, 0, sizeof(*l));
-	l->rank = (uint16_t)rank;
-}
-
-void
-read_lock(struct rwlock *l)
-{
-	if (l->readers < 0)
-		panic("read lock of what is locked for writing");
-	take(l->rank);
-	l->readers++;
-}
-
-void
-read_unlock(struct rwlock *l)
-{
-	give(l->rank);
-	l->readers--;
-}
-
-void
-write_lock(struct rwlock *l)
-{
-	if (l->readers)
-		panic("write lock of a locked lock");
-	take(l->rank);
-	l->readers = -1;
-}
-
-void
-write_unlock(struct rwlock *l)
-{
-	give(l->rank);
-	l->readers = 0;
-}
-
-void
-mutex_init(struct mutex *m, enum lock_rank rank)
-{
-	memset(m, 0, sizeof(*m));
-	m->rank = (uint16_t)rank;
-}
-
-void
-mutex_lock(struct mutex *m)
-{
-	if (m->state)
-		panic("mutex of rank %u taken twice", m->rank);
-	take(m->rank);
-	m->state = 1;
-}
-
-void
-mutex_unlock(struct mutex *m)
-{
-	give(m->rank);
-	m->state = 0;
-}
-
 /* ---- waiting and threads ---- */
-
-void waitq_init(struct waitq *q) { list_init(&q->entries); }
-void wait_wake_all(struct waitq *q, uint32_t ev) { (void)q, (void)ev; }
-void wait_wake(struct waitq *q, unsigned n, uint32_t ev) { (void)q, (void)n, (void)ev; }
-void wait_start(struct waitq *q, struct wait_entry *e, bool intr) { (void)q, (void)e, (void)intr; }
-void wait_end(struct waitq *q, struct wait_entry *e) { (void)q, (void)e; }
 
 int
 wait_sleep(struct wait_entry *e, uint64_t deadline_ns)
@@ -347,8 +186,6 @@ wait_sleep(struct wait_entry *e, uint64_t deadline_ns)
 	return -ETIMEDOUT;
 }
 
-void completion_init(struct completion *c) { c->done = false; }
-void completion_done(struct completion *c) { c->done = true; }
 /* The threads of writers never run, so they have ended. */
 void completion_wait(struct completion *c) { (void)c; }
 
@@ -357,7 +194,7 @@ thread_create(const char *name, void (*fn)(void *), void *arg,
 	      struct thread **out)
 {
 	(void)name, (void)fn, (void)arg;
-	*out = &the_thread;
+	*out = host_thread;
 	return 0;
 }
 
@@ -542,12 +379,89 @@ host_read_file(const char *path, size_t *size)
 void
 host_write_file(const char *path, const void *data, size_t size)
 {
-	FILE *f = fopen(path, "r+b");
+	static const char zero[PAGE_SIZE];
+	FILE *f = fopen(path, "wb");
 
-	if (!f)
-		f = fopen(path, "wb");
-	if (!f || fwrite(data, 1, size, f) != size || fclose(f))
+	if (!f || ftruncate(fileno(f), (off_t)size))
 		panic("%s cannot be written", path);
+	for (size_t at = 0, n; at < size; at += n) {
+		const char *from = (const char *)data + at;
+
+		n = size - at < PAGE_SIZE ? size - at : PAGE_SIZE;
+		if (memcmp(from, zero, n) &&
+		    pwrite(fileno(f), from, n, (off_t)at) != (ssize_t)n)
+			panic("%s cannot be written", path);
+	}
+	fclose(f);
+}
+
+uint8_t *
+host_map_file(const char *path, size_t *size)
+{
+	FILE *f = fopen(path, "r+b");
+	void *p;
+
+	if (!f || fseek(f, 0, SEEK_END))
+		panic("%s cannot be mapped", path);
+	*size = (size_t)ftell(f);
+	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(f),
+		 0);
+	if (p == MAP_FAILED)
+		panic("%s cannot be mapped", path);
+	fclose(f);
+	return p;
+}
+
+/* vfork: this program may be large, and there are thousands of calls. */
+static pid_t
+start(char *const argv[], const int out[2])
+{
+	pid_t pid = vfork();
+
+	if (!pid) {
+		if (dup2(out[1], 1) == 1 && dup2(1, 2) == 2) {
+			close(out[0]);
+			close(out[1]);
+			execvp(argv[0], argv);
+		}
+		_exit(127);
+	}
+	return pid;
+}
+
+int
+host_run(char *const argv[], char *out, size_t size)
+{
+	int fds[2], status;
+	size_t n = 0;
+	ssize_t r;
+	pid_t pid;
+
+	if (pipe(fds))
+		panic("no pipe");
+	pid = start(argv, fds);
+	close(fds[1]);
+	while (n + 1 < size && (r = read(fds[0], out + n, size - 1 - n)) > 0)
+		n += (size_t)r;
+	out[n] = '\0';
+	close(fds[0]);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		panic("%s does not run", argv[0]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* ---- dice ---- */
+
+uint64_t rnd_seed;
+
+unsigned
+rnd(unsigned n)
+{
+	uint64_t x = rnd_seed += 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return (unsigned)((x ^ x >> 31) % n);
 }
 
 /* ---- start ---- */
@@ -559,6 +473,6 @@ host_init(void)
 
 	page_zero = page_alloc(0, ALLOC_KERNEL | ALLOC_ZERO);
 	refcount_set(&ctx.refs, 1);
-	the_thread.fsctx = &ctx;
+	host_thread->fsctx = &ctx;
 	vfs_init();
 }

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "../unit/host/core.h"
+
 #include <base/types.h>
 
 struct blk_device;
@@ -36,10 +38,15 @@ void host_disk_add(struct host_disk *d, const char *name, uint8_t *data,
 void host_disk_mark(struct host_disk *d, uint32_t mark);
 /* Memory: an allocation in so many fails; 0: none. */
 extern unsigned host_fail_every;
-extern bool host_verbose;
 /* The contents of a file; ends the program where that fails. */
 uint8_t *host_read_file(const char *path, size_t *size);
+/* Pages that are zero become holes. */
 void host_write_file(const char *path, const void *data, size_t size);
-/* No lock may be held between calls. */
-void host_check_unlocked(void);
+/* A file as memory: what is written there is in the file. */
+uint8_t *host_map_file(const char *path, size_t *size);
+/* Runs a program of the host's; its status, and what it printed. */
+int host_run(char *const argv[], char *out, size_t size);
+/* The test's dice: below n; rnd_seed chooses the sequence. */
+unsigned rnd(unsigned n);
+extern uint64_t rnd_seed;
 extern uint64_t host_clock_ns;

@@ -28,9 +28,10 @@ def free_port():
         return s.getsockname()[1]
 
 
-def stopped(commands, program=("/bin/true",), options=()):
-    """Runs the program up to its exit_group and gdb's commands there; what
-    gdb said, the status, and what pith said."""
+def stopped(commands, program=("/bin/true",), options=(),
+            where="sys_exit_group"):
+    """Runs the program up to its exit_group, or another function, and gdb's
+    commands there; what gdb said, the status, and what pith said."""
     p = subprocess.Popen([PITH, "run", *options, "--gdb", str(free_port()),
                           *program], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
@@ -40,7 +41,7 @@ def stopped(commands, program=("/bin/true",), options=()):
         for c in ("set pagination off", "set confirm off",
                   "set tcp connect-timeout 60",
                   *re.findall(r"-ex '([^']*)'", line),
-                  "hbreak sys_exit_group", "continue", "delete", *commands):
+                  "hbreak " + where, "continue", "delete", *commands):
             argv += ["-ex", c]
         out = subprocess.run(argv, capture_output=True, text=True,
                              timeout=WAIT, stdin=subprocess.DEVNULL)
@@ -49,7 +50,7 @@ def stopped(commands, program=("/bin/true",), options=()):
         if p.poll() is None:
             p.kill()
             p.wait()
-    assert "sys_exit_group" in out.stdout, out.stdout + out.stderr
+    assert where in out.stdout, out.stdout + out.stderr
     # What QEMU's monitor says comes out at gdb's stderr.
     return out.stdout + out.stderr, p.returncode, rest[1].decode(errors="replace")
 

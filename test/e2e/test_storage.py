@@ -294,16 +294,14 @@ def redis(m):
     return p, socket.create_connection(("127.0.0.1", port), timeout=WAIT)
 
 
-def test_redis(m):
-    """Redis, killed with writes under way: each that it acknowledged is in
-    its file."""
-    if not os.path.exists("/usr/bin/redis-server"):
-        pytest.skip("no redis")
+def kill_redis(m, first, count):
+    """Writes from key `first` on until so many are acknowledged; how many."""
     p, c = redis(m)
     acks = sent = 0
-    while acks < 150:
+    while acks < count:
         while sent < acks + 8:
-            c.sendall(b"SET key%d value%d\r\n" % (sent, sent * 7))
+            c.sendall(b"SET key%d value%d\r\n" % (first + sent,
+                                                  (first + sent) * 7))
             sent += 1
         got = c.recv(4096)
         assert got and not got.strip(b"+OK\r\n"), got
@@ -317,6 +315,18 @@ def test_redis(m):
     r = subprocess.run(["e2fsck", "-fy", m.tmp / "copy.img"],
                        capture_output=True)
     assert r.returncode in (0, 1), r.stdout.decode()
+    return acks
+
+
+def test_redis(m):
+    """Redis, killed with writes under way: each that it acknowledged is in
+    its file."""
+    if not os.path.exists("/usr/bin/redis-server"):
+        pytest.skip("no redis")
+    dice = random.Random(5)
+    acks = 0
+    for _ in range(40 if LONG else 1):
+        acks += kill_redis(m, acks, dice.randrange(20, 180))
     p, c = redis(m)
     f = c.makefile("rb")
     for k in range(acks):

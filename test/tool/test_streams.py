@@ -14,7 +14,7 @@ import termios
 import time
 
 import pytest
-from conftest import PITH, fails, last_line
+from conftest import BUILD, PITH, fails, last_line
 
 
 @pytest.mark.parametrize("code", [0, 1, 42, 126, 127, 255])
@@ -138,7 +138,7 @@ def test_run_block(pith, static, tmp_path):
              "--env-file", envfile, "-w", "/tmp", "-u", "7:8", "--umask",
              "077", "--hostname", "box", "--rlimit", "nofile=10:20",
              "--no-aslr", "--trace=open,read", "--mount", "tmpfs:none:/x:size=1",
-             "--klib", "/k.so", "--root-mode", "ro", static, "env", "-x", "",
+             "--klib", "9p=x=y", "--root-mode", "ro", static, "env", "-x", "",
              env={"HOSTVAR": "h", "SECRET": "s"})
     b = block(r.stdout)
     assert b[1] == [str(static).encode()]
@@ -156,7 +156,9 @@ def test_run_block(pith, static, tmp_path):
     assert b[13] == [struct.pack("<I", 0o77)]
     assert b[14] == [struct.pack("<IIQQ", 7, 0, 10, 20)]
     assert b[15] == [b"tmpfs\0none\0/x\0size=1"]
-    assert b[16] == [b"/k.so"]
+    assert b[16] == [b"9p\0x=y"]
+    with open(os.path.join(BUILD, "klib", "9p.klib"), "rb") as f:
+        assert b[35] == [f.read()]
     seconds, _ = struct.unpack("<qI", b[17][0])
     assert abs(seconds - time.time()) < 5
     assert len(b[18][0]) == 32

@@ -116,6 +116,8 @@ def test_config(pith, static, tmp_path):
     ('{\n "memory": "1M"\n}', 2, "at least"),
     ('{\n "x": {"y": [1, "\\"}"]},\n "wrokdir": "/"\n}', 2, "key"),
     ('{\n "machine": "toaster"\n}', 2, "microvm"),
+    ('{\n "cpus": 1,\n "klibs": ["9q"]\n}', 3, "there is: 9p"),
+    ('{\n "klibs": [9]\n}', 2, "array"),
     ('{\n "cpus": 1,\n "cpus": 2\n}', 3, "duplicate"),
     ('{\n "cpus": 1\n "memory": 2\n}', 3, ""),
     ("[]", 1, "object"),

@@ -200,8 +200,6 @@ block_put_said(struct buf *b, const struct options *o)
 		block_put_u32(b, PITH_REC_UMASK, o->umask);
 	for (size_t i = 0; i < o->mounts.n; i++)
 		put_mount(b, o->mounts.v[i]);
-	for (size_t i = 0; i < o->klibs.n; i++)
-		block_put_str(b, PITH_REC_KLIB, o->klibs.v[i]);
 	for (size_t i = 0; i < o->rlimits.n; i++)
 		put_rlimit(b, o->rlimits.v[i]);
 }

@@ -8,6 +8,7 @@
 #include "block.h"
 #include "cache.h"
 #include "image.h"
+#include "klib.h"
 #include "net.h"
 
 #include <errno.h>
@@ -32,6 +33,7 @@ put_manifest(struct buf *b, const struct options *o, const struct target *t)
 	block_start(b);
 	block_put_app(b, o, t);
 	net_put_manifest(b, o);
+	klib_put(b, o);
 	if (o->no_aslr)
 		block_put_u32(b, PITH_REC_FLAGS, PITH_FLAG_NO_ASLR);
 	for (unsigned i = 0; i < o->nvolumes; i++) {
@@ -67,6 +69,7 @@ command_build(int argc, char **argv)
 	options_parse(&o, CMD_BUILD, argc, argv);
 	if (!o.output)
 		die(STATUS_FAILED, "no output is named; use -o FILE");
+	klib_choose(&o);
 	pack_find(&o, &t);
 	if (!stat(o.output, &st) && !S_ISREG(st.st_mode))
 		die(STATUS_FAILED, "--output %s: it is there and not a "

@@ -75,13 +75,17 @@ find_key(const char *text, const char *want)
 
 struct source {
 	const char *path, *text;
+	const char *key; /* as it is written: "klibs" for "klib" */
 };
 
 _Noreturn static void
 wrong(const struct source *s, const char *key, const char *what)
 {
-	struct place at = find_key(s->text, key);
+	struct place at;
 
+	if (s->key)
+		key = s->key;
+	at = find_key(s->text, key);
 	die(STATUS_FAILED, "%s, line %u: \"%s\" %s", printable(s->path),
 	    at.line, printable(key), what);
 }
@@ -263,11 +267,12 @@ config_read(struct options *o, const char *path, unsigned command)
 	if (!top)
 		die(STATUS_FAILED, "%s, line %d: %s", printable(path), e.line,
 		    e.text);
-	s = (struct source){ path, text.p };
+	s = (struct source){ path, text.p, NULL };
 	if (!json_is_object(top))
 		die(STATUS_FAILED, "%s, line 1: a configuration is a JSON "
 		    "object", printable(path));
 	json_object_foreach(top, key, v) {
+		s.key = key;
 		if (!strcmp(key, "program")) {
 			set_program(o, &s, v);
 			continue;
@@ -283,7 +288,8 @@ config_read(struct options *o, const char *path, unsigned command)
 			continue;
 		}
 		/* what people write */
-		const char *known = strcmp(key, "volumes") ? key : "volume";
+		const char *known = !strcmp(key, "volumes") ? "volume" :
+				    !strcmp(key, "klibs")   ? "klib" : key;
 
 		for (d = option_table; d->name && !key_is(d, known); d++)
 			;

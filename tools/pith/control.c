@@ -106,12 +106,22 @@ print_line(int fd, const char *p, size_t len)
 		print_text(fd, "\n", 1);
 }
 
+/* The kernel's own words; a panic's backtrace with names. */
+static void
+print_log(int fd, const char *p, size_t len)
+{
+	struct buf b = symbols_add(p, len);
+
+	print_line(fd, b.p, b.len);
+	buf_free(&b);
+}
+
 /* The log matters when something failed; until that is known it is kept. */
 static void
 keep_log(struct control *c, const char *p, size_t len)
 {
 	if (verbose || c->exited) {
-		print_line(2, p, len);
+		print_log(2, p, len);
 		return;
 	}
 	buf_add(&c->log, p, len);
@@ -239,7 +249,7 @@ control_finish(struct control *c)
 	bool bad = !c->exited || c->exit.kind >= PITH_EXIT_PANIC;
 
 	if (bad && c->log.len)
-		print_text(2, c->log.p, c->log.len);
+		print_log(2, c->log.p, c->log.len);
 	if (c->enosys.len)
 		say_text(c->enosys.p, c->enosys.len);
 	if (!c->options->missing_files)

@@ -36,5 +36,9 @@ control_has_output(const struct control *c)
 /* What is printed at the end: missing files, calls that are not there. */
 void control_finish(struct control *c);
 
+/* Text of the kernel's log with the functions' names beside the addresses of
+ * backtraces (symbols.c); the buffer is the caller's. */
+struct buf symbols_add(const char *text, size_t len);
+
 /* Prints a crash report with symbols from the host's files (crash.c). */
 void crash_print(const char *text, size_t len, const struct options *o);

@@ -7,6 +7,7 @@
 
 #include "block.h"
 #include "image.h"
+#include "klib.h"
 #include "net.h"
 
 #include <errno.h>
@@ -78,6 +79,17 @@ print_strings(const char *title, const struct block_item *item)
 	free(s);
 }
 
+/* Whether it goes with the kernel that `pith run` would start. */
+static void
+print_klib(const struct block_item *item)
+{
+	char *id = klib_id(item->value, item->len);
+
+	printf("%-11s%u KB, for kernels of the interface %.12s\n", "",
+	       (item->len + 1023) / 1024, id ? id : "?");
+	free(id);
+}
+
 /* One record of the manifest as a line; what is unknown or of a wrong length
  * prints nothing. */
 static void
@@ -113,6 +125,8 @@ print_item(const struct block_item *item)
 		printf("%-11s%03o\n", "umask", v[0]);
 	else if (item->tag == PITH_REC_FLAGS && v[0] & PITH_FLAG_NO_ASLR)
 		printf("%-11s%s\n", "aslr", "false");
+	else if (item->tag == PITH_REC_KLIB_FILE)
+		print_klib(item);
 	if (item->tag != PITH_REC_MACHINE || item->len != 12)
 		return;
 	memcpy(&memory, v, 8);

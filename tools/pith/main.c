@@ -6,6 +6,7 @@
 #include "run.h"
 
 #include "cache.h"
+#include "klib.h"
 #include "options.h"
 #include "volume.h"
 
@@ -49,6 +50,8 @@ list_words(int argc, char **argv)
 		options_list(CMD_RUN);
 	else if (argc && !strcmp(argv[0], "build"))
 		options_list(CMD_BUILD);
+	else if (argc && !strcmp(argv[0], "klibs"))
+		printf("%s\n", klib_names());
 	else
 		for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 			printf("%s\n", commands[i].name);

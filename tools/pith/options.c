@@ -9,6 +9,7 @@
  */
 #include "options.h"
 
+#include "klib.h"
 #include "net.h"
 #include "volume.h"
 
@@ -29,15 +30,6 @@ take(char **where, const char *v)
 {
 	free(*where);
 	*where = xstrdup(v);
-	return NULL;
-}
-
-static const char *
-add_absolute(struct strv *list, const char *v)
-{
-	if (v[0] != '/')
-		return "it must be an absolute path of the guest";
-	strv_add(list, v);
 	return NULL;
 }
 
@@ -235,8 +227,7 @@ options_add_volume(struct options *o, const char *words)
 		return form;
 	v.source = xstrndup(words, at - words);
 	v.target = xstrndup(at + 1, end - at - 1);
-	if (!strchr(v.source, '/') && strcmp(v.source, ".") &&
-	    volume_name_wrong(v.source))
+	if (!volume_is_dir(&v) && volume_name_wrong(v.source))
 		return volume_name_wrong(v.source);
 	for (unsigned i = 0; i < o->nvolumes; i++)
 		if (!strcmp(o->volumes[i].target, v.target))
@@ -256,7 +247,7 @@ set_volume(struct options *o, const char *v)
 static const char *
 set_klib(struct options *o, const char *v)
 {
-	return add_absolute(&o->klibs, v);
+	return klib_add(o, v);
 }
 
 static const char *
@@ -458,8 +449,9 @@ const struct option_def option_table[] = {
 	{ "volume", 'v', CMD_BOTH, KIND_LIST, "NAME:/PATH[:ro]",
 	  "use a volume (pith volume), or ./DIR of the host", set_volume,
 	  true },
-	{ "klib", 0, CMD_BOTH, KIND_LIST, "PATH",
-	  "load a kernel library of the image", set_klib, true },
+	{ "klib", 0, CMD_BOTH, KIND_LIST, "NAME[=ARGS]",
+	  "load a part of the kernel that is not in every image", set_klib,
+	  true },
 	{ "rlimit", 0, CMD_BOTH, KIND_LIST, "NAME=SOFT[:HARD]",
 	  "set a resource limit, such as nofile=4096", set_rlimit, true },
 	{ "free", 0, CMD_BUILD, KIND_SIZE, "SIZE",

@@ -48,7 +48,7 @@ struct options {
 	struct strv mounts;	/* "TYPE:SOURCE:TARGET[:OPTIONS]" */
 	struct volume volumes[VOLUMES_MAX];
 	unsigned nvolumes;
-	struct strv klibs;
+	struct strv klibs;	/* "NAME[=ARGUMENTS]"; klib.h */
 	struct strv rlimits;	/* "NAME=SOFT[:HARD]" */
 	uint64_t free_bytes;	/* room beyond the files, of build */
 	/* the machine */

@@ -69,22 +69,33 @@ search_path(const char *name)
 	no_program(name, ENOENT);
 }
 
+/* Whether the path lies in a tree that the machine has of its own: what the
+ * image holds there is hidden. */
+static bool
+in_guest_tree(const char *path)
+{
+	static const char *const trees[] = { "/dev", "/proc", "/sys" };
+
+	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
+		size_t len = strlen(trees[i]);
+
+		if (!strncmp(path, trees[i], len) &&
+		    (!path[len] || path[len] == '/'))
+			return true;
+	}
+	return false;
+}
+
 /* Whether the string names a file that may go in because it was named as an
- * argument; the kernel's own trees are the guest's. */
+ * argument. */
 static bool
 is_host_path(const char *s)
 {
-	static const char *const not[] = { "/dev", "/proc", "/sys" };
 	struct stat st;
 
-	if (!*s || strlen(s) >= PATH_MAX || stat(s, &st) < 0)
+	if (!*s || strlen(s) >= PATH_MAX || in_guest_tree(s) ||
+	    stat(s, &st) < 0)
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(not); i++) {
-		size_t len = strlen(not[i]);
-
-		if (!strncmp(s, not[i], len) && (!s[len] || s[len] == '/'))
-			return false;
-	}
 	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
@@ -156,6 +167,14 @@ pack_find(const struct options *o, struct target *t)
 	t->real = realpath(full, NULL);
 	if (!t->real)
 		no_program(full, errno);
+	if (in_guest_tree(t->path)) {
+		if (in_guest_tree(t->real))
+			die(STATUS_NOEXEC, "%s: the machine has a /dev, /proc "
+			    "and /sys of its own, which would hide the "
+			    "program; copy it elsewhere", printable(full));
+		free(t->path);
+		t->path = xstrdup(t->real);
+	}
 	free(full);
 	find_arguments(o, t);
 }

@@ -9,6 +9,8 @@ _pith_option_value()
 	--accel) COMPREPLY=($(compgen -W "auto kvm tcg" -- "$2")) ;;
 	--net) COMPREPLY=($(compgen -W "user none tap=" -- "$2")) ;;
 	--ip) COMPREPLY=($(compgen -W "dhcp none" -- "$2")) ;;
+	--klib) COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" --list klibs \
+		2>/dev/null)" -- "$2")) ;;
 	--root-mode) COMPREPLY=($(compgen -W "overlay ro rw" -- "$2")) ;;
 	-r | --root) COMPREPLY=($(compgen -d -- "$2")) ;;
 	-i | --include | -o | --output | --config | --env-file | --trace-file | --pcap)

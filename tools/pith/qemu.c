@@ -101,6 +101,17 @@ kernel_find(void)
 	    printable(self));
 }
 
+char *
+kernel_debug(void)
+{
+	char *kernel = kernel_find(), *dot = strrchr(kernel, '.');
+	char *debug = xasprintf("%.*s.debug", dot ? (int)(dot - kernel) : 0,
+				kernel);
+
+	free(kernel);
+	return debug;
+}
+
 /* Adds "OPTION JSON"; takes the object over. */
 static void
 add_json(struct qemu *q, const char *option, json_t *object)

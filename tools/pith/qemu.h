@@ -39,6 +39,10 @@ struct qemu {
 /* From where the kernel is linked to where it runs with "nokaslr"
  * (src/arch/x86_64/early.c): what gdb's symbol-file -o wants. */
 #define KERNEL_GDB_OFFSET 0xffffffff7ff00000ull
+/* Where the first klib then lies: KMAP_MODULE_START (arch/mmu.h), and a page
+ * that is not mapped.  One such page is between two klibs. */
+#define KLIB_GDB_START 0xffffffffc0001000ull
+#define KLIB_GDB_GAP   0x1000ull
 
 /* In bytes, the default when nothing was said. */
 uint64_t machine_memory(const struct options *o);
@@ -46,6 +50,8 @@ uint64_t machine_memory(const struct options *o);
 char *qemu_find(void);
 /* The kernel's ELF file; ends pith (125) when it is not there. */
 char *kernel_find(void);
+/* The same with its symbols, where it was built; it may not be there. */
+char *kernel_debug(void);
 void qemu_build(struct qemu *q, const struct options *o,
 		const struct qemu_fds *f, bool kvm);
 void qemu_print(const struct qemu *q);

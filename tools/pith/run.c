@@ -14,6 +14,7 @@
 #include "cache.h"
 #include "control.h"
 #include "image.h"
+#include "klib.h"
 #include "net.h"
 #include "qemu.h"
 #include "stream.h"
@@ -277,8 +278,7 @@ open_volumes(struct options *o, struct qemu_fds *f)
 	for (unsigned i = 0; i < o->nvolumes; i++) {
 		const struct volume *v = &o->volumes[i];
 		struct qemu_volume *q = &f->volumes[i];
-		bool dir = strchr(v->source, '/') ||
-			   !strcmp(v->source, ".");
+		bool dir = volume_is_dir(v);
 		char *mount;
 
 		*q = (struct qemu_volume){ .fd = -1,
@@ -613,6 +613,31 @@ qemu_failed(struct run *r)
 	    "--verbose shows its log");
 }
 
+/* A klib could not be loaded, or its init() failed; the kernel's log, under
+ * --verbose, has the details. */
+_Noreturn static void
+klib_failed(struct run *r)
+{
+	uint32_t code = r->control.exit.code, i = PITH_KLIB_INDEX(code);
+	int err = PITH_KLIB_ERRNO(code);
+	const char *why = strerror(err);
+	char *name = i < r->o->klibs.n ? klib_name(r->o->klibs.v[i]) :
+					 xstrdup("?");
+
+	if (!PITH_KLIB_INIT(code))
+		why = err == ESTALE ? "it was built for another kernel than "
+				      "this one; build both anew" :
+		      err == ENOEXEC ? "its file is damaged; --verbose says "
+				       "how" :
+		      err == ENOENT  ? "it is not there, or wants what this "
+				       "kernel does not export; --verbose "
+				       "says what" :
+		      err == ENOMEM  ? "the machine's memory is too small" :
+				       why;
+	die(STATUS_FAILED, "the klib %s can not be used: %s", printable(name),
+	    why);
+}
+
 /* What pith ends with, and its last line when that is not the program's. */
 static int
 final_status(struct run *r)
@@ -655,6 +680,8 @@ final_status(struct run *r)
 			    "directories of the host");
 		die(STATUS_FAILED, "the kernel can not use the image or the "
 		    "options: %s", strerror(e->code));
+	case PITH_EXIT_KLIB:
+		klib_failed(r);
 	case PITH_EXIT_WATCHDOG:
 		die(STATUS_FAILED, "the kernel made no progress and was "
 		    "stopped; its report is above");
@@ -697,15 +724,15 @@ open_streams(struct run *r, struct qemu_fds *f,
 /* The kernel is linked low and runs high, always at the same place when a
  * debugger is meant to follow. */
 static void
-say_gdb(unsigned port)
+say_gdb(const struct options *o)
 {
-	char *kernel = kernel_find(), *dot = strrchr(kernel, '.');
-	char *debug = xasprintf("%.*s.debug", dot ? (int)(dot - kernel) : 0,
-				kernel);
+	char *kernel = kernel_find(), *debug = kernel_debug();
+	char *klibs = klib_gdb(o, KLIB_GDB_START, KLIB_GDB_GAP);
 
-	warn("the machine waits: gdb -ex 'symbol-file -o 0x%llx %s' "
+	warn("the machine waits: gdb -ex 'symbol-file -o 0x%llx %s' %s"
 	     "-ex 'target remote 127.0.0.1:%u'", KERNEL_GDB_OFFSET,
-	     access(debug, R_OK) ? kernel : debug, port);
+	     access(debug, R_OK) ? kernel : debug, klibs, o->gdb_port);
+	free(klibs);
 	free(debug);
 	free(kernel);
 }
@@ -737,7 +764,7 @@ run_machine(struct run *r, struct qemu_fds *f,
 	if (r->o->timeout_s)
 		r->deadline = now_ns() + r->o->timeout_s * 1000000000ll;
 	if (r->o->gdb)
-		say_gdb(r->o->gdb_port);
+		say_gdb(r->o);
 	while (r->qemu > 0 || r->control.fd >= 0 || r->qemu_err >= 0 ||
 	       !streams_done(r))
 		loop_once(r);
@@ -818,12 +845,15 @@ command_run(int argc, char **argv)
 		image_key(o.program, key);
 		open_volumes(&o, &f);
 		block_put_said(&block, &o);
+		klib_put_beside(&block, &o, &manifest);
 	} else {
+		klib_choose(&o);
 		pack_find(&o, &t);
 		image = cache_image(&o, &t, key);
 		default_env(&o, &t, true);
 		open_volumes(&o, &f);
 		block_put_app(&block, &o, &t);
+		klib_put(&block, &o);
 	}
 	if (o.persist)
 		image = cache_instance(image, key);

@@ -29,6 +29,12 @@
 #define SIZE_MAX_BYTES (16ull << 40)
 #define STATUS_DAMAGED 1 /* of check: errors are left */
 
+bool
+volume_is_dir(const struct volume *v)
+{
+	return strchr(v->source, '/') || !strcmp(v->source, ".");
+}
+
 const char *
 volume_name_wrong(const char *name)
 {

@@ -15,6 +15,8 @@
 int volume_open(const char *name, bool shared);
 /* NULL when the name can be one of a volume, else what is wrong with it. */
 const char *volume_name_wrong(const char *name);
+/* A directory of the host, not a volume of a name. */
+bool volume_is_dir(const struct volume *v);
 int command_volume(int argc, char **argv);
 
 /* ---- volfs.c ---- */

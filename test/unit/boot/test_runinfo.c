@@ -128,6 +128,11 @@ read_all(const struct run_info *o)
 		n += strlen(o->mounts[i].type) + strlen(o->mounts[i].source) +
 		     strlen(o->mounts[i].target) +
 		     strlen(o->mounts[i].options);
+	for (unsigned i = 0; i < o->nklibs; i++) {
+		n += strlen(o->klibs[i].name) + strlen(o->klibs[i].args);
+		for (size_t k = 0; k < o->klibs[i].len; k++)
+			n += ((const uint8_t *)o->klibs[i].file)[k];
+	}
 	for (unsigned i = 0; i < o->nrlimits; i++)
 		n += o->rlimits[i].resource;
 	for (unsigned i = 0; i < o->ngroups; i++)
@@ -171,6 +176,42 @@ test_merge(void)
 	text(&one, PITH_REC_PROGRAM, "/bin/p");
 	CHECK_EQ(parse(&one, NULL, &o), 0);
 	CHECK_STR(o.argv[0], "/bin/p");
+}
+
+static void
+test_klibs(void)
+{
+	struct run_info o;
+
+	begin(&one);
+	text(&one, PITH_REC_PROGRAM, "/bin/p");
+	put(&one, PITH_REC_KLIB, "a\0b=c", 5);
+	put(&one, PITH_REC_KLIB_FILE, "bytes", 5);
+	text(&one, PITH_REC_KLIB, "d");
+	CHECK_EQ(parse(&one, NULL, &o), 0);
+	CHECK_EQ(o.nklibs, 2);
+	CHECK_STR(o.klibs[0].name, "a");
+	CHECK_STR(o.klibs[0].args, "b=c");
+	CHECK(o.klibs[0].len == 5 && !memcmp(o.klibs[0].file, "bytes", 5));
+	CHECK_STR(o.klibs[1].args, "");
+	CHECK(!o.klibs[1].file);
+	read_all(&o);
+	/* The run's replace the manifest's. */
+	begin(&two);
+	put(&two, PITH_REC_KLIB, "e\0", 2);
+	put(&two, PITH_REC_KLIB_FILE, "x", 1);
+	CHECK_EQ(parse(&one, &two, &o), 0);
+	CHECK_EQ(o.nklibs, 1);
+	CHECK_STR(o.klibs[0].name, "e");
+	put(&two, PITH_REC_KLIB_FILE, "x", 1);
+	CHECK_EQ(parse(&one, &two, &o), -EINVAL);
+	begin(&two);
+	put(&two, PITH_REC_KLIB_FILE, "x", 1);
+	text(&two, PITH_REC_PROGRAM, "/bin/p");
+	CHECK_EQ(parse(NULL, &two, &o), -EINVAL);
+	for (int i = 0; i < 20; i++)
+		text(&one, PITH_REC_KLIB, "k");
+	CHECK_EQ(parse(&one, NULL, &o), -E2BIG);
 }
 
 static void
@@ -281,6 +322,7 @@ test_random(void)
 
 static const struct unit_test tests[] = {
 	{ "merge", test_merge },
+	{ "klibs", test_klibs },
 	{ "refused", test_refused },
 	{ "random", test_random },
 	{ NULL, NULL },

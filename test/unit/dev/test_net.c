@@ -10,6 +10,7 @@
  * SOURCES: src/drivers/virtio/virtq.c src/dev/nic.c src/mem/page.c
  * SOURCES: src/mem/heap.c src/mem/kmap.c src/base/fmt.c
  * SOURCES: test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

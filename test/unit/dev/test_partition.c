@@ -8,6 +8,7 @@
  * SOURCES: src/dev/blk.c src/dev/partition.c src/mem/page.c src/mem/heap.c
  * SOURCES: src/mem/kmap.c test/unit/host/host.c
  * SOURCES: src/base/hash.c src/base/fmt.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"
@@ -57,15 +58,7 @@ poll(struct blk_device *d)
 static const struct blk_ops ops = { .submit = submit, .poll = poll };
 
 /* The submitter's wait: everything here completes at once. */
-void completion_init(struct completion *c) { c->done = false; }
-void completion_done(struct completion *c) { c->done = true; }
 void completion_wait(struct completion *c) { CHECK(c->done); }
-
-void
-wait_wake(struct waitq *q, unsigned n, uint32_t events)
-{
-	(void)q, (void)n, (void)events;
-}
 
 static struct blk_device *
 make_disk(uint32_t max_vecs)

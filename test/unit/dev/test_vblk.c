@@ -9,6 +9,7 @@
  * SOURCES: src/drivers/virtio/blk.c src/dev/blk.c src/dev/partition.c
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c
  * SOURCES: src/base/hash.c src/base/fmt.c test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"
@@ -131,15 +132,6 @@ at(const struct virtq_sg *sg)
 }
 
 /* sched, as far as the class needs it. */
-void
-wait_wake(struct waitq *q, unsigned n, uint32_t events)
-{
-	(void)q, (void)n, (void)events;
-}
-
-void completion_init(struct completion *c) { c->done = false; }
-void completion_done(struct completion *c) { c->done = true; }
-
 void
 completion_wait(struct completion *c)
 {

@@ -8,6 +8,7 @@
  * descriptors and without, with and without event indexes.
  * SOURCES: src/drivers/virtio/virtq.c src/mem/page.c src/mem/heap.c
  * SOURCES: src/mem/kmap.c test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

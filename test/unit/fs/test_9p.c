@@ -6,9 +6,10 @@
  * took is given back.
  * Method: the real messages and calls over a channel that the test plays,
  * which answers at once: by the book, damaged, or at random.
- * SOURCES: src/fs/9p/msg.c src/fs/9p/client.c src/dev/p9.c
+ * SOURCES: klib/9p/msg.c klib/9p/client.c klib/9p/channel.c
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c
  * SOURCES: test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"
@@ -19,7 +20,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 
-#include "../../../src/fs/9p/p9.h"
+#include "../../../klib/9p/p9.h"
 
 static uint64_t seed = 7;
 static enum { HONEST, DAMAGED, RANDOM, BROKEN } mood;
@@ -29,18 +30,6 @@ rnd(void)
 {
 	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
 	return (uint32_t)(seed >> 33);
-}
-
-void
-completion_init(struct completion *c)
-{
-	c->done = false;
-}
-
-void
-completion_done(struct completion *c)
-{
-	c->done = true;
 }
 
 void

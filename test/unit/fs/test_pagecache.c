@@ -16,6 +16,7 @@
  * SOURCES: src/vm/space.c src/vm/tree.c src/vm/uaccess.c src/vm/uio.c
  * SOURCES: src/vm/vma.c src/vm/zap.c src/base/rbtree.c
  * SOURCES: test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See host.h.  Locks are counters: a test program has one thread, so a lock
- * that is taken twice, or not given back, is a mistake that ends the test.
+ * See host.h; core.c has the locks.
  */
 #include "host.h"
 
@@ -9,34 +8,18 @@
 #include <arch/mmu.h>
 #include <arch/user.h>
 #include <core/bootinfo.h>
-#include <core/log.h>
 #include <core/panic.h>
-#include <core/percpu.h>
-#include <core/reclaim.h>
-#include <core/spinlock.h>
 #include <mem/heap.h>
 #include <mem/page.h>
-#include <sched/mutex.h>
-#include <sched/thread.h>
 #include <sched/wait.h>
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-static struct cpu the_cpu = { .id = 0, .online = true };
-static struct thread the_thread = { .tid = 1, .name = "test" };
-struct cpu *host_cpu = &the_cpu;
-struct thread *host_thread = &the_thread;
-struct cpu *cpus[ARCH_MAX_CPUS] = { &the_cpu };
-unsigned cpu_online_count = 1;
 struct boot_info boot_info;
-uint64_t direct_map_base;
 unsigned host_fail_every;
 void (*host_on_sleep)(void);
-static int locks_held;
 
 void
 host_mem_init(size_t bytes)
@@ -60,132 +43,6 @@ host_mem_init(size_t bytes)
 	heap_init();
 }
 
-/*
- * core
- */
-
-void
-spin_lock_slow(struct spinlock *l)
-{
-	(void)l;
-	panic("spin lock taken twice");
-}
-
-#ifdef PITH_DEBUG
-void lock_debug_acquire(struct spinlock *l) { (void)l; }
-void lock_debug_release(struct spinlock *l) { (void)l; }
-void lock_debug_may_sleep(void) { }
-#endif
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	abort();
-}
-
-void
-assert_fail(const char *file, int line, const char *expr)
-{
-	panic("%s:%d: assertion %s", file, line, expr);
-}
-
-void
-log_printf(enum log_level level, const char *fmt, ...)
-{
-	(void)level, (void)fmt;
-}
-
-/* Nobody reads without a lock here: at once. */
-void
-reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
-{
-	fn(h);
-}
-
-void
-reclaim_barrier(void)
-{
-}
-
-/*
- * sched
- */
-
-void
-rwlock_init(struct rwlock *l, enum lock_rank rank)
-{
-	memset(l, 0, sizeof(*l));
-	l->rank = (uint16_t)rank;
-}
-
-void
-read_lock(struct rwlock *l)
-{
-	if (l->readers < 0)
-		panic("read lock of what is locked for writing");
-	l->readers++;
-	locks_held++;
-}
-
-bool
-read_trylock(struct rwlock *l)
-{
-	if (l->readers < 0)
-		return false;
-	read_lock(l);
-	return true;
-}
-
-void
-read_unlock(struct rwlock *l)
-{
-	if (l->readers <= 0)
-		panic("read unlock of an unlocked lock");
-	l->readers--;
-	locks_held--;
-}
-
-void
-write_lock(struct rwlock *l)
-{
-	if (l->readers != 0)
-		panic("write lock of a locked lock");
-	l->readers = -1;
-	locks_held++;
-}
-
-void
-write_unlock(struct rwlock *l)
-{
-	if (l->readers != -1)
-		panic("write unlock of an unlocked lock");
-	l->readers = 0;
-	locks_held--;
-}
-
-void
-host_check_unlocked(void)
-{
-	if (locks_held != 0)
-		panic("%d locks held", locks_held);
-}
-
-void waitq_init(struct waitq *q) { (void)q; }
-void wait_wake_all(struct waitq *q, uint32_t ev) { (void)q, (void)ev; }
-
-void
-wait_start(struct waitq *q, struct wait_entry *e, bool intr)
-{
-	(void)q, (void)e, (void)intr;
-}
-
 int
 wait_sleep(struct wait_entry *e, uint64_t deadline_ns)
 {
@@ -194,12 +51,6 @@ wait_sleep(struct wait_entry *e, uint64_t deadline_ns)
 		panic("a test would sleep for ever");
 	host_on_sleep();
 	return 0;
-}
-
-void
-wait_end(struct waitq *q, struct wait_entry *e)
-{
-	(void)q, (void)e;
 }
 
 /*

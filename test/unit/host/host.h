@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What mem and vm stand on, for unit tests: RAM that is a piece of the test
- * program's memory, locks that check their use by one thread, a page table
- * that is a hash.
+ * program's memory, a page table that is a hash.
  */
 #pragma once
+
+#include "core.h"
 
 #include <base/types.h>
 
@@ -24,5 +25,3 @@ extern void (*host_on_sleep)(void);
 void *host_pt_addr(vaddr_t va, unsigned *prot);
 /* Entries in the page table. */
 size_t host_pt_count(void);
-/* No lock may be held between calls. */
-void host_check_unlocked(void);

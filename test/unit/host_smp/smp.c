@@ -25,7 +25,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,25 +275,6 @@ void lock_debug_acquire(struct spinlock *l) { (void)l; }
 void lock_debug_release(struct spinlock *l) { (void)l; }
 void lock_debug_may_sleep(void) { }
 #endif
-
-void
-panic(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	abort();
-}
-
-void
-assert_fail(const char *file, int line, const char *expr)
-{
-	panic("%s:%d: assertion %s", file, line, expr);
-}
 
 void idle_poll(void) { }
 void reclaim_quiescent(void) { }

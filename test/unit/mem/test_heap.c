@@ -4,6 +4,7 @@
  * running out of memory is NULL.  Method: random kmalloc and kfree of all
  * sizes with a pattern in each object, own caches beside them.
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

@@ -5,6 +5,7 @@
  * against a map of owned frames, on RAM with a hole and a kernel in odd
  * places; exhaustion; zeroing.
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

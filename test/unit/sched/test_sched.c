@@ -6,6 +6,7 @@
  * its own with one and with four CPUs, under a time limit.
  * SOURCES: src/sched/sched.c src/sched/thread.c src/sched/wait.c
  * SOURCES: src/sched/mutex.c src/sched/work.c test/unit/host_smp/smp.c
+ * SOURCES: test/unit/host/panic.c
  * INCLUDE: test/unit/host_smp
  */
 #include "../unit.h"

@@ -10,6 +10,7 @@
  * SOURCES: src/vm/protect.c src/vm/remap.c src/vm/space.c src/vm/tree.c
  * SOURCES: src/vm/uaccess.c src/vm/vma.c src/vm/zap.c src/base/rbtree.c
  * SOURCES: test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

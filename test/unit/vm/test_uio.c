@@ -4,6 +4,7 @@
  * the first bad address.  Method: random vectors against a flat copy.
  * SOURCES: src/mem/page.c src/mem/heap.c src/mem/kmap.c src/vm/uio.c
  * SOURCES: src/vm/uaccess.c test/unit/host/host.c
+ * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
 #include "../unit.h"

@@ -2,7 +2,7 @@
 /*
  * Channels to servers of the protocol 9P, as virtio-9p offers them: requests
  * go out, answers come in, in any order.  Found by the mount tag that the
- * host gave the device.  What the messages say is fs/9p's matter.
+ * host gave the device.  What the messages say is client.c's matter.
  */
 #pragma once
 
@@ -12,6 +12,8 @@
 
 #define P9_TAG_MAX 64
 #define P9_SEGS	   40 /* pieces of one request, both ways */
+
+struct virtio_driver;
 
 struct p9_seg {
 	void *data;	/* direct map */
@@ -41,3 +43,5 @@ void p9_channel_add(struct p9_channel *c);
 /* The channel of that tag, for one user: -ENXIO, -EBUSY. */
 MUST_CHECK int p9_channel_claim(const char *tag, struct p9_channel **out);
 void p9_channel_release(struct p9_channel *c);
+
+extern const struct virtio_driver virtio_9p; /* virtio.c */

@@ -8,11 +8,10 @@
  *
  * Locks: the queue's holds the list of waiting requests.
  */
-#include <drivers/virtio/p9.h>
+#include "channel.h"
 
 #include <abi/errno.h>
 #include <base/string.h>
-#include <dev/p9.h>
 #include <drivers/virtio/virtio.h>
 #include <mem/heap.h>
 #include <mem/page.h>

@@ -2,7 +2,7 @@
 /*
  * The list of 9P channels.
  */
-#include <dev/p9.h>
+#include "channel.h"
 
 #include <abi/errno.h>
 #include <base/string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of fs/9p share: messages, the client's calls, the file
+ * What the files of this klib share: messages, the client's calls, the file
  * system's own structures.  docs/design/9p.md says how it is meant.
  *
  * A fid is the client's number for a file at the server; each belongs to one
@@ -9,10 +9,11 @@
  */
 #pragma once
 
+#include "channel.h"
+
 #include <base/compiler.h>
 #include <base/types.h>
 #include <core/spinlock.h>
-#include <dev/p9.h>
 #include <fs/pagecache.h>
 #include <fs/vfs.h>
 #include <sched/mutex.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Mounting a directory of the host: "9p", whose source is the tag that the
- * host gave the device, and whose options are "", "ro" or "rw".
+ * The klib's beginning: its driver, and the file system "9p", whose source is
+ * the tag that the host gave the device, and whose options are "", "ro" or
+ * "rw".
  */
 #include "p9.h"
 
@@ -11,6 +12,9 @@
 #include <abi/statfs.h>
 #include <base/string.h>
 #include <core/log.h>
+#include <dev/device.h>
+#include <drivers/virtio/virtio.h>
+#include <klib/klib.h>
 #include <mem/heap.h>
 
 #define V9FS_MAGIC 0x01021997
@@ -107,5 +111,23 @@ mount(const struct fs_type *t, const char *source, unsigned flags,
 	return 0;
 }
 
-extern const struct fs_type p9_type; /* as fs_priv.h has it */
-const struct fs_type p9_type = { .name = "9p", .nodev = true, .mount = mount };
+static const struct fs_type p9_type = {
+	.name = "9p",
+	.nodev = true,
+	.mount = mount,
+};
+
+static int
+init(const char *args)
+{
+	int err;
+
+	if (*args)
+		return -EINVAL; /* there are none */
+	err = device_add_driver(&virtio_9p.drv);
+	if (!err)
+		fs_register(&p9_type);
+	return err;
+}
+
+KLIB("9p", init);
