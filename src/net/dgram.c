@@ -490,7 +490,7 @@ near_refused(struct inet_sock *sk, struct dgram *d)
 	e.m.dst = d->m.src;
 	e.m.ttl = 64;
 	e.m.tos = 0;
-	e.m.stamp_ns = 0;
+	e.m.stamp_ns = clock_real_ns();
 	dgram_error(sk, &e);
 }
 
@@ -610,9 +610,6 @@ dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
 	bool v4 = inet_is_v4(&d->dst.addr);
 	int ttl = d->ttl, tos = d->tos;
 
-	sock_cmsg_stamp(&sk->sock, m, d->stamp_ns);
-	if (!m->control_wanted)
-		return;
 	tell_pktinfo(sk, m, d);
 	if (v4 && sk->recvttl)
 		sock_cmsg_put(m, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
@@ -684,7 +681,9 @@ hand_out(struct dgram_sock *u, struct dgram *d, struct uio *uio,
 				from.port = 0;
 			m->addrlen = inet_addr_out(sk->v6, &from, m->addr);
 		}
-		dgram_tell_control(sk, m, &d->m);
+		sock_cmsg_stamp(&sk->sock, m, d->m.stamp_ns);
+		if (m->control_wanted)
+			dgram_tell_control(sk, m, &d->m);
 		if (m->flags & MSG_TRUNC)
 			r = d->len;
 	}

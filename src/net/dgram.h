@@ -53,7 +53,8 @@ void dgram_deliver(struct inet_sock *sk, struct dgram *d);
 /* Memory that a socket's queues take, for d. */
 #define DGRAM_OVERHEAD 576u /* what Linux counts beside the bytes, about */
 
-/* What tell() says beside a datagram, or an error: TTL, interface, ... */
+/* recvmsg: what the program asked for beside a datagram or an error: TTL,
+ * interface, ... */
 void dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
 			const struct dgram_meta *d);
 

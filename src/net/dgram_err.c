@@ -228,6 +228,7 @@ tell(struct inet_sock *sk, struct sock_msg *m, struct dgram *d)
 		struct inet_end from = d->m.src;
 
 		from.port = 0;
+		sock_cmsg_stamp(&sk->sock, m, d->m.stamp_ns);
 		dgram_tell_control(sk, m, &d->m);
 		inet_addr_out(sk->v6, &from, &out.offender);
 	}
