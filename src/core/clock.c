@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wall clock is the monotonic one plus an offset.
+ * The wall clock is the monotonic one plus an offset, and perhaps a slew that
+ * is under way (arch/timer.h).  Readers take no lock; who changes it does.
  */
 #include <arch/timer.h>
-#include <base/atomic.h>
 #include <core/clock.h>
+#include <core/spinlock.h>
 
-static uint64_t real_offset;	/* [a] ns */
+#define DRIFT_PPM 500u /* what a clock that is left alone may lose */
+
+static struct spinlock lock = SPINLOCK_INIT(RANK_TIMER);
+static struct arch_wall wall;		/* [lock] */
+static bool synchronised;		/* [lock] */
+static uint64_t error_ns, error_at_ns;	/* [lock] at a time, monotonic */
 static void (*on_step)(void);
 
 uint64_t
@@ -18,18 +24,56 @@ clock_mono_ns(void)
 uint64_t
 clock_real_ns(void)
 {
-	return arch_clock_ns() + atomic_load_relaxed(&real_offset);
+	return arch_wall_ns();
 }
 
 void
 clock_set_real_ns(uint64_t ns)
 {
-	uint64_t offset = ns - arch_clock_ns();
+	irqflags_t f = spin_lock_irq(&lock);
 
-	atomic_store_relaxed(&real_offset, offset);
-	arch_wall_offset_set(offset);
+	wall = (struct arch_wall){ .offset_ns = ns - arch_clock_ns() };
+	arch_wall_set(&wall);
+	synchronised = false;
+	spin_unlock_irq(&lock, f);
 	if (on_step)
 		on_step();
+}
+
+void
+clock_slew(int64_t ns)
+{
+	irqflags_t f = spin_lock_irq(&lock);
+	uint64_t now = arch_clock_ns();
+
+	wall.offset_ns = arch_wall_at(&wall, now) - now;
+	wall.slew_from_ns = now;
+	wall.slew_ns = ns;
+	arch_wall_set(&wall);
+	spin_unlock_irq(&lock, f);
+}
+
+void
+clock_synchronised(uint64_t err_ns)
+{
+	irqflags_t f = spin_lock_irq(&lock);
+
+	synchronised = true;
+	error_ns = err_ns;
+	error_at_ns = arch_clock_ns();
+	spin_unlock_irq(&lock, f);
+}
+
+bool
+clock_error_ns(uint64_t *out)
+{
+	irqflags_t f = spin_lock_irq(&lock);
+	bool known = synchronised;
+
+	*out = error_ns + (arch_clock_ns() - error_at_ns) / 1000000 *
+				  DRIFT_PPM;
+	spin_unlock_irq(&lock, f);
+	return known;
 }
 
 void

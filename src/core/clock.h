@@ -14,6 +14,14 @@ uint64_t clock_real_ns(void);
 
 /* Steps the wall clock (clock_settime); wakes absolute wall-clock timers. */
 void clock_set_real_ns(uint64_t ns);
+/* Lets the wall clock go faster or slower until it has gained (or lost) ns;
+ * replaces what is left of an earlier slew. */
+void clock_slew(int64_t ns);
+/* The wall clock is right but for err_ns: somebody has compared it.  What
+ * adjtimex() says; a step ends it. */
+void clock_synchronised(uint64_t err_ns);
+/* How wrong it may be by now; false: nobody knows. */
+bool clock_error_ns(uint64_t *out);
 /* Called after each step, from the setter's context; one listener. */
 void clock_on_step(void (*fn)(void));
 

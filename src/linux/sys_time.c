@@ -140,11 +140,14 @@ sys_time(struct thread *t, void __user *ut)
 	return sec;
 }
 
-/* Nothing disciplines this clock: it says that it is not synchronised. */
+/* Nothing disciplines this clock but a klib; without one it says that it is
+ * not synchronised. */
 static long
 adjust(struct thread *t, void __user *utx)
 {
 	struct timeval now = ns_timeval(clock_real_ns());
+	uint64_t err_us;
+	bool known = clock_error_ns(&err_us);
 	struct timex x;
 
 	if (copy_from_user(&x, utx, sizeof(x)))
@@ -154,14 +157,20 @@ adjust(struct thread *t, void __user *utx)
 	if (x.modes)
 		return -EOPNOTSUPP;
 	memset(&x, 0, sizeof(x));
-	x.maxerror = x.esterror = TIMEX_ERROR_MAX_US;
-	x.status = STA_UNSYNC;
+	err_us /= 1000;
+	if (!known || err_us > TIMEX_ERROR_MAX_US)
+		err_us = TIMEX_ERROR_MAX_US;
+	known = err_us < TIMEX_ERROR_MAX_US;
+	x.maxerror = x.esterror = (long)err_us;
+	x.status = known ? STA_PLL : STA_UNSYNC;
 	x.constant = 2;
 	x.precision = 1;
 	x.tolerance = TIMEX_TOLERANCE;
 	x.time = now;
 	x.tick = 1000000 / USER_HZ;
-	return copy_to_user(utx, &x, sizeof(x)) ? -EFAULT : TIME_ERROR;
+	if (copy_to_user(utx, &x, sizeof(x)))
+		return -EFAULT;
+	return known ? TIME_OK : TIME_ERROR;
 }
 
 long

@@ -68,8 +68,9 @@ scale(uint64_t ticks, uint32_t mult, uint32_t shift)
 	return (uint64_t)((unsigned __int128)ticks * mult >> shift);
 }
 
-uint64_t
-arch_clock_ns(void)
+/* The monotonic clock, or the wall clock. */
+static ALWAYS_INLINE uint64_t
+read_clock(bool wall)
 {
 	const struct vvar *v = &vvar_page.v;
 	uint64_t ns;
@@ -79,9 +80,23 @@ arch_clock_ns(void)
 		seq = atomic_load_acquire(&v->seq);
 		ns = v->base_ns + scale(cpu_cycles() - v->base_tsc, v->mult,
 					v->shift);
+		if (wall)
+			ns = arch_wall_at(&v->wall, ns);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (unlikely(seq & 1 || seq != atomic_load_relaxed(&v->seq)));
 	return ns;
+}
+
+uint64_t
+arch_clock_ns(void)
+{
+	return read_clock(false);
+}
+
+uint64_t
+arch_wall_ns(void)
+{
+	return read_clock(true);
 }
 
 /* Sets the rate from now on; the clock goes on from where it is. */
@@ -284,13 +299,13 @@ arch_timer_set(uint64_t deadline_ns)
 /* ---- the wall clock's part of the page ---- */
 
 void
-arch_wall_offset_set(uint64_t offset_ns)
+arch_wall_set(const struct arch_wall *w)
 {
 	struct vvar *v = &vvar_page.v;
 	irqflags_t f = irq_save();
 
 	atomic_store(&v->seq, v->seq + 1);
-	v->real_offset_ns = offset_ns;
+	v->wall = *w;
 	atomic_store(&v->seq, v->seq + 1);
 	irq_restore(f);
 }

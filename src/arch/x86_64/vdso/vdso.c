@@ -63,7 +63,7 @@ read_ns(bool real)
 		ns = (uint64_t)((unsigned __int128)ns * v->mult >> v->shift);
 		ns += v->base_ns;
 		if (real)
-			ns += v->real_offset_ns;
+			ns = arch_wall_at(&v->wall, ns);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (unlikely(seq & 1 ||
 			  seq != __atomic_load_n(&v->seq, __ATOMIC_RELAXED)));
