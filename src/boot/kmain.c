@@ -102,6 +102,8 @@ start_program(void *arg)
 		  run.flags & PITH_FLAG_MISSING);
 	process_on_end(program_ended);
 	set_names_and_limits();
+	run.net.hostname = run.hostname;
+	net_start_later(&run.net); /* when it is needed, or soon */
 	boot_load_klibs(&run);	/* their drivers and file systems */
 	err = boot_mount(&run);	/* paths */
 	if (!err)
@@ -109,8 +111,6 @@ start_program(void *arg)
 				 run.has_winsize ? run.winsize : NULL, stdio);
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
-	run.net.hostname = run.hostname;
-	net_start_later(&run.net); /* when it is needed, or soon */
 	boot_start_cpus();	/* more than one CPU from here on */
 	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
 			    run.gid, run.groups, run.ngroups, run.umask,

@@ -3,14 +3,19 @@
 
 Goal: a part of the kernel that is loaded works as one that is built in, is
 there only where it is needed, is as protected as the rest, and has names in
-reports; one that does not fit ends in one line that says why, and 125.
+reports; one that does not fit ends in one line that says why, and 125.  The
+time client sets the clock by whom it was told to ask.
 Method: the 9P klib and a directory of the host; files of it that are damaged
-or changed; gdb for page tables and for code that goes wrong."""
+or changed; gdb for page tables and for code that goes wrong; time servers of
+our own on the host's loopback."""
 
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
+import threading
 
 import pytest
 from test_hardening import pages, stopped
@@ -146,3 +151,120 @@ def test_names_in_a_panic(shared):
     assert re.search(r"^  klib 9p\+0x[0-9a-f]+ p9_open_fids\+0x", err, re.M)
     assert re.search(r"^  0x[0-9a-f]+ path_open\+0x", err, re.M), err
     assert err.splitlines()[-1].startswith("pith: ")
+
+
+# ---- the time client ----
+
+FAR = 2_300_000_000  # 2042, in NTP's second era
+
+
+class TimeServer:
+    """Answers from a clock of its own; says how often it was asked."""
+
+    def __init__(self, unix, kiss=None):
+        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        self.unix, self.kiss, self.asked = unix, kiss, []
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                q, who = self.sock.recvfrom(1000)
+            except OSError:
+                return
+            if len(q) != 48 or q[0] != 0x23:
+                continue
+            self.asked.append(q)
+            now = struct.pack(">II", (self.unix + 2208988800) & 0xffffffff, 0)
+            # A stray one first, with another question's number.
+            for origin in (bytes(8), q[40:48]):
+                self.sock.sendto(struct.pack(
+                    ">BBbbII4s8s8s8s8s", 0x24, 0 if self.kiss else 2, 4, -20,
+                    0, 0, self.kiss or b"test", now, origin, now, now), who)
+
+    def close(self):
+        self.sock.close()
+
+
+@pytest.fixture
+def time_server():
+    made = []
+
+    def go(*args, **more):
+        made.append(TimeServer(*args, **more))
+        return made[-1]
+    yield go
+    for s in made:
+        s.close()
+
+
+WAIT_FOR_TIME = r"""
+import ctypes, struct, sys, time
+far = int(sys.argv[1])
+while not far <= time.time() < far + 1000:
+    time.sleep(0.01)
+b = ctypes.create_string_buffer(208)
+state = ctypes.CDLL(None).adjtimex(b)
+print(state, struct.unpack_from("<q", b, 24)[0] < 1000000)
+"""
+
+
+@pytest.mark.parametrize("kernel", ["", "debug/"])
+def test_time(time_server, kernel):
+    """The wall clock becomes the server's, and the kernel says that it is
+    right; whoever answers without being asked is not heard."""
+    s = time_server(FAR)
+    r = run("--klib", "ntp=10.0.2.2:%d" % s.port, PY, "-c", WAIT_FOR_TIME, FAR,
+            env={"PITH_KERNEL": os.path.join(BUILD, kernel, "pith-kernel.elf")})
+    assert r.returncode == 0, r.stderr.decode()
+    assert r.stdout == b"0 True\n"
+    assert len({q[40:] for q in s.asked}) == len(s.asked)  # never twice
+    assert all(q[1:40] == bytes(39) for q in s.asked)  # and tells no time
+
+
+def test_three_servers(time_server):
+    """One of three is wrong: it does no harm."""
+    ports = [time_server(t).port for t in (FAR, 1_000_000_000, FAR)]
+    r = run("--klib", "ntp=" + ",".join("10.0.2.2:%d" % p for p in ports), PY,
+            "-c", WAIT_FOR_TIME, FAR)
+    assert r.returncode == 0 and r.stdout == b"0 True\n", r.stderr.decode()
+
+
+def test_server_that_refuses(time_server):
+    """It says so: it is asked once, and its time is not taken."""
+    no, yes = time_server(1_000_000_000, kiss=b"DENY"), time_server(FAR)
+    r = run("--klib", "ntp=10.0.2.2:%d,10.0.2.2:%d" % (no.port, yes.port), PY,
+            "-c", WAIT_FOR_TIME, FAR)
+    assert r.returncode == 0 and r.stdout == b"0 True\n", r.stderr.decode()
+    assert len(no.asked) == 1
+
+
+def test_no_server():
+    """Nobody answers, or there is no network: the program runs."""
+    for options in ((), ("--net", "none")):
+        r = run("--klib", "ntp=10.0.2.2:9", *options, "/bin/echo", "runs")
+        assert r.returncode == 0 and r.stdout == b"runs\n"
+    r = run("--verbose", "--klib", "ntp=time.example.org", "/bin/true")
+    assert r.returncode == 125
+    assert b"IPv4 addresses" in r.stderr
+    assert r.stderr.decode().splitlines()[-1] == \
+        "pith: the klib ntp can not be used: Invalid argument"
+
+
+def test_two_klibs(time_server, shared):
+    """Side by side, and each with names in gdb's command."""
+    s = time_server(FAR)
+    (shared / "wait").write_text(WAIT_FOR_TIME)
+    r = run("-v", "%s:/d" % shared, "--klib", "ntp=10.0.2.2:%d" % s.port, PY,
+            "-c", "exec(open('/d/wait').read())", FAR)
+    assert r.returncode == 0 and r.stdout == b"0 True\n", r.stderr.decode()
+    out, status, _ = stopped(
+        ["info symbol keep_clock", "x/i keep_clock", "print nservers",
+         "detach"],
+        options=("--klib", "9p", "--klib", "ntp=10.0.2.2:9"))
+    assert status == 0
+    assert "keep_clock in section .text" in out and "push   %rbp" in out
+    assert "$1 = 1\n" in out  # its data, too
