@@ -957,7 +957,7 @@ def test_program_larger_than_memory(run, tmp_path):
     fails(run("-m", "32M", exe), 126, "memory", "32 MB")
     r = run("-m", "32M", PY, "-c", "x = bytearray(100 << 20)")
     assert r.returncode == 1 and b"MemoryError" in r.stderr
-    fails(run("-m", "1M", "/bin/true"), 125, "2M")
+    fails(run("-m", "1M", "/bin/true"), 125, "3M")
 
 
 @pytest.mark.parametrize("name", ["a,b", "a b", "a\nb", "a=b", "a'b\"c", "é",

@@ -113,6 +113,27 @@ def test_directory(pith, tmp_path):
     fails(pith("run", tmp_path), 126, "directory")
 
 
+def test_dot_is_a_directory(pith):
+    fails(pith("run", "."), 126, "it is a directory")
+
+
+def test_below_dev(pith, tmp_path):
+    """The machine's own /dev would hide it."""
+    with open("/dev/shm/pith-test-%d" % os.getpid(), "wb") as f:
+        f.write(b"#!/bin/sh\n")
+        os.fchmod(f.fileno(), 0o755)
+    try:
+        fails(pith("run", f.name), 126, "would hide the program")
+    finally:
+        os.unlink(f.name)
+
+
+def test_name_of_a_file_that_is_no_image(pith, tmp_path):
+    put(tmp_path / "app.img", b"\0" * 4096, 0o644)
+    fails(pith("run", "app.img", cwd=tmp_path), 127, "not an image of pith",
+          "say ./app.img")
+
+
 def test_not_executable(pith, tmp_path, static):
     f = put(tmp_path / "f", static_bytes(static), 0o644)
     fails(pith("run", f), 126, "Permission denied")
@@ -157,7 +178,7 @@ def test_kvm_asked_but_not_there(pith, static):
 
 
 @pytest.mark.parametrize("size,words", [
-    ("1M", "at least 2M"), ("0", "at least 2M"), ("x", "size"), ("", "size"),
+    ("1M", "at least 3M"), ("0", "at least 3M"), ("x", "size"), ("", "size"),
     ("-5", "size"), ("99999999999999T", "size"), ("2000G", "1024G"),
 ])
 def test_bad_memory(pith, static, size, words):

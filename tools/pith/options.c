@@ -21,7 +21,8 @@
 
 #include <abi/pith.h>
 
-#define MEMORY_MIN (2ull << 20)	/* QEMU hangs without a word below this */
+#define MEMORY_MIN (3ull << 20)	/* below 2M QEMU hangs without a word, and the
+				 * kernel does not find room for itself */
 #define MEMORY_MAX (1ull << 40)
 #define CPUS_MAX 64
 
@@ -39,7 +40,7 @@ set_memory(struct options *o, const char *v)
 	if (parse_size(v, &o->memory_bytes))
 		return "it must be a size such as 64M or 2G";
 	if (o->memory_bytes < MEMORY_MIN)
-		return "a machine needs at least 2M of memory";
+		return "a machine needs at least 3M of memory";
 	if (o->memory_bytes > MEMORY_MAX)
 		return "more than 1024G of memory is not supported";
 	return NULL;

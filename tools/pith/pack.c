@@ -38,6 +38,13 @@ no_program(const char *name, int err)
 	die(STATUS_NOEXEC, "%s: %s", printable(name), strerror(err));
 }
 
+/* Whether PATH does not matter. */
+static bool
+is_path(const char *name)
+{
+	return strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..");
+}
+
 /* As a shell looks for a command: the first file that may be executed; one
  * that may not is reported only when there is no other. */
 static char *
@@ -45,6 +52,7 @@ search_path(const char *name)
 {
 	const char *p = getenv("PATH");
 	char *denied = NULL;
+	struct stat here;
 
 	for (p = p && *p ? p : DEFAULT_PATH; p;) {
 		size_t len = strcspn(p, ":");
@@ -66,6 +74,10 @@ search_path(const char *name)
 	}
 	if (denied)
 		no_program(denied, EACCES);
+	if (!stat(name, &here) && S_ISREG(here.st_mode))
+		die(STATUS_NOTFOUND, "%s: not in PATH, and the file here is "
+		    "not an image of pith, or a damaged one; to run it as a "
+		    "program, say ./%s", printable(name), printable(name));
 	no_program(name, ENOENT);
 }
 
@@ -141,8 +153,8 @@ pack_find(const struct options *o, struct target *t)
 				    o->program);
 		return;
 	}
-	full = strchr(o->program, '/') ? xstrdup(o->program) :
-					 search_path(o->program);
+	full = is_path(o->program) ? xstrdup(o->program) :
+				     search_path(o->program);
 	behind = interp_unshim(full);
 	if (behind) {
 		say("%s is a pyenv shim; running %s", printable(full),
