@@ -13,6 +13,9 @@
 #define LWIP_NO_UNISTD_H   1
 #define LWIP_NO_CTYPE_H	   1
 #define BYTE_ORDER	   LITTLE_ENDIAN
+/* Otherwise each is a call. */
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
 
 #define X8_F  "02x"
 #define U16_F "u"
