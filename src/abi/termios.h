@@ -98,15 +98,25 @@ _Static_assert(sizeof(struct winsize) == 8, "struct winsize");
 #define TCSBRK	   0x5409
 #define TCXONC	   0x540a
 #define TCFLSH	   0x540b
+#define TIOCEXCL   0x540c
+#define TIOCNXCL   0x540d
 #define TIOCSCTTY  0x540e
 #define TIOCGPGRP  0x540f
 #define TIOCSPGRP  0x5410
 #define TIOCOUTQ   0x5411
+#define TIOCSTI	   0x5412
 #define TIOCGWINSZ 0x5413
 #define TIOCSWINSZ 0x5414
+#define TIOCGSOFTCAR 0x5419
+#define TIOCPKT	   0x5420
+#define TIOCNOTTY  0x5422
+#define TIOCSETD   0x5423
 #define TIOCGETD   0x5424
 #define TCSBRKP	   0x5425
 #define TIOCGSID   0x5429
+#define TIOCSBRK   0x5427
+#define TIOCCBRK   0x5428
+#define TIOCVHANGUP 0x5437
 #define FIONREAD_TTY 0x541b /* FIONREAD, TIOCINQ */
 
 /* TCXONC and TCFLSH */
@@ -117,3 +127,24 @@ _Static_assert(sizeof(struct winsize) == 8, "struct winsize");
 #define TCIFLUSH 0
 #define TCOFLUSH 1
 #define TCIOFLUSH 2
+
+/* Ptys: ioctls of asm-generic/ioctls.h; the numbers hold the size. */
+#define TIOCGPTN    0x80045430u
+#define TIOCSPTLCK  0x40045431u
+#define TIOCSIG	    0x40045436u
+#define TIOCGPKT    0x80045438u
+#define TIOCGPTLCK  0x80045439u
+#define TIOCGEXCL   0x80045440u
+#define TIOCGPTPEER 0x5441
+
+/* The first byte of a read in packet mode */
+#define TIOCPKT_DATA	   0u
+#define TIOCPKT_FLUSHREAD  1u
+#define TIOCPKT_FLUSHWRITE 2u
+#define TIOCPKT_STOP	   4u
+#define TIOCPKT_START	   8u
+#define TIOCPKT_NOSTOP	   16u
+#define TIOCPKT_DOSTOP	   32u
+
+#define TTYAUX_MAJOR	 5u /* minor 0: tty, 1: console, 2: ptmx */
+#define PTS_MAJOR	 136u

@@ -16,6 +16,7 @@
 #define LIMIT_KLIB_SECTIONS 256
 #define LIMIT_PARTITIONS    128
 #define LIMIT_PIPE_BYTES    (1 << 20)
+#define LIMIT_PTYS	    4096
 #define LIMIT_EPOLL_DEPTH   5  /* instances, each in the next */
 #define LIMIT_EPOLL_CHAINS  1000
 #define LIMIT_SIGQUEUE	    32768

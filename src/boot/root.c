@@ -108,6 +108,7 @@ mount_usual(void)
 		{ "proc", "/proc", "" },
 		{ "sysfs", "/sys", "" },
 		{ "devtmpfs", "/dev", "" },
+		{ "devpts", "/dev/pts", "" },
 		{ "tmpfs", "/dev/shm", "mode=1777" },
 	};
 

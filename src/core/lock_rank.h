@@ -27,7 +27,10 @@ enum lock_rank {
 	RANK_FSALLOC2,	/* one inode on the disk */
 	RANK_SOCKET,
 	RANK_PIPE,
-	RANK_TTY,
+	RANK_TTY_JOB,	/* who has which terminal */
+	RANK_TTY_PUMP,	/* input on its way to a terminal */
+	RANK_TTY_OUT,	/* a terminal's output */
+	RANK_TTY,	/* its settings and its input */
 	RANK_NETCORE,
 	RANK_TRACE,	/* the tracer's lines */
 	RANK_SLEEP_LEAF, /* sleeping locks that take no other sleeping lock */

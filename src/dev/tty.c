@@ -1,60 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The line discipline: termios(3) as Linux's N_TTY does it.
+ * Terminals: what is written to one, what is read of one, its settings, as
+ * Linux's N_TTY has them.  tty_input.c says how input is kept.
  *
- * Input goes through a ring of INPUT_MAX bytes with a mark at each end of a
- * line.  tail <= canon <= head: a canonical read sees [tail, canon), a raw
- * one [tail, head).  An end-of-file character is kept as a marked byte that
- * is not handed out.
- *
- * Locks: t->lock (RANK_TTY) for settings and the ring; t->out_lock for what
- * goes out.  The input thread gathers echo under t->lock and writes it when
- * it has let go, so that a stalled terminal does not stop readers.
+ * Locks: t->lock for settings and the ring; t->out_lock, outside of it, for
+ * what goes out, held while a writer waits for room.
  */
-#include <dev/tty.h>
+#include "tty_priv.h"
 
 #include <abi/errno.h>
 #include <abi/poll.h>
 #include <abi/signal.h>
-#include <base/bitmap.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
 #include <dev/stream.h>
 #include <mem/heap.h>
-#include <sched/mutex.h>
 #include <sched/thread.h>
 
-#define INPUT_MAX 4096u /* a power of two, as Linux's N_TTY_BUF_SIZE */
-#define ECHO_MAX  1024u
-#define OUT_MAX	  1024u
-#define CHUNK	  256u	/* of input at a time */
-
-struct tty {
-	struct stream *in, *out; /* [I] but for tty_set_output() */
-	struct mutex lock;	 /* RANK_TTY */
-	struct ktermios tio;	 /* [lock] */
-	struct winsize win;	 /* [lock] */
-	struct waitq wq;	 /* readers */
-	uint32_t head, canon, tail; /* [lock] counters */
-	uint64_t marks[BITMAP_WORDS(INPUT_MAX)]; /* [lock] */
-	uint8_t buf[INPUT_MAX];	 /* [lock] */
-	bool lnext;		 /* [lock] the next character is literal */
-	bool hangup;		 /* [lock, a read] input has ended */
-	bool stopped;		 /* [a] output, by ^S or TCOOFF */
-	uint32_t column;	 /* [lock] of the cursor, about */
-	uint32_t canon_column;	 /* [lock] where the line's input began */
-	char echo[ECHO_MAX];	 /* [lock] */
-	uint32_t echo_len;
-	int signal;		 /* [lock] to be raised after letting go */
-
-	struct mutex out_lock;	 /* RANK_SLEEP_LEAF */
-	char obuf[OUT_MAX];	 /* [out_lock] processed, not written */
-	uint32_t obuf_at, obuf_len;
-};
-
-static struct tty *the_tty;	     /* [a] */
-static void (*raise_fn)(int sig);    /* [a] */
+static struct tty *the_tty; /* [a] */
 
 static const struct ktermios default_tio = {
 	.c_iflag = ICRNL | IXON | IUTF8,
@@ -66,50 +30,10 @@ static const struct ktermios default_tio = {
 		  0 },
 };
 
-/* ---- small questions ---- */
+/* ---- output ---- */
 
-static bool
-lflag(const struct tty *t, uint32_t f)
-{
-	return t->tio.c_lflag & f;
-}
-
-static bool
-iflag(const struct tty *t, uint32_t f)
-{
-	return t->tio.c_iflag & f;
-}
-
-/* c is the control character i, which is not disabled. */
-static bool
-is_cc(const struct tty *t, uint8_t c, unsigned i)
-{
-	return c && t->tio.c_cc[i] == c;
-}
-
-static uint8_t
-at(const struct tty *t, uint32_t i)
-{
-	return t->buf[i % INPUT_MAX];
-}
-
-static bool
-is_continuation(const struct tty *t, uint8_t c)
-{
-	return iflag(t, IUTF8) && (c & 0xc0) == 0x80;
-}
-
-static bool
-is_control(uint8_t c)
-{
-	return c < 32 || c == 127;
-}
-
-/* ---- output processing ---- */
-
-/* Turns c into 1 to 8 bytes. */
-static unsigned
-process_out(const struct ktermios *tio, uint32_t *column, uint8_t c,
+unsigned
+tty_process_out(const struct ktermios *tio, uint32_t *column, uint8_t c,
 	    char out[8])
 {
 	unsigned n = 0;
@@ -162,13 +86,35 @@ process_out(const struct ktermios *tio, uint32_t *column, uint8_t c,
 	return n;
 }
 
+static bool
+may_write(struct tty *t)
+{
+	return !atomic_load_relaxed(&t->stopped) &&
+	       (t->out->ops->poll(t->out) & (POLLOUT | POLLHUP));
+}
+
+/* Waits, once, for room.  0, -EAGAIN, -EINTR. */
+static int
+wait_out(struct tty *t, bool nonblock)
+{
+	struct wait_entry e;
+	int err = 0;
+
+	if (nonblock)
+		return -EAGAIN;
+	wait_start(&t->out->wq, &e, true);
+	if (!may_write(t))
+		err = wait_sleep(&e, TIME_NEVER);
+	wait_end(&t->out->wq, &e);
+	return err;
+}
+
 /* With out_lock: writes what is processed.  0; -EAGAIN: not all of it. */
 static int
 flush_out(struct tty *t, bool nonblock)
 {
-	struct wait_entry e;
-	ssize_t n = 0;
-	int err = 0;
+	ssize_t n;
+	int err;
 
 	while (t->obuf_at < t->obuf_len) {
 		if (!atomic_load_relaxed(&t->stopped)) {
@@ -180,13 +126,7 @@ flush_out(struct tty *t, bool nonblock)
 			if (n)
 				continue;
 		}
-		if (nonblock)
-			return -EAGAIN;
-		wait_start(&t->out->wq, &e, true);
-		if (!(t->out->ops->poll(t->out) & (POLLOUT | POLLHUP)) ||
-		    atomic_load_relaxed(&t->stopped))
-			err = wait_sleep(&e, TIME_NEVER);
-		wait_end(&t->out->wq, &e);
+		err = wait_out(t, nonblock);
 		if (err)
 			return err;
 	}
@@ -194,390 +134,85 @@ flush_out(struct tty *t, bool nonblock)
 	return 0;
 }
 
-ssize_t
-tty_write(struct tty *t, const void *buf, size_t len, bool nonblock)
+/* With out_lock: as much of the echo as fits behind what is processed. */
+static void
+move_echo(struct tty *t)
 {
-	const uint8_t *s = buf;
-	struct ktermios tio;
-	uint32_t column;
-	size_t done = 0;
-	int err;
+	uint32_t n;
 
-	if (!t->out)
-		return -EIO;
-	tty_get_termios(t, &tio);
-	column = READ_ONCE(t->column);
-	err = mutex_lock_intr(&t->out_lock);
-	if (err)
-		return err;
-	err = flush_out(t, nonblock);
-	while (!err && done < len) {
-		while (done < len && t->obuf_len + 8 <= OUT_MAX)
-			t->obuf_len += process_out(&tio, &column, s[done++],
-						   t->obuf + t->obuf_len);
-		err = flush_out(t, nonblock);
-	}
-	mutex_unlock(&t->out_lock);
-	WRITE_ONCE(t->column, column);
-	/* What is processed will go out with the next write: it counts. */
-	return done ? (ssize_t)done : err == -EPIPE ? -EIO : err;
+	mutex_lock(&t->lock);
+	n = (uint32_t)min_u64(t->echo_len, OUT_MAX - t->obuf_len);
+	memcpy(t->obuf + t->obuf_len, t->echo, n);
+	memmove(t->echo, t->echo + n, t->echo_len - n);
+	t->obuf_len += n;
+	atomic_store_relaxed(&t->echo_len, t->echo_len - n);
+	mutex_unlock(&t->lock);
 }
 
-/* ---- echo ---- */
-
-static void
-echo_raw(struct tty *t, char c)
+/* Whoever holds out_lock, perhaps waiting for room, comes here when it has
+ * let go: nobody has to wait for it. */
+void
+tty_send_out(struct tty *t)
 {
-	if (t->echo_len < ECHO_MAX)
-		t->echo[t->echo_len++] = c;
-}
+	int err = 0;
 
-static void
-echo_out(struct tty *t, uint8_t c)
-{
-	char out[8];
-	unsigned n = process_out(&t->tio, &t->column, c, out), i;
-
-	for (i = 0; i < n; i++)
-		echo_raw(t, out[i]);
-}
-
-/* As typed: control characters as ^X. */
-static void
-echo_char(struct tty *t, uint8_t c)
-{
-	if (lflag(t, ECHOCTL) && is_control(c) && c != '\t' && c != '\n') {
-		echo_raw(t, '^');
-		echo_raw(t, (char)(c ^ 0x40));
-		t->column += 2;
-		return;
-	}
-	echo_out(t, c);
-}
-
-static void
-echo_send(struct tty *t)
-{
-	char out[ECHO_MAX / 4];
-	uint32_t n = 0, len;
-
-	for (;;) {
-		mutex_lock(&t->lock);
-		len = (uint32_t)min_u64(t->echo_len, sizeof(out));
-		memcpy(out, t->echo, len);
-		memmove(t->echo, t->echo + len, t->echo_len - len);
-		t->echo_len -= len;
-		mutex_unlock(&t->lock);
-		if (!len || !t->out)
-			return;
-		mutex_lock(&t->out_lock);
-		for (n = 0; n < len && t->obuf_len < OUT_MAX; n++)
-			t->obuf[t->obuf_len++] = out[n];
-		ignore(flush_out(t, true)); /* the rest with the next write */
+	while (!err && t->out && (atomic_load_relaxed(&t->echo_len) ||
+				  READ_ONCE(t->obuf_len)) &&
+	       mutex_trylock(&t->out_lock)) {
+		move_echo(t);
+		err = flush_out(t, true);
 		mutex_unlock(&t->out_lock);
 	}
 }
 
-/* ---- editing ---- */
-
-static void
-put(struct tty *t, uint8_t c, bool mark)
+/* Processes and writes all of s, or what goes without waiting. */
+static int
+write_all(struct tty *t, const uint8_t *s, size_t len, size_t *done,
+	  bool nonblock)
 {
-	/* The last place is for the end of the line. */
-	if (t->head - t->tail >= INPUT_MAX - (mark ? 0 : 1)) {
-		if (iflag(t, IMAXBEL))
-			echo_raw(t, '\a');
-		return;
-	}
-	t->buf[t->head % INPUT_MAX] = c;
-	if (mark)
-		bitmap_set(t->marks, t->head % INPUT_MAX);
-	else
-		bitmap_clear(t->marks, t->head % INPUT_MAX);
-	t->head++;
-	if (mark)
-		t->canon = t->head;
-}
+	uint32_t column = READ_ONCE(t->column);
+	struct ktermios tio;
+	int err;
 
-/* Columns that [from, to) of the ring takes, starting at canon_column. */
-static uint32_t
-columns(const struct tty *t, uint32_t from, uint32_t to)
-{
-	uint32_t col = t->canon_column;
-
-	for (; from != to; from++) {
-		uint8_t c = at(t, from);
-
-		if (c == '\t')
-			col = (col | 7) + 1;
-		else if (is_control(c))
-			col += lflag(t, ECHOCTL) ? 2 : 0;
-		else if (!is_continuation(t, c))
-			col++;
-	}
-	return col;
-}
-
-/* Takes the last character away, all bytes of it. */
-static void
-erase_char(struct tty *t)
-{
-	uint32_t end = columns(t, t->canon, t->head), begin;
-	uint8_t c;
-
-	do
-		c = at(t, --t->head);
-	while (t->head != t->canon && is_continuation(t, c));
-	if (!lflag(t, ECHO))
-		return;
-	if (!lflag(t, ECHOE)) {
-		echo_char(t, t->tio.c_cc[VERASE]);
-		return;
-	}
-	begin = columns(t, t->canon, t->head);
-	for (; end > begin; end--) {
-		if (c == '\t') {
-			echo_raw(t, '\b');
-		} else {
-			echo_raw(t, '\b');
-			echo_raw(t, ' ');
-			echo_raw(t, '\b');
+	tty_get_termios(t, &tio);
+	err = flush_out(t, nonblock);
+	while (!err && *done < len) {
+		if (!may_write(t)) {
+			err = wait_out(t, nonblock);
+			continue;
 		}
-		if (t->column)
-			t->column--;
+		while (*done < len && t->obuf_len + 8 <= OUT_MAX)
+			t->obuf_len += tty_process_out(&tio, &column,
+						       s[(*done)++],
+						       t->obuf + t->obuf_len);
+		err = flush_out(t, nonblock);
 	}
+	WRITE_ONCE(t->column, column);
+	return err;
 }
 
-static bool
-is_word(const struct tty *t, uint8_t c)
+ssize_t
+tty_write(struct tty *t, const void *buf, size_t len, bool nonblock)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z') || c == '_' ||
-	       (iflag(t, IUTF8) && c >= 0x80);
+	size_t done = 0;
+	int err = 0;
+
+	if (!t->out)
+		return -EIO;
+	if (!nonblock)
+		err = mutex_lock_intr(&t->out_lock);
+	else if (!mutex_trylock(&t->out_lock))
+		err = -EAGAIN;
+	if (err)
+		return err;
+	err = write_all(t, buf, len, &done, nonblock);
+	mutex_unlock(&t->out_lock);
+	tty_send_out(t);
+	/* What is processed will go out with the next write: it counts. */
+	return done ? (ssize_t)done : err == -EPIPE ? -EIO : err;
 }
 
-static void
-erase_word(struct tty *t)
-{
-	bool seen = false;
-
-	while (t->head != t->canon) {
-		bool word = is_word(t, at(t, t->head - 1));
-
-		if (seen && !word)
-			break;
-		seen |= word;
-		erase_char(t);
-	}
-}
-
-static void
-erase_line(struct tty *t)
-{
-	if (lflag(t, ECHO) && (!lflag(t, ECHOE) || !lflag(t, ECHOKE))) {
-		t->head = t->canon;
-		echo_char(t, t->tio.c_cc[VKILL]);
-		if (lflag(t, ECHOK))
-			echo_out(t, '\n');
-		return;
-	}
-	while (t->head != t->canon)
-		erase_char(t);
-}
-
-static void
-reprint(struct tty *t)
-{
-	uint32_t i;
-
-	echo_char(t, t->tio.c_cc[VREPRINT]);
-	echo_out(t, '\n');
-	t->canon_column = t->column;
-	for (i = t->canon; i != t->head; i++)
-		echo_char(t, at(t, i));
-}
-
-/* true: c was an editing character of canonical mode. */
-static bool
-edit(struct tty *t, uint8_t c)
-{
-	if (is_cc(t, c, VERASE)) {
-		if (t->head != t->canon)
-			erase_char(t);
-		return true;
-	}
-	if (is_cc(t, c, VKILL)) {
-		erase_line(t);
-		return true;
-	}
-	if (lflag(t, IEXTEN) && is_cc(t, c, VWERASE)) {
-		erase_word(t);
-		return true;
-	}
-	if (lflag(t, IEXTEN) && is_cc(t, c, VLNEXT)) {
-		t->lnext = true;
-		if (lflag(t, ECHO) && lflag(t, ECHOCTL)) {
-			echo_raw(t, '^');
-			echo_raw(t, '\b');
-		}
-		return true;
-	}
-	if (lflag(t, IEXTEN) && lflag(t, ECHO) && is_cc(t, c, VREPRINT)) {
-		reprint(t);
-		return true;
-	}
-	return false;
-}
-
-/* true: c ended the line. */
-static bool
-end_line(struct tty *t, uint8_t c)
-{
-	if (c == '\n') {
-		if (lflag(t, ECHO) || lflag(t, ECHONL))
-			echo_out(t, '\n');
-		put(t, '\n', true);
-		return true;
-	}
-	if (is_cc(t, c, VEOF)) {
-		put(t, 0, true); /* what it stands for is not handed out */
-		return true;
-	}
-	if (is_cc(t, c, VEOL) || (lflag(t, IEXTEN) && is_cc(t, c, VEOL2))) {
-		if (lflag(t, ECHO))
-			echo_char(t, c);
-		put(t, c, true);
-		return true;
-	}
-	return false;
-}
-
-/* ---- input ---- */
-
-/* true: c raised a signal. */
-static bool
-signal_char(struct tty *t, uint8_t c)
-{
-	int sig = is_cc(t, c, VINTR) ? SIGINT :
-		  is_cc(t, c, VQUIT) ? SIGQUIT :
-		  is_cc(t, c, VSUSP) ? SIGTSTP : 0;
-
-	if (!sig)
-		return false;
-	if (!lflag(t, NOFLSH)) {
-		t->tail = t->canon = t->head;
-		t->echo_len = 0;
-	}
-	if (lflag(t, ECHO))
-		echo_char(t, c);
-	t->signal = sig;
-	return true;
-}
-
-/* true: c was for flow control. */
-static bool
-flow_char(struct tty *t, uint8_t c)
-{
-	bool was = atomic_load_relaxed(&t->stopped);
-
-	if (is_cc(t, c, VSTOP))
-		atomic_store_relaxed(&t->stopped, true);
-	else if (is_cc(t, c, VSTART) || (was && iflag(t, IXANY)))
-		atomic_store_relaxed(&t->stopped, false);
-	else
-		return false;
-	return is_cc(t, c, VSTOP) || is_cc(t, c, VSTART);
-}
-
-static void
-input_plain(struct tty *t, uint8_t c)
-{
-	if (t->head == t->canon)
-		t->canon_column = t->column;
-	if (lflag(t, ECHO))
-		echo_char(t, c);
-	put(t, c, false);
-}
-
-static void
-input_char(struct tty *t, uint8_t c)
-{
-	if (iflag(t, ISTRIP))
-		c &= 0x7f;
-	if (t->lnext) {
-		t->lnext = false;
-		input_plain(t, c);
-		return;
-	}
-	if (iflag(t, IXON) && flow_char(t, c))
-		return;
-	if (lflag(t, ISIG) && signal_char(t, c))
-		return;
-	if (c == '\r') {
-		if (iflag(t, IGNCR))
-			return;
-		if (iflag(t, ICRNL))
-			c = '\n';
-	} else if (c == '\n' && iflag(t, INLCR)) {
-		c = '\r';
-	}
-	if (lflag(t, ICANON)) {
-		if (!edit(t, c) && !end_line(t, c))
-			input_plain(t, c);
-		return;
-	}
-	if (c == '\n' && (lflag(t, ECHO)))
-		echo_out(t, c);
-	else if (lflag(t, ECHO))
-		echo_char(t, c);
-	put(t, c, false);
-}
-
-static void
-raise(int sig)
-{
-	void (*fn)(int) = atomic_load_acquire(&raise_fn);
-
-	if (fn)
-		fn(sig);
-}
-
-static void
-input(struct tty *t, const uint8_t *s, size_t n)
-{
-	while (n) {
-		int sig;
-
-		mutex_lock(&t->lock);
-		while (n && !t->signal) {
-			input_char(t, *s++);
-			n--;
-		}
-		sig = t->signal;
-		t->signal = 0;
-		mutex_unlock(&t->lock);
-		echo_send(t);
-		if (sig)
-			raise(sig);
-	}
-	wait_wake_all(&t->wq, POLLIN | POLLRDNORM);
-	/* Output that ^S held may go on. */
-	if (t->out)
-		wait_wake_all(&t->out->wq, POLLOUT | POLLWRNORM);
-}
-
-/* Raw input that nobody reads stays with the host. */
-static bool
-has_room(struct tty *t)
-{
-	bool room;
-
-	mutex_lock(&t->lock);
-	room = lflag(t, ICANON) ||
-	       t->head - t->tail + CHUNK <= INPUT_MAX - 1;
-	mutex_unlock(&t->lock);
-	return room;
-}
+/* ---- the thread of a terminal of the machine ---- */
 
 static void
 input_thread(void *arg)
@@ -589,7 +224,7 @@ input_thread(void *arg)
 
 	for (;;) {
 		wait_start(&t->wq, &e, false);
-		while (!has_room(t))
+		while (!tty_has_room(t))
 			ignore(wait_sleep(&e, TIME_NEVER)); /* a reader's */
 		wait_end(&t->wq, &e);
 		wait_start(&t->in->wq, &e, false);
@@ -599,11 +234,11 @@ input_thread(void *arg)
 		wait_end(&t->in->wq, &e);
 		if (n <= 0)
 			break;
-		input(t, chunk, (size_t)n);
+		tty_input(t, chunk, (size_t)n);
 	}
-	atomic_store_release(&t->hangup, true);
+	atomic_store_release(&t->ended, true);
 	wait_wake_all(&t->wq, POLLIN | POLLRDNORM | POLLHUP);
-	raise(SIGHUP);
+	tty_raise(t, SIGHUP);
 }
 
 /* ---- reading ---- */
@@ -660,6 +295,16 @@ take_raw(struct tty *t, uint8_t *out, size_t len)
 	return n ? (ssize_t)n : -EAGAIN;
 }
 
+/* Input was taken: there may be room for more. */
+static void
+room_made(struct tty *t)
+{
+	if (t->pty)
+		pty_pump(t->pty);
+	else
+		wait_wake_all(&t->wq, 0); /* the input thread */
+}
+
 /* Takes what there is; *want: bytes after which a raw read is satisfied. */
 static ssize_t
 take(struct tty *t, uint8_t *out, size_t len, bool *canon, unsigned *min,
@@ -673,8 +318,8 @@ take(struct tty *t, uint8_t *out, size_t len, bool *canon, unsigned *min,
 	*time = t->tio.c_cc[VTIME];
 	n = *canon ? take_line(t, out, len) : take_raw(t, out, len);
 	mutex_unlock(&t->lock);
-	if (n > 0)
-		wait_wake_all(&t->wq, 0); /* room for the input thread */
+	if (n >= 0)
+		room_made(t);
 	return n;
 }
 
@@ -691,7 +336,7 @@ deadline_of(unsigned min, unsigned time, size_t done, uint64_t start)
 }
 
 ssize_t
-tty_read(struct tty *t, void *buf, size_t len, bool nonblock)
+tty_read(struct tty *t, uint32_t era, void *buf, size_t len, bool nonblock)
 {
 	uint64_t start = clock_mono_ns();
 	struct wait_entry e;
@@ -707,7 +352,11 @@ tty_read(struct tty *t, void *buf, size_t len, bool nonblock)
 		return -EIO;
 	wait_start(&t->wq, &e, true);
 	for (;;) {
-		hup = atomic_load_acquire(&t->hangup);
+		if (tty_dead(t, era)) {
+			n = 0;
+			break;
+		}
+		hup = atomic_load_acquire(&t->ended);
 		n = take(t, (uint8_t *)buf + done, len - done, &canon, &min,
 			 &time);
 		if (n >= 0)
@@ -754,7 +403,7 @@ tty_poll(struct tty *t)
 {
 	uint32_t r = 0;
 
-	if (atomic_load_acquire(&t->hangup))
+	if (atomic_load_acquire(&t->ended))
 		r |= POLLIN | POLLRDNORM | POLLHUP;
 	else if (tty_readable(t))
 		r |= POLLIN | POLLRDNORM;
@@ -802,11 +451,34 @@ tty_drain(struct tty *t)
 	return t->out->ops->drain(t->out, TIME_NEVER);
 }
 
+/* ^S and ^Q stop and start the output: what a peer in packet mode does by
+ * itself then. */
+static bool
+plain_flow(const struct ktermios *tio)
+{
+	return (tio->c_iflag & IXON) && tio->c_cc[VSTOP] == 19 &&
+	       tio->c_cc[VSTART] == 17;
+}
+
+void
+tty_type(struct tty *t, uint8_t c)
+{
+	tty_input(t, &c, 1);
+}
+
+static void
+tell(struct tty *t, uint32_t bits)
+{
+	if (t->pty && bits)
+		pty_status(t->pty, bits);
+}
+
 int
 tty_set_termios(struct tty *t, const struct ktermios *tio, bool drain,
 		bool flush)
 {
 	int err = drain ? tty_drain(t) : 0;
+	uint32_t bits = 0;
 
 	if (err == -EINTR)
 		return err; /* other errors: nobody is there to see it */
@@ -817,11 +489,17 @@ tty_set_termios(struct tty *t, const struct ktermios *tio, bool drain,
 	 * comes, what was typed before counts as whole. */
 	if ((t->tio.c_lflag ^ tio->c_lflag) & ICANON)
 		t->canon = t->head;
+	if (plain_flow(&t->tio) != plain_flow(tio))
+		bits = plain_flow(tio) ? TIOCPKT_DOSTOP : TIOCPKT_NOSTOP;
 	t->tio = *tio;
-	if (!(tio->c_iflag & IXON))
+	if (!(tio->c_iflag & IXON) && atomic_load_relaxed(&t->stopped)) {
 		atomic_store_relaxed(&t->stopped, false);
+		bits |= TIOCPKT_START;
+	}
 	mutex_unlock(&t->lock);
 	wait_wake_all(&t->wq, POLLIN | POLLRDNORM);
+	room_made(t);
+	tell(t, bits);
 	return 0;
 }
 
@@ -843,38 +521,78 @@ tty_set_winsize(struct tty *t, const struct winsize *w)
 	t->win = *w;
 	mutex_unlock(&t->lock);
 	if (changed)
-		raise(SIGWINCH);
+		tty_raise(t, SIGWINCH);
 }
 
 void
 tty_flush(struct tty *t, bool in, bool out)
 {
 	if (in) {
+		if (t->pty)
+			pty_drop_input(t->pty);
 		mutex_lock(&t->lock);
 		t->tail = t->canon = t->head;
 		t->lnext = false;
 		mutex_unlock(&t->lock);
-		wait_wake_all(&t->wq, 0);
+		room_made(t);
 	}
-	if (out) {
-		mutex_lock(&t->out_lock);
+	/* A writer that waits for room keeps what it has. */
+	if (out && mutex_trylock(&t->out_lock)) {
 		t->obuf_at = t->obuf_len = 0;
 		mutex_unlock(&t->out_lock);
 	}
+	tell(t, (in ? TIOCPKT_FLUSHREAD : 0) | (out ? TIOCPKT_FLUSHWRITE : 0));
 }
 
 void
 tty_stop(struct tty *t, bool stop)
 {
+	bool was = atomic_load_relaxed(&t->stopped);
+
 	atomic_store_relaxed(&t->stopped, stop);
-	if (!stop && t->out)
+	if (!stop && t->out) {
 		wait_wake_all(&t->out->wq, POLLOUT | POLLWRNORM);
+		tty_send_out(t);
+	}
+	if (was != stop)
+		tell(t, stop ? TIOCPKT_STOP : TIOCPKT_START);
 }
 
-void
-tty_on_signal(void (*fn)(int sig))
+int
+tty_send_flow(struct tty *t, bool stop)
 {
-	atomic_store_release(&raise_fn, fn);
+	struct ktermios tio;
+	int err = 0;
+	char c;
+
+	tty_get_termios(t, &tio);
+	c = (char)tio.c_cc[stop ? VSTOP : VSTART];
+	if (!t->out)
+		return -EIO;
+	if (!c)
+		return 0;
+	err = mutex_lock_intr(&t->out_lock);
+	if (err)
+		return err;
+	err = flush_out(t, false);
+	if (!err) {
+		t->obuf[t->obuf_len++] = c;
+		err = flush_out(t, false);
+	}
+	mutex_unlock(&t->out_lock);
+	return err == -EPIPE ? -EIO : err;
+}
+
+bool
+tty_dead(struct tty *t, uint32_t era)
+{
+	return atomic_load_acquire(&t->era) != era;
+}
+
+struct pty *
+tty_pty(struct tty *t)
+{
+	return t->pty;
 }
 
 struct tty *
@@ -890,32 +608,46 @@ tty_set_output(struct tty *t, struct stream *out)
 		t->out = out;
 }
 
+struct tty *
+tty_new(struct stream *in, struct stream *out, const struct ktermios *tio,
+	const struct winsize *win)
+{
+	struct tty *t = kzalloc(sizeof(*t), ALLOC_KERNEL);
+
+	if (!t)
+		return NULL;
+	mutex_init(&t->lock, RANK_TTY);
+	mutex_init(&t->out_lock, RANK_TTY_OUT);
+	waitq_init(&t->wq);
+	t->in = in;
+	t->out = out;
+	t->tio = tio ? *tio : default_tio;
+	if (win)
+		t->win = *win;
+	return t;
+}
+
 int
 tty_create(struct stream *in, struct stream *out, const struct ktermios *tio,
 	   const struct winsize *win, struct tty **out_tty)
 {
 	static const struct winsize default_win = { 24, 80, 0, 0 };
-	struct tty *t = kzalloc(sizeof(*t), ALLOC_KERNEL);
+	struct tty *t = tty_new(in, out, tio, win ? win : &default_win);
 	struct thread *th;
 	int err;
 
 	if (!t)
 		return -ENOMEM;
-	mutex_init(&t->lock, RANK_TTY);
-	mutex_init(&t->out_lock, RANK_SLEEP_LEAF);
-	waitq_init(&t->wq);
-	t->in = in;
-	t->out = out;
-	t->tio = tio ? *tio : default_tio;
-	t->win = win ? *win : default_win;
 	if (in) {
 		err = thread_create("tty", input_thread, t, &th);
 		if (err) {
 			kfree(t);
 			return err;
 		}
-		thread_start(th);
 	}
+	tty_jobs_add(t);
+	if (in)
+		thread_start(th);
 	atomic_store_release(&the_tty, t);
 	*out_tty = t;
 	return 0;

@@ -472,7 +472,9 @@ dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t size)
 		return NULL;
 	*--p = '\0';
 	spin_lock(&lock);
-	if (d->unhashed)
+	/* Names that come and go by themselves have no entries that leave. */
+	if (d->unhashed || (d->inode && !d->sb->cache_names &&
+			    !READ_ONCE(d->inode->nlink)))
 		ok = prepend(buf, &p, deleted, sizeof(deleted) - 1);
 	d = up(d, root);
 	if (d == root || d->parent == d)

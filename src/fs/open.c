@@ -93,9 +93,10 @@ open_by_type(struct inode *i, unsigned oflags, struct file **out)
 int
 dentry_open(struct dentry *d, unsigned oflags, struct file **out)
 {
-	/* What only the call itself is about does not stay with the file. */
-	unsigned keep = oflags & ~(unsigned)(O_CREAT | O_EXCL | O_NOCTTY |
-					     O_TRUNC | O_CLOEXEC);
+	/* What only the call itself is about does not stay with the file;
+	 * that a terminal may become the controlling one is asked now. */
+	unsigned keep = oflags & ~(unsigned)(O_CREAT | O_EXCL | O_TRUNC |
+					     O_CLOEXEC);
 	struct inode *i = d->inode;
 	struct file *f;
 	int err = open_by_type(i, keep, &f);

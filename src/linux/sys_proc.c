@@ -19,6 +19,7 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
+#include <dev/tty.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
 #include <fs/pseudo.h>
@@ -92,6 +93,15 @@ sys_setsid(struct thread *t)
 {
 	(void)t;
 	return -EPERM;
+}
+
+long
+sys_vhangup(struct thread *t)
+{
+	if (!cred_capable(t->cred, CAP_SYS_TTY_CONFIG))
+		return -EPERM;
+	tty_hangup_session(t->proc->sid);
+	return 0;
 }
 
 long

@@ -424,12 +424,39 @@ process_kill(uint64_t wait_ns)
 		thread_delay(NSEC_PER_SEC / 1000);
 }
 
-static void
-terminal_signal(int sig)
+/* ---- what the terminals ask ---- */
+
+static int
+job_session(bool *leader)
 {
-	if (first_process)
-		ignore(signal_send_process(first_process, sig, NULL)); /* same */
+	struct process *p = thread_current()->proc;
+
+	*leader = p && p->sid == p->pid;
+	return p ? p->sid : 0;
 }
+
+static int
+job_session_of(int pgrp)
+{
+	struct process *p = first_process;
+
+	return p && p->pgid == pgrp ? p->sid : -ESRCH;
+}
+
+static void
+job_signal(int pgrp, int sig)
+{
+	struct process *p = first_process;
+
+	if (p && p->pgid == pgrp)
+		ignore(signal_send_process(p, sig, NULL)); /* it is dying */
+}
+
+static const struct tty_jobs tty_jobs = {
+	.session = job_session,
+	.session_of = job_session_of,
+	.signal = job_signal,
+};
 
 void
 process_urgent(int owner)
@@ -562,7 +589,7 @@ process_start(const char *program, char *const argv[], char *const envp[],
 	t->start_arg = &a;
 	first_process = p;
 	control_on(PITH_FRAME_SIGNAL, host_signal);
-	tty_on_signal(terminal_signal);
+	tty_on_jobs(&tty_jobs, p->sid, p->pgid);
 	thread_start(t);
 	completion_wait(&a.done);
 	return a.err;

@@ -20,6 +20,7 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
+#include <dev/tty.h>
 #include <core/log.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
@@ -447,9 +448,20 @@ ticks(uint64_t ns)
 	return (unsigned long)(ns / (NSEC_PER_SEC / USER_HZ));
 }
 
+/* The controlling terminal's device number and foreground group. */
+static int
+tty_number(int sid, int *tpgid)
+{
+	uint64_t rdev = 0;
+
+	*tpgid = -1;
+	return tty_of_session(sid, &rdev, tpgid) ? (int)rdev : 0;
+}
+
 static int
 show_stat(struct seq_buf *s, void *arg)
 {
+	int tty_nr, tpgid;
 	struct thread *t = thread_of(arg);
 	struct process *p;
 	struct vm_space *sp;
@@ -460,10 +472,12 @@ show_stat(struct seq_buf *s, void *arg)
 	p = t->proc;
 	sp = p->space;
 	cpu = arg ? thread_cpu_ns(t) : process_cpu_ns(p);
+	tty_nr = tty_number(p->sid, &tpgid);
 	seq_printf(s,
-		   "%d (%s) %c %d %d %d 0 -1 4194304 %lu 0 %lu 0 %lu 0 0 0 "
+		   "%d (%s) %c %d %d %d %d %d 4194304 %lu 0 %lu 0 %lu 0 0 0 "
 		   "%d %d %u 0 %lu %lu %lu %lu ",
 		   t->tid, t->name, state_of(t), p->ppid, p->pgid, p->sid,
+		   tty_nr, tpgid,
 		   sp ? (unsigned long)sp->minflt : 0ul,
 		   sp ? (unsigned long)sp->majflt : 0ul, ticks(cpu),
 		   20 + t->nice, t->nice, p->nthreads, ticks(p->start_ns),

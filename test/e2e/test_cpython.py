@@ -26,6 +26,7 @@ EXCEPTIONS = os.path.join(os.path.dirname(os.path.abspath(__file__)),
 GROUPS = {
     "files": ("mmap shelve dbm fcntl", 1, True),
     "readiness": ("select poll epoll", 2, True),
+    "terminals": ("pty ioctl openpty", 2, True),
     "more_files": ("io largefile tempfile shutil pathlib glob os", 2, False),
     "compression": ("zipfile tarfile gzip bz2 lzma zlib", 2, False),
     "threads": ("threading thread queue sched signal selectors time", 2,

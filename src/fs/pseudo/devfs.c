@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The nodes of /dev: null, zero, full, random, urandom, the terminal, and the
- * links to the descriptors.  /dev/shm is a directory for a tmpfs.
+ * links to the descriptors.  /dev/shm is a directory for a tmpfs,
+ * /dev/pts for devpts.
  */
 #include <abi/errno.h>
 #include <abi/poll.h>
+#include <abi/termios.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <core/log.h>
@@ -12,7 +14,7 @@
 #include <dev/tty.h>
 #include <file/file.h>
 #include <file/poll.h>
-#include <fs/pseudo/stdio.h>
+#include <fs/pseudo/ttyfile.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
@@ -217,9 +219,9 @@ link_text(char *buf, size_t size, void *arg)
 #define NODE(p, perm, maj, min, f)                                             \
 	{ .path = (p), .mode = S_IFCHR | (perm), .rdev = DEV_MAKE(maj, min),   \
 	  .open = open_fops, .arg = (void *)(uintptr_t)(f) }
-#define TTY(p, maj, min)                                                       \
-	{ .path = (p), .mode = S_IFCHR | 0666, .rdev = DEV_MAKE(maj, min),     \
-	  .open = tty_file_open }
+#define TTY(p, perm, min, fn)                                                  \
+	{ .path = (p), .mode = S_IFCHR | (perm),                               \
+	  .rdev = DEV_MAKE(TTYAUX_MAJOR, min), .open = (fn) }
 #define LINK(p, text)                                                          \
 	{ .path = (p), .mode = S_IFLNK | 0777, .readlink = link_text,          \
 	  .arg = (void *)(uintptr_t)(text) }
@@ -230,17 +232,21 @@ static const struct pseudo_entry nodes[] = {
 	NODE("full", 0666, 1, 7, &full_fops),
 	NODE("random", 0666, 1, 8, &random_fops),
 	NODE("urandom", 0666, 1, 9, &random_fops),
-	TTY("tty", 5, 0),
-	TTY("console", 5, 1),
+	TTY("tty", 0666, 0, tty_file_open),
+	TTY("console", 0666, 1, console_open),
+	TTY("ptmx", 0666, 2, ptmx_open),
 	LINK("fd", "/proc/self/fd"),
 	LINK("stdin", "/proc/self/fd/0"),
 	LINK("stdout", "/proc/self/fd/1"),
 	LINK("stderr", "/proc/self/fd/2"),
 	{ .path = "shm", .mode = S_IFDIR | 01777 },
+	{ .path = "pts", .mode = S_IFDIR | 0755 },
 };
 
 void
 dev_nodes_init(void)
 {
+	tty_init();
+	devpts_init();
 	register_table(dev_register, nodes, ARRAY_SIZE(nodes));
 }

@@ -18,6 +18,7 @@
 #include <core/percpu.h>
 #include <core/spinlock.h>
 #include <dev/blk.h>
+#include <dev/pty.h>
 #include <dev/random.h>
 #include <fs/attr.h>
 #include <mem/heap.h>
@@ -407,6 +408,14 @@ show_boot_id(struct seq_buf *s, void *arg)
 	return 0;
 }
 
+static int
+show_pty_nr(struct seq_buf *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%u\n", pty_count());
+	return 0;
+}
+
 #define SHOW(p, fn)                                                            \
 	{ .path = (p), .mode = FILE_MODE, .show = (fn) }
 #define TEXT(p, t)                                                             \
@@ -454,6 +463,9 @@ static const struct pseudo_entry entries[] = {
 	TEXT("sys/kernel/overflowuid", "65534"),
 	TEXT("sys/kernel/perf_event_paranoid", "3"),
 	TEXT("sys/kernel/pid_max", "4194304"),
+	TEXT("sys/kernel/pty/max", "4096"),
+	SHOW("sys/kernel/pty/nr", show_pty_nr),
+	TEXT("sys/kernel/pty/reserve", "1024"),
 	TEXT("sys/kernel/random/entropy_avail", "256"),
 	TEXT("sys/kernel/random/poolsize", "256"),
 	SHOW("sys/kernel/random/boot_id", show_boot_id),

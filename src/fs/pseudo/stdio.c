@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files over streams (a pipe to the program) and over the terminal.
+ * Files over streams (a pipe to the program), and the standard streams.
  *
  * A stream's file has an inode and a directory entry of its own, so that
  * /dev/stdout, which leads to /proc/self/fd/1, can be opened again: that
@@ -35,10 +35,7 @@
 
 #include "pseudo_priv.h"
 
-#define SMALL	   256u
-#define BOUNCE_MAX 32768u
 #define FIONREAD   FIONREAD_TTY
-#define PGRP	   1 /* the only process group and session */
 
 struct pipe_port {
 	struct super sb;
@@ -47,36 +44,6 @@ struct pipe_port {
 };
 
 static const struct fs_type pipe_type = { .name = "pipefs", .nodev = true };
-
-/* ---- buffers ---- */
-
-/* The largest that can be had, at most *size; the caller's small one at
- * last. */
-static char *
-bounce_get(char *small, size_t *size)
-{
-	char *p = NULL;
-
-	*size = min_size(*size, BOUNCE_MAX);
-	if (*size <= SMALL)
-		return small;
-	while (!p && *size > SMALL) {
-		p = kmalloc(*size, ALLOC_KERNEL);
-		if (!p)
-			*size /= 4;
-	}
-	if (p)
-		return p;
-	*size = SMALL;
-	return small;
-}
-
-static void
-bounce_put(char *p, char *small)
-{
-	if (p != small)
-		kfree(p);
-}
 
 /* ---- streams ---- */
 
@@ -107,7 +74,7 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct stream *s = port_of(f)->s;
 	size_t size = u->resid;
-	char small[SMALL], *buf;
+	char small[BOUNCE_SMALL], *buf;
 	ssize_t n;
 	int err;
 
@@ -160,7 +127,7 @@ static ssize_t
 pipe_write(struct file *f, struct uio *u, int64_t *pos)
 {
 	size_t size = u->resid, done = 0;
-	char small[SMALL], *buf;
+	char small[BOUNCE_SMALL], *buf;
 	ssize_t n;
 	int err = 0;
 
@@ -286,189 +253,6 @@ no_inode:
 }
 
 /* ---- the terminal ---- */
-
-static ssize_t
-tty_file_read(struct file *f, struct uio *u, int64_t *pos)
-{
-	size_t size = min_size(u->resid, 4096);
-	char small[SMALL], *buf = bounce_get(small, &size);
-	ssize_t n = uio_prefault(u, size, true);
-
-	(void)pos;
-	if (!n)
-		n = tty_read(f->priv, buf, size, file_nowait(f, u));
-	if (n > 0)
-		n = uio_write(u, buf, (size_t)n);
-	bounce_put(buf, small);
-	return n;
-}
-
-static ssize_t
-tty_file_write(struct file *f, struct uio *u, int64_t *pos)
-{
-	size_t size = min_size(u->resid, 4096);
-	char small[SMALL], *buf = bounce_get(small, &size);
-	ssize_t n = 0, done = 0, len;
-
-	(void)pos;
-	while (u->resid) {
-		len = uio_read(u, buf, min_size(size, u->resid));
-		n = len < 0 ? len : tty_write(f->priv, buf, (size_t)len,
-					      file_nowait(f, u));
-		if (n > 0)
-			done += n;
-		if (n < len || len < 0)
-			break;
-	}
-	bounce_put(buf, small);
-	return done ? done : n;
-}
-
-static uint32_t
-tty_file_poll(struct file *f, struct poll_table *pt)
-{
-	struct tty *t = f->priv;
-	struct waitq *out = tty_output_waitq(t);
-
-	poll_wait(pt, tty_input_waitq(t));
-	if (out)
-		poll_wait(pt, out);
-	return tty_poll(t);
-}
-
-static int
-get_int(uint64_t arg, int *v)
-{
-	return copy_from_user(v, (const void __user *)arg, sizeof(*v));
-}
-
-static int
-put_int(uint64_t arg, int v)
-{
-	return copy_to_user((void __user *)arg, &v, sizeof(v));
-}
-
-static long
-set_termios(struct tty *t, unsigned cmd, uint64_t arg)
-{
-	struct ktermios tio;
-	int err = copy_from_user(&tio, (const void __user *)arg, sizeof(tio));
-
-	if (err)
-		return err;
-	return tty_set_termios(t, &tio, cmd != TCSETS, cmd == TCSETSF);
-}
-
-static long
-set_winsize(struct tty *t, uint64_t arg)
-{
-	struct winsize w;
-	int err = copy_from_user(&w, (const void __user *)arg, sizeof(w));
-
-	if (!err)
-		tty_set_winsize(t, &w);
-	return err;
-}
-
-static long
-flow(struct tty *t, uint64_t arg)
-{
-	switch (arg) {
-	case TCOOFF:
-	case TCOON:
-		tty_stop(t, arg == TCOOFF);
-		return 0;
-	default:
-		return -EINVAL; /* no line to send a STOP character over */
-	}
-}
-
-static long
-flush(struct tty *t, uint64_t arg)
-{
-	if (arg > TCIOFLUSH)
-		return -EINVAL;
-	tty_flush(t, arg != TCOFLUSH, arg != TCIFLUSH);
-	return 0;
-}
-
-static long
-set_pgrp(uint64_t arg)
-{
-	int v, err = get_int(arg, &v);
-
-	if (err)
-		return err;
-	return v == PGRP ? 0 : v < 0 ? -EINVAL : -ESRCH;
-}
-
-static long
-tty_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
-{
-	struct tty *t = f->priv;
-	struct ktermios tio;
-	struct winsize w;
-
-	switch (cmd) {
-	case TCGETS:
-		tty_get_termios(t, &tio);
-		return copy_to_user((void __user *)arg, &tio, sizeof(tio));
-	case TCSETS:
-	case TCSETSW:
-	case TCSETSF:
-		return set_termios(t, cmd, arg);
-	case TIOCGWINSZ:
-		tty_get_winsize(t, &w);
-		return copy_to_user((void __user *)arg, &w, sizeof(w));
-	case TIOCSWINSZ:
-		return set_winsize(t, arg);
-	case TIOCGPGRP:
-	case TIOCGSID:
-		return put_int(arg, PGRP);
-	case TIOCSPGRP:
-		return set_pgrp(arg);
-	case TIOCSCTTY:
-		return 0; /* it is that already, as on Linux */
-	case FIONREAD:
-		return put_int(arg, (int)tty_readable(t));
-	case TIOCOUTQ:
-		return put_int(arg, 0); /* written is with the host */
-	case TIOCGETD:
-		return put_int(arg, 0); /* N_TTY */
-	case TCSBRK:
-	case TCSBRKP:
-		return tty_drain(t); /* a break, too: there is no line */
-	case TCXONC:
-		return flow(t, arg);
-	case TCFLSH:
-		return flush(t, arg);
-	default:
-		return -ENOTTY;
-	}
-}
-
-static const struct file_ops tty_fops = {
-	.read = tty_file_read,
-	.write = tty_file_write,
-	.poll = tty_file_poll,
-	.ioctl = tty_file_ioctl,
-	.stat = file_stat,
-};
-
-int
-tty_file_open(struct inode *i, unsigned flags, struct file **out, void *arg)
-{
-	struct tty *t = tty_get();
-	int err;
-
-	(void)i, (void)arg;
-	if (!t)
-		return -ENXIO;
-	err = file_create(&tty_fops, flags, t, out);
-	if (!err)
-		(*out)->mode |= FILE_STREAM;
-	return err;
-}
 
 static void
 winsize_frame(const void *payload, size_t len)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program's standard streams and terminal as open files.
+ * The program's standard streams as open files.
  *
  * This is file glue over the stream and tty classes.  It is in fs, not in
  * file, as file may not know of devices.
@@ -12,7 +12,6 @@
 #include <base/types.h>
 
 struct file;
-struct inode;
 
 /* Makes files for descriptors 0, 1, 2 (NULL: closed on the host), by what
  * they are there; /dev must be mounted.  termios, winsize: the terminal's
@@ -21,7 +20,3 @@ struct inode;
 MUST_CHECK int stdio_open(const struct pith_streams *s,
 			  const void *termios, const void *winsize,
 			  struct file *out[3]);
-
-/* /dev/tty and /dev/console; -ENXIO: there is no terminal. */
-MUST_CHECK int tty_file_open(struct inode *i, unsigned flags,
-			     struct file **out, void *arg);

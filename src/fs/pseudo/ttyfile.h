@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Terminals as open files.
+ */
+#pragma once
+
+#include <base/compiler.h>
+#include <base/types.h>
+
+struct file;
+struct inode;
+struct tty;
+
+/* /dev/tty and /dev/console; -ENXIO: there is no such terminal. */
+MUST_CHECK int tty_file_open(struct inode *i, unsigned flags,
+			     struct file **out, void *arg);
+MUST_CHECK int console_open(struct inode *i, unsigned flags,
+			    struct file **out, void *arg);
+/* Of a terminal that tty_open() has counted; takes that over, on failure
+ * too. */
+MUST_CHECK int tty_file_create(struct tty *t, uint32_t era, unsigned flags,
+			       struct file **out);
+
+/* For the masters of ptys. */
+long tty_ioctl_shared(struct tty *t, unsigned cmd, uint64_t arg);
+int tty_put_int(uint64_t arg, int v);
+bool tty_privileged(void); /* CAP_SYS_ADMIN */
