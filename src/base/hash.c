@@ -5,6 +5,8 @@
  */
 #include <base/hash.h>
 
+#include <base/compiler.h>
+
 static uint64_t
 rotl(uint64_t v, unsigned n)
 {
@@ -126,7 +128,7 @@ static const uint32_t table_c[4][256] = {
 };
 
 uint32_t
-crc32c(uint32_t crc, const void *p, size_t len)
+crc32c_table(uint32_t crc, const void *p, size_t len)
 {
 	const uint8_t *s = p;
 
@@ -141,6 +143,13 @@ crc32c(uint32_t crc, const void *p, size_t len)
 	while (len--)
 		crc = crc >> 8 ^ table_c[0][(crc ^ *s++) & 255];
 	return crc;
+}
+
+/* Where the CPU has an instruction for it, arch has its own. */
+WEAK uint32_t
+crc32c(uint32_t crc, const void *p, size_t len)
+{
+	return crc32c_table(crc, p, len);
 }
 
 uint32_t

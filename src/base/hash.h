@@ -34,6 +34,7 @@ uint64_t siphash(const uint64_t key[2], const void *p, size_t len);
 /* CRC-32C (Castagnoli, reflected 0x82f63b78): crc of what came before,
  * ~0u at first; the caller inverts the end where a format wants that. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t len);
+uint32_t crc32c_table(uint32_t crc, const void *p, size_t len); /* any CPU */
 /* CRC-32 (IEEE, reflected 0xedb88320) as GPT uses it, same convention. */
 uint32_t crc32(uint32_t crc, const void *p, size_t len);
 /* CRC-16 (ANSI, reflected 0xa001) as ext4 group descriptors use it. */

@@ -41,7 +41,7 @@ struct arch_cpu *arch_this(void);
 /* cpu.c */
 struct cpu_features {
 	bool x2apic, deadline, xsave, xsaveopt, rdrand, rdseed, smep, smap,
-	    umip, hypervisor, kvm, tcg;
+	    umip, hypervisor, kvm, tcg, crc32;
 	uint32_t fpu_size;
 	uint64_t xcr0;
 	uint32_t hwcap;

@@ -28,6 +28,7 @@ cpu_detect(void)
 	f->deadline = c & CPUID_1_ECX_DEADLINE;
 	f->xsave = c & CPUID_1_ECX_XSAVE;
 	f->rdrand = c & CPUID_1_ECX_RDRAND;
+	f->crc32 = c & CPUID_1_ECX_SSE42;
 	f->hypervisor = c & CPUID_1_ECX_HYPERVISOR;
 	if (max >= 7) {
 		cpuid(7, 0, &a, &b, &c, &d);

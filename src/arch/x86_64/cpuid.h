@@ -7,6 +7,7 @@
 
 #include <base/types.h>
 
+#define CPUID_1_ECX_SSE42    (1u << 20) /* CRC32, among others */
 #define CPUID_1_ECX_X2APIC   (1u << 21)
 #define CPUID_1_ECX_DEADLINE (1u << 24)
 #define CPUID_1_ECX_XSAVE    (1u << 26)
