@@ -139,6 +139,40 @@ def test_protected(shared):
     assert MODULES not in klib  # the page before is not there
 
 
+def where_it_lies(tmp_path, options=()):
+    """The lowest page of a klib, in a machine that QEMU's monitor looks at."""
+    qemu, monitor = tmp_path / "qemu", tmp_path / "monitor"
+    monitor.unlink(missing_ok=True)
+    qemu.write_text('#!/bin/sh\nexec qemu-system-x86_64 "$@" -monitor '
+                    "unix:%s,server=on,wait=off\n" % monitor)
+    qemu.chmod(0o755)
+    p = subprocess.Popen([PITH, "run", "--klib", "9p", *options, PY, "-c",
+                          "print('up', flush=True); input()"],
+                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         env=dict(os.environ, PITH_QEMU=str(qemu)))
+    try:
+        assert p.stdout.readline() == b"up\n"
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(WAIT)
+            s.connect(str(monitor))
+            s.sendall(b"info tlb\nsync-profile\n")
+            said = b""
+            while b"sync-profile" not in said.rsplit(b"info tlb", 1)[-1]:
+                said += s.recv(1 << 20)
+        p.communicate(b"\n", timeout=WAIT)
+    finally:
+        p.kill()
+        p.wait()
+    return min(va for va, _, _ in pages(said.decode().replace("\r", ""))
+               if va >= MODULES)
+
+
+def test_place_differs(tmp_path):
+    """Another page in each start; the same where the layout is fixed."""
+    assert len({where_it_lies(tmp_path) for _ in range(2)}) == 2
+    assert where_it_lies(tmp_path, ["--no-aslr"]) == MODULES + 0x1000
+
+
 def test_names_in_a_panic(shared):
     """An impossible instruction in the klib: the report names its function,
     and the kernel's functions that called it."""
