@@ -130,6 +130,7 @@ struct ifaddrmsg {
 #define IFA_CACHEINFO 6
 #define IFA_FLAGS     8
 
+#define IFA_F_SECONDARY	 0x01
 #define IFA_F_DADFAILED	 0x08
 #define IFA_F_DEPRECATED 0x20
 #define IFA_F_TENTATIVE	 0x40

@@ -199,7 +199,7 @@ class_prefix(uint8_t first)
 	return first < 128 ? 8 : first < 192 ? 16 : 24;
 }
 
-/* The interface's one IPv4 address is replaced. */
+/* The interface's first IPv4 address is replaced. */
 static int
 replace_addr(struct net_addr *old, bool had, const struct net_addr *a)
 {
@@ -417,7 +417,7 @@ netif_ioctl(const struct socket *s, unsigned cmd, uint64_t arg)
 	    (!reads(cmd) && !writes(cmd) && !private(cmd)))
 		return -ENOTTY;
 	r.name[IFNAMSIZ - 1] = 0;
-	/* An alias ("eth0:1") is its interface: there is one address. */
+	/* An alias ("eth0:1") is its interface, and that's first address. */
 	for (unsigned k = 0; k < IFNAMSIZ; k++)
 		if (r.name[k] == ':')
 			r.name[k] = 0;

@@ -59,6 +59,7 @@ enum net_addr_state { NET_ADDR_OK, NET_ADDR_TENTATIVE, NET_ADDR_DEPRECATED,
 		      NET_ADDR_DUPLICATE };
 
 #define NET_ADDR_PERMANENT 0x1 /* not from DHCP or router advertisements */
+#define NET_ADDR_SECONDARY 0x2 /* in the network of one before it */
 
 struct net_addr {
 	int ifindex;
@@ -74,7 +75,7 @@ struct net_addr {
 
 bool net_addr_next(unsigned *cursor, struct net_addr *out);
 /* family, addr, prefix, ifindex of *a count.  -EEXIST; -ENOSPC: an interface
- * has one IPv4 address and few of IPv6; -EADDRNOTAVAIL. */
+ * has eight of each family; -EADDRNOTAVAIL. */
 MUST_CHECK int net_addr_add(const struct net_addr *a);
 MUST_CHECK int net_addr_del(const struct net_addr *a);
 /* Is it one of this machine's (127.0.0.0/8 too)? */

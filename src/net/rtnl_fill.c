@@ -77,6 +77,8 @@ addr_flags(const struct net_addr *a)
 {
 	uint32_t f = a->flags & NET_ADDR_PERMANENT ? IFA_F_PERMANENT : 0;
 
+	if (a->flags & NET_ADDR_SECONDARY)
+		f |= IFA_F_SECONDARY;
 	switch (a->state) {
 	case NET_ADDR_TENTATIVE:
 		return f | IFA_F_TENTATIVE;

@@ -20,6 +20,7 @@
 #include <file/poll.h>
 #include <mem/heap.h>
 #include <mem/page.h>
+#include <net/dgram.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 #include <vm/uio.h>
@@ -346,9 +347,11 @@ tcp_bind(struct socket *s, const void *addr, uint32_t len)
 		return err;
 	if (sk->hashed || tcp_state(tcp_of(sk)) != TCP_CLOSE)
 		return -EINVAL;
-	if (inet_is_multicast(&want.addr) ||
-	    (!inet_is_any(&want.addr) && !sk->freebind &&
-	     !inet_is_own(&want.addr)))
+	if (inet_is_multicast(&want.addr) && !inet_is_v4(&want.addr))
+		return -EINVAL;
+	if (!inet_is_any(&want.addr) && !sk->freebind &&
+	    !inet_is_multicast(&want.addr) &&
+	    !inet_is_broadcast(&want.addr) && !inet_is_own(&want.addr))
 		return -EADDRNOTAVAIL;
 	return inet_bind_port(sk, &want);
 }

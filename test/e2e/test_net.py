@@ -716,3 +716,43 @@ def test_syn_flood(pith):
                        capture_output=True, timeout=LIMIT + 30)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
     assert r.stdout == b"all there\n"
+
+
+# Addresses of an interface: on Linux in a namespace, then in a machine.
+ADDRS = ["192.168.77.2/24", "192.168.77.3/24", "10.9.8.7/16"]
+HOST_ADDRS = """
+ip link add eth0 type veth peer name p0
+ip link set p0 up
+for a in %s; do ip addr add $a brd + dev eth0; done
+ip link set eth0 up
+exec "$@"
+""" % " ".join(ADDRS)
+MANY_TAP = TAP.replace('exec', "ip addr add 10.9.0.1/16 dev t0\nexec")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a tap needs root")
+def test_many_addresses(pith):
+    """Several addresses of IPv4: programs see what they see on Linux; each
+    answers to its own name, by UDP and TCP, and what leaves has the address of
+    the network that it goes to."""
+    here = os.path.join(HERE, "net")
+    net = ["--net", "tap=t0", "--ip", ",".join(ADDRS)]
+    machine = [pith, "run", "--timeout", str(LIMIT), *net]
+
+    def lines(script, *words):
+        r = subprocess.run(["unshare", "-n", "sh", "-c", script, "sh", *words],
+                           stdin=subprocess.DEVNULL, capture_output=True,
+                           timeout=LIMIT + 30)
+        assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+        return r.stdout.decode().splitlines()
+
+    for words in (["/usr/sbin/ip", "-4", "-o", "addr", "show", "dev", "eth0"],
+                  ["/usr/sbin/ip", "-4", "route"],
+                  [PY, os.path.join(here, "many_view.py")]):
+        want, got = lines(HOST_ADDRS, *words), lines(TAP, *machine, *words)
+        strip = (lambda ls: [re.sub(r"^\d+: ", "", l) for l in ls])
+        if "route" in words:
+            want, got = sorted(want), sorted(got)
+        assert strip(got) == strip(want)
+    assert lines(MANY_TAP, PY, os.path.join(here, "many_client.py"), *machine,
+                 PY, os.path.join(here, "many_server.py")) == ["all right"]

@@ -147,14 +147,15 @@ parse_gateway(const char *s, struct pith_net_addr *a)
 }
 
 /* dhcp, none, or items with commas between: ADDRESS/PREFIX and after it its
- * gateway; dhcp may be followed by IPv6 addresses. */
+ * gateway; dhcp may be followed by IPv6 addresses.  The gateway of IPv4 is
+ * one. */
 static const char *
 parse_ip(const char *v, struct pith_net *c)
 {
 	char *copy = xstrdup(v), *save = NULL, *item;
 	struct pith_net_addr *a = NULL;
 	const char *wrong = NULL;
-	unsigned n = 0, v4 = 0;
+	unsigned n = 0, v4 = 0, gw4 = 0;
 
 	c->method = PITH_NET_STATIC;
 	memset(c->addr, 0, sizeof(c->addr));
@@ -166,6 +167,9 @@ parse_ip(const char *v, struct pith_net *c)
 						   PITH_NET_NONE;
 		} else if (!strchr(item, '/')) {
 			wrong = parse_gateway(item, a);
+			if (!wrong && a->family == 4 && gw4++)
+				wrong = "an interface takes one gateway of "
+					"IPv4";
 		} else if (n == PITH_NET_ADDRS) {
 			wrong = "an interface takes four addresses at most";
 		} else {
@@ -177,8 +181,6 @@ parse_ip(const char *v, struct pith_net *c)
 	free(copy);
 	if (wrong)
 		return wrong;
-	if (v4 > 1)
-		return "an interface takes one IPv4 address";
 	if (c->method == PITH_NET_NONE && n)
 		return "none stands alone";
 	if (c->method == PITH_NET_DHCP && v4)

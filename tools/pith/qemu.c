@@ -280,7 +280,8 @@ add_ports(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 		add_port(q, f->stream[i], names[i]);
 }
 
-/* What libslirp is told of the network that the machine's address is in. */
+/* What libslirp is told of the network that the machine's first address is in;
+ * of the others it knows nothing. */
 static void
 add_user_net(json_t *d, const struct net_nic *nic)
 {
@@ -301,6 +302,7 @@ add_user_net(json_t *d, const struct net_nic *nic)
 		inet_ntop(AF_INET, &dns, text, sizeof(text));
 		json_object_set_new(d, "dns", json_string(text));
 		free(net);
+		break;
 	}
 }
 

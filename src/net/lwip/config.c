@@ -111,17 +111,18 @@ static void
 add_static(struct net_port *p, const struct net_static *s)
 {
 	struct netif *n = &p->netif;
-	ip4_addr_t addr, mask, gw = { 0 };
+	struct net_addr a = { .family = s->family, .prefix = s->prefix };
+	ip4_addr_t gw = { 0 };
 	ip6_addr_t v6 = { 0 };
 	s8_t slot;
 
 	if (s->family == AF_INET && s->prefix <= 32) {
-		memcpy(&addr, s->addr, 4);
-		mask.addr = s->prefix ? lwip_htonl(~0u << (32 - s->prefix)) :
-					0;
-		if (s->has_gateway)
-			memcpy(&gw, s->gateway, 4);
-		netif_set_addr(n, &addr, &mask, &gw);
+		memcpy(a.addr, s->addr, 4);
+		memcpy(&gw, s->gateway, 4);
+		if (net_addr4_add(p, &a))
+			log_err("%s: no room for an address", p->name);
+		else if (s->has_gateway)
+			netif_set_gw(n, &gw);
 	} else if (s->family == AF_INET6) {
 		memcpy(v6.addr, s->addr, 16);
 		ip6_addr_assign_zone(&v6, IP6_UNKNOWN, n);

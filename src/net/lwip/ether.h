@@ -17,6 +17,8 @@
 
 #define IF_MAX (NIC_MAX + 1)
 
+#define MORE_MAX 7 /* IPv4 addresses of an interface beside the first */
+
 struct net_port {
 	struct netif netif;
 	struct nic *nic;	 /* [I] NULL: lo */
@@ -32,6 +34,10 @@ struct net_port {
 	struct net_if_stats stats; /* lo's; a NIC has its own */
 	struct net_if_config config;
 	bool dhcp_on;
+	/* [core] written, [a] read; the first is lwIP's.  addr 0: unused */
+	struct {
+		u32_t addr, mask;
+	} more[MORE_MAX];
 };
 
 extern struct net_port *net_ports[IF_MAX]; /* [core] [0] is lo; by index-1 */
@@ -45,6 +51,18 @@ net_mask_bits(uint32_t mask)
 }
 
 struct net_port *net_port_of(int index); /* NULL */
+
+/* addr4.c: IPv4 addresses of an interface, number 0 is the first.  Words in
+ * network byte order. */
+bool net_addr4_nth(const struct net_port *p, unsigned n, struct net_addr *a);
+int net_addr4_add(struct net_port *p, const struct net_addr *a);
+int net_addr4_del(struct net_port *p, const struct net_addr *a);
+bool net_addr4_own(const struct net_port *p, u32_t addr);
+bool net_addr4_broadcast(const struct net_port *p, u32_t addr);
+/* The one to send from: of next's network, else the first. */
+u32_t net_addr4_source(const struct net_port *p, u32_t next);
+/* more[k] has a network of its own: no address before it is in it. */
+bool net_addr4_new_net(const struct net_port *p, unsigned k);
 void net_lo_init(void);
 void net_ether_init(void);
 void net_iface_init(void);

@@ -58,14 +58,8 @@ inet_is_broadcast(const struct inet_addr *a)
 		return true;
 	for (unsigned i = 1; i < IF_MAX; i++) {
 		const struct net_port *p = atomic_load_acquire(&net_ports[i]);
-		u32_t mask, addr;
 
-		if (!p)
-			continue;
-		addr = netif_ip4_addr(&p->netif)->addr;
-		mask = netif_ip4_netmask(&p->netif)->addr;
-		if (addr && ~mask && lwip_ntohl(mask) < 0xfffffffe &&
-		    a->w[3] == (addr | ~mask))
+		if (p && net_addr4_broadcast(p, a->w[3]))
 			return true;
 	}
 	return false;
@@ -122,6 +116,18 @@ far_out_netif(const struct dgram_out *o)
 	return NULL;
 }
 
+/* Of the network that the next hop is in. */
+static u32_t
+source4(struct netif *n, u32_t dst)
+{
+	struct net_port *p = net_port_of(netif_get_index(n));
+	const ip4_addr_t d = { dst }, *next = NULL;
+
+	if (port_more_addrs)
+		next = port_gateway4(n, &d);
+	return net_addr4_source(p, next ? next->addr : dst);
+}
+
 static bool
 out_source(const struct dgram_out *o, struct netif *n, ip_addr_t *src)
 {
@@ -134,7 +140,7 @@ out_source(const struct dgram_out *o, struct netif *n, ip_addr_t *src)
 		return true;
 	}
 	if (inet_is_v4(&o->dst.addr)) {
-		ip_addr_copy_from_ip4(*src, *netif_ip4_addr(n));
+		ip_addr_set_ip4_u32_val(*src, source4(n, o->dst.addr.w[3]));
 		return true;
 	}
 	far_to_lwip(&o->dst.addr, n, &dst);

@@ -209,34 +209,6 @@ net_if_promisc(int index, bool on)
 
 /* ---- addresses ---- */
 
-static uint32_t
-bits_mask(unsigned bits)
-{
-	return bits ? lwip_htonl(~0u << (32 - bits)) : 0;
-}
-
-static bool
-fill_addr4(const struct net_port *p, int index, struct net_addr *a)
-{
-	u32_t addr = ip4_addr_get_u32(netif_ip4_addr(&p->netif));
-	u32_t mask = ip4_addr_get_u32(netif_ip4_netmask(&p->netif)), bc;
-
-	if (!addr)
-		return false;
-	memset(a, 0, sizeof(*a));
-	a->ifindex = index;
-	a->family = AF_INET;
-	a->prefix = net_mask_bits(mask);
-	a->scope = p->nic ? 0 : RT_SCOPE_HOST;
-	a->flags = p->dhcp_on ? 0 : NET_ADDR_PERMANENT;
-	a->valid_s = a->preferred_s = UINT32_MAX;
-	memcpy(a->addr, &addr, 4);
-	bc = addr | ~mask;
-	if (p->nic && a->prefix < 31)
-		memcpy(a->broadcast, &bc, 4);
-	return true;
-}
-
 static uint8_t
 scope6(const ip6_addr_t *a)
 {
@@ -274,7 +246,8 @@ fill_addr6(const struct net_port *p, int index, unsigned i,
 	return true;
 }
 
-#define SLOTS (1u + LWIP_IPV6_NUM_ADDRESSES) /* of one interface */
+#define SLOTS4 (1u + MORE_MAX)
+#define SLOTS (SLOTS4 + LWIP_IPV6_NUM_ADDRESSES) /* of one interface */
 
 bool
 net_addr_next(unsigned *cursor, struct net_addr *out)
@@ -288,27 +261,11 @@ net_addr_next(unsigned *cursor, struct net_addr *out)
 
 		if (!p)
 			continue;
-		found = slot ? fill_addr6(p, (int)i + 1, slot - 1, out) :
-			       fill_addr4(p, (int)i + 1, out);
+		found = slot < SLOTS4 ? net_addr4_nth(p, slot, out) :
+			fill_addr6(p, (int)i + 1, slot - SLOTS4, out);
 	}
 	net_core_unlock();
 	return found;
-}
-
-static int
-add_addr4(struct net_port *p, const struct net_addr *a)
-{
-	ip4_addr_t addr, mask;
-
-	if (!p->nic || a->prefix > 32)
-		return -EOPNOTSUPP; /* lo keeps 127.0.0.1/8 */
-	memcpy(&addr.addr, a->addr, 4);
-	mask.addr = bits_mask(a->prefix);
-	if (!ip4_addr_isany_val(*netif_ip4_addr(&p->netif)))
-		return ip4_addr_cmp(netif_ip4_addr(&p->netif), &addr) ?
-		       -EEXIST : -ENOSPC;
-	netif_set_addr(&p->netif, &addr, &mask, netif_ip4_gw(&p->netif));
-	return 0;
 }
 
 static int
@@ -336,24 +293,13 @@ net_addr_add(const struct net_addr *a)
 	if (!p)
 		err = -ENODEV;
 	else
-		err = a->family == AF_INET ? add_addr4(p, a) :
+		err = a->family == AF_INET ? net_addr4_add(p, a) :
 		      a->family == AF_INET6 ? add_addr6(p, a) :
 					      -EAFNOSUPPORT;
 	if (!err)
 		net_changed(NET_CHANGE_ADDR, a->ifindex);
 	net_core_unlock();
 	return err;
-}
-
-static int
-del_addr4(struct net_port *p, const struct net_addr *a)
-{
-	if (!p->nic ||
-	    memcmp(netif_ip4_addr(&p->netif), a->addr, 4))
-		return -EADDRNOTAVAIL;
-	netif_set_addr(&p->netif, IP4_ADDR_ANY4, IP4_ADDR_ANY4,
-		       IP4_ADDR_ANY4);
-	return 0;
 }
 
 static int
@@ -381,7 +327,7 @@ net_addr_del(const struct net_addr *a)
 	if (!p)
 		err = -ENODEV;
 	else
-		err = a->family == AF_INET ? del_addr4(p, a) :
+		err = a->family == AF_INET ? net_addr4_del(p, a) :
 		      a->family == AF_INET6 ? del_addr6(p, a) :
 					      -EAFNOSUPPORT;
 	if (!err)
@@ -405,8 +351,10 @@ net_addr_is_local(int family, const void *addr)
 		if (!p)
 			continue;
 		if (family == AF_INET) {
-			if (!memcmp(netif_ip4_addr(&p->netif), b, 4) &&
-			    (b[0] | b[1] | b[2] | b[3]))
+			u32_t a;
+
+			memcpy(&a, b, 4);
+			if (net_addr4_own(p, a))
 				return true;
 			continue;
 		}

@@ -53,9 +53,10 @@ prefix_match(const uint8_t *a, const uint8_t *b, unsigned bits)
 
 /* ---- the table, enumerated ---- */
 
-/* Slots: for each interface its network and its gateway, then lwIP's
- * prefixes and routers, link-local networks, then extra. */
-enum { IF_SLOTS = 3 };
+/* Slots: for each interface its network, its gateway, the link-local one, and
+ * the networks of its other addresses; then lwIP's prefixes and routers, then
+ * extra. */
+enum { IF_SLOTS = 3 + MORE_MAX };
 #define FIRST_PREFIX (IF_MAX * IF_SLOTS)
 #define FIRST_ROUTER (FIRST_PREFIX + LWIP_ND6_NUM_PREFIXES)
 #define FIRST_EXTRA  (FIRST_ROUTER + LWIP_ND6_NUM_ROUTERS)
@@ -68,10 +69,10 @@ usable(const struct net_port *p)
 }
 
 static bool
-fill_net4(const struct net_port *p, int index, struct net_route *r)
+fill_net4(const struct net_port *p, int index, u32_t addr, u32_t mask,
+	  struct net_route *r)
 {
-	u32_t addr = netif_ip4_addr(&p->netif)->addr;
-	u32_t mask = netif_ip4_netmask(&p->netif)->addr, net = addr & mask;
+	u32_t net = addr & mask;
 
 	if (!addr)
 		return false;
@@ -85,6 +86,14 @@ fill_net4(const struct net_port *p, int index, struct net_route *r)
 	memcpy(r->dst, &net, 4);
 	memcpy(r->src, &addr, 4);
 	return true;
+}
+
+static bool
+fill_more4(const struct net_port *p, int index, unsigned k,
+	   struct net_route *r)
+{
+	return net_addr4_new_net(p, k) &&
+	       fill_net4(p, index, p->more[k].addr, p->more[k].mask, r);
 }
 
 static bool
@@ -102,6 +111,7 @@ fill_gw4(const struct net_port *p, int index, struct net_route *r)
 	r->has_src = p->dhcp_on;
 	r->metric = p->dhcp_on ? METRIC_DHCP : 0;
 	memcpy(r->gateway, &gw, 4);
+	addr = net_addr4_source(p, gw);
 	memcpy(r->src, &addr, 4);
 	return true;
 }
@@ -162,11 +172,16 @@ fill_slot(unsigned slot, struct net_route *r)
 			return false;
 		switch (slot % IF_SLOTS) {
 		case 0:
-			return fill_net4(p, index, r);
+			return fill_net4(p, index,
+					 netif_ip4_addr(&p->netif)->addr,
+					 netif_ip4_netmask(&p->netif)->addr,
+					 r);
 		case 1:
 			return fill_gw4(p, index, r);
-		default:
+		case 2:
 			return fill_link6(p, index, r);
+		default:
+			return fill_more4(p, index, slot % IF_SLOTS - 3, r);
 		}
 	}
 	if (slot < FIRST_ROUTER)
@@ -230,6 +245,13 @@ find_net4(struct best *b, const uint8_t *dst, int oif)
 			consider(b, slot, net_mask_bits(mask), metric);
 		if (netif_ip4_gw(&p->netif)->addr)
 			consider(b, slot + 1, 0, metric);
+		for (unsigned k = 0; port_more_addrs && k < MORE_MAX; k++)
+			if (p->more[k].addr &&
+			    !((d ^ p->more[k].addr) & p->more[k].mask) &&
+			    net_addr4_new_net(p, k))
+				consider(b, slot + 3 + k,
+					 net_mask_bits(p->more[k].mask),
+					 metric);
 	}
 }
 
@@ -273,7 +295,11 @@ pick_source(struct net_route *r, const void *dst)
 	if (r->has_src || !p)
 		return;
 	if (r->family == AF_INET) {
-		memcpy(r->src, netif_ip4_addr(&p->netif), 4);
+		u32_t next, addr;
+
+		memcpy(&next, r->has_gateway ? r->gateway : dst, 4);
+		addr = net_addr4_source(p, next);
+		memcpy(r->src, &addr, 4);
 		r->has_src = true;
 		return;
 	}

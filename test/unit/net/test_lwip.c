@@ -120,6 +120,22 @@ port_gateway4(struct netif *n, const ip4_addr_t *dst)
 	return dst;
 }
 
+unsigned port_more_addrs;
+
+int
+port_ip4_own(const struct netif *n, const ip4_addr_t *a)
+{
+	(void)n, (void)a;
+	return 0;
+}
+
+int
+port_ip4_broadcast(const struct netif *n, const ip4_addr_t *a)
+{
+	(void)n, (void)a;
+	return 0;
+}
+
 struct netif *
 port_route6(const ip6_addr_t *src, const ip6_addr_t *dst)
 {

@@ -131,6 +131,10 @@ void lwip_port_free(void *);
 /* What lwIP asks the port: port_hooks.h has the functions. */
 #define LWIP_HOOK_IP4_ROUTE_SRC(src, dst)   port_route4(src, dst)
 #define LWIP_HOOK_ETHARP_GET_GW(netif, dst) port_gateway4(netif, dst)
+#define LWIP_HOOK_IP4_OWN(netif, addr) \
+	(port_more_addrs && port_ip4_own(netif, addr))
+#define LWIP_HOOK_IP4_BROADCAST(netif, addr) \
+	(port_more_addrs && port_ip4_broadcast(netif, addr))
 #define LWIP_HOOK_IP6_ROUTE(src, dst)	    port_route6(src, dst)
 #define LWIP_HOOK_UDP_INPUT(p, netif)	    port_udp_input(p, netif)
 #define LWIP_HOOK_ICMP4_ERROR(p, type, code, mtu) \

@@ -21,6 +21,10 @@ const struct ip4_addr *port_gateway4(struct netif *n,
 				     const struct ip4_addr *dst);
 struct netif *port_route6(const struct ip6_addr *src,
 			  const struct ip6_addr *dst);
+/* addr4.c: addresses beside an interface's first; how many there are. */
+extern unsigned port_more_addrs;
+int port_ip4_own(const struct netif *n, const struct ip4_addr *addr);
+int port_ip4_broadcast(const struct netif *n, const struct ip4_addr *addr);
 /* 1: it was for one of our sockets, and p is consumed.  p starts with the
  * UDP header, whose length and checksum were verified. */
 int port_udp_input(struct pbuf *p, struct netif *inp);
