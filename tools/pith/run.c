@@ -13,6 +13,7 @@
 #include "block.h"
 #include "cache.h"
 #include "control.h"
+#include "ending.h"
 #include "image.h"
 #include "klib.h"
 #include "net.h"
@@ -591,104 +592,6 @@ loop_once(struct run *r)
 	move_streams(r, p + at, count);
 }
 
-/* QEMU ended without an exit frame: its own words, or what it died of. */
-_Noreturn static void
-qemu_failed(struct run *r)
-{
-	char *text = r->qemu_text.p;
-	const char *line = text ? strstr(text, "qemu-system-x86_64: ") : NULL;
-
-	if (line)
-		line += strlen("qemu-system-x86_64: ");
-	else
-		line = text;
-	if (line && *line) {
-		text = xstrndup(line, strcspn(line, "\r\n"));
-		die(STATUS_FAILED, "QEMU: %s", printable(text));
-	}
-	if (WIFSIGNALED(r->qemu_status))
-		die(STATUS_FAILED, "QEMU was killed by signal %d",
-		    WTERMSIG(r->qemu_status));
-	die(STATUS_FAILED, "the machine ended without a word from the kernel; "
-	    "--verbose shows its log");
-}
-
-/* A klib could not be loaded, or its init() failed; the kernel's log, under
- * --verbose, has the details. */
-_Noreturn static void
-klib_failed(struct run *r)
-{
-	uint32_t code = r->control.exit.code, i = PITH_KLIB_INDEX(code);
-	int err = PITH_KLIB_ERRNO(code);
-	const char *why = strerror(err);
-	char *name = i < r->o->klibs.n ? klib_name(r->o->klibs.v[i]) :
-					 xstrdup("?");
-
-	if (!PITH_KLIB_INIT(code))
-		why = err == ESTALE ? "it was built for another kernel than "
-				      "this one; build both anew" :
-		      err == ENOEXEC ? "its file is damaged; --verbose says "
-				       "how" :
-		      err == ENOENT  ? "it is not there, or wants what this "
-				       "kernel does not export; --verbose "
-				       "says what" :
-		      err == ENOMEM  ? "the machine's memory is too small" :
-				       why;
-	die(STATUS_FAILED, "the klib %s can not be used: %s", printable(name),
-	    why);
-}
-
-/* What pith ends with, and its last line when that is not the program's. */
-static int
-final_status(struct run *r)
-{
-	const struct pith_exit *e = &r->control.exit;
-
-	/* Killed because we said so: we know why. */
-	if (r->ended_by &&
-	    (!r->control.exited ||
-	     (e->kind == PITH_EXIT_SIGNAL && e->code == SIGKILL))) {
-		warn("%s", r->ended_why);
-		return r->ended_by;
-	}
-	if (!r->control.exited)
-		qemu_failed(r);
-	switch (e->kind) {
-	case PITH_EXIT_STATUS:
-		return e->code & 0xff;
-	case PITH_EXIT_SIGNAL:
-		return 128 + (e->code & 0x7f);
-	case PITH_EXIT_NOEXEC:
-		if (e->code == ENOMEM)
-			die(STATUS_NOEXEC, "the program does not fit into the "
-			    "machine's memory of %llu MB; --memory gives more",
-			    (unsigned long long)machine_memory(r->o) >> 20);
-		die(e->code == ENOENT ? STATUS_NOTFOUND : STATUS_NOEXEC,
-		    "the program can not be executed: %s", strerror(e->code));
-	case PITH_EXIT_PANIC:
-		die(STATUS_FAILED, "the kernel panicked; its report is above");
-	case PITH_EXIT_BOOT:
-		if (e->code == EROFS && r->o->root_mode == PITH_ROOT_RW)
-			die(STATUS_FAILED, "%s: the disk's file system can "
-			    "only be read; --verbose says why",
-			    r->o->persist ? "--persist" : "--root-mode rw");
-		if (e->code == EROFS && r->o->nvolumes)
-			die(STATUS_FAILED, "a volume's file system can only be "
-			    "read (-v NAME:/PATH:ro); --verbose says why");
-		if (e->code == ENODEV && r->o->nvolumes)
-			die(STATUS_FAILED, "-v: this kernel can not use "
-			    "directories of the host");
-		die(STATUS_FAILED, "the kernel can not use the image or the "
-		    "options: %s", strerror(e->code));
-	case PITH_EXIT_KLIB:
-		klib_failed(r);
-	case PITH_EXIT_WATCHDOG:
-		die(STATUS_FAILED, "the kernel made no progress and was "
-		    "stopped; its report is above");
-	}
-	die(STATUS_FAILED, "the kernel ended in an unknown way (%u)", e->kind);
-}
-
 /* A port for each stream that is open; none for /dev/null, which the guest
  * has itself. */
 static void
@@ -770,7 +673,10 @@ run_machine(struct run *r, struct qemu_fds *f,
 		loop_once(r);
 	tty_restore();
 	control_finish(&r->control);
-	status = final_status(r);
+	status = ending_status(&(struct ending){
+		.options = r->o, .control = &r->control,
+		.qemu_status = r->qemu_status, .qemu_text = r->qemu_text.p,
+		.by_us = r->ended_by, .why = r->ended_why });
 	return status;
 }
 
