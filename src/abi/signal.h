@@ -110,6 +110,14 @@ union sigval {
 	uint64_t sival_ptr;
 };
 
+/* si_code of SIGIO and what F_SETSIG names */
+#define POLL_IN	 1
+#define POLL_OUT 2
+#define POLL_MSG 3
+#define POLL_ERR 4
+#define POLL_PRI 5
+#define POLL_HUP 6
+
 struct siginfo {
 	int32_t si_signo, si_errno, si_code;
 	int32_t pad0;

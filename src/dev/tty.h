@@ -90,6 +90,7 @@ void tty_on_jobs(const struct tty_jobs *j, int sid, int pgrp);
 MUST_CHECK int tty_control(struct tty *t, bool open, bool steal);
 /* TIOCNOTTY; -ENOTTY: it is not the caller's. */
 MUST_CHECK int tty_give_up(struct tty *t);
+int tty_caller(void); /* the leader of the caller's session */
 bool tty_is_controlling(struct tty *t); /* the caller's */
 int tty_pgrp(struct tty *t);
 int tty_session(struct tty *t);

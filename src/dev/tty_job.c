@@ -106,6 +106,14 @@ caller_session(bool *leader)
 	return j ? j->session(leader) : 0;
 }
 
+int
+tty_caller(void)
+{
+	bool leader;
+
+	return caller_session(&leader);
+}
+
 static struct tty *
 find_locked(int sid)
 {

@@ -11,6 +11,7 @@
 #include <abi/poll.h>
 #include <abi/resource.h>
 #include <base/atomic.h>
+#include <file/async.h>
 #include <file/file.h>
 #include <file/fs_context.h>
 #include <file/poll.h>
@@ -92,6 +93,8 @@ file_put(struct file *f)
 		return;
 	if (!list_empty(&f->watchers))
 		poll_file_release(f);
+	if (unlikely(f->async))
+		file_async_release(f);
 	notify_file(f, f->mode & FILE_WRITE ? IN_CLOSE_WRITE :
 					      IN_CLOSE_NOWRITE);
 	if (f->ops->release)

@@ -76,6 +76,7 @@ struct file_ops {
 	 * MSG_MORE.  NULL: copied by way of write. */
 	ssize_t (*write_pages)(struct file *f, const struct page_piece *v,
 			       unsigned n, int flags);
+	bool async; /* O_ASYNC can be set: poll tells what SIGIO is for */
 	int (*set_flags)(struct file *f, unsigned flags); /* F_SETFL hook */
 	void (*flush)(struct file *f); /* at each close of a descriptor */
 	void (*release)(struct file *f);
@@ -97,7 +98,9 @@ struct file {
 	void *priv;		    /* [I] the implementation's */
 	struct list watchers;	    /* [watch lock] epoll items */
 	struct spinlock watch_lock;
-	int owner_pid;		    /* F_SETOWN */
+	int owner_pid;		    /* [a] F_SETOWN; negative: a group */
+	uint8_t owner_type;	    /* [a] F_OWNER_TID or _PID */
+	struct file_async *async;   /* [a] file/async.c; or NULL */
 	uint32_t wb_err, sb_err;    /* [a] errors of writing seen so far */
 	struct reclaim_head reclaim;
 };

@@ -369,6 +369,7 @@ pipe_link_name(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops pipe_ops = {
+	.async = true,
 	.read = pipe_read,
 	.write = pipe_write,
 	.poll = pipe_poll,

@@ -625,6 +625,7 @@ fail:
 }
 
 static const struct file_ops inotify_ops = {
+	.async = true,
 	.read = inotify_read,
 	.seek = inotify_seek,
 	.poll = inotify_poll,

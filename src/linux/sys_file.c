@@ -7,6 +7,7 @@
 #include <abi/uio.h>
 #include <abi/fs.h>
 #include <abi/signal.h>
+#include <file/async.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <file/pipe.h>
@@ -22,6 +23,7 @@
 
 #define IO_MAX	 0x7ffff000ull /* what one call moves at most */
 #define FIONBIO	 0x5421u
+#define FIOASYNC 0x5452u
 #define FIOCLEX	 0x5451u
 #define FIONCLEX 0x5450u
 #define CLOSE_RANGE_UNSHARE 2u
@@ -301,57 +303,59 @@ sys_dup3(struct thread *t, int from, int to, int flags)
 }
 
 static long
-set_flags(struct file *f, uint64_t arg)
+set_flags(struct file *f, int fd, uint64_t arg)
 {
-	const uint32_t mask = O_APPEND | O_ASYNC | O_DIRECT | O_NOATIME |
-			      O_NONBLOCK;
-	uint32_t old = f->flags, flags = (old & ~mask) | ((uint32_t)arg & mask);
+	const uint32_t mask = O_APPEND | O_DIRECT | O_NOATIME | O_NONBLOCK;
+	uint32_t flags = (f->flags & ~mask) | ((uint32_t)arg & mask);
+	bool async = arg & O_ASYNC;
 
-	if (arg & O_ASYNC)
-		return -EINVAL; /* no SIGIO */
 	if (f->ops->set_flags) {
-		int err = f->ops->set_flags(f, flags);
+		int err = f->ops->set_flags(f, flags |
+					       (async ? O_ASYNC : 0));
 
 		if (err)
 			return err;
 	}
 	f->flags = flags;
-	return 0;
+	return async || f->async ? file_set_async(f, fd, async) : 0;
 }
 
-/* As F_SETOWN has it, a group is a negative number.  A thread as the owner
- * would be told apart only by SIGIO, which there is not. */
 static long
 get_owner(const struct file *f, void __user *to)
 {
-	int pid = f->owner_pid;
-	struct f_owner_ex o = { pid < 0 ? F_OWNER_PGRP : F_OWNER_PID,
-				pid < 0 ? -pid : pid };
+	struct f_owner_ex o;
 
+	file_get_owner(f, &o.type, &o.pid);
 	return copy_to_user(to, &o, sizeof(o));
 }
 
 static long
-set_owner(struct file *f, const void __user *from)
+set_owner_ex(struct file *f, const void __user *from)
 {
 	struct f_owner_ex o;
 
 	if (copy_from_user(&o, from, sizeof(o)))
 		return -EFAULT;
-	if (o.type != F_OWNER_PID && o.type != F_OWNER_PGRP)
-		return -EINVAL;
-	f->owner_pid = o.type == F_OWNER_PGRP ? -o.pid : o.pid;
-	return 0;
+	return file_set_owner(f, o.type, o.pid);
 }
 
 static long
-file_fcntl(struct file *f, int cmd, uint64_t arg)
+set_owner(struct file *f, int who)
+{
+	if (who == INT32_MIN)
+		return -EINVAL;
+	return file_set_owner(f, who < 0 ? F_OWNER_PGRP : F_OWNER_PID,
+			      who < 0 ? -who : who);
+}
+
+static long
+file_fcntl(struct file *f, int fd, int cmd, uint64_t arg)
 {
 	switch (cmd) {
 	case F_GETFL:
 		return f->flags;
 	case F_SETFL:
-		return set_flags(f, arg);
+		return set_flags(f, fd, arg);
 	case F_GETPIPE_SZ:
 		return pipe_get_size(f);
 	case F_SETPIPE_SZ:
@@ -359,12 +363,15 @@ file_fcntl(struct file *f, int cmd, uint64_t arg)
 	case F_GETOWN:
 		return f->owner_pid;
 	case F_SETOWN:
-		f->owner_pid = (int)arg;
-		return 0;
+		return set_owner(f, (int)arg);
+	case F_GETSIG:
+		return file_get_signal(f);
+	case F_SETSIG:
+		return file_set_signal(f, arg);
 	case F_GETOWN_EX:
 		return get_owner(f, (void __user *)arg);
 	case F_SETOWN_EX:
-		return set_owner(f, (const void __user *)arg);
+		return set_owner_ex(f, (const void __user *)arg);
 	default:
 		return fcntl_fs(f, cmd, arg);
 	}
@@ -391,20 +398,22 @@ sys_fcntl(struct thread *t, int fd, int cmd, uint64_t arg)
 			     fd_get(t->fds, fd, &f);
 	if (r)
 		return r;
-	r = file_fcntl(f, cmd, arg);
+	r = file_fcntl(f, fd, cmd, arg);
 	file_put(f);
 	return r;
 }
 
+/* FIONBIO, FIOASYNC: an int says on or off. */
 static long
-set_nonblock(struct file *f, uint64_t arg)
+set_one_flag(struct file *f, int fd, uint64_t arg, uint32_t flag)
 {
 	int on;
 
 	if (copy_from_user(&on, (const void __user *)arg, sizeof(on)))
 		return -EFAULT;
-	return set_flags(f, on ? f->flags | O_NONBLOCK :
-				 f->flags & ~(uint32_t)O_NONBLOCK);
+	if (flag == O_ASYNC && !f->ops->async)
+		return !on ? 0 : -ENOTTY;
+	return set_flags(f, fd, on ? f->flags | flag : f->flags & ~flag);
 }
 
 long
@@ -417,7 +426,10 @@ sys_ioctl(struct thread *t, int fd, uint32_t cmd, uint64_t arg)
 		return r;
 	switch (cmd) {
 	case FIONBIO:
-		r = set_nonblock(f, arg);
+		r = set_one_flag(f, fd, arg, O_NONBLOCK);
+		break;
+	case FIOASYNC:
+		r = set_one_flag(f, fd, arg, O_ASYNC);
 		break;
 	case FIOCLEX:
 	case FIONCLEX:

@@ -330,6 +330,7 @@ sock_link_name(struct file *f, char *buf, size_t size)
 }
 
 static const struct file_ops socket_file_ops = {
+	.async = true,
 	.read = sock_read,
 	.write = sock_write,
 	.write_pages = sock_write_pages,

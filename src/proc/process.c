@@ -18,6 +18,7 @@
 #include "proc_priv.h"
 
 #include <abi/errno.h>
+#include <abi/fcntl.h>
 #include <abi/pith.h>
 #include <abi/prctl.h>
 #include <abi/resource.h>
@@ -26,6 +27,7 @@
 #include <core/clock.h>
 #include <dev/control.h>
 #include <dev/tty.h>
+#include <file/async.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
 #include <file/file.h>
@@ -458,6 +460,58 @@ static const struct tty_jobs tty_jobs = {
 	.signal = job_signal,
 };
 
+/* ---- what owned files ask ---- */
+
+static bool
+owner_exists(int type, int id)
+{
+	struct process *p = first_process;
+	struct thread *t;
+
+	if (type == F_OWNER_TID) {
+		t = thread_find(id);
+		if (t)
+			thread_put(t);
+		return t;
+	}
+	return p && id == (type == F_OWNER_PID ? p->pid : p->pgid);
+}
+
+static void
+owner_send(int type, int id, int sig, const struct siginfo *info)
+{
+	struct process *p = first_process;
+	struct thread *t;
+	int err = 0;
+
+	if (type == F_OWNER_TID) {
+		t = thread_find(id);
+		if (!t)
+			return;
+		err = t->proc ? signal_send_thread(t, sig, info) : 0;
+		thread_put(t);
+	} else if (owner_exists(type, id)) {
+		err = signal_send_process(p, sig, info);
+	}
+	if (err && info)
+		owner_send(type, id, SIGIO, NULL); /* the queue is full */
+}
+
+static void
+owner_signal(int type, int id, int sig, int code, uint32_t band, int fd)
+{
+	struct siginfo info = { .si_signo = sig, .si_code = code };
+
+	info.u.poll.band = band;
+	info.u.poll.fd = fd;
+	owner_send(type, id, sig ? sig : SIGIO, sig ? &info : NULL);
+}
+
+static const struct file_owner_ops owner_ops = {
+	.exists = owner_exists,
+	.signal = owner_signal,
+};
+
 void
 process_urgent(int owner)
 {
@@ -590,6 +644,7 @@ process_start(const char *program, char *const argv[], char *const envp[],
 	first_process = p;
 	control_on(PITH_FRAME_SIGNAL, host_signal);
 	tty_on_jobs(&tty_jobs, p->sid, p->pgid);
+	file_on_owner(&owner_ops);
 	thread_start(t);
 	completion_wait(&a.done);
 	return a.err;

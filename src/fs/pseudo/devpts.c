@@ -407,7 +407,16 @@ master_release(struct file *f)
 	inode_put(i);
 }
 
+static int
+master_set_flags(struct file *f, unsigned flags)
+{
+	tty_default_owner(pty_slave(f->priv), f, flags);
+	return 0;
+}
+
 static const struct file_ops master_fops = {
+	.async = true,
+	.set_flags = master_set_flags,
 	.read = master_read,
 	.write = master_write,
 	.poll = master_poll,

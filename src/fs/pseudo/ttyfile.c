@@ -355,7 +355,27 @@ tty_file_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	return r == -ENOTTY ? tty_ioctl_shared(t, cmd, arg) : r;
 }
 
+void
+tty_default_owner(struct tty *t, struct file *f, unsigned flags)
+{
+	int pgrp = tty_pgrp(t);
+
+	if (!(flags & O_ASYNC) || f->owner_pid)
+		return;
+	f->owner_type = F_OWNER_PID;
+	WRITE_ONCE(f->owner_pid, pgrp ? -pgrp : tty_caller());
+}
+
+static int
+tty_set_flags(struct file *f, unsigned flags)
+{
+	tty_default_owner(tty_file(f)->t, f, flags);
+	return 0;
+}
+
 static const struct file_ops tty_fops = {
+	.async = true,
+	.set_flags = tty_set_flags,
 	.read = tty_file_read,
 	.write = tty_file_write,
 	.poll = tty_file_poll,
