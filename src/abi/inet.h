@@ -72,6 +72,11 @@ struct sockaddr_in6 {
 #define IPV6_AUTOFLOWLABEL  70
 #define IPV6_FREEBIND	    78
 
+/* level IPPROTO_UDP */
+#define UDP_CORK	    1
+#define UDP_SEGMENT	    103
+#define UDP_GRO		    104
+
 /* level IPPROTO_TCP */
 #define TCP_NODELAY	    1
 #define TCP_MAXSEG	    2

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * UDP and raw sockets.
+ * UDP and raw sockets: life, names, receiving, readiness, options; sending is
+ * in dgram_send.c.
  *
  * A datagram for this machine goes straight from the sender into the
  * receiver's queue: one copy from the program, one to it, and no protocol.
@@ -10,6 +11,8 @@
  * memory around the data; what does not fit is dropped and counted.
  */
 #include <net/dgram.h>
+
+#include "dgram_priv.h"
 
 #include <abi/errno.h>
 #include <abi/inet.h>
@@ -114,6 +117,7 @@ create(bool v6, int type, int protocol, struct dgram_sock **out)
 	inet_init_sock(&u->in, &dgram_ops, v6, type, protocol);
 	u->tail = &u->head;
 	u->errs_tail = &u->errs;
+	mutex_init(&u->cork_lock, RANK_SOCKET);
 	*out = u;
 	return 0;
 }
@@ -150,12 +154,6 @@ raw_create(bool v6, int protocol, struct socket **out)
 	return 0;
 }
 
-static bool
-is_raw(const struct inet_sock *sk)
-{
-	return sk->sock.type == SOCK_RAW;
-}
-
 static void
 dgram_release(struct socket *s)
 {
@@ -163,7 +161,7 @@ dgram_release(struct socket *s)
 	struct dgram_sock *u = dgram_of(sk);
 	struct dgram *d;
 
-	if (is_raw(sk))
+	if (dgram_is_raw(sk))
 		raw_far_close(u);
 	else
 		inet_drop_port(sk);
@@ -173,6 +171,7 @@ dgram_release(struct socket *s)
 	while ((d = take(u, false)))
 		dgram_put(d);
 	dgram_err_purge(sk);
+	dgram_send_fini(u);
 	inet_put(sk);
 }
 
@@ -195,21 +194,12 @@ dgram_bind(struct socket *s, const void *addr, uint32_t len)
 	    !inet_is_multicast(&want.addr) &&
 	    !inet_is_broadcast(&want.addr) && !inet_is_own(&want.addr))
 		return -EADDRNOTAVAIL;
-	if (is_raw(sk)) {
+	if (dgram_is_raw(sk)) {
 		want.port = (uint16_t)sk->sock.protocol;
 		sk->local = want;
 		return 0;
 	}
 	return inet_bind_port(sk, &want);
-}
-
-/* The address that a datagram to dst has when it stays here. */
-static struct inet_addr
-near_source(const struct inet_addr *dst)
-{
-	if (inet_is_v4(dst) && dst->b[12] == 127)
-		return inet_v4(0x0100007f);
-	return *dst;
 }
 
 static bool
@@ -219,7 +209,7 @@ source_for(const struct inet_end *dst, struct inet_end *src)
 	bool v4 = inet_is_v4(&dst->addr);
 
 	if (inet_is_local(&dst->addr)) {
-		src->addr = near_source(&dst->addr);
+		src->addr = dgram_near_source(&dst->addr);
 		return true;
 	}
 	if (net_route_lookup(v4 ? AF_INET : AF_INET6,
@@ -232,17 +222,6 @@ source_for(const struct inet_end *dst, struct inet_end *src)
 		memcpy(src->addr.b, r.src, 16);
 	}
 	return true;
-}
-
-static void
-any_to_loopback(const struct inet_sock *sk, struct inet_end *dst)
-{
-	if (!inet_is_any(&dst->addr))
-		return;
-	if (!sk->v6 || inet_is_v4(&dst->addr))
-		dst->addr = inet_v4(0x0100007f);
-	else
-		dst->addr.b[15] = 1;
 }
 
 static int
@@ -259,7 +238,7 @@ dgram_disconnect(struct inet_sock *sk)
 		if (!sk->v6)
 			sk->local.addr = inet_v4(0);
 		sk->local.port = port;
-		if (!is_raw(sk)) {
+		if (!dgram_is_raw(sk)) {
 			inet_drop_port(sk);
 			sk->local.port = 0;
 		}
@@ -284,14 +263,14 @@ dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	err = inet_addr_in(sk, addr, len, &dst);
 	if (err)
 		return err;
-	any_to_loopback(sk, &dst);
+	dgram_any_to_loopback(sk, &dst);
 	if (inet_is_broadcast(&dst.addr) &&
 	    !sock_opt(s, SOCKOPT_BROADCAST))
 		return -EACCES;
 	inet_need_route(&dst.addr);
 	if (!source_for(&dst, &src))
 		return -ENETUNREACH;
-	if (!is_raw(sk) && !sk->hashed)
+	if (!dgram_is_raw(sk) && !sk->hashed)
 		err = inet_auto_port(sk);
 	if (err)
 		return -EAGAIN;
@@ -308,280 +287,15 @@ dgram_name(struct socket *s, bool peer, void *addr, uint32_t *len)
 	return inet_name(inet_of(s), peer, addr, len);
 }
 
-/* ---- sending ---- */
-
-static int
-out_pktinfo(struct dgram_out *o, const struct cmsghdr *h,
-	    const uint8_t *data)
-{
-	struct in_pktinfo p;
-
-	if (h->len < sizeof(*h) + sizeof(p))
-		return -EINVAL;
-	memcpy(&p, data, sizeof(p));
-	o->ifindex = p.ifindex ? p.ifindex : o->ifindex;
-	if (p.spec_dst)
-		o->src.addr = inet_v4(p.spec_dst);
-	return 0;
-}
-
-static int
-out_pktinfo6(struct dgram_out *o, const struct cmsghdr *h,
-	     const uint8_t *data)
-{
-	struct in6_pktinfo p;
-	struct inet_addr a;
-
-	if (h->len < sizeof(*h) + sizeof(p))
-		return -EINVAL;
-	memcpy(&p, data, sizeof(p));
-	memcpy(a.b, p.addr, 16);
-	o->ifindex = p.ifindex ? p.ifindex : o->ifindex;
-	if (!inet_is_any(&a))
-		o->src.addr = a;
-	return 0;
-}
-
-static int
-out_int(const struct cmsghdr *h, const uint8_t *data, int *v)
-{
-	if (h->len == sizeof(*h) + 1) {
-		*v = data[0];
-		return 0;
-	}
-	if (h->len < sizeof(*h) + sizeof(int))
-		return -EINVAL;
-	memcpy(v, data, sizeof(int));
-	return 0;
-}
-
-static int
-out_cmsg(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
-{
-	int v = 0, err;
-
-	if (h->level == SOL_SOCKET)
-		return 0;
-	if (h->level == IPPROTO_IP && h->type == IP_PKTINFO)
-		return out_pktinfo(o, h, data);
-	if (h->level == IPPROTO_IPV6 && h->type == IPV6_PKTINFO)
-		return out_pktinfo6(o, h, data);
-	if (h->level != IPPROTO_IP && h->level != IPPROTO_IPV6)
-		return 0; /* another protocol's: Linux passes it over, too */
-	err = out_int(h, data, &v);
-	if (err)
-		return err;
-	if (h->level == IPPROTO_IP && h->type == IP_TTL) {
-		if (v < 1 || v > 255)
-			return -EINVAL;
-		o->ttl = v;
-	} else if (h->level == IPPROTO_IPV6 && h->type == IPV6_HOPLIMIT) {
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		o->ttl = v;
-	} else if ((h->level == IPPROTO_IP && h->type == IP_TOS) ||
-		   (h->level == IPPROTO_IPV6 && h->type == IPV6_TCLASS)) {
-		if (v < -1 || v > 255)
-			return -EINVAL;
-		o->tos = (uint8_t)(v < 0 ? 0 : v);
-	} else {
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int
-destination(struct inet_sock *sk, const struct sock_msg *m,
-	    struct dgram_out *o)
-{
-	int err;
-
-	if (m->addr && m->addrlen) {
-		const struct sockaddr_in *sa = m->addr;
-
-		/* Linux's raw and datagram sockets take AF_UNSPEC as
-		 * AF_INET. */
-		if (!sk->v6 && m->addrlen >= sizeof(*sa) &&
-		    sa->family == AF_UNSPEC) {
-			o->dst.addr = inet_v4(sa->addr);
-			o->dst.port = (uint16_t)(sa->port << 8 |
-						 sa->port >> 8);
-		} else if (sk->v6 && m->addrlen >= sizeof(*sa) &&
-			   sa->family == AF_INET && !sk->v6only) {
-			o->dst.addr = inet_v4(sa->addr);
-			o->dst.port = (uint16_t)(sa->port << 8 |
-						 sa->port >> 8);
-		} else {
-			err = inet_addr_in(sk, m->addr, m->addrlen, &o->dst);
-			if (err)
-				return err;
-		}
-	} else if (sk->connected) {
-		o->dst = sk->remote;
-	} else {
-		return -EDESTADDRREQ;
-	}
-	if (!is_raw(sk) && !o->dst.port)
-		return -EINVAL;
-	any_to_loopback(sk, &o->dst);
-	return 0;
-}
-
-static int
-prepare(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
-{
-	struct cmsghdr h;
-	const uint8_t *data;
-	uint32_t at = 0;
-	bool v4, multi;
-	int err = destination(sk, m, o);
-
-	if (err)
-		return err;
-	v4 = inet_is_v4(&o->dst.addr);
-	multi = inet_is_multicast(&o->dst.addr);
-	o->src = sk->local;
-	o->ifindex = sk->sock.ifindex;
-	if (!o->ifindex && o->dst.scope)
-		o->ifindex = (int)o->dst.scope;
-	if (!o->ifindex && multi)
-		o->ifindex = v4 ? sk->mcast_if : sk->mcast_if6;
-	o->ttl = v4 ? (multi ? sk->mcast_ttl : sk->ttl) :
-		      (multi ? sk->mcast_hops : sk->hops);
-	if (!v4 && multi && o->ttl < 0)
-		o->ttl = 1;
-	o->tos = v4 ? sk->tos : sk->tclass;
-	while (!err && m->control && sock_cmsg_next(m, &at, &h, &data))
-		err = out_cmsg(o, &h, data);
-	if (!err && v4 && inet_is_broadcast(&o->dst.addr) &&
-	    !sock_opt(&sk->sock, SOCKOPT_BROADCAST))
-		err = -EACCES;
-	/* Multicast from an address of loopback stays unbound. */
-	if (inet_is_v4(&o->src.addr) != v4) {
-		o->src.addr = v4 ? inet_v4(0) : (struct inet_addr){ 0 };
-	}
-	return err;
-}
-
-static void
-copy_dgram(const struct dgram_error *e, void *dst, uint32_t len)
-{
-	const struct dgram *d = e->arg;
-
-	memcpy(dst, d->data, len);
-}
-
-/* Nobody has the port: what ICMP would say, with as much of the datagram as
- * fits into 576 bytes (RFC 1812, 4.3.2.3) or 1280 (RFC 4443, 2.4). */
-static NOINLINE void
-near_refused(struct inet_sock *sk, struct dgram *d)
-{
-	bool v4 = inet_is_v4(&d->m.dst.addr);
-	struct dgram_error e = {
-		.err = ECONNREFUSED, .hard = true,
-		.origin = v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
-		.type = v4 ? 3 : 1, .code = v4 ? 3 : 4,
-		.from = d->m.src, .to = d->m.dst, .m = d->m,
-		.len = (uint32_t)min_u64(d->len, v4 ? 520 : 1184),
-		.copy = copy_dgram, .arg = d,
-	};
-
-	e.m.src = d->m.dst;
-	e.m.dst = d->m.src;
-	e.m.ttl = 64;
-	e.m.tos = 0;
-	e.m.stamp_ns = clock_real_ns();
-	dgram_error(sk, &e);
-}
-
-static ssize_t
-send_near(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
-{
-	uint32_t len = (uint32_t)u->resid;
-	struct dgram *d = dgram_alloc(len, ALLOC_KERNEL);
-	struct inet_sock *to;
-
-	if (!d)
-		return -ENOBUFS;
-	if (len && uio_read(u, d->data, len) != (ssize_t)len) {
-		dgram_put(d);
-		return -EFAULT;
-	}
-	memset(&d->m, 0, sizeof(d->m));
-	d->m.src = o->src;
-	if (inet_is_any(&o->src.addr))
-		d->m.src.addr = near_source(&o->dst.addr);
-	d->m.src.port = sk->local.port;
-	d->m.dst = o->dst;
-	d->m.ifindex = NET_IF_LO;
-	d->m.ttl = (uint8_t)(o->ttl < 0 ? 64 : o->ttl);
-	d->m.tos = o->tos;
-	to = inet_find_udp(&d->m.dst, &d->m.src, NET_IF_LO);
-	if (to) {
-		d->m.stamp_ns = clock_real_ns();
-		dgram_deliver(to, d);
-		inet_put(to);
-		return len;
-	}
-	near_refused(sk, d);
-	dgram_put(d);
-	return len;
-}
-
-static ssize_t
-send_far(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
-{
-	uint32_t len = (uint32_t)u->resid;
-	void *data, *buf = far_buf_alloc(len, &data);
-	int err;
-
-	if (!buf)
-		return -ENOBUFS;
-	if (len && uio_read(u, data, len) != (ssize_t)len) {
-		far_buf_free(buf);
-		return -EFAULT;
-	}
-	err = is_raw(sk) ? raw_far_send(sk, buf, o) :
-			   udp_far_send(sk, buf, o);
-	if (err == -EMSGSIZE)
-		dgram_too_large(sk, &o->dst, far_mtu(o));
-	return err ? err : (ssize_t)len;
-}
-
-static ssize_t
-dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
-{
-	struct inet_sock *sk = inet_of(s);
-	struct dgram_out o = { 0 };
-	int err;
-
-	if (m->flags & MSG_OOB)
-		return -EOPNOTSUPP;
-	if (m->flags & MSG_MORE && !is_raw(sk))
-		return -EOPNOTSUPP; /* no corked datagrams */
-	if (u->resid > 65535 && (!sk->v6 || is_raw(sk)))
-		return -EMSGSIZE;
-	err = sock_take_error(s);
-	if (!err && dgram_of(sk)->snd_shut)
-		err = -EPIPE;
-	if (!err)
-		err = prepare(sk, m, &o);
-	if (!err && !is_raw(sk) &&
-	    u->resid > (inet_is_v4(&o.dst.addr) ? UDP_MAX4 : UDP_MAX6))
-		err = dgram_too_large(sk, &o.dst,
-				      inet_is_local(&o.dst.addr) ? NET_LO_MTU :
-				      far_mtu(&o));
-	if (!err && !is_raw(sk) && !sk->hashed)
-		err = inet_auto_port(sk);
-	if (err)
-		return err == -EADDRNOTAVAIL ? -EAGAIN : err;
-	if (!is_raw(sk) && inet_is_local(&o.dst.addr))
-		return send_near(sk, u, &o);
-	inet_need_route(&o.dst.addr);
-	return send_far(sk, u, &o);
-}
-
 /* ---- receiving ---- */
+
+static NOINLINE void
+tell_gro(struct sock_msg *m, const struct dgram_meta *d)
+{
+	int size = d->gso;
+
+	sock_cmsg_put(m, IPPROTO_UDP, UDP_GRO, &size, sizeof(size));
+}
 
 static void
 tell_pktinfo(struct inet_sock *sk, struct sock_msg *m,
@@ -610,6 +324,8 @@ dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
 	bool v4 = inet_is_v4(&d->dst.addr);
 	int ttl = d->ttl, tos = d->tos;
 
+	if (d->gso)
+		tell_gro(m, d);
 	tell_pktinfo(sk, m, d);
 	if (v4 && sk->recvttl)
 		sock_cmsg_put(m, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
@@ -677,7 +393,7 @@ hand_out(struct dgram_sock *u, struct dgram *d, struct uio *uio,
 		if (m->addr) {
 			struct inet_end from = d->m.src;
 
-			if (is_raw(sk))
+			if (dgram_is_raw(sk))
 				from.port = 0;
 			m->addrlen = inet_addr_out(sk->v6, &from, m->addr);
 		}
@@ -699,7 +415,7 @@ dgram_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 	struct dgram *d;
 	int err;
 
-	if (m->flags & MSG_OOB && is_raw(inet_of(s)))
+	if (m->flags & MSG_OOB && dgram_is_raw(inet_of(s)))
 		return -EOPNOTSUPP;
 	if (m->flags & MSG_ERRQUEUE)
 		return dgram_err_recv(inet_of(s), u, m);
@@ -781,32 +497,72 @@ dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 #define SOL_RAW	     255
 
 static int
+set_udp(struct dgram_sock *u, int name, const void *val, uint32_t len)
+{
+	int v, err = sock_opt_int(val, len, &v);
+
+	if (err)
+		return err;
+	switch (name) {
+	case UDP_CORK:
+		WRITE_ONCE(u->corked, v != 0);
+		return v ? 0 : dgram_uncork(&u->in);
+	case UDP_SEGMENT:
+		if (v < 0 || v > 0xffff)
+			return -EINVAL;
+		WRITE_ONCE(u->gso, (uint16_t)v);
+		return 0;
+	case UDP_GRO:
+		WRITE_ONCE(u->gro, v != 0);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
+}
+
+static int
 dgram_setopt(struct socket *s, int level, int name, const void *val,
 	     uint32_t len)
 {
 	struct inet_sock *sk = inet_of(s);
 	struct dgram_sock *u = dgram_of(sk);
 
-	if (level == SOL_RAW && is_raw(sk) && name == ICMP_FILTER &&
+	if (level == SOL_RAW && dgram_is_raw(sk) && name == ICMP_FILTER &&
 	    s->protocol == IPPROTO_ICMP) {
 		if (len < 4)
 			return -EINVAL;
 		memcpy(&u->icmp_filter, val, 4);
 		return 0;
 	}
-	if (level == IPPROTO_ICMPV6 && is_raw(sk) && name == ICMP6_FILTER &&
+	if (level == IPPROTO_ICMPV6 && dgram_is_raw(sk) && name == ICMP6_FILTER &&
 	    s->protocol == IPPROTO_ICMPV6) {
 		memcpy(u->icmp6_filter, val,
 		       min_u64(len, sizeof(u->icmp6_filter)));
 		return 0;
 	}
+	if (level == IPPROTO_UDP && !dgram_is_raw(sk))
+		return set_udp(u, name, val, len);
 	return inet_setopt(sk, level, name, val, len);
 }
 
 static int
 dgram_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 {
-	return inet_getopt(inet_of(s), level, name, val, len);
+	struct inet_sock *sk = inet_of(s);
+	const struct dgram_sock *u = dgram_of(sk);
+
+	if (level != IPPROTO_UDP || dgram_is_raw(sk))
+		return inet_getopt(sk, level, name, val, len);
+	switch (name) {
+	case UDP_CORK:
+		return sock_put_int(val, len, u->corked);
+	case UDP_SEGMENT:
+		return sock_put_int(val, len, u->gso);
+	case UDP_GRO:
+		return sock_put_int(val, len, u->gro);
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 const struct socket_ops dgram_ops = {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <net/inet.h>
+#include <sched/mutex.h>
 
 #define UDP_MAX4 65507u /* payload of the largest datagram */
 #define UDP_MAX6 65527u
@@ -14,6 +15,7 @@ struct dgram_meta {
 	struct inet_end src, dst;
 	int ifindex;
 	uint8_t ttl, tos;
+	uint16_t gso;		/* so long were those that it is made of; 0 */
 	uint64_t stamp_ns;	/* wall clock */
 };
 
@@ -25,6 +27,23 @@ struct dgram {
 	uint8_t data[];
 };
 
+/* How a datagram leaves. */
+struct dgram_out {
+	struct inet_end src, dst; /* src.addr unspecified: by route */
+	int ifindex;		/* 0: by route */
+	int ttl;		/* -1: the default */
+	uint8_t tos;
+	bool udp;		/* not raw */
+	uint16_t gso;		/* cut into pieces so long; 0: not */
+};
+
+/* One that gathers of several sends. */
+struct dgram_cork {
+	struct dgram_out o;
+	uint8_t *data;
+	uint32_t len, size;
+};
+
 struct dgram_sock {
 	struct inet_sock in;	/* first; in.lock guards [l] */
 	struct dgram *head, **tail; /* [l] */
@@ -33,6 +52,10 @@ struct dgram_sock {
 	uint32_t drops;		/* [l, a] */
 	bool rcv_shut, snd_shut; /* [a] */
 	bool nospace;
+	bool corked, gro;	/* [a] UDP_CORK, UDP_GRO */
+	uint16_t gso;		/* [a] UDP_SEGMENT */
+	struct mutex cork_lock;	/* RANK_SOCKET */
+	struct dgram_cork *cork; /* [cork_lock; a: is there one?] */
 	void *pcb;		/* [core] raw: lwIP's */
 	uint32_t icmp_filter;	/* [a] raw ICMP: types kept out */
 	uint32_t icmp6_filter[8]; /* [a] */
@@ -86,14 +109,6 @@ int dgram_too_large(struct inet_sock *sk, const struct inet_end *dst,
 ssize_t dgram_err_recv(struct inet_sock *sk, struct uio *u,
 		       struct sock_msg *m);
 void dgram_err_purge(struct inet_sock *sk);
-
-/* How a datagram leaves. */
-struct dgram_out {
-	struct inet_end src, dst; /* src.addr unspecified: by route */
-	int ifindex;		/* 0: by route */
-	int ttl;		/* -1: the default */
-	uint8_t tos;
-};
 
 /* ---- lwip/far_dgram.c ---- */
 

@@ -206,16 +206,25 @@ sock_cmsg_stamp(struct socket *s, struct sock_msg *m, uint64_t ns)
 			 (int64_t)(ns % 1000000000u) };
 
 	WRITE_ONCE(s->stamp_ns, ns);
-	if (likely(!(opts & (SOCKOPT_TIMESTAMP | SOCKOPT_TIMESTAMPNS))))
+	if (likely(!(opts & (SOCKOPT_TIMESTAMP | SOCKOPT_TIMESTAMPNS |
+			     SOCKOPT_STAMPING))))
 		return;
 	if (opts & SOCKOPT_TIMESTAMPNS) {
 		sock_cmsg_put(m, SOL_SOCKET, opts & SOCKOPT_TS_NEW ?
 			      SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS, v,
 			      sizeof(v));
-	} else {
-		v[1] /= 1000;
+	} else if (opts & SOCKOPT_TIMESTAMP) {
+		int64_t us[2] = { v[0], v[1] / 1000 };
+
 		sock_cmsg_put(m, SOL_SOCKET, opts & SOCKOPT_TS_NEW ?
-			      SO_TIMESTAMP_NEW : SO_TIMESTAMP, v, sizeof(v));
+			      SO_TIMESTAMP_NEW : SO_TIMESTAMP, us,
+			      sizeof(us));
+	}
+	if (opts & SOCKOPT_STAMPING) {
+		int64_t all[6] = { v[0], v[1] }; /* no device has a clock */
+
+		sock_cmsg_put(m, SOL_SOCKET, SO_TIMESTAMPING, all,
+			      sizeof(all));
 	}
 }
 

@@ -123,6 +123,7 @@ struct socket_ops {
 #define SOCKOPT_LOCK_FILTER (1u << 15)
 #define SOCKOPT_SNDBUF_SET  (1u << 16) /* by the program: no autotuning */
 #define SOCKOPT_RCVBUF_SET  (1u << 17)
+#define SOCKOPT_STAMPING    (1u << 18) /* SCM_TIMESTAMPING of what comes */
 
 struct socket {
 	const struct socket_ops *ops;	/* [I] */
@@ -140,6 +141,7 @@ struct socket {
 	uint32_t mark;			/* [a] */
 	int ifindex;			/* [a] SO_BINDTODEVICE; 0: any */
 	int busy_poll;			/* [a] microseconds */
+	int stamping;			/* [a] SO_TIMESTAMPING */
 	int peek_off;			/* [a] SO_PEEK_OFF; -1: off */
 	int incoming_cpu;		/* [a] -1: not known */
 	uint32_t uid;			/* [I] who made it */

@@ -199,6 +199,27 @@ set_stamp(struct socket *s, int name, bool on)
 			  (new ? SOCKOPT_TS_NEW : 0));
 }
 
+#define STAMPS_KNOWN                                                      \
+	(SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |       \
+	 SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE |    \
+	 SOF_TIMESTAMPING_SYS_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE)
+
+/* Of what is received, by the kernel's clock; asking for a device's changes
+ * nothing, as on Linux where the device has none. */
+static int
+set_stamping(struct socket *s, int v)
+{
+	int both = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+
+	if (s->type == SOCK_STREAM || !is_inet(s))
+		return -ENOPROTOOPT;
+	if (v & ~STAMPS_KNOWN)
+		return -EINVAL;
+	WRITE_ONCE(s->stamping, v);
+	set_bit(s, SOCKOPT_STAMPING, (v & both) == both);
+	return 0;
+}
+
 static int
 set_priority(struct socket *s, int v)
 {
@@ -277,6 +298,8 @@ set_int(struct socket *s, int name, int v)
 	case SO_TIMESTAMPNS_NEW:
 		set_stamp(s, name, v);
 		return 0;
+	case SO_TIMESTAMPING:
+		return set_stamping(s, v);
 	case SO_PRIORITY:
 		return set_priority(s, v);
 	case SO_MARK:
@@ -478,6 +501,12 @@ get_common(struct socket *s, int name, void *val, uint32_t *len)
 	case SO_SNDTIMEO:
 	case SO_SNDTIMEO_NEW:
 		return get_timeout(s->sndtimeo_ns, val, len);
+	case SO_TIMESTAMPING:
+		if (s->type == SOCK_STREAM || !is_inet(s))
+			return -ENOPROTOOPT;
+		/* and a clock of a device that is bound: none */
+		return put_bytes(val, len, (int[]){ s->stamping, 0 },
+				 2 * sizeof(int));
 	case SO_COOKIE:
 		return put_u64(val, len, s->ino);
 	case SO_PEERNAME:

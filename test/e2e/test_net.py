@@ -756,3 +756,17 @@ def test_many_addresses(pith):
         assert strip(got) == strip(want)
     assert lines(MANY_TAP, PY, os.path.join(here, "many_client.py"), *machine,
                  PY, os.path.join(here, "many_server.py")) == ["all right"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a tap needs root")
+def test_far(pith):
+    """With a Linux at the other end of the wire: ICMP errors in the error
+    queue, urgent data both ways, datagrams cut and gathered."""
+    r = subprocess.run(["unshare", "-n", "sh", "-c", TAP, "sh", PY,
+                        os.path.join(HERE, "net/far_client.py"), pith, "run",
+                        "--timeout", str(LIMIT), "--net", "tap=t0", "--ip",
+                        "192.168.77.2/24", PY,
+                        os.path.join(HERE, "net/far_server.py")],
+                       capture_output=True, timeout=LIMIT + 30)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+    assert r.stdout == b"all right\n"
