@@ -10,7 +10,7 @@
  *	files that were synced and not touched since hold what they held;
  *	a file that is replaced by rename is whole, old or new.
  *
- *	crash IMAGE WORKLOAD SEED CUTS DIR	CUTS 0: every moment, in order
+ *	crash IMAGE WORKLOAD SEED CUTS DIR	CUTS 0: after every write, each way
  */
 #include "host.h"
 
@@ -502,9 +502,11 @@ run_load(const char *image, const char *name)
 static void
 one_cut(const uint8_t *base, size_t at, enum how how, const char *dir)
 {
+	static const char *const words[] = { "in order", "lost", "any" };
 	uint8_t *img = malloc(disk.size);
 	uint32_t last;
 
+	printf("cut at %zu, %s\n", at, words[how]);
 	memcpy(img, base, disk.size);
 	last = make_cut(img, at, how);
 	judge(img, last, dir);
@@ -514,7 +516,6 @@ one_cut(const uint8_t *base, size_t at, enum how how, const char *dir)
 int
 main(int argc, char **argv)
 {
-	static const char *const words[] = { "in order", "lost", "any" };
 	uint8_t *base;
 	size_t ncuts;
 
@@ -528,15 +529,15 @@ main(int argc, char **argv)
 	base = run_load(argv[1], argv[2]);
 	printf("%s, seed %s: %zu events, %u promises\n", argv[2], argv[3],
 	       disk.nlog, nnotes);
-	for (size_t k = 0; k < (ncuts ? ncuts : disk.nlog); k++) {
-		size_t at = ncuts ? rnd((unsigned)disk.nlog + 1) : k + 1;
-		enum how how = ncuts ? (enum how)rnd(3) : ORDERED;
+	for (size_t k = 0; k < ncuts; k++) {
+		size_t at = rnd((unsigned)disk.nlog + 1);
 
-		if (!ncuts && disk.log[k].kind != EV_WRITE)
-			continue;
-		printf("cut at %zu, %s\n", at, words[how]);
-		one_cut(base, at, how, argv[5]);
+		one_cut(base, at, (enum how)rnd(3), argv[5]);
 	}
+	for (size_t k = 0; !ncuts && k < disk.nlog; k++)
+		for (enum how how = ORDERED;
+		     disk.log[k].kind == EV_WRITE && how <= ANY; how++)
+			one_cut(base, k + 1, how, argv[5]);
 	printf("ok\n");
 	return 0;
 }

@@ -312,7 +312,7 @@ print_report(struct crash *c)
 		buf_addf(&c->out, " at address 0x%lx", c->address);
 	buf_addf(&c->out, "\n");
 	for (unsigned i = 0; i < 17; i++)
-		buf_addf(&c->out, "%s%-3s 0x%016lx%s", i % 4 ? "  " : "  ",
+		buf_addf(&c->out, "  %-3s 0x%016lx%s",
 			 dwarf_regs[(i + 16) % 17], c->regs[(i + 16) % 17],
 			 i % 4 == 3 || i == 16 ? "\n" : "");
 	dwfl = report_modules(c);

@@ -626,7 +626,7 @@ net_release(struct net *n)
 static bool
 is_published(const struct net *n, int fd)
 {
-	struct sockaddr_in sa;
+	struct sockaddr_in sa = { 0 };
 	socklen_t len = sizeof(sa), olen = sizeof(int);
 	int listens = 0;
 
