@@ -90,7 +90,7 @@ struct nic_ops {
 	/* Calls done() of what was sent; true: some was.  For who waits: an
 	 * interrupt is asked for when more is. */
 	bool (*tx_reap)(struct nic *n, unsigned q);
-	/* Which multicast addresses to let in; promisc: everything.
+	/* Which multicast addresses to let in, NULL: all; promisc: everything.
 	 * -EOPNOTSUPP: the device has no filter, and lets all in. */
 	int (*set_filter)(struct nic *n, const uint8_t (*mc)[6], unsigned nmc,
 			  bool promisc);

@@ -5,6 +5,7 @@
  * whom Linux does not trust with them.
  */
 #include "proc_priv.h"
+#include "rtnl_priv.h"
 
 #include <abi/netif.h>
 #include <abi/netlink.h>
@@ -249,9 +250,7 @@ show_if_inet6(struct seq_buf *s, void *arg)
 		put_hex(s, a.addr, 16);
 		seq_printf(s, " %02x %02x %02x %02x %8s\n",
 			   (unsigned)a.ifindex, a.prefix, scope6(a.scope),
-			   (a.flags & NET_ADDR_PERMANENT ? IFA_F_PERMANENT :
-			    0) | (a.state == NET_ADDR_TENTATIVE ?
-				  IFA_F_TENTATIVE : 0),
+			   (unsigned)rtnl_addr_flags(&a),
 			   name_of(a.ifindex, &i));
 	}
 	return 0;

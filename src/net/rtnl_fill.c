@@ -72,8 +72,8 @@ rtnl_fill_link(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 	nl_end(b);
 }
 
-static uint32_t
-addr_flags(const struct net_addr *a)
+uint32_t
+rtnl_addr_flags(const struct net_addr *a)
 {
 	uint32_t f = a->flags & NET_ADDR_PERMANENT ? IFA_F_PERMANENT : 0;
 
@@ -97,7 +97,7 @@ rtnl_fill_addr(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 {
 	static const uint8_t none[4];
 	struct ifa_cacheinfo ci = { a->preferred_s, a->valid_s, 0, 0 };
-	uint32_t flags = addr_flags(a), len = addr_len(a->family);
+	uint32_t flags = rtnl_addr_flags(a), len = addr_len(a->family);
 	struct net_if i;
 	struct ifaddrmsg *h = nl_begin(b, type, to->flags, to->seq,
 				       to->pid, sizeof(*h));

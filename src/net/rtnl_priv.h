@@ -15,6 +15,8 @@ struct rtnl_to {
 	uint32_t change; /* ifi_change */
 };
 
+/* IFA_F_*, also for /proc/net/if_inet6. */
+uint32_t rtnl_addr_flags(const struct net_addr *a);
 void rtnl_fill_link(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 		    const struct net_if *i);
 void rtnl_fill_addr(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,

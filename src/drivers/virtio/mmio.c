@@ -253,11 +253,14 @@ scan_microvm(void)
 		log_err("virtio-mmio: no address space");
 		return;
 	}
-	for (i = 0; i < n; i++, regs += SLOT_SIZE) {
-		uint32_t id = mmio_read32(regs + R_DEVICE_ID);
+	/* QEMU fills them from the last one down: so the first device of its
+	 * command line is the first here. */
+	for (i = n; i-- > 0;) {
+		volatile char *slot = regs + i * SLOT_SIZE;
+		uint32_t id = mmio_read32(slot + R_DEVICE_ID);
 
 		if (id && id != UINT32_MAX)
-			add_slot(regs, MICROVM_BASE + i * SLOT_SIZE, gsi + i,
+			add_slot(slot, MICROVM_BASE + i * SLOT_SIZE, gsi + i,
 				 id);
 	}
 }

@@ -192,9 +192,10 @@ vnet_set_filter(struct nic *n, const uint8_t (*mc)[6], unsigned nmc,
 		return -EOPNOTSUPP;
 	f = spin_lock_irq(&c->q->lock);
 	c->promisc = promisc;
-	c->allmulti = nmc > VNET_MC_MAX;
+	c->allmulti = !mc || nmc > VNET_MC_MAX;
 	c->nmc = c->allmulti ? 0 : nmc;
-	memcpy(c->mc, mc, 6ul * c->nmc);
+	if (c->nmc)
+		memcpy(c->mc, mc, 6ul * c->nmc);
 	c->dirty |= STEP_TABLE | STEP_ALLMULTI | STEP_PROMISC;
 	send_next(c);
 	spin_unlock_irq(&c->q->lock, f);

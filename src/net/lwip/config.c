@@ -27,7 +27,7 @@
 
 static struct net_config *config;	   /* [core] NULL: not yet */
 static struct net_dns servers[NET_DNS_MAX]; /* [core] configured */
-static ip_addr_t learned[DNS_MAX_SERVERS]; /* [core] DHCP's and RA's */
+static ip_addr_t learned[DNS_NFROM][DNS_MAX_SERVERS]; /* [core] */
 static struct waitq configured_wq = WAITQ_INIT(configured_wq);
 static char hostname[65];
 static struct net_listener wake_listener;
@@ -40,21 +40,39 @@ dns_init(void)
 }
 
 void
-dns_setserver(u8_t i, const ip_addr_t *addr)
+dns_setserver_from(enum dns_from from, u8_t i, const ip_addr_t *addr)
 {
 	if (i >= DNS_MAX_SERVERS)
 		return;
 	if (addr)
-		ip_addr_copy(learned[i], *addr);
+		ip_addr_copy(learned[from][i], *addr);
 	else
-		memset(&learned[i], 0, sizeof(learned[i]));
+		memset(&learned[from][i], 0, sizeof(learned[from][i]));
 	net_changed(NET_CHANGE_DNS, 0);
 }
 
 const ip_addr_t *
-dns_getserver(u8_t i)
+dns_getserver_from(enum dns_from from, u8_t i)
 {
-	return i < DNS_MAX_SERVERS ? &learned[i] : IP_ADDR_ANY;
+	return i < DNS_MAX_SERVERS ? &learned[from][i] : IP_ADDR_ANY;
+}
+
+static void
+add_server(struct net_dns out[NET_DNS_MAX], unsigned *n, const ip_addr_t *a)
+{
+	struct net_dns d = { .family = IP_IS_V6(a) ? AF_INET6 : AF_INET };
+
+	if (ip_addr_isany(a) || *n == NET_DNS_MAX)
+		return;
+	if (IP_IS_V6(a))
+		memcpy(d.addr, ip_2_ip6(a)->addr, 16);
+	else
+		memcpy(d.addr, ip_2_ip4(a), 4);
+	for (unsigned i = 0; i < *n; i++)
+		if (out[i].family == d.family &&
+		    !memcmp(out[i].addr, d.addr, sizeof(d.addr)))
+			return;
+	out[(*n)++] = d;
 }
 
 unsigned
@@ -66,19 +84,10 @@ net_dns_get(struct net_dns out[NET_DNS_MAX])
 	for (i = 0; i < NET_DNS_MAX; i++)
 		if (servers[i].family)
 			out[n++] = servers[i];
-	for (i = 0; i < DNS_MAX_SERVERS && n < NET_DNS_MAX; i++) {
-		const ip_addr_t *a = &learned[i];
-
-		if (ip_addr_isany(a))
-			continue;
-		memset(&out[n], 0, sizeof(out[n]));
-		out[n].family = IP_IS_V6(a) ? AF_INET6 : AF_INET;
-		if (IP_IS_V6(a))
-			memcpy(out[n].addr, ip_2_ip6(a)->addr, 16);
-		else
-			memcpy(out[n].addr, ip_2_ip4(a), 4);
-		n++;
-	}
+	/* The first of each before the second: resolvers read three. */
+	for (i = 0; i < DNS_MAX_SERVERS; i++)
+		for (unsigned from = 0; from < DNS_NFROM; from++)
+			add_server(out, &n, &learned[from][i]);
 	net_core_unlock();
 	return n;
 }

@@ -802,12 +802,12 @@ fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	ti->rcv_mss = ti->advmss = pcb->mss;
 	for (seg = pcb->unacked; seg; seg = seg->next)
 		ti->unacked++;
-	ti->rtt = (uint32_t)(pcb->sa >> 3) * TCP_SLOW_INTERVAL * 1000;
-	ti->rttvar = (uint32_t)pcb->sv * TCP_SLOW_INTERVAL * 1000 / 4;
+	ti->rtt = (uint32_t)pcb->sa / 8 * 1000;
+	ti->rttvar = (uint32_t)pcb->sv / 4 * 1000;
 	ti->snd_ssthresh = pcb->ssthresh / (pcb->mss ? pcb->mss : 1);
 	ti->snd_cwnd = pcb->cwnd / (pcb->mss ? pcb->mss : 1);
 	ti->pmtu = pcb->mss + 40u;
-	ti->reordering = 3;
+	ti->reordering = pcb->dupthresh;
 	ti->rcv_space = pcb->wnd_max;
 	ti->snd_wnd = pcb->snd_wnd;
 	ti->notsent_bytes = READ_ONCE(t->tx.bytes);

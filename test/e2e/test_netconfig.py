@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Addresses and how a machine comes by them: several interfaces, leases of
+DHCP, a router's advertisements.
+
+Method: taps in a network namespace, the other side of each protocol written
+down in net/*_host.py, which says what it saw, and what the machine says."""
+
+import os
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PY = "/usr/bin/python3"
+LIMIT = 100  # seconds of a test, at the outside
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0,
+                                reason="making a tap needs root")
+
+
+def net(name):
+    return os.path.join(HERE, "net", name)
+
+
+def run(pith, host, guest, *options):
+    r = subprocess.run(["unshare", "-n", PY, net(host), pith, "run",
+                        "--timeout", str(LIMIT), *options, PY, "-u",
+                        net(guest)], capture_output=True, timeout=LIMIT + 30)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+    return r.stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize("machine", ["microvm", "q35"])
+def test_several_nics(pith, machine):
+    """Each has its address; the routes choose among them."""
+    options = ["--machine", machine]
+    for i in range(3):
+        options += ["--net", "tap=t%d" % i, "--ip", "10.%d.0.2/24%s" % (
+            i + 1, ",10.3.0.1" if i == 2 else "")]
+    for name in ("swap.py", "streams.py"):
+        options += ["-i", net(name)]
+    assert run(pith, "nics_host.py", "nics.py", *options) == [
+        "1 lo 127.0.0.1", "2 eth0 10.1.0.2", "3 eth1 10.2.0.2",
+        "4 eth2 10.3.0.2",
+        "to 10.1.0.1 from 10.1.0.2 from the machine",
+        "to 10.2.0.1 from 10.2.0.2 from the machine",
+        "to 10.3.0.1 from 10.3.0.2 from the machine",
+        "to 192.0.2.1 from 10.3.0.2 from the machine",
+        "to eth1 from 10.2.0.2 by name", "6 swapped"]
+
+
+def test_lease(pith):
+    """Leases of three seconds: renewed with the server that gave them, then
+    with any, let go when they end, and given up when refused."""
+    assert run(pith, "dhcp_host.py", "addresses.py", "--net", "tap=t0") == [
+        "has 10.9.0.50", "renewed", "renewed", "rebound", "ran out",
+        "has 10.9.0.51", "refused", "has 10.9.0.52"]
+
+
+def test_router(pith):
+    """An address by the router's advertisement, one name server by it and one
+    by DHCPv6, the way out and back in."""
+    mac = "52:54:00:12:34:56"
+    address = "2001:db8:1:0:5054:ff:fe12:3456"
+    assert run(pith, "ra_host.py", "view6.py", "--net", "tap=t0", "--mac", mac,
+               "--ip", "10.9.0.2/24") == [
+        "prefix 20010db800010000 own half True", "flags 0x0",
+        "name servers 2001:db8::53 2001:db8::54",
+        "default by fe800000000000000000000000000001",
+        "from %s hello" % address, "there and back", "deprecated"]
