@@ -50,7 +50,7 @@ def test_several_nics(pith, machine):
 
 
 def test_lease(pith):
-    """Leases of three seconds: renewed with the server that gave them, then
+    """Short leases: renewed with the server that gave them, then
     with any, let go when they end, and given up when refused."""
     assert run(pith, "dhcp_host.py", "addresses.py", "--net", "tap=t0") == [
         "has 10.9.0.50", "renewed", "renewed", "rebound", "ran out",

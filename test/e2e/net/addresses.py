@@ -10,15 +10,15 @@ import time
 SIOCGIFADDR = 0x8915
 
 
-def echo():
-    with socket.create_server(("", 7)) as s:
-        while True:
-            c = s.accept()[0]
-            while chunk := c.recv(1000):
-                c.sendall(chunk)
+def echo(server):
+    while True:
+        c = server.accept()[0]
+        while chunk := c.recv(1000):
+            c.sendall(chunk)
 
 
-threading.Thread(target=echo, daemon=True).start()
+threading.Thread(target=echo, args=(socket.create_server(("", 7)),),
+                 daemon=True).start()
 before = None
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     while True:

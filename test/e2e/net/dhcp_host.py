@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """COMMAND...: starts the command, addresses.py in a machine on the tap t0, and
-is the DHCP server of that link (RFC 2131), with leases of three seconds: says
-what the machine asked for and which addresses it said that it has.
+is the DHCP server of that link (RFC 2131), who wants to be asked each second
+for more of a lease: says what the machine asked for and which addresses it said
+that it has.
 
 The server is a thread that answers whatever comes, so that nothing depends on
 how fast the machine is; what it answers and what not is `mode`:
@@ -48,6 +49,7 @@ class Server(threading.Thread):
     def __init__(self, address):
         super().__init__(daemon=True)
         self.mode, self.address = "all", address
+        self.seconds = 600
         self.events = queue.Queue()
 
     def reply(self, raw, kind):
@@ -59,7 +61,8 @@ class Server(threading.Thread):
         if kind != NAK:
             p += bytes([1, 4, 255, 255, 255, 0, 3, 4]) + \
                 socket.inet_aton(SERVER)
-            for option, seconds in ((51, 3), (58, 1), (59, 2)):
+            for option, seconds in ((51, self.seconds), (58, 1),
+                                    (59, 2)):
                 p += struct.pack(">BBI", option, 4, seconds)
         to = socket.inet_ntoa(raw[12:16])
         if to == "0.0.0.0" or kind == NAK:
@@ -143,9 +146,13 @@ server.set("rebind")
 server.wait("rebound")
 print("rebound")
 alive()
+server.set("all")
+server.seconds = 4
+server.wait("renewed")
 server.set("none")
 server.wait("discover")
 print("ran out")
+server.seconds = 600
 server.set("all", "10.9.0.51")
 has()
 server.set("refuse")
