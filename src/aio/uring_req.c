@@ -19,6 +19,7 @@
 #include <base/atomic.h>
 #include <base/string.h>
 #include <core/clock.h>
+#include <dev/blk.h>
 #include <file/eventfd.h>
 #include <file/fdtable.h>
 #include <file/file.h>
@@ -687,6 +688,7 @@ uring_submit(struct uring *u, unsigned n)
 	uint32_t avail = atomic_load_acquire(&u->shared->sq_tail) - u->sq_head;
 	struct chain c = { 0 };
 	struct io_uring_sqe sqe;
+	struct blk_plug plug;
 	unsigned done = 0;
 	int err = 0;
 
@@ -694,6 +696,7 @@ uring_submit(struct uring *u, unsigned n)
 		avail = u->sq_entries; /* the tail is the program's */
 	if (n > avail)
 		n = avail;
+	blk_plug(&plug);
 	while (done < n) {
 		uint32_t i = atomic_load_relaxed(
 			uring_array_at(u, u->sq_head));
@@ -716,6 +719,7 @@ uring_submit(struct uring *u, unsigned n)
 			break;
 	}
 	start_chain(&c);
+	blk_unplug(&plug);
 	if (!done && err == -EAGAIN)
 		return -EAGAIN;
 	return (int)done;

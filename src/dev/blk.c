@@ -161,6 +161,89 @@ supported(const struct blk_device *d, const struct bio *b)
 	return false;
 }
 
+/* ---- holding back ---- */
+
+#define PLUG_MAX 32u
+
+static void
+submit_list(struct blk_device *d, struct list *bios)
+{
+	if (d->ops->submit_list) {
+		d->ops->submit_list(d, bios);
+		return;
+	}
+	while (!list_empty(bios)) {
+		struct bio *b = list_first_entry(bios, struct bio, link);
+
+		list_del(&b->link);
+		d->ops->submit(d, b);
+	}
+}
+
+/* What is completed at once may submit more: that is gathered anew. */
+static void
+plug_flush(struct blk_plug *p)
+{
+	while (!list_empty(&p->bios)) {
+		struct bio *b = list_first_entry(&p->bios, struct bio, link);
+		struct blk_device *d = b->dev;
+		struct list some = LIST_INIT(some);
+
+		do {
+			list_move_tail(&some, &b->link);
+			b = list_first_entry(&p->bios, struct bio, link);
+		} while (!list_empty(&p->bios) && b->dev == d);
+		submit_list(d, &some);
+	}
+	p->n = 0;
+}
+
+static void
+plug_before_sleep(void)
+{
+	plug_flush(thread_current()->plug);
+}
+
+void
+blk_plug(struct blk_plug *p)
+{
+	struct thread *t = thread_current();
+
+	list_init(&p->bios);
+	p->n = 0;
+	if (t->plug)
+		return;
+	t->plug = p;
+	t->before_sleep = plug_before_sleep;
+}
+
+void
+blk_unplug(struct blk_plug *p)
+{
+	struct thread *t = thread_current();
+
+	if (t->plug != p)
+		return;
+	plug_flush(p);
+	t->plug = NULL;
+	t->before_sleep = NULL;
+}
+
+/* An interrupt's requests are not the thread's. */
+static void
+submit_or_hold(struct blk_device *d, struct bio *b)
+{
+	struct blk_plug *p = irq_enabled() ? thread_current()->plug : NULL;
+
+	if (!p) {
+		d->ops->submit(d, b);
+		return;
+	}
+	list_add_tail(&p->bios, &b->link);
+	if (++p->n >= PLUG_MAX)
+		plug_flush(p);
+}
+
 /* One part of a request that is too large for the device is under way at a
  * time: such requests are rare, and one child serves all of its parts. */
 struct split {
@@ -272,7 +355,7 @@ bio_submit(struct bio *b)
 	if (has_data(b) && (b->nvecs > d->max_vecs || n > d->max_sectors))
 		split_start(b);
 	else
-		d->ops->submit(d, b);
+		submit_or_hold(d, b);
 }
 
 static void

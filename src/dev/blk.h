@@ -53,6 +53,9 @@ struct blk_ops {
 	/* Queues the request; a full device queue holds it, in order.  Errors
 	 * come through done().  Any context that may not sleep is fine. */
 	void (*submit)(struct blk_device *dev, struct bio *bio);
+	/* The same for several, which leaves the list empty.  NULL: submit()
+	 * for each. */
+	void (*submit_list)(struct blk_device *dev, struct list *bios);
 	/* Looks for completed requests without an interrupt; panics and
 	 * the idle loop. */
 	void (*poll)(struct blk_device *dev);
@@ -106,6 +109,16 @@ MUST_CHECK int bio_add(struct bio *b, struct page *p, uint32_t offset,
 /* Checks the range against the device, maps partitions (dev and sector are
  * then the whole disk's), splits what is too large, submits. */
 void bio_submit(struct bio *b);
+/* Between the two the thread's requests are gathered, so that the device
+ * hears of them at once, those that follow each other as one.  They go when
+ * there are many, when the thread sleeps, and at the end.  Of two that are
+ * nested the outer one counts. */
+struct blk_plug {	/* [o] */
+	struct list bios;
+	unsigned n;
+};
+void blk_plug(struct blk_plug *p);
+void blk_unplug(struct blk_plug *p);
 /* Submits and sleeps until done; returns the status. */
 MUST_CHECK int bio_submit_wait(struct bio *b);
 

@@ -15,6 +15,8 @@
  */
 #include "pagecache_priv.h"
 
+#include <dev/blk.h>
+
 #define RA_MAX 256u /* pages in flight ahead of a reader: 1 MiB */
 #define RA_MIN 8u
 #define SMALL_PAGES 16384u
@@ -51,6 +53,7 @@ void
 page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n)
 {
 	uint64_t end = pc_npages(pc);
+	struct blk_plug plug;
 
 	if (pc->anonymous) {
 		if (pc->lower)
@@ -61,6 +64,7 @@ page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n)
 		return;
 	if (n > end - first)
 		n = end - first;
+	blk_plug(&plug);
 	while (n) {
 		unsigned want = n > PC_BATCH ? PC_BATCH : (unsigned)n;
 		unsigned done = pc_start_read(pc, first, want, ALLOC_KERNEL);
@@ -68,11 +72,12 @@ page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n)
 		if (!done) { /* there, or no memory: next */
 			done = 1;
 			if (!radix_lookup(&pc->pages, first))
-				return;
+				break;
 		}
 		first += done;
 		n -= done;
 	}
+	blk_unplug(&plug);
 }
 
 static inline bool

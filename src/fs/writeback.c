@@ -23,6 +23,7 @@
 
 #include <abi/errno.h>
 #include <base/string.h>
+#include <dev/blk.h>
 #include <file/file.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
@@ -281,6 +282,7 @@ page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
 		       bool wait)
 {
 	struct page *few[FEW], **pages = NULL;
+	struct blk_plug plug;
 	uint64_t index = first, limit = pc_npages(pc);
 	unsigned max = FEW;
 
@@ -293,9 +295,11 @@ page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
 				ALLOC_NOFS | ALLOC_RESERVE);
 		max = pages ? PC_BATCH : FEW;
 	}
+	blk_plug(&plug);
 	while (atomic_load_relaxed(&pc->ndirty) && index < limit &&
 	       write_run(pc, &index, limit, pages ? pages : few, max, wait))
 		continue;
+	blk_unplug(&plug);
 	kfree(pages);
 	if (wait)
 		page_cache_wait_range(pc, first, end);

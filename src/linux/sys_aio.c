@@ -8,6 +8,7 @@
 #include <aio/uring.h>
 #include <base/string.h>
 #include <core/clock.h>
+#include <dev/blk.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <linux/syscalls_gen.h>
@@ -51,6 +52,7 @@ sys_io_submit(struct thread *t, uint64_t ctx, int64_t nr,
 	      const void __user *iocbs)
 {
 	const uint64_t __user *list = iocbs;
+	struct blk_plug plug;
 	struct aio_ctx *c;
 	uint64_t iocb;
 	int64_t done = 0;
@@ -62,6 +64,7 @@ sys_io_submit(struct thread *t, uint64_t ctx, int64_t nr,
 	c = aio_get(ctx);
 	if (!c)
 		return -EINVAL;
+	blk_plug(&plug);
 	for (; done < nr; done++) {
 		err = copy_from_user(&iocb, list + done, sizeof(iocb));
 		if (!err)
@@ -69,6 +72,7 @@ sys_io_submit(struct thread *t, uint64_t ctx, int64_t nr,
 		if (err)
 			break;
 	}
+	blk_unplug(&plug);
 	aio_put(c);
 	return done ? done : err;
 }

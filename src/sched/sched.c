@@ -533,6 +533,8 @@ thread_sleep(uint64_t deadline_ns)
 	struct thread *t = thread_current();
 
 	lock_debug_may_sleep();
+	if (t->before_sleep)
+		t->before_sleep();
 	t->wake_reason = WAKE_NORMAL;
 	if (t->sleep_intr && thread_signal_pending()) {
 		thread_cancel_sleep();

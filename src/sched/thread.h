@@ -101,6 +101,8 @@ struct thread {
 	uint32_t rseq_len, rseq_sig;
 	uint32_t nofault;	    /* vm: inside copies that may not fault */
 	void *journal;		    /* fs: its open handle of a journal */
+	struct blk_plug *plug;	    /* dev: requests that it holds back */
+	void (*before_sleep)(void); /* dev: lets them go; or NULL */
 #ifdef PITH_DEBUG
 	struct {
 		const void *lock;

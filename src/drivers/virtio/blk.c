@@ -2,11 +2,12 @@
 /*
  * virtio-blk (virtio 1.2, 5.2).
  *
- * Each queue has a fixed number of request slots, allocated at attach: a
- * slot holds header, status byte and an indirect descriptor table, so that
- * submitting allocates nothing.  Bios that find no slot wait in the queue's
- * backlog, in order; completions take them from there, and those that follow
- * each other on the disk as one request.
+ * Each queue has request slots: a slot holds header, status byte and an
+ * indirect descriptor table.  Some are allocated at attach, so that submitting
+ * needs no memory; while bios find none free, more are made, up to the ring's
+ * size.  Bios without a slot wait in the queue's backlog, in order;
+ * completions take them from there, and those that follow each other on the
+ * disk as one request.
  *
  * A CPU submits to the queue of its number, modulo the number of queues.
  * q->lock guards a queue's slots and backlog; bios complete without it.
@@ -54,9 +55,10 @@
 #define S_NONE	 0xff /* ours: the device has not written it */
 
 #define SEGS	    34u /* data pieces of a request */
-#define SLOTS	    32u
+#define SLOTS	    32u	 /* from the start */
 #define SLOTS_SMALL 6u	 /* on a machine below SMALL_PAGES */
 #define SMALL_PAGES 4096u
+#define LARGE_PAGES 16384u /* from here on a ring of the device's size */
 #define MAX_QUEUES  8u
 #define SECTORS_MAX 0x10000u
 
@@ -85,6 +87,8 @@ struct vblk_queue {
 	struct virtq *q;
 	struct slot *free;	/* [q->lock] */
 	struct list backlog;	/* [q->lock] bios */
+	unsigned nslots;	/* [q->lock] in all */
+	unsigned max_slots;	/* [I] */
 	struct vblk *d;		/* [I] */
 };
 
@@ -233,21 +237,108 @@ merge(struct vblk_queue *vq, struct bio *b)
 	}
 }
 
+static struct vblk_queue *
+my_queue(struct vblk *d)
+{
+	return &d->queues[this_cpu()->id % d->nqueues];
+}
+
+/* Issues what waits, as far as there is room.  With q->lock. */
+static void
+pump(struct vblk_queue *vq)
+{
+	while (!list_empty(&vq->backlog)) {
+		struct bio *b = list_first_entry(&vq->backlog, struct bio,
+						 link);
+
+		merge(vq, b);
+		if (issue(vq, b))
+			break;
+		list_del(&b->link);
+	}
+	virtq_kick(vq->q);
+}
+
+static unsigned
+add_slots(struct vblk_queue *vq, struct page *p, unsigned n)
+{
+	unsigned per_page = PAGE_SIZE / sizeof(struct slot), i;
+	struct slot *s = page_addr(p);
+
+	n = n < per_page ? n : per_page;
+	for (i = 0; i < n; i++, s++) {
+		s->next = vq->free;
+		vq->free = s;
+	}
+	vq->nslots += n;
+	return n;
+}
+
+/* Makes slots for bios that wait. */
+static void
+grow(struct vblk_queue *vq)
+{
+	bool waits = true;
+
+	while (waits && READ_ONCE(vq->nslots) < vq->max_slots) {
+		struct page *p = page_alloc(0, ALLOC_ATOMIC | ALLOC_ZERO);
+		irqflags_t f;
+
+		if (!p)
+			return;
+		f = spin_lock_irq(&vq->q->lock);
+		add_slots(vq, p, vq->max_slots);
+		pump(vq);
+		waits = !list_empty(&vq->backlog);
+		spin_unlock_irq(&vq->q->lock, f);
+	}
+}
+
 static void
 submit(struct blk_device *dev, struct bio *b)
 {
 	struct vblk *d = dev->priv;
-	struct vblk_queue *vq = &d->queues[this_cpu()->id % d->nqueues];
+	struct vblk_queue *vq = my_queue(d);
 	irqflags_t f = spin_lock_irq(&vq->q->lock);
 	int err = list_empty(&vq->backlog) ? issue(vq, b) : -ENOSPC;
+	bool waits;
 
 	if (err == -ENOSPC && !d->v->broken) {
 		list_add_tail(&vq->backlog, &b->link);
 		err = 0;
 	}
 	virtq_kick(vq->q);
+	waits = !list_empty(&vq->backlog);
 	spin_unlock_irq(&vq->q->lock, f);
 	if (err) {
+		b->status = -EIO;
+		b->done(b);
+	} else if (waits) {
+		grow(vq);
+	}
+}
+
+static void
+submit_list(struct blk_device *dev, struct list *bios)
+{
+	struct vblk *d = dev->priv;
+	struct vblk_queue *vq = my_queue(d);
+	irqflags_t f = spin_lock_irq(&vq->q->lock);
+	bool broken = d->v->broken, waits = false;
+
+	if (!broken) {
+		list_splice_tail(&vq->backlog, bios);
+		pump(vq);
+		waits = !list_empty(&vq->backlog);
+	}
+	spin_unlock_irq(&vq->q->lock, f);
+	if (waits)
+		grow(vq);
+	if (!broken)
+		return;
+	for (struct bio *b; !list_empty(bios);) {
+		b = list_first_entry(bios, struct bio, link);
+		list_del(&b->link);
 		b->status = -EIO;
 		b->done(b);
 	}
@@ -318,14 +409,7 @@ complete(struct virtq *q)
 		while ((b = take(vq, false)))
 			list_add_tail(&done, &b->link);
 	} while (virtq_irq_enable(q) && !q->v->broken);
-	while (!list_empty(&vq->backlog)) {
-		b = list_first_entry(&vq->backlog, struct bio, link);
-		merge(vq, b);
-		if (issue(vq, b))
-			break;
-		list_del(&b->link);
-	}
-	virtq_kick(q);
+	pump(vq);
 	spin_unlock_irq(&q->lock, f);
 	finish(vq->d, &done);
 }
@@ -371,26 +455,21 @@ config_changed(struct virtio_device *v)
 		blk_resized(&d->blk, virtio_config64(v, C_CAPACITY));
 }
 
-static const struct blk_ops vblk_ops = { .submit = submit, .poll = poll };
+static const struct blk_ops vblk_ops = {
+	.submit = submit, .submit_list = submit_list, .poll = poll,
+};
 
 /* ---- attaching ---- */
 
 static int
 make_slots(struct vblk_queue *vq, unsigned n)
 {
-	unsigned per_page = PAGE_SIZE / sizeof(struct slot), i;
-	struct slot *s;
-
 	while (n) {
 		struct page *p = page_alloc(0, ALLOC_KERNEL | ALLOC_ZERO);
 
 		if (!p)
 			return -ENOMEM;
-		s = page_addr(p);
-		for (i = 0; i < per_page && n; i++, n--, s++) {
-			s->next = vq->free;
-			vq->free = s;
-		}
+		n -= add_slots(vq, p, n);
 	}
 	return 0;
 }
@@ -438,10 +517,11 @@ read_config(struct vblk *d)
 }
 
 static int
-setup_queue(struct vblk *d, unsigned i, bool small)
+setup_queue(struct vblk *d, unsigned i, uint64_t mem_pages)
 {
 	struct vblk_queue *vq = &d->queues[i];
-	unsigned slots = small ? SLOTS_SMALL : SLOTS, num = SLOTS;
+	unsigned slots = mem_pages < SMALL_PAGES ? SLOTS_SMALL : SLOTS;
+	unsigned num = mem_pages < LARGE_PAGES ? SLOTS : VIRTQ_MAX;
 	int err;
 
 	vq->d = d;
@@ -458,6 +538,7 @@ setup_queue(struct vblk *d, unsigned i, bool small)
 						       VIRTIO_F_INDIRECT_DESC) ?
 						    SEGS :
 						    vq->q->num - 2u);
+	vq->max_slots = mem_pages < LARGE_PAGES ? slots : vq->q->num;
 	return make_slots(vq, slots);
 }
 
@@ -467,7 +548,6 @@ attach(struct virtio_device *v)
 	struct vblk *d = kzalloc(sizeof(*d), ALLOC_KERNEL);
 	struct mem_stats mem;
 	unsigned want = 1, i;
-	bool small;
 	int err;
 
 	if (!d)
@@ -482,11 +562,10 @@ attach(struct virtio_device *v)
 		want = virtio_config16(v, C_NUM_QUEUES);
 	want = (unsigned)min_u64(min_u64(want, MAX_QUEUES), smp_count());
 	mem_stats_get(&mem);
-	small = mem.total < SMALL_PAGES;
-	if (!want || small)
+	if (!want || mem.total < SMALL_PAGES)
 		want = 1;
 	for (i = 0; i < want; i++) {
-		err = setup_queue(d, i, small);
+		err = setup_queue(d, i, mem.total);
 		if (err)
 			goto failed;
 		d->nqueues = i + 1;

@@ -25,6 +25,7 @@
 #include <abi/errno.h>
 #include <abi/mman.h>
 #include <arch/upcall.h>
+#include <dev/blk.h>
 #include <file/file.h>
 #include <fs/pagecache.h>
 #include <fs/vfs.h>
@@ -44,6 +45,8 @@ uint64_t writeback_pending, writeback_floor = UINT64_MAX;
 static unsigned touched;
 
 void writeback_ended(void) { writeback_pending--; }
+void blk_plug(struct blk_plug *p) { (void)p; }
+void blk_unplug(struct blk_plug *p) { (void)p; }
 void writeback_throttle_slow(void) { }
 bool writeback_for_memory(void) { return false; }
 void inode_mark(struct inode *i, uint32_t bits) { i->state |= bits; }
