@@ -8,6 +8,9 @@
 #include <base/types.h>
 
 #define NSEC_PER_SEC 1000000000ull
+/* The step of coarse clocks and of files' times: a tick of 250 Hz, as
+ * Linux's.  A second is a whole number of them. */
+#define CLOCK_COARSE_NS 4000000u
 
 uint64_t clock_mono_ns(void);
 uint64_t clock_real_ns(void);

@@ -50,6 +50,7 @@ drop_suid(struct inode *i)
 	i->mode &= ~(uint32_t)S_ISUID;
 	if (i->mode & 0010)
 		i->mode &= ~(uint32_t)S_ISGID;
+	inode_mark_dirty(i, false);
 }
 
 /* With the inode's lock. */

@@ -451,30 +451,48 @@ inode_owner_or_capable(const struct inode *i)
 	return !c || c->fsuid == i->uid || cred_capable(c, CAP_FOWNER);
 }
 
+/* Times of files go in steps of the coarse clock, as Linux's: a file that is
+ * written over and synced again and again is not one whose inode must go
+ * through the journal each time. */
+static struct timespec64
+file_time(void)
+{
+	uint64_t now = clock_real_ns();
+
+	now -= now % CLOCK_COARSE_NS;
+	return (struct timespec64){ .sec = (int64_t)(now / NSEC_PER_SEC),
+				    .nsec = (uint32_t)(now % NSEC_PER_SEC) };
+}
+
 void
 inode_now(struct inode_attr *a)
 {
-	uint64_t now = clock_real_ns();
-	struct timespec64 ts = { .sec = (int64_t)(now / NSEC_PER_SEC),
-				 .nsec = (uint32_t)(now % NSEC_PER_SEC) };
+	a->atime = a->mtime = a->ctime = file_time();
+}
 
-	a->atime = a->mtime = a->ctime = ts;
+static bool
+set_time(struct timespec64 *t, struct timespec64 now)
+{
+	if (t->sec == now.sec && t->nsec == now.nsec)
+		return false;
+	*t = now;
+	return true;
 }
 
 void
 inode_touch(struct inode *i, unsigned attr_times)
 {
-	uint64_t now = clock_real_ns();
-	struct timespec64 ts = { .sec = (int64_t)(now / NSEC_PER_SEC),
-				 .nsec = (uint32_t)(now % NSEC_PER_SEC) };
+	struct timespec64 now = file_time();
+	bool changed = false;
 
 	if (attr_times & ATTR_ATIME)
-		i->atime = ts;
+		changed |= set_time(&i->atime, now);
 	if (attr_times & ATTR_MTIME)
-		i->mtime = ts;
+		changed |= set_time(&i->mtime, now);
 	if (attr_times & ATTR_CTIME)
-		i->ctime = ts;
-	inode_mark_dirty(i, false);
+		changed |= set_time(&i->ctime, now);
+	if (changed)
+		inode_mark_dirty(i, false);
 }
 
 static struct kstat_time

@@ -18,10 +18,6 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-/* The coarse clocks are as fine as the others here; programs are told what
- * Linux tells them (a tick of 250 Hz), which is a bound that holds. */
-#define COARSE_RES_NS 4000000u
-
 /* The range in which a wall clock stays meaningful in nanoseconds. */
 #define REAL_SEC_MAX (USERTIME_MAX / NSEC_PER_SEC - 1)
 
@@ -30,19 +26,25 @@ clock_read(int clock, uint64_t *ns)
 {
 	switch (clock) {
 	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
 	case CLOCK_TAI: /* offset 0 until a program would set it */
 		*ns = clock_real_ns();
 		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
 		*ns = clock_mono_ns();
 		return 0;
+	case CLOCK_REALTIME_COARSE:
+		*ns = clock_real_ns();
+		break;
+	case CLOCK_MONOTONIC_COARSE:
+		*ns = clock_mono_ns();
+		break;
 	default:
 		return cpu_clock_ns(clock, ns);
 	}
+	*ns -= *ns % CLOCK_COARSE_NS; /* as files' times */
+	return 0;
 }
 
 long
@@ -65,7 +67,7 @@ sys_clock_getres(struct thread *t, int clock, void __user *ts)
 	if (err || !ts)
 		return err;
 	ns = clock == CLOCK_REALTIME_COARSE ||
-	     clock == CLOCK_MONOTONIC_COARSE ? COARSE_RES_NS : 1;
+	     clock == CLOCK_MONOTONIC_COARSE ? CLOCK_COARSE_NS : 1;
 	return put_user_timespec(ts, ns);
 }
 

@@ -15,6 +15,7 @@
 #define CLOCK_MONOTONIC_RAW	4
 #define CLOCK_REALTIME_COARSE	5
 #define CLOCK_MONOTONIC_COARSE	6
+#define COARSE_NS		4000000u /* CLOCK_COARSE_NS of the kernel */
 #define CLOCK_BOOTTIME		7
 #define NR_CLOCK_GETTIME	228
 #define NR_CLOCK_GETRES		229
@@ -78,13 +79,16 @@ __vdso_clock_gettime(int clock, struct timespec *ts)
 	switch (clock) {
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
 		ns = read_ns(false);
 		break;
 	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
 		ns = read_ns(true);
+		break;
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_REALTIME_COARSE:
+		ns = read_ns(clock == CLOCK_REALTIME_COARSE);
+		ns -= ns % COARSE_NS;
 		break;
 	default:
 		return (int)syscall2(NR_CLOCK_GETTIME, clock, (long)ts);
