@@ -45,4 +45,20 @@
 #define FIBMAP	    1
 #define FS_IOC_GETFLAGS 0x80086601u
 
+/* Of block devices. */
+#define BLKROGET	 0x125eu
+#define BLKGETSIZE	 0x1260u
+#define BLKFLSBUF	 0x1261u
+#define BLKSSZGET	 0x1268u
+#define BLKBSZGET	 0x80081270u
+#define BLKGETSIZE64	 0x80081272u
+#define BLKDISCARD	 0x1277u
+#define BLKIOMIN	 0x1278u
+#define BLKIOOPT	 0x1279u
+#define BLKALIGNOFF	 0x127au
+#define BLKPBSZGET	 0x127bu
+#define BLKDISCARDZEROES 0x127cu
+#define BLKROTATIONAL	 0x127eu
+#define BLKZEROOUT	 0x127fu
+
 #define NR_OPEN_MAX 1048576

@@ -21,6 +21,7 @@
 #include <dev/control.h>
 #include <dev/device.h>
 #include <dev/random.h>
+#include <fs/bdev.h>
 #include <fs/pseudo/stdio.h>
 #include <fs/pseudo.h>
 #include <fs/vfs.h>
@@ -83,6 +84,7 @@ start_program(void *arg)
 
 	(void)arg;
 	device_init();		/* disks, ports; the control port answers */
+	bdev_nodes_init();	/* /dev/vda */
 	control_init();		/* errors below reach the user */
 	control_on(PITH_FRAME_STOP, host_stop);
 	err = boot_read_run_info(&run);

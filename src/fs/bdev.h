@@ -34,3 +34,6 @@ void page_read_end(struct page *p, int err);
 /* Reads bytes of consecutive sectors into a part of one page, and waits. */
 MUST_CHECK int bdev_read_part(struct blk_device *dev, uint64_t sector,
 			      struct page *p, uint32_t offset, uint32_t len);
+
+/* /dev/vda and its kind (bdevfile.c): of all disks that there are by now. */
+void bdev_nodes_init(void);
