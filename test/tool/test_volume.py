@@ -7,6 +7,7 @@ QEMU prints the run block."""
 
 import os
 import shutil
+import struct
 import subprocess
 import time
 
@@ -132,6 +133,48 @@ def test_copy(vol, source, tmp_path):
     assert vol("cp", "v:/renamed", "-").stdout == b"other"
     vol("cp", "v:/renamed", tmp_path)
     assert (tmp_path / "renamed").read_bytes() == b"other"
+    fsck(vol.path("v"))
+
+
+def test_copy_keeps_attributes_and_links(vol, tmp_path):
+    """Extended attributes, an ACL, and that several names are one file."""
+    d = tmp_path / "source"
+    (d / "sub").mkdir(parents=True)
+    (d / "file").write_bytes(b"data")
+    os.setxattr(d / "file", "user.note", b"\0bytes\xff" * 30)
+    os.setxattr(d / "file", "user.large", b"L" * 3000)  # a block of its own
+    os.setxattr(d / "sub", "user.dir", b"")
+    # Version 2; owner rw, user 1234 r, group r, mask r, others nothing.
+    acl = struct.pack("<I", 2) + b"".join(
+        struct.pack("<HHI", *e) for e in (
+            (1, 6, 2**32 - 1), (2, 4, 1234), (4, 4, 2**32 - 1),
+            (16, 4, 2**32 - 1), (32, 0, 2**32 - 1)))
+    os.setxattr(d / "file", "system.posix_acl_access", acl)
+    os.link(d / "file", d / "sub" / "again")
+    os.link(d / "file", d / "third")
+    (d / "link").symlink_to("file")
+    os.link(d / "link", d / "sub" / "link", follow_symlinks=False)
+    vol("create", "v", "32M")
+    for _ in range(2):  # again over what is there
+        vol("cp", d, "v:/")
+        fsck(vol.path("v"))
+    assert "Links: 3" in debugfs(vol.path("v"), "stat /source/file")
+    assert "Links: 2" in debugfs(vol.path("v"), "stat /source/link")
+    assert "user.note" in debugfs(vol.path("v"), "ea_list /source/third")
+    vol("cp", "v:/source", tmp_path / "back")
+    vol("cp", "v:/source/.", tmp_path / "back")
+    b = tmp_path / "back"
+    assert tree(b) == tree(d)
+    for name in ("file", "third", "sub", "sub/again"):
+        assert {n: os.getxattr(b / name, n) for n in os.listxattr(b / name)} \
+            == {n: os.getxattr(d / name, n) for n in os.listxattr(d / name)}
+    assert len({os.lstat(b / n).st_ino
+                for n in ("file", "third", "sub/again")}) == 1
+    assert os.lstat(b / "link").st_ino == os.lstat(b / "sub/link").st_ino
+    # A file with a block of attributes that goes leaves nothing behind.
+    (tmp_path / "plain").write_bytes(b"x")
+    for name in ("file", "third", "sub/again"):
+        vol("cp", tmp_path / "plain", "v:/source/" + name)
     fsck(vol.path("v"))
 
 

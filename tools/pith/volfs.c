@@ -303,6 +303,8 @@ get_node(ext2_filsys fs, ext2_ino_t ino, const char *to, unsigned depth)
 	int fd;
 
 	check(to, ext2fs_read_inode(fs, ino, &in));
+	if (volattr_link(ino, &in, to))
+		return;
 	switch (in.i_mode & S_IFMT) {
 	case S_IFDIR:
 		get_dir(fs, ino, to, in.i_mode & 07777, depth);
@@ -331,6 +333,7 @@ get_node(ext2_filsys fs, ext2_ino_t ino, const char *to, unsigned depth)
 	}
 	if (!geteuid() && lchown(to, inode_uid(in), inode_gid(in)) < 0)
 		host_failed(to);
+	volattr_get(fs, ino, to); /* after the owner: that takes some away */
 	t[0] = (struct timespec){ .tv_sec = (int32_t)in.i_atime };
 	t[1] = (struct timespec){ .tv_sec = (int32_t)in.i_mtime };
 	if (utimensat(AT_FDCWD, to, t, AT_SYMLINK_NOFOLLOW) < 0)
@@ -436,6 +439,7 @@ remove_name(ext2_filsys fs, ext2_ino_t dir, const char *name, ext2_ino_t ino,
 	check(path, ext2fs_read_inode(fs, ino, &in));
 	if (--in.i_links_count == 0) {
 		in.i_dtime = (uint32_t)time(NULL);
+		volattr_free(fs, ino, &in);
 		if (ext2fs_inode_has_valid_blocks2(fs, &in))
 			check(path, ext2fs_punch(fs, ino, &in, NULL, 0,
 						 ~0ull));
@@ -585,11 +589,25 @@ clear_way(ext2_filsys fs, ext2_ino_t dir, const char *name, const char *from,
 }
 
 static void
+put_another_name(ext2_filsys fs, ext2_ino_t dir, const char *name,
+		 ext2_ino_t ino, const char *from)
+{
+	struct ext2_inode in;
+
+	check(from, ext2fs_read_inode(fs, ino, &in));
+	check(from, add_name(fs, dir, name, ino,
+			     LINUX_S_ISLNK(in.i_mode) ? EXT2_FT_SYMLINK
+						      : EXT2_FT_REG_FILE));
+	in.i_links_count++;
+	check(from, ext2fs_write_inode(fs, ino, &in));
+}
+
+static void
 put_node(ext2_filsys fs, ext2_ino_t dir, const char *name, const char *from,
 	 unsigned depth)
 {
 	struct stat st;
-	ext2_ino_t ino;
+	ext2_ino_t ino, known;
 	bool fresh;
 
 	if (lstat(from, &st) < 0)
@@ -601,6 +619,11 @@ put_node(ext2_filsys fs, ext2_ino_t dir, const char *name, const char *from,
 		return;
 	}
 	fresh = clear_way(fs, dir, name, from, &st);
+	known = volattr_known(&st);
+	if (known) {
+		put_another_name(fs, dir, name, known, from);
+		return;
+	}
 	if (S_ISREG(st.st_mode))
 		put_file(fs, dir, name, from);
 	else if (S_ISLNK(st.st_mode))
@@ -610,8 +633,11 @@ put_node(ext2_filsys fs, ext2_ino_t dir, const char *name, const char *from,
 	check(from, ext2fs_lookup(fs, dir, name, strlen(name), NULL, &ino));
 	if (S_ISDIR(st.st_mode))
 		put_dir(fs, ino, from, depth);
-	if (fresh)
+	if (fresh) {
 		set_attr(fs, ino, &st, from);
+		volattr_put(fs, ino, from);
+	}
+	volattr_remember(&st, ino);
 }
 
 void

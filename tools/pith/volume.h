@@ -8,6 +8,7 @@
 #include "options.h"
 
 #include <ext2fs/ext2fs.h>
+#include <sys/stat.h>
 
 /* Opens a volume by name and locks it for this process: alone, or with
  * `shared` beside others that only read.  Ends pith (125) when it is not
@@ -31,3 +32,19 @@ ext2_filsys volfs_open(int fd, const char *name, bool writable);
  * directory, into which it goes.  Ends pith on an error. */
 void volfs_get(ext2_filsys fs, const char *path, const char *to);
 void volfs_put(ext2_filsys fs, const char *from, const char *path);
+
+/* ---- volattr.c ---- */
+
+/* Extended attributes of a file of the host, to the volume and back. */
+void volattr_put(ext2_filsys fs, ext2_ino_t ino, const char *from);
+void volattr_get(ext2_filsys fs, ext2_ino_t ino, const char *to);
+/* The inode is going: frees its block of attributes. */
+void volattr_free(ext2_filsys fs, ext2_ino_t ino, struct ext2_inode *in);
+/* The inode on the volume that this file of the host, copied before under
+ * another name, has become; 0: none. */
+ext2_ino_t volattr_known(const struct stat *st);
+void volattr_remember(const struct stat *st, ext2_ino_t ino);
+/* Makes `to` another name of what the inode was copied to before; false: this
+ * is its first name. */
+bool volattr_link(ext2_ino_t ino, const struct ext2_inode *in,
+		  const char *to);
