@@ -3,8 +3,9 @@
  * O_DIRECT: between the program's memory and the device.
  *
  * The file system says where bytes lie (ops->map).  What lies nowhere yet (a
- * hole, space that was never written) is written through the cache and
- * flushed: allocation is the writer's matter.  Before, dirty pages of the
+ * hole, space that was never written) gets blocks first and becomes contents
+ * when they are written (ops->direct_alloc, direct_wrote); parts of blocks go
+ * through the cache and are flushed.  Before, dirty pages of the
  * range are written and dropped, so that both ways of access see the same;
  * after a write what was read into the cache meanwhile is dropped again.
  *
@@ -211,11 +212,13 @@ static ssize_t
 transfer(struct uio *u, struct page_cache_run run, uint64_t bytes, bool write)
 {
 	struct batch b = { .n = 0, .left = 1 };
+	struct blk_plug plug;
 	uint64_t total = 0;
 	ssize_t r = 0;
 	int err;
 
 	completion_init(&b.done);
+	blk_plug(&plug);
 	while (total < bytes && b.n < MAX_BIOS) {
 		r = make_bio(u, &run, bytes - total, write, &b);
 		if (r < 0)
@@ -225,6 +228,7 @@ transfer(struct uio *u, struct page_cache_run run, uint64_t bytes, bool write)
 		atomic_add(&b.left, 1);
 		bio_submit(b.bios[b.n - 1]);
 	}
+	blk_unplug(&plug);
 	err = batch_end(&b);
 	if (err)
 		return err;
@@ -306,6 +310,50 @@ write_cached(struct page_cache *pc, struct uio *u, int64_t *pos, uint64_t len)
 	return r;
 }
 
+/* Whole blocks to where nothing is yet.  Less than len: it ends here. */
+static ssize_t
+write_new(struct page_cache *pc, struct uio *u, int64_t *pos, uint64_t len)
+{
+	uint64_t done = 0, at = (uint64_t)*pos;
+	struct page_cache_run run;
+	ssize_t r = 0;
+	int err = pc->ops->direct_alloc(pc, at, len, &run);
+
+	if (err)
+		return err;
+	len = run.len;
+	while (done < len) {
+		r = transfer(u, run, len - done, true);
+		if (r <= 0)
+			break;
+		done += (uint64_t)r;
+		run.sector += (uint64_t)r >> BLK_SECTOR_SHIFT;
+	}
+	done -= done % pc->inode->sb->block_size;
+	if (!done)
+		return r;
+	err = pc->ops->direct_wrote(pc, at, done);
+	if (err || r < 0)
+		return err ? err : r;
+	*pos += (int64_t)done;
+	return (ssize_t)done;
+}
+
+static ssize_t
+write_hole(struct page_cache *pc, struct uio *u, int64_t *pos, uint64_t len)
+{
+	uint64_t mask = pc->inode->sb->block_size - 1;
+	uint64_t part = (uint64_t)*pos & mask;
+
+	if (!pc->ops->direct_alloc)
+		return write_cached(pc, u, pos, len);
+	if (part || len <= mask) {
+		part = mask + 1 - part;
+		return write_cached(pc, u, pos, len < part ? len : part);
+	}
+	return write_new(pc, u, pos, len & ~mask);
+}
+
 ssize_t
 direct_write(struct file *f, struct uio *u, int64_t *pos)
 {
@@ -326,7 +374,7 @@ direct_write(struct file *f, struct uio *u, int64_t *pos)
 		if (r)
 			break;
 		if (run.hole) {
-			r = write_cached(pc, u, pos, run.len);
+			r = write_hole(pc, u, pos, run.len);
 		} else {
 			r = transfer(u, run, run.len, true);
 			if (r > 0)

@@ -73,10 +73,19 @@ struct page_cache_ops {
 	void (*forget)(struct page_cache *pc, struct page *p);
 	/* O_DIRECT: where the bytes from pos on lie, at most len of them.
 	 * write: only what is allocated and written counts; anything else is
-	 * a hole, and goes through the cache.  The inode's lock is held.
-	 * NULL: the file cannot be opened with O_DIRECT (EINVAL). */
+	 * a hole.  The inode's lock is held.  NULL: the file cannot be opened
+	 * with O_DIRECT (EINVAL). */
 	int (*map)(struct page_cache *pc, uint64_t pos, uint64_t len,
 		   bool write, struct page_cache_run *run);
+	/* Writing to such a hole, of whole blocks (sb->block_size): takes
+	 * blocks that are not the file's contents yet.  When bytes of them
+	 * are on the device, from pos on, the other makes them so, and the
+	 * file as long.  The inode's lock is held for writing, no page of
+	 * theirs is cached.  NULL: it goes through the cache. */
+	int (*direct_alloc)(struct page_cache *pc, uint64_t pos, uint64_t len,
+			    struct page_cache_run *run);
+	int (*direct_wrote)(struct page_cache *pc, uint64_t pos,
+			    uint64_t len);
 
 	/* Anonymous caches: n pages are about to be added (-ENOSPC), or have
 	 * gone. */

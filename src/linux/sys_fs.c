@@ -504,6 +504,23 @@ sys_ftruncate(struct thread *t, int fd, int64_t len)
 	return size_result(t, err);
 }
 
+/* Modes do not go together. */
+static bool
+known_fallocate(int mode)
+{
+	switch (mode) {
+	case 0:
+	case FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_ZERO_RANGE:
+	case FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE:
+	case FALLOC_FL_COLLAPSE_RANGE:
+	case FALLOC_FL_INSERT_RANGE:
+		return true;
+	}
+	return false;
+}
+
 long
 file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
 {
@@ -511,7 +528,7 @@ file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
 
 	if (offset < 0 || len <= 0)
 		return -EINVAL;
-	if ((mode & FALLOC_FL_PUNCH_HOLE) && !(mode & FALLOC_FL_KEEP_SIZE))
+	if (!known_fallocate(mode))
 		return -EOPNOTSUPP;
 	if (!(f->mode & FILE_WRITE))
 		return -EBADF;

@@ -24,8 +24,13 @@ read_around(struct ext4_super *s, uint64_t index)
 {
 	uint64_t n = mem_total_pages() < 4096 ? 8 : 64;
 
-	if (s->ro && (s->sb.flags & MS_RDONLY))
+	if (!s->ro)
+		return;
+	/* A remount waits until nobody is here, then drops all. */
+	atomic_add(&s->readers_around, 1);
+	if (atomic_load(&s->ro) && (s->sb.flags & MS_RDONLY))
 		page_cache_readahead(s->meta, index & ~(n - 1), n);
+	atomic_sub(&s->readers_around, 1);
 }
 
 int

@@ -558,39 +558,12 @@ ext4_write_pages(struct page_cache *pc, struct page **pages, unsigned n)
 		write_small(pc->inode, pages, n);
 }
 
-/* ---- O_DIRECT ---- */
-
-static int
-ext4_map_direct(struct page_cache *pc, uint64_t pos, uint64_t len, bool write,
-		struct page_cache_run *run)
-{
-	struct inode *i = pc->inode;
-	struct ext4_super *s = ext4_sb(i);
-	uint64_t lblk = pos >> s->block_shift, off = pos & (s->block_size - 1);
-	struct ext4_map m;
-	uint64_t bytes;
-	int err;
-
-	if (lblk >= UINT32_MAX)
-		return -EFBIG;
-	err = ext4_map_any(i, (uint32_t)lblk, &m);
-	if (err)
-		return err;
-	bytes = ((uint64_t)m.len << s->block_shift) - off;
-	run->dev = s->dev;
-	run->len = bytes < len ? bytes : len;
-	run->hole = !m.pblk || m.unwritten ||
-		    (write && pos + run->len > ext4_i(i)->disksize);
-	run->sector = run->hole ? 0
-				: sector_of(s, m.pblk) +
-					  (off >> BLK_SECTOR_SHIFT);
-	return 0;
-}
-
 const struct page_cache_ops ext4_cache_ops = {
 	.read_pages = ext4_read_pages,
 	.prepare = ext4_prepare,
 	.write_pages = ext4_write_pages,
 	.forget = ext4_forget,
 	.map = ext4_map_direct,
+	.direct_alloc = ext4_direct_alloc,
+	.direct_wrote = ext4_direct_wrote,
 };

@@ -23,6 +23,7 @@ struct journal;
 struct jtx;
 struct page;
 struct page_cache;
+struct page_cache_run;
 struct page_cache_ops;
 
 #define EXT4_MAGIC	  0xef53
@@ -262,7 +263,8 @@ struct ext4_super {
 	uint8_t uuid[16];
 	uint64_t free_blocks, free_inodes; /* [alloc_lock w, a] */
 	uint64_t delayed;		/* [a] reserved by dirty pages */
-	uint64_t overhead, root_blocks, spare_blocks; /* [I] */
+	uint64_t overhead;		/* [a] blocks; 0: not counted yet */
+	uint64_t root_blocks, spare_blocks; /* [I] */
 	uint32_t root_uid, root_gid;	/* [I] who may take root_blocks */
 	uint32_t last_dirs;		/* [alloc_lock] where directories go */
 	uint16_t log_groups_per_flex, errors, want_extra_isize;
@@ -271,7 +273,9 @@ struct ext4_super {
 	uint8_t hash_version;		/* [I] */
 	bool hash_unsigned;		/* [I] */
 	struct journal *journal;
-	bool ro;		/* [I] mounted for reading only */
+	bool ro;			/* [a] mounted for reading only */
+	bool minixdf;			/* [I] f_blocks is all blocks */
+	uint32_t readers_around;	/* [a] block.c: reading ahead */
 	bool may_write;			/* [I] nothing forbids it */
 	struct mutex alloc_lock;	/* RANK_FSALLOC */
 	struct ext4_group **groups;	/* [alloc_lock] in chunks, made when
@@ -384,6 +388,7 @@ uint32_t ext4_desc_free_inodes(const struct ext4_super *s,
 			       const struct ext4_group_disk *d);
 /* Sums of all descriptors. */
 MUST_CHECK int ext4_count_free(struct ext4_super *s);
+uint64_t ext4_overhead(const struct ext4_super *s);
 
 /* ---- balloc.c ---- */
 #define EXT4_ALLOC_DELAYED 1u /* reserved when its page became dirty */
@@ -517,17 +522,44 @@ MUST_CHECK int ext4_ext_set_written(struct jhandle *h, struct inode *i,
 MUST_CHECK int ext4_ext_remove_last(struct jhandle *h, struct inode *i,
 				    uint32_t from, uint32_t to, bool *more);
 
+/* No extent goes across the border before lblk any more. */
+MUST_CHECK int ext4_ext_cut(struct jhandle *h, struct inode *i, uint32_t lblk);
+/* All extents from *from on move to the front, or those of [from, *end) to
+ * the back: one leaf a call, which moves *from or *end on; *more: call again.
+ * The caller has seen that they have room, and cut at the border. */
+MUST_CHECK int ext4_ext_shift_left(struct jhandle *h, struct inode *i,
+				   uint32_t *from, uint32_t by, bool *more);
+MUST_CHECK int ext4_ext_shift_right(struct jhandle *h, struct inode *i,
+				    uint32_t from, uint32_t *end, uint32_t by,
+				    bool *more);
+/* The block behind the last extent. */
+MUST_CHECK int ext4_ext_end(struct inode *i, uint32_t *end);
+
 /* ---- data.c ---- */
 extern const struct page_cache_ops ext4_cache_ops;
 void ext4_cut_page(struct inode *i, uint64_t size);
 
+/* ---- direct.c: see struct page_cache_ops ---- */
+MUST_CHECK int ext4_map_direct(struct page_cache *pc, uint64_t pos,
+			       uint64_t len, bool write,
+			       struct page_cache_run *run);
+MUST_CHECK int ext4_direct_alloc(struct page_cache *pc, uint64_t pos,
+				 uint64_t len, struct page_cache_run *run);
+MUST_CHECK int ext4_direct_wrote(struct page_cache *pc, uint64_t pos,
+				 uint64_t len);
+
 /* ---- space.c ---- */
+/* Gives unwritten blocks to the holes of [lblk, end). */
+MUST_CHECK int ext4_fill_holes(struct inode *i, uint32_t lblk, uint32_t end);
 /* Frees all blocks of [from, to], in as many transactions as it takes. */
 MUST_CHECK int ext4_remove_blocks(struct inode *i, struct jhandle *h,
 				  uint32_t from, uint32_t to);
 MUST_CHECK int ext4_truncate(struct inode *i, uint64_t size);
 MUST_CHECK int ext4_fallocate(struct inode *i, int mode, int64_t off,
 			      int64_t len);
+/* ---- range.c: FALLOC_FL_COLLAPSE_RANGE, FALLOC_FL_INSERT_RANGE ---- */
+MUST_CHECK int ext4_collapse(struct inode *i, uint64_t start, uint64_t end);
+MUST_CHECK int ext4_insert(struct inode *i, uint64_t start, uint64_t end);
 /* A block of a directory or a link, allocated and zero. */
 MUST_CHECK int ext4_append_block(struct jhandle *h, struct inode *i,
 				 uint32_t *lblk, struct ext4_buf *b);

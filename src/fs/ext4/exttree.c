@@ -445,11 +445,12 @@ replace(struct jhandle *h, struct inode *i, struct path *p, unsigned at,
 
 /*
  * The extent that holds lblk (del), or the place for one there, becomes the
- * n <= 3 pieces of v, joined with their neighbours where that is possible.
+ * n <= 3 pieces of v, with join joined with their neighbours where that is
+ * possible.
  */
 static int
-edit(struct jhandle *h, struct inode *i, uint32_t lblk, bool del,
-     const struct piece *v, unsigned n)
+edit_how(struct jhandle *h, struct inode *i, uint32_t lblk, bool del,
+	 const struct piece *v, unsigned n, bool join)
 {
 	uint64_t goal = n ? v[0].pblk : 0;
 	int err = 0;
@@ -466,15 +467,18 @@ edit(struct jhandle *h, struct inode *i, uint32_t lblk, bool del,
 		leaf = &p.l[p.depth];
 		first = (unsigned)(leaf->at + !del);
 		count = del;
-		if (first > 0) {
+		if (first > 0 && join) {
 			x = get(&extents(leaf->h)[first - 1]);
 			m = append(out, m, &x);
 			first--;
 			count++;
 		}
 		for (unsigned k = 0; k < n; k++)
-			m = append(out, m, &v[k]);
-		if (first + count < leaf->h->eh_entries) {
+			if (join)
+				m = append(out, m, &v[k]);
+			else
+				out[m++] = v[k];
+		if (join && first + count < leaf->h->eh_entries) {
 			x = get(&extents(leaf->h)[first + count]);
 			m = append(out, m, &x);
 			count++;
@@ -492,6 +496,13 @@ edit(struct jhandle *h, struct inode *i, uint32_t lblk, bool del,
 			return err;
 	}
 	return ext4_bad(h->s, i->ino, "extent tree that cannot grow");
+}
+
+static int
+edit(struct jhandle *h, struct inode *i, uint32_t lblk, bool del,
+     const struct piece *v, unsigned n)
+{
+	return edit_how(h, i, lblk, del, v, n, true);
 }
 
 int
@@ -578,4 +589,122 @@ ext4_ext_remove_last(struct jhandle *h, struct inode *i, uint32_t from,
 	i->blocks -= (uint64_t)(b - a + 1) * (h->s->block_size / 512);
 	*more = a > from;
 	return ext4_bfree(h, x.pblk + (a - x.lblk), b - a + 1);
+}
+
+/* ---- moving ---- */
+
+int
+ext4_ext_cut(struct jhandle *h, struct inode *i, uint32_t lblk)
+{
+	struct piece x, v[2];
+	uint32_t off;
+	int err = find_extent(i, lblk, &x);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	off = lblk - x.lblk;
+	if (!off || off >= x.len)
+		return 0;
+	v[0] = (struct piece){ x.lblk, off, x.pblk, x.unwritten };
+	v[1] = (struct piece){ lblk, x.len - off, x.pblk + off, x.unwritten };
+	return edit_how(h, i, lblk, true, v, 2, false);
+}
+
+/* The first block of the leaf behind p's; false: p's is the last. */
+static bool
+next_leaf(const struct path *p, uint32_t *lblk)
+{
+	for (unsigned k = p->depth; k; k--) {
+		struct ext4_extent_header *h = p->l[k - 1].h;
+		int at = p->l[k - 1].at + 1;
+
+		if (at < h->eh_entries) {
+			*lblk = indexes(h)[at].ei_block;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Entries [first, end) of the leaf move by that many blocks. */
+static int
+shift(struct jhandle *h, struct inode *i, struct path *p, unsigned first,
+      unsigned end, int64_t by)
+{
+	struct ext4_extent *e = extents(p->l[p->depth].h);
+	int err = 0;
+
+	/* The keys above change, too: what can fail comes first. */
+	for (unsigned k = 0; k <= p->depth && !err; k++)
+		err = touch(h, i, p, k);
+	if (err)
+		return err;
+	for (unsigned k = first; k < end; k++)
+		e[k].ee_block = (uint32_t)(e[k].ee_block + by);
+	return first ? 0 : fix_keys(h, i, p, p->depth);
+}
+
+int
+ext4_ext_shift_left(struct jhandle *h, struct inode *i, uint32_t *from,
+		    uint32_t by, bool *more)
+{
+	struct ext4_extent_header *eh;
+	struct path p;
+	unsigned first;
+	int err = find_path(i, *from, &p);
+
+	*more = false;
+	if (err)
+		return err;
+	eh = p.l[p.depth].h;
+	first = (unsigned)(p.l[p.depth].at + 1);
+	if (first && extents(eh)[first - 1].ee_block >= *from)
+		first--;
+	if (first < eh->eh_entries) {
+		*from = extents(eh)[eh->eh_entries - 1].ee_block + 1;
+		*more = true;
+		err = shift(h, i, &p, first, eh->eh_entries, -(int64_t)by);
+	} else {
+		*more = next_leaf(&p, from);
+	}
+	release(&p);
+	return err;
+}
+
+int
+ext4_ext_shift_right(struct jhandle *h, struct inode *i, uint32_t from,
+		     uint32_t *end, uint32_t by, bool *more)
+{
+	struct ext4_extent *e;
+	struct path p;
+	unsigned first, n;
+	int err;
+
+	*more = false;
+	if (*end <= from)
+		return 0;
+	err = find_path(i, *end - 1, &p);
+	if (err)
+		return err;
+	e = extents(p.l[p.depth].h);
+	n = first = (unsigned)(p.l[p.depth].at + 1);
+	while (first && e[first - 1].ee_block >= from)
+		first--;
+	if (first < n) {
+		*end = e[first].ee_block;
+		*more = first == 0 && *end > from;
+		err = shift(h, i, &p, first, n, by);
+	}
+	release(&p);
+	return err;
+}
+
+int
+ext4_ext_end(struct inode *i, uint32_t *end)
+{
+	struct piece x;
+	int err = find_extent(i, UINT32_MAX - 1, &x);
+
+	*end = err ? 0 : x.lblk + x.len;
+	return err == -ENOENT ? 0 : err;
 }

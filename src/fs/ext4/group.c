@@ -60,6 +60,39 @@ group_blocks(const struct ext4_super *s, uint32_t g)
 					  : s->blocks_per_group;
 }
 
+/* Blocks of descriptors in this group, and those kept for more of them. */
+static uint32_t
+desc_blocks_in(const struct ext4_super *s, uint32_t g)
+{
+	uint32_t per_block = s->block_size / s->desc_size;
+	uint32_t all = (uint32_t)div_round_up(s->ngroups, per_block);
+	bool meta = s->incompat & EXT4_INCOMPAT_META_BG;
+	uint32_t at = g % per_block, n = 0;
+
+	if (has_super(s, g))
+		n = meta && s->first_meta_bg < all ? s->first_meta_bg
+						   : all + s->reserved_gdt;
+	/* Of a meta group: in its first, second and last group. */
+	if (meta && g / per_block >= s->first_meta_bg)
+		n = at < 2 || at == per_block - 1;
+	return n;
+}
+
+/* What is never a file's: as Linux takes it from f_blocks (bsddf). */
+uint64_t
+ext4_overhead(const struct ext4_super *s)
+{
+	uint64_t n = s->first_data_block, log = 0;
+
+	for (uint32_t g = 0; g < s->ngroups; g++)
+		n += has_super(s, g) + desc_blocks_in(s, g) + 2 +
+		     div_round_up((uint64_t)s->inodes_per_group *
+					  s->inode_size, s->block_size);
+	if (s->journal)
+		log = s->journal->last;
+	return n + log;
+}
+
 /* The block of a group's descriptor. */
 static uint64_t
 desc_block(const struct ext4_super *s, uint32_t group, uint32_t per_block)

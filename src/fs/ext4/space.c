@@ -169,9 +169,9 @@ out:
 
 /* ---- fallocate ---- */
 
-/* Gives blocks to the holes of [lblk, end), one run a transaction. */
-static int
-fill_holes(struct inode *i, uint32_t lblk, uint32_t end)
+/* One run a transaction. */
+int
+ext4_fill_holes(struct inode *i, uint32_t lblk, uint32_t end)
 {
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
@@ -271,6 +271,22 @@ finish(struct inode *i, uint64_t size)
 	return err;
 }
 
+/* The offset and length of a collapse or an insertion: of whole blocks. */
+static int
+move_range(struct inode *i, int mode, uint64_t start, uint64_t end)
+{
+	uint64_t mask = ext4_sb(i)->block_size - 1;
+	uint64_t max = (uint64_t)UINT32_MAX << ext4_sb(i)->block_shift;
+
+	if ((start | end) & mask)
+		return -EINVAL;
+	if (mode == FALLOC_FL_COLLAPSE_RANGE)
+		return end >= i->size ? -EINVAL : ext4_collapse(i, start, end);
+	if (end - start > max - i->size)
+		return -EFBIG;
+	return start >= i->size ? -EINVAL : ext4_insert(i, start, end);
+}
+
 int
 ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 {
@@ -280,10 +296,11 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 	bool keep = mode & FALLOC_FL_KEEP_SIZE;
 	int what = mode & ~FALLOC_FL_KEEP_SIZE, err = 0;
 
-	if (what && what != FALLOC_FL_PUNCH_HOLE &&
+	bool moves = what == FALLOC_FL_COLLAPSE_RANGE ||
+		     what == FALLOC_FL_INSERT_RANGE;
+
+	if (what && !moves && what != FALLOC_FL_PUNCH_HOLE &&
 	    what != FALLOC_FL_ZERO_RANGE)
-		return -EOPNOTSUPP;
-	if (what == FALLOC_FL_PUNCH_HOLE && !keep)
 		return -EOPNOTSUPP;
 	if (!S_ISREG(i->mode))
 		return S_ISDIR(i->mode) ? -EISDIR : -ENODEV;
@@ -291,6 +308,8 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 		return -EOPNOTSUPP;
 	if (end > max)
 		return -EFBIG;
+	if (moves)
+		return move_range(i, what, start, end);
 	if (what == FALLOC_FL_PUNCH_HOLE && end > i->size)
 		end = i->size;
 	if (what && start < end) {
@@ -306,9 +325,9 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 					   : end & ~(uint64_t)PAGE_MASK);
 	}
 	if (!err && what != FALLOC_FL_PUNCH_HOLE)
-		err = fill_holes(i, (uint32_t)(start >> s->block_shift),
-				 (uint32_t)((end + s->block_size - 1) >>
-					    s->block_shift));
+		err = ext4_fill_holes(i, (uint32_t)(start >> s->block_shift),
+				      (uint32_t)((end + s->block_size - 1) >>
+						 s->block_shift));
 	if (err)
 		return err;
 	return finish(i, keep ? 0 : end);

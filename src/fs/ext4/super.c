@@ -26,6 +26,7 @@
 #include <mem/heap.h>
 #include <mem/kmap.h>
 #include <mem/page.h>
+#include <sched/thread.h>
 
 #define MAX_COMPLAINTS 20u
 
@@ -197,9 +198,7 @@ parse_super(struct ext4_super *s, const struct ext4_super_disk *d)
 	if (s->want_extra_isize < 32 || s->want_extra_isize & 3 ||
 	    s->want_extra_isize > s->inode_size - 128)
 		s->want_extra_isize = s->inode_size > 128 ? 32 : 0;
-	s->overhead = (uint64_t)s->ngroups *
-		      ((uint64_t)s->inodes_per_group * s->inode_size /
-			       s->block_size + 2);
+	s->overhead = d->s_overhead_blocks;
 	if (s->free_blocks > s->nblocks)
 		s->free_blocks = s->nblocks;
 	return 0;
@@ -213,8 +212,12 @@ ext4_statfs(struct super *sb, struct statfs *st)
 	uint64_t gone = atomic_load_relaxed(&s->delayed);
 	uint32_t id[4];
 
-	st->f_blocks = s->nblocks > s->overhead ? s->nblocks - s->overhead
-						: s->nblocks;
+	/* All groups are looked at: not at the mount. */
+	if (!atomic_load_relaxed(&s->overhead))
+		atomic_store_relaxed(&s->overhead, ext4_overhead(s));
+	st->f_blocks = s->nblocks;
+	if (!s->minixdf && s->overhead < s->nblocks)
+		st->f_blocks -= s->overhead;
 	st->f_bfree = have > gone ? have - gone : 0;
 	st->f_bavail = ext4_available(s, false);
 	st->f_files = s->ninodes;
@@ -387,6 +390,25 @@ start_writing(struct ext4_super *s)
 	return err;
 }
 
+static const struct super_ops ext4_rw_ops;
+
+/* Mounted read-only so far: from here on it has what a file system needs that
+ * is written to, and no block is cached that may be a file's (block.c). */
+static int
+stop_reading_around(struct ext4_super *s)
+{
+	int err = super_start_writer(&s->sb);
+
+	if (err)
+		return err;
+	atomic_store(&s->ro, false);
+	while (atomic_load_acquire(&s->readers_around))
+		thread_yield();
+	err = page_cache_invalidate(s->meta, 0, UINT64_MAX >> PAGE_SHIFT);
+	s->sb.ops = &ext4_rw_ops;
+	return err;
+}
+
 static int
 ext4_remount(struct super *sb, unsigned flags)
 {
@@ -403,6 +425,11 @@ ext4_remount(struct super *sb, unsigned flags)
 	}
 	if (!s->may_write || !s->journal || s->journal->err)
 		return -EROFS;
+	if (s->ro) {
+		err = stop_reading_around(s);
+		if (err)
+			return err;
+	}
 	return start_writing(s);
 }
 
@@ -431,6 +458,7 @@ ext4_unmount(struct super *sb)
 static const struct super_ops ext4_super_ops = {
 	.evict = ext4_evict,
 	.statfs = ext4_statfs,
+	.remount = ext4_remount,
 	.unmount = ext4_unmount,
 };
 /* Of what can be written. */
@@ -563,6 +591,29 @@ load(struct ext4_super *s, struct ext4_super_disk *d, bool write)
 	return load_root(s);
 }
 
+/* "ro" and "rw" are the flags' matter. */
+static int
+parse_options(struct ext4_super *s, const char *text)
+{
+	static const char *const words[] = { "ro", "rw", "bsddf", "minixdf" };
+
+	while (*text) {
+		const char *end = strchr(text, ',');
+		size_t len = end ? (size_t)(end - text) : strlen(text), k;
+
+		for (k = 0; k < ARRAY_SIZE(words); k++)
+			if (strlen(words[k]) == len &&
+			    !memcmp(text, words[k], len))
+				break;
+		if (k == ARRAY_SIZE(words))
+			return -EINVAL;
+		if (k >= 2)
+			s->minixdf = k == 3;
+		text += len + (text[len] == ',');
+	}
+	return 0;
+}
+
 /* st_dev: as Linux numbers virtio disks, by their order. */
 static uint64_t
 device_number(const struct blk_device *dev)
@@ -584,8 +635,6 @@ ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	struct ext4_super *s;
 	int err = -ENOMEM;
 
-	if (*options && strcmp(options, "ro") && strcmp(options, "rw"))
-		return -EINVAL;
 	if (!dev)
 		return -ENXIO;
 	s = kzalloc(sizeof(*s), ALLOC_KERNEL);
@@ -606,6 +655,9 @@ ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	s->sb.magic = EXT4_SUPER_MAGIC;
 	s->sb.priv = s;
 	s->sb.dev = device_number(dev);
+	err = parse_options(s, options);
+	if (err)
+		goto fail;
 	s->ro = flags & MS_RDONLY;
 	if (!s->ro) {
 		s->sb.ops = &ext4_rw_ops;
