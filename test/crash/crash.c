@@ -223,7 +223,7 @@ load_space(unsigned n)
 		uint64_t off = rnd(400000), len = 1 + rnd(100000);
 
 		snprintf(path, sizeof(path), "/s%u", rnd(4));
-		switch (rnd(7)) {
+		switch (rnd(8)) {
 		case 0:
 			touches(path);
 			ignore(fs_fallocate(path, 0, off, len));
@@ -241,6 +241,14 @@ load_space(unsigned n)
 		case 3:
 			touches(path);
 			fs_hold_unlinked(path);
+			break;
+		case 4:
+			touches(path);
+			ignore(fs_fallocate(path,
+					    rnd(2) ? FALLOC_FL_COLLAPSE_RANGE
+						   : FALLOC_FL_INSERT_RANGE,
+					    off & ~4095ull,
+					    (len & ~4095ull) + 4096));
 			break;
 		default:
 			write_at(path, off, len / 4 + 1, k);

@@ -333,6 +333,7 @@ def linux_statfs(tmp, exe, disks):
         ["-accel", "tcg"]) + devices
     out = subprocess.run(cmd, stdin=subprocess.DEVNULL, timeout=WAIT,
                          stdout=subprocess.PIPE).stdout.decode()
+    assert "status 0" in out, out[-2000:]
     return re.findall(r"^(fs \d+: .*?)\r?$", out, re.M)
 
 
@@ -352,7 +353,7 @@ def test_statfs(m, tmp_path):
         where.append("/k%d" % k)
     want = linux_statfs(tmp_path, exe, disks)
     got = m.run(*options, exe, *where).stdout.decode().splitlines()
-    assert len(want) == len(KINDS)
+    assert len(want) == len(KINDS), want
     assert got == want
     for d in disks:
         fsck(d)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/statfs.h>
+#include <unistd.h>
 
 static int
 show(const char *dir, unsigned k)
@@ -37,6 +38,9 @@ main(int argc, char **argv)
 			continue;
 		}
 		umount("/data");
+		/* A disk shows up a moment after its driver is loaded. */
+		for (int n = 0; access(argv[k], F_OK) && n < 2000; n++)
+			usleep(5000);
 		if (mount(argv[k], "/data", "ext4", 0, "")) {
 			perror(argv[k]);
 			return 1;
