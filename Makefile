@@ -13,6 +13,7 @@
 #   make fuzz       the fuzzers, long
 #   make soak       the long forms
 #   make bench      Pith against a Linux guest, side by side
+#   make bench-disk disks alone, Redis's log and MariaDB too
 #   make bench-net  the same for servers, over a tap in a network namespace
 #   make install    into PREFIX (/usr/local), under DESTDIR
 #   make deps       Debian packages that are missing (runs by itself)
@@ -47,7 +48,7 @@ Q	 := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all kernel klibs tool deps run test tidy lint unit test-tool abi crash e2e e2e-debug fuzz \
-	soak bench bench-net install clean debug linux-guest
+	soak bench bench-disk bench-net install clean debug linux-guest
 
 all: kernel tool
 
@@ -282,8 +283,12 @@ soak: all $(O)/deps-test $(O)/linux
 fuzz: all debug $(O)/deps-test
 	PITH_LONG=1 PITH_ROUNDS=2000 $(PYTEST) test/fuzz test/tool/test_fuzz.py \
 		test/unit -k "fuzz or elf or runinfo or startinfo"
-bench: all $(O)/linux
+bench: all $(O)/linux $(O)/deps-test
 	$(PYTHON) test/bench/bench.py --build $(O)
+	$(PYTHON) test/bench/disk.py --build $(O)
+bench-disk: all $(O)/linux $(O)/deps-test
+	$(PYTHON) test/bench/disk.py --build $(O)
+	$(PYTHON) test/bench/diskserver.py --build $(O)
 bench-net: all $(O)/linux $(O)/deps-test
 	$(PYTHON) test/bench/net.py --build $(O)
 

@@ -308,13 +308,13 @@ class DiskBench(bench.Bench):
         return got
 
 
-def table(title, got, unit):
+def table(title, got, unit, rows=ROWS):
     """Prints rows, and the geometric mean of the ratios."""
     print("\n%s" % title)
     print("%-36s %14s %14s %8s" % ("row", "pith " + unit, "linux " + unit,
                                    "ratio"))
     ratios = []
-    for row in ROWS:
+    for row in rows:
         p, l = got["pith"].get(row), got.get("linux", {}).get(row)
         if p is None and l is None:
             continue

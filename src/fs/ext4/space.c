@@ -302,6 +302,8 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 	if (what && !moves && what != FALLOC_FL_PUNCH_HOLE &&
 	    what != FALLOC_FL_ZERO_RANGE)
 		return -EOPNOTSUPP;
+	if (what == FALLOC_FL_PUNCH_HOLE && !keep)
+		return -EOPNOTSUPP;
 	if (!S_ISREG(i->mode))
 		return S_ISDIR(i->mode) ? -EISDIR : -ENODEV;
 	if (!(ext4_i(i)->flags & EXT4_FL_EXTENTS))
