@@ -26,6 +26,7 @@
 #include <fs/pseudo.h>
 #include <fs/vfs.h>
 #include <ipc/ipc.h>
+#include <klib/klib.h>
 #include <linux/gate.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -139,6 +140,7 @@ upcall_start(void)
 	process_proc_init();	/* /proc/self */
 	ipc_init();		/* /proc/sysvipc */
 	procnet_init();		/* /proc/net */
+	klib_init();		/* /proc/modules */
 	sock_on_urgent(process_urgent); /* SIGURG */
 	watchdog_init();
 	irq_enable();

@@ -9,6 +9,7 @@
 #include <klib/klib.h>
 
 #include <abi/errno.h>
+#include <abi/stat.h>
 #include <arch/mmu.h>
 #include <base/atomic.h>
 #include <base/limits.h>
@@ -17,12 +18,14 @@
 #include <core/bootinfo.h>
 #include <core/log.h>
 #include <dev/random.h>
+#include <fs/pseudo.h>
 #include <klib/image.h>
 #include <mem/kmap.h>
 
 struct loaded {
 	char name[KLIB_NAME_MAX + 1];
 	uintptr_t text, len;
+	size_t size; /* of all its parts */
 };
 
 /* An export: two distances, each from where it stands.  Sorted by name. */
@@ -77,6 +80,24 @@ find(uint64_t pc, const char **name, uint64_t *offset)
 	return false;
 }
 
+/* /proc/modules (proc(5)): name, size, users, who they are, state, address.
+ * Where it lies is nobody's business: Linux prints zeroes to most, too. */
+static int
+show_modules(struct seq_buf *s, void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < atomic_load(&nloaded); i++)
+		seq_printf(s, "%s %lu 0 - Live 0x%016x\n", list[i].name,
+			   (unsigned long)list[i].size, 0);
+	return 0;
+}
+
+static const struct pseudo_entry modules = {
+	.path = "modules",
+	.mode = S_IFREG | 0444,
+	.show = show_modules,
+};
+
 /* Each part its protection: from here on nothing of it can be changed but
  * its data. */
 static int
@@ -124,8 +145,16 @@ add(const struct klib_image *k, uint8_t *mem)
 	strlcpy(l->name, k->head.name, sizeof(l->name));
 	l->text = (uintptr_t)mem + k->part[KLIB_TEXT].at;
 	l->len = k->part[KLIB_TEXT].len;
+	l->size = k->size;
 	backtrace_module = find;
 	atomic_store(&nloaded, nloaded + 1);
+}
+
+void
+klib_init(void)
+{
+	if (proc_register(&modules))
+		log_err("no memory for /proc/modules");
 }
 
 int

@@ -28,6 +28,8 @@
 		.init = klib_init,                                             \
 	}
 
+void klib_init(void); /* /proc/modules */
+
 /* Loads a klib and calls its init(); file is aligned to 8 bytes and not
  * needed afterwards.  -ENOEXEC: damaged, -ESTALE: built for another kernel,
  * -ENOENT: it wants a symbol that is not exported, -EEXIST: it is there,

@@ -68,6 +68,12 @@ def test_only_where_it_is_needed(tmp_path):
     r = run("--mount", "tmpfs:9p:/m", "--klib", "9p", "/bin/cat",
             "/proc/filesystems")
     assert b"\t9p" in r.stdout
+    r = run("--klib", "9p", "--klib", "ntp=10.0.2.2:9", "/bin/cat",
+            "/proc/modules")
+    assert re.fullmatch(rb"9p \d+ 0 - Live 0x0{16}\n"
+                        rb"ntp \d+ 0 - Live 0x0{16}\n", r.stdout), r
+    r = run("/bin/cat", "/proc/modules")
+    assert r.returncode == 0 and r.stdout == b""
 
 
 @pytest.mark.parametrize("built_with", [True, False])

@@ -351,13 +351,6 @@ show_text(struct seq_buf *s, void *arg)
 	return 0;
 }
 
-static int
-show_empty(struct seq_buf *s, void *arg)
-{
-	(void)s, (void)arg;
-	return 0;
-}
-
 static ssize_t
 mounts_link(char *buf, size_t size, void *arg)
 {
@@ -430,7 +423,6 @@ static const struct pseudo_entry entries[] = {
 	SHOW("loadavg", show_loadavg),
 	SHOW("locks", locks_show),
 	SHOW("meminfo", show_meminfo),
-	SHOW("modules", show_empty),
 	SHOW("partitions", show_partitions),
 	SHOW("stat", show_stat),
 	SHOW("uptime", show_uptime),
