@@ -22,6 +22,7 @@ struct cpu {
 	uint64_t user_rsp;	  /* [o] %gs:24, scratch of the entry code */
 	unsigned id;		  /* [I] 0.. */
 	unsigned irq_depth;	  /* [o] nested interrupts */
+	bool irq_user;		  /* [o] the last interrupt broke into a program */
 	bool online;		  /* [a] */
 	bool need_resched;	  /* [a] set by interrupts and by kicks */
 	bool idle;		  /* [a] in the idle loop */

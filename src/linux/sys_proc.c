@@ -452,14 +452,17 @@ static void
 fill_usage(struct thread *t, struct rusage *u, bool thread_only)
 {
 	struct process *p = t->proc;
-	struct timeval tv;
+	struct cpu_times c = thread_only ? thread_cpu_times(t) :
+					   process_cpu_times(p);
+	struct timeval tv = ns_timeval(c.user_ns);
 	struct thread *o;
 	irqflags_t f;
 
-	/* User and system time are not told apart: all is user time. */
-	tv = ns_timeval(thread_only ? thread_cpu_ns(t) : process_cpu_ns(p));
 	u->utime_sec = tv.tv_sec;
 	u->utime_usec = tv.tv_usec;
+	tv = ns_timeval(c.system_ns);
+	u->stime_sec = tv.tv_sec;
+	u->stime_usec = tv.tv_usec;
 	u->ru_maxrss = (int64_t)process_max_rss(p) * 4;
 	u->ru_minflt = (int64_t)p->space->minflt;
 	u->ru_majflt = (int64_t)p->space->majflt;
@@ -496,8 +499,9 @@ long
 sys_times(struct thread *t, void __user *buf)
 {
 	const uint64_t tick = NSEC_PER_SEC / USER_HZ;
-	struct tms v = { .tms_utime =
-			     (int64_t)(process_cpu_ns(t->proc) / tick) };
+	struct cpu_times c = process_cpu_times(t->proc);
+	struct tms v = { .tms_utime = (int64_t)(c.user_ns / tick),
+			 .tms_stime = (int64_t)(c.system_ns / tick) };
 
 	if (buf && copy_to_user(buf, &v, sizeof(v)))
 		return -EFAULT;

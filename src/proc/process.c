@@ -271,6 +271,8 @@ unlink_thread(struct process *p, struct thread *t, int status)
 	if (t == p->leader)
 		p->leader_status = status;
 	p->dead_cpu_ns += thread_cpu_ns(t);
+	p->dead_user_samples += t->user_samples;
+	p->dead_kernel_samples += t->kernel_samples;
 	p->dead_nvcsw += t->nvcsw;
 	p->dead_nivcsw += t->nivcsw;
 	last = p->nthreads == 1;
@@ -334,19 +336,6 @@ release_thread(struct thread *t)
 	kfree(t->sig);
 	if (t->cred)
 		cred_put(t->cred);
-}
-
-uint64_t
-process_cpu_ns(struct process *p)
-{
-	struct thread *t;
-	irqflags_t f = spin_lock_irq(&p->sig.lock);
-	uint64_t ns = p->dead_cpu_ns;
-
-	list_for_each_entry(t, &p->threads, proc_link)
-		ns += thread_cpu_ns(t);
-	spin_unlock_irq(&p->sig.lock, f);
-	return ns;
 }
 
 /* Looked at only when somebody asks: a peak in between is not seen. */

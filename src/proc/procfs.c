@@ -465,21 +465,22 @@ show_stat(struct seq_buf *s, void *arg)
 	struct thread *t = thread_of(arg);
 	struct process *p;
 	struct vm_space *sp;
-	uint64_t cpu;
+	struct cpu_times cpu;
 
 	if (!t)
 		return -ESRCH;
 	p = t->proc;
 	sp = p->space;
-	cpu = arg ? thread_cpu_ns(t) : process_cpu_ns(p);
+	cpu = arg ? thread_cpu_times(t) : process_cpu_times(p);
 	tty_nr = tty_number(p->sid, &tpgid);
 	seq_printf(s,
-		   "%d (%s) %c %d %d %d %d %d 4194304 %lu 0 %lu 0 %lu 0 0 0 "
+		   "%d (%s) %c %d %d %d %d %d 4194304 %lu 0 %lu 0 %lu %lu 0 0 "
 		   "%d %d %u 0 %lu %lu %lu %lu ",
 		   t->tid, t->name, state_of(t), p->ppid, p->pgid, p->sid,
 		   tty_nr, tpgid,
 		   sp ? (unsigned long)sp->minflt : 0ul,
-		   sp ? (unsigned long)sp->majflt : 0ul, ticks(cpu),
+		   sp ? (unsigned long)sp->majflt : 0ul, ticks(cpu.user_ns),
+		   ticks(cpu.system_ns),
 		   20 + t->nice, t->nice, p->nthreads, ticks(p->start_ns),
 		   sp ? (unsigned long)(sp->total_pages << PAGE_SHIFT) : 0ul,
 		   (unsigned long)rss_pages(sp),

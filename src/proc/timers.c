@@ -9,8 +9,8 @@
  *
  * Clocks of CPU time have no tick to be checked at: the timer is armed for
  * the earliest moment at which the CPU time can have been used up (all CPUs
- * busy), and armed again for the rest if it has not.  User and system time
- * are not told apart: ITIMER_VIRTUAL counts both.
+ * busy), and armed again for the rest if it has not.  ITIMER_VIRTUAL counts
+ * the part of it that is user time (cputime.c).
  *
  * A timer is freed only after timer_cancel() without the lock: its callback
  * takes it.
@@ -29,7 +29,9 @@
 #define PTIMERS_MAX 4096u
 #define CPU_CHECK_MIN_NS 1000000ull
 
-enum clock_kind { KIND_MONO, KIND_REAL, KIND_PROC_CPU, KIND_THREAD_CPU };
+enum clock_kind {
+	KIND_MONO, KIND_REAL, KIND_PROC_CPU, KIND_PROC_USER, KIND_THREAD_CPU
+};
 
 struct xtimer {			/* what both kinds share */
 	struct timer timer;
@@ -73,6 +75,8 @@ clock_now(const struct xtimer *x)
 		return clock_real_ns();
 	case KIND_THREAD_CPU:
 		return thread_cpu_ns(x->cpu_of);
+	case KIND_PROC_USER:
+		return process_cpu_times_locked(x->p).user_ns;
 	case KIND_PROC_CPU:
 		ns = x->p->dead_cpu_ns;
 		list_for_each_entry(t, &x->p->threads, proc_link)
@@ -86,7 +90,8 @@ clock_now(const struct xtimer *x)
 static bool
 is_cpu(const struct xtimer *x)
 {
-	return x->kind == KIND_PROC_CPU || x->kind == KIND_THREAD_CPU;
+	return x->kind == KIND_PROC_CPU || x->kind == KIND_PROC_USER ||
+	       x->kind == KIND_THREAD_CPU;
 }
 
 static void
@@ -99,7 +104,7 @@ arm(struct xtimer *x)
 	now = clock_now(x);
 	left = x->deadline > now ? x->deadline - now : 0;
 	if (is_cpu(x)) {
-		if (x->kind == KIND_PROC_CPU)
+		if (x->kind != KIND_THREAD_CPU)
 			left /= cpu_online_count;
 		if (left < CPU_CHECK_MIN_NS)
 			left = CPU_CHECK_MIN_NS;
@@ -223,7 +228,7 @@ timers_init(struct process *p)
 	if (!ts)
 		return -ENOMEM;
 	xtimer_init(&ts->itimer[ITIMER_REAL], p, KIND_MONO, SIGALRM);
-	xtimer_init(&ts->itimer[ITIMER_VIRTUAL], p, KIND_PROC_CPU, SIGVTALRM);
+	xtimer_init(&ts->itimer[ITIMER_VIRTUAL], p, KIND_PROC_USER, SIGVTALRM);
 	xtimer_init(&ts->itimer[ITIMER_PROF], p, KIND_PROC_CPU, SIGPROF);
 	xtimer_init(&ts->limit, p, KIND_PROC_CPU, SIGXCPU);
 	ts->limit.cpu_limit = true;
@@ -528,6 +533,13 @@ timers_exec(struct process *p)
 
 /* ---- clocks of CPU time ---- */
 
+static uint64_t
+thread_clock(struct thread *t, int clock)
+{
+	return (clock & 3) == 1 ? thread_cpu_times(t).user_ns :
+				  thread_cpu_ns(t);
+}
+
 /* A negative number is ~pid << 3 with the kind below (clock_getcpuclockid):
  * bit 2: of a thread; 0 profiling, 1 virtual, 2 scheduler time. */
 int
@@ -550,14 +562,15 @@ cpu_clock_ns(int clock, uint64_t *ns)
 	if (!(clock & 4)) {
 		if (id && id != t->proc->pid)
 			return -EINVAL;
-		*ns = process_cpu_ns(t->proc);
+		*ns = (clock & 3) == 1 ? process_cpu_times(t->proc).user_ns :
+					 process_cpu_ns(t->proc);
 		return 0;
 	}
 	o = id ? thread_find(id) : NULL;
 	if (!id)
-		*ns = thread_cpu_ns(t);
+		*ns = thread_clock(t, clock);
 	else if (o && o->proc == t->proc)
-		*ns = thread_cpu_ns(o);
+		*ns = thread_clock(o, clock);
 	else
 		err = -EINVAL;
 	if (o)

@@ -219,6 +219,42 @@ slice_expired(struct timer *timer)
 	rq->cpu->need_resched = true;
 }
 
+/*
+ * ---- user or system time ----
+ *
+ * As in a Linux with a tick, a sample now and then says what a thread is at,
+ * and its CPU time, which is exact, is divided by that (proc/cputime.c).  The
+ * timer runs while a CPU runs threads of programs; it is armed by a switch to
+ * one and lapses when it finds none.
+ */
+#define SAMPLE_NS 4000000u
+
+static void
+arm_sample(struct runqueue *rq, uint64_t now)
+{
+	if (rq->sample_armed || rq->current->kernel)
+		return;
+	rq->sample_armed = true;
+	timer_set(&rq->sample_timer, now + SAMPLE_NS);
+}
+
+static void
+sample(struct timer *timer)
+{
+	struct cpu *c = this_cpu();
+	struct thread *t = c->rq->current;
+
+	(void)timer;
+	c->rq->sample_armed = false;
+	if (t->kernel)
+		return;
+	if (c->irq_user)
+		t->user_samples++;
+	else
+		t->kernel_samples++;
+	arm_sample(c->rq, clock_mono_ns());
+}
+
 /* ---- the switch ---- */
 
 static void enqueue_on(struct cpu *c, struct thread *t, uint64_t now);
@@ -243,6 +279,7 @@ sched_finish_switch(void)
 	else if (unlikely(move))
 		enqueue_on(choose_cpu(prev, 0), prev, rq->current->run_start_ns);
 	arm_slice(rq, rq->current->run_start_ns);
+	arm_sample(rq, rq->current->run_start_ns);
 }
 
 /* Runs the next thread; called with rq locked and interrupts off, returns
@@ -842,6 +879,7 @@ rq_init(struct runqueue *rq, struct cpu *c)
 	spin_init(&rq->lock, RANK_RUNQUEUE);
 	list_init(&rq->queue);
 	timer_init(&rq->slice_timer, slice_expired);
+	timer_init(&rq->sample_timer, sample);
 	rq->cpu = c;
 	rq->min_vruntime = WAKE_BONUS_NS;
 	rq->pull_ns = PULL_MIN_NS;

@@ -29,7 +29,8 @@ struct runqueue {
 	bool polling;		   /* [a] idle, awake: a store is enough */
 	uint64_t poll_ns;	   /* [o] how long to poll before a halt */
 	uint64_t nswitches;	   /* [o] */
-	struct timer slice_timer;
+	bool sample_armed;	   /* [o, interrupts off] */
+	struct timer slice_timer, sample_timer;
 };
 
 /* CPUs in their idle loop, polling or halted. */

@@ -78,7 +78,8 @@ struct thread {
 	void *start_arg;	    /* [I] */
 	uint64_t cpu_time_ns;	    /* [o] user + system */
 	uint64_t run_start_ns;	    /* [o] when it was last switched to */
-	uint64_t utime_ns, stime_ns;/* [o] split by the gate when asked for */
+	uint32_t user_samples, kernel_samples; /* [o, a read] sched.c */
+	uint64_t utime_ns, stime_ns;/* [signal lock] proc/cputime.c */
 	uint64_t nvcsw, nivcsw;	    /* [o] */
 	struct timer sleep_timer;
 	void *kstack;		    /* [I] lowest address */

@@ -124,6 +124,7 @@ interrupt(struct regs *r, unsigned vector)
 	struct cpu *c = this_cpu();
 
 	c->irq_depth++;
+	c->irq_user = regs_user(r);
 	switch (vector) {
 	case VEC_CALL:
 		lapic_eoi();
@@ -141,7 +142,6 @@ interrupt(struct regs *r, unsigned vector)
 		lapic_eoi();
 	}
 	c->irq_depth--;
-	(void)r;
 }
 
 void

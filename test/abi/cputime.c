@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * User and system time apart: a loop is user time, calls that copy much are
+ * system time; all who tell it agree, and neither ever falls.  ITIMER_VIRTUAL
+ * runs in user time only, ITIMER_PROF in both, and each comes when its time
+ * is used up.
+ *
+ * Much CPU time is used, so that what one host's ticks say does not matter.
+ *
+ * CALLS: getrusage times setitimer clock_gettime
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+struct split {
+	double user, sys;
+};
+
+static struct split
+usage(int who)
+{
+	struct rusage u;
+
+	getrusage(who, &u);
+	return (struct split){ u.ru_utime.tv_sec + u.ru_utime.tv_usec / 1e6,
+			       u.ru_stime.tv_sec + u.ru_stime.tv_usec / 1e6 };
+}
+
+static double
+seconds(clockid_t c)
+{
+	struct timespec ts;
+
+	clock_gettime(c, &ts);
+	return (double)ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+static void
+compute(double s)
+{
+	double end = seconds(CLOCK_THREAD_CPUTIME_ID) + s;
+	volatile unsigned x = 0;
+	unsigned i;
+
+	do
+		for (i = 0; i < 3000000; i++)
+			x += i;
+	while (seconds(CLOCK_THREAD_CPUTIME_ID) < end);
+}
+
+static char big[4 << 20];
+
+static void
+call(double s)
+{
+	double end = seconds(CLOCK_THREAD_CPUTIME_ID) + s;
+	int fd = open("/dev/zero", O_RDONLY), i;
+
+	do
+		for (i = 0; i < 5; i++)
+			if (read(fd, big, sizeof(big)) < 0)
+				return;
+	while (seconds(CLOCK_THREAD_CPUTIME_ID) < end);
+	close(fd);
+}
+
+static void
+stat_ticks(const char *path, long *u, long *s)
+{
+	char line[1024], *p;
+	FILE *f = fopen(path, "r");
+
+	if (!fgets(line, sizeof(line), f))
+		return;
+	p = strrchr(line, ')');
+	sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
+	       u, s);
+	fclose(f);
+}
+
+static volatile sig_atomic_t count[65];
+static volatile double when;
+
+static void
+on_signal(int sig)
+{
+	count[sig]++;
+	if (sig == SIGVTALRM)
+		when = usage(RUSAGE_SELF).user;
+}
+
+static void *
+thread_fn(void *arg)
+{
+	clockid_t *c = arg;
+
+	compute(0.15);
+	pthread_getcpuclockid(pthread_self(), c);
+	return NULL;
+}
+
+static void
+timers(void)
+{
+	struct itimerval it = { .it_value = { 0, 150000 } };
+	double t0;
+	int i;
+
+	signal(SIGVTALRM, on_signal);
+	signal(SIGPROF, on_signal);
+	setitimer(ITIMER_VIRTUAL, &it, NULL);
+	t0 = usage(RUSAGE_SELF).user;
+	call(0.3); /* twice its time, in the kernel */
+	printf("in the kernel: %d\n", (int)count[SIGVTALRM]);
+	for (i = 0; i < 60 && !count[SIGVTALRM]; i++)
+		compute(0.02);
+	printf("virtual: %d, about when it should %d\n",
+	       (int)count[SIGVTALRM], when - t0 > 0.12 && when - t0 < 0.4);
+	setitimer(ITIMER_PROF, &it, NULL);
+	t0 = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	for (i = 0; i < 60 && !count[SIGPROF]; i++)
+		i & 1 ? call(0.01) : compute(0.01);
+	t0 = seconds(CLOCK_PROCESS_CPUTIME_ID) - t0;
+	printf("prof: %d %d\n", (int)count[SIGPROF], t0 > 0.12 && t0 < 0.4);
+}
+
+int
+main(void)
+{
+	struct split a, b, c, w;
+	struct tms t;
+	long u, s, tick = sysconf(_SC_CLK_TCK);
+	pthread_t th;
+	clockid_t clock = 0;
+	int i, falls = 0;
+	double one;
+
+	memset(big, 1, sizeof(big));
+	a = usage(RUSAGE_SELF);
+	compute(0.4);
+	b = usage(RUSAGE_SELF);
+	printf("computing is user time: %d\n",
+	       b.user - a.user > 4 * (b.sys - a.sys));
+	call(0.4);
+	c = usage(RUSAGE_SELF);
+	printf("calling is system time: %d\n",
+	       c.sys - b.sys > 2 * (c.user - b.user));
+	one = seconds(CLOCK_PROCESS_CPUTIME_ID);
+	c = usage(RUSAGE_SELF);
+	printf("the sum: %d\n", c.user + c.sys > one - 0.1 &&
+				c.user + c.sys < one + 0.1);
+	w = usage(RUSAGE_THREAD);
+	printf("the thread: %d\n", w.user > c.user - 0.1 &&
+				   w.sys > c.sys - 0.1);
+	times(&t);
+	printf("times: %d %d\n", labs(t.tms_utime - (long)(c.user * tick)) < 9,
+	       labs(t.tms_stime - (long)(c.sys * tick)) < 9);
+	stat_ticks("/proc/self/stat", &u, &s);
+	printf("stat: %d %d\n", labs(u - t.tms_utime) < 9,
+	       labs(s - t.tms_stime) < 9);
+	stat_ticks("/proc/thread-self/stat", &u, &s);
+	printf("thread: %d %d\n", labs(u - t.tms_utime) < 9,
+	       labs(s - t.tms_stime) < 9);
+	for (i = 0; i < 40; i++) {
+		a = usage(RUSAGE_SELF);
+		i & 1 ? call(0) : compute(0);
+		b = usage(RUSAGE_SELF);
+		falls += b.user < a.user || b.sys < a.sys;
+	}
+	printf("falls: %d\n", falls);
+	a = usage(RUSAGE_SELF);
+	pthread_create(&th, NULL, thread_fn, &clock);
+	pthread_join(th, NULL);
+	b = usage(RUSAGE_SELF);
+	printf("one that ended counts: %d\n", b.user - a.user > 0.1);
+	timers();
+	return 0;
+}
