@@ -66,6 +66,7 @@ struct aio_req {
 	struct arm arm;
 	bool armed;
 	bool canceled;		/* [ctx lock, a read] */
+	bool unfinished;	/* [o] see direct_done() */
 };
 
 static struct mutex table_lock = {
@@ -76,24 +77,11 @@ static unsigned total;			     /* [table_lock] events promised */
 
 /* ---- contexts ---- */
 
-static void
-ctx_free(struct aio_ctx *c)
-{
-	while (!list_empty(&c->events)) {
-		struct aio_req *r = list_first_entry(&c->events,
-						     struct aio_req, link);
-
-		list_del(&r->link);
-		kfree(r);
-	}
-	kfree(c);
-}
-
 void
 aio_put(struct aio_ctx *c)
 {
 	if (refcount_put(&c->refs))
-		ctx_free(c);
+		kfree(c); /* its events have gone: end_ctx() */
 }
 
 struct aio_ctx *
@@ -231,14 +219,43 @@ direct_work(struct pool_work *w)
 	complete(r, direct_end(&r->direct));
 }
 
-/* The device is done: the rest needs a context that may sleep. */
+/* The device is done: the rest needs a context that may sleep.  Where the
+ * result is known that is whoever takes the event, and no worker wakes. */
 static void
 direct_done(struct direct_io *io)
 {
 	struct aio_req *r = container_of(io, struct aio_req, direct);
+	struct aio_ctx *c = r->ctx;
+	irqflags_t f;
 
-	pool_work_init(&r->work, direct_work, NULL);
-	pool_queue(&r->work);
+	if (r->eventfd || !direct_settled(io)) {
+		pool_work_init(&r->work, direct_work, NULL);
+		pool_queue(&r->work);
+		return;
+	}
+	r->event = (struct io_event){
+		.data = r->io.data, .obj = r->iocb,
+		.res = io->err ? io->err : (int64_t)io->len,
+	};
+	r->unfinished = true; /* with its reference of the context */
+	f = spin_lock_irq(&c->lock);
+	list_move_tail(&c->events, &r->link);
+	c->active--;
+	if (waitq_active(&c->wq))
+		wait_wake_all(&c->wq, 0);
+	spin_unlock_irq(&c->lock, f);
+}
+
+/* An event that has been taken. */
+static void
+event_free(struct aio_ctx *c, struct aio_req *r)
+{
+	if (r->unfinished) {
+		ignore(direct_end(&r->direct)); /* the event has it */
+		req_free(r);
+		aio_put(c);
+	}
+	kfree(r);
 }
 
 static ssize_t
@@ -562,7 +579,8 @@ take_events(struct aio_ctx *c, long nr, struct list *out)
 
 /* Copies them out; what cannot be copied is lost, as its place is. */
 static long
-put_events(struct list *l, struct io_event __user *to, long done)
+put_events(struct aio_ctx *c, struct list *l, struct io_event __user *to,
+	   long done)
 {
 	bool ok = true;
 	long n = 0;
@@ -575,7 +593,7 @@ put_events(struct list *l, struct io_event __user *to, long done)
 				       sizeof(r->event)))
 			ok = false;
 		n += ok;
-		kfree(r);
+		event_free(c, r);
 	}
 	return ok || n ? n : -EFAULT;
 }
@@ -614,7 +632,7 @@ aio_wait(struct aio_ctx *c, long min, long nr, struct io_event __user *events,
 		struct list got = LIST_INIT(got);
 
 		if (take_events(c, nr - done, &got)) {
-			n = put_events(&got, events, done);
+			n = put_events(c, &got, events, done);
 			if (n < 0)
 				return done ? done : n;
 			done += n;
@@ -661,6 +679,22 @@ quiet(struct aio_ctx *c)
 	return is;
 }
 
+/* Events that nobody takes any more. */
+static void
+drop_events(struct aio_ctx *c)
+{
+	struct list got = LIST_INIT(got);
+
+	while (take_events(c, INT64_MAX, &got))
+		while (!list_empty(&got)) {
+			struct aio_req *r = list_first_entry(
+				&got, struct aio_req, link);
+
+			list_del(&r->link);
+			event_free(c, r);
+		}
+}
+
 /* The caller has taken it out of the table. */
 static void
 end_ctx(struct aio_ctx *c)
@@ -673,6 +707,7 @@ end_ctx(struct aio_ctx *c)
 	while (!quiet(c))
 		ignore(wait_sleep(&e, TIME_NEVER)); /* not interruptible */
 	wait_end(&c->wq, &e);
+	drop_events(c);
 	unreserve(c->max);
 }
 
