@@ -456,14 +456,17 @@ int
 path_rename(int odfd, const char *opath, int ndfd, const char *npath,
 	    unsigned flags)
 {
+	const struct cred *c = thread_current()->cred;
 	struct walk_last o, n;
 	struct dentry *od, *nd;
 	int err;
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
-		return -EINVAL; /* whiteouts: no other layer would see them */
-	if ((flags & RENAME_NOREPLACE) && (flags & RENAME_EXCHANGE))
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT))
 		return -EINVAL;
+	if ((flags & RENAME_EXCHANGE) && (flags & ~RENAME_EXCHANGE))
+		return -EINVAL;
+	if ((flags & RENAME_WHITEOUT) && c && !cred_capable(c, CAP_MKNOD))
+		return -EPERM;
 	err = path_parent(odfd, opath, 0, &o);
 	if (err)
 		return err;

@@ -303,6 +303,37 @@ def test_remount(m):
     assert m.pith("volume", "cp", "v:/file7", "-").stdout == b"7" * 3000
 
 
+WHITEOUT = r"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def rename(a, b, flags):
+    if libc.renameat2(-100, a.encode(), -100, b.encode(), flags):
+        return os.strerror(ctypes.get_errno())
+    return "ok"
+os.chdir(sys.argv[1])
+os.makedirs("w/sub")
+for name in "abc":
+    open("w/" + name, "w").write(name)
+print(rename("w/a", "w/sub/a", 4), rename("w/b", "w/c", 4),
+      rename("w/sub", "w/moved", 4), rename("w/c", "w/moved", 6),
+      rename("w/c", "w/new", 5), rename("w/none", "w/x", 4))
+for at, dirs, files in sorted(os.walk("w")):
+    for n in sorted(dirs + files):
+        st = os.lstat(os.path.join(at, n))
+        print(at, n, oct(st.st_mode), st.st_nlink, st.st_rdev)
+print(open("w/moved/a").read(), open("w/new").read())
+"""
+
+
+@pytest.mark.skipif(os.geteuid(), reason="the host's root makes whiteouts")
+def test_whiteout(m, tmp_path):
+    """RENAME_WHITEOUT on ext4 and in memory."""
+    want = on_host(WHITEOUT, tmp_path)
+    assert m.python(WHITEOUT, "/data").stdout == want
+    assert m.python(WHITEOUT, "/tmp").stdout == want
+    fsck(m.volume())
+
+
 # Geometries whose overhead differs: small blocks, no flex_bg, no backups,
 # meta_bg, another journal, several groups.
 KINDS = [

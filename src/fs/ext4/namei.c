@@ -306,6 +306,7 @@ struct side {
 	const char *name;
 	size_t len;
 	struct inode *inode;	/* what the name is now; NULL: nothing */
+	struct inode *whiteout;	/* what the old name becomes; NULL: nothing */
 };
 
 /* A directory that moves says so itself. */
@@ -349,7 +350,10 @@ move(struct jhandle *h, struct side *o, struct side *n)
 	else
 		err = ext4_dir_add(h, n->dir, n->name, n->len,
 				   (uint32_t)o->inode->ino, o->inode->mode);
-	if (!err)
+	if (!err && o->whiteout)
+		err = ext4_dir_replace(h, o->dir, o->name, o->len,
+				       (uint32_t)o->whiteout->ino, S_IFCHR);
+	else if (!err)
 		err = ext4_dir_remove(h, o->dir, o->name, o->len);
 	if (!err && n->inode) {
 		bool is_dir = S_ISDIR(n->inode->mode);
@@ -368,10 +372,18 @@ rename_once(struct side *o, struct side *n, unsigned flags)
 {
 	struct inode_attr now = { .valid = 0 };
 	struct jhandle h;
-	int err = journal_start(ext4_sb(o->dir), RENAME_CREDITS, &h);
+	int err = journal_start(ext4_sb(o->dir),
+				RENAME_CREDITS + CREATE_CREDITS, &h);
 
 	if (err)
 		return err;
+	o->whiteout = NULL;
+	if (flags & RENAME_WHITEOUT)
+		err = ext4_new_inode(&h, o->dir, S_IFCHR, 0, &o->whiteout);
+	if (err) {
+		journal_stop(&h);
+		return err;
+	}
 	err = ext4_iready(&h, o->inode);
 	if (!err && n->inode)
 		err = ext4_iready(&h, n->inode);
@@ -395,7 +407,15 @@ rename_once(struct side *o, struct side *n, unsigned flags)
 		err = write_dir(&h, o->dir);
 	if (!err && o->dir != n->dir)
 		err = write_dir(&h, n->dir);
+	if (err && o->whiteout) {
+		give_up(&h, o->whiteout);
+		return err;
+	}
 	journal_stop(&h);
+	if (o->whiteout) {
+		inode_ready(o->whiteout);
+		inode_put(o->whiteout);
+	}
 	return err;
 }
 
@@ -404,8 +424,8 @@ ext4_rename(struct inode *odir, const char *oname, size_t olen,
 	    struct inode *source, struct inode *ndir, const char *nname,
 	    size_t nlen, struct inode *victim, unsigned flags)
 {
-	struct side o = { odir, oname, olen, source };
-	struct side n = { ndir, nname, nlen, victim };
+	struct side o = { odir, oname, olen, source, NULL };
+	struct side n = { ndir, nname, nlen, victim, NULL };
 	bool replaces_dir = victim && S_ISDIR(victim->mode) &&
 			    !(flags & RENAME_EXCHANGE);
 	unsigned tries = 0;

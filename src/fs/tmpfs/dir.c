@@ -500,16 +500,24 @@ tmpfs_rename(struct inode *odir, const char *oname, size_t olen,
 	     size_t nlen, struct inode *victim, unsigned flags)
 {
 	struct tmpfs_entry *a, *b;
+	struct inode *whiteout = NULL;
 	bool fresh = false;
 	int err;
 
 	a = own_entry(odir, oname, olen, source);
 	if (!a)
 		return -ENOMEM;
+	if (flags & RENAME_WHITEOUT) {
+		err = tmpfs_new_inode(odir->sb, odir, S_IFCHR, 0, &whiteout);
+		if (err)
+			return err;
+	}
 	b = victim ? own_entry(ndir, nname, nlen, victim)
 		   : place(ndir, nname, nlen, &fresh);
-	if (!b)
-		return -ENOMEM;
+	if (!b) {
+		err = -ENOMEM;
+		goto failed;
+	}
 	if (flags & RENAME_EXCHANGE) {
 		exchange(odir, a, ndir, b);
 		goto out;
@@ -517,10 +525,12 @@ tmpfs_rename(struct inode *odir, const char *oname, size_t olen,
 	if (victim) {
 		err = end_inode(ndir, victim);
 		if (err)
-			return err;
+			goto failed;
 		inode_put(take(ndir, b));
 	}
-	fill(ndir, b, clear(odir, a));
+	fill(ndir, b, whiteout ? take(odir, a) : clear(odir, a));
+	if (whiteout)
+		fill(odir, a, whiteout);
 	if (S_ISDIR(source->mode))
 		move_dir_link(odir, ndir);
 	tmpfs_pin(source);
@@ -529,6 +539,12 @@ out:
 	changed(odir);
 	changed(ndir);
 	return 0;
+failed:
+	if (whiteout) {
+		whiteout->nlink = 0;
+		inode_put(whiteout);
+	}
+	return err;
 }
 
 void
