@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define NETLINK_ROUTE	       0
+#define NETLINK_SOCK_DIAG      4
 #define NETLINK_KOBJECT_UEVENT 15
 
 struct sockaddr_nl {

@@ -133,13 +133,12 @@ raw_sent(const struct inet_sock *sk, const struct dgram_error *e,
 void
 raw_error(const struct dgram_error *e, int protocol)
 {
-	struct inet_sock *sk;
+	struct inet_sock *sk = NULL;
+	unsigned i = 0;
 
-	for (unsigned i = 0; (sk = inet_nth(INET_RAW, i)); i++) {
+	while ((sk = inet_next(INET_RAW, sk, &i)))
 		if (raw_sent(sk, e, protocol))
 			dgram_error(sk, e);
-		inet_put(sk);
-	}
 }
 
 int

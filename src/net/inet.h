@@ -175,9 +175,11 @@ struct inet_sock *inet_find_udp(const struct inet_end *dst,
 void inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
 		   int ifindex, void (*fn)(struct inet_sock *sk, void *arg),
 		   void *arg);
-/* All sockets of a kind: the index-th; referenced; NULL at the end. */
+/* All sockets of a kind: the one after prev, referenced, whose reference it
+ * drops; prev NULL, *index 0: the first.  NULL at the end. */
 enum inet_kind { INET_TCP, INET_UDP, INET_RAW, INET_KINDS };
-struct inet_sock *inet_nth(enum inet_kind kind, unsigned index);
+struct inet_sock *inet_next(enum inet_kind kind, struct inet_sock *prev,
+			    unsigned *index);
 void inet_list_add(struct inet_sock *sk);
 void inet_list_del(struct inet_sock *sk);
 unsigned inet_count(enum inet_kind kind);

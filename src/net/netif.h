@@ -19,6 +19,8 @@
 #include <base/list.h>
 #include <base/types.h>
 
+struct inet_sock; /* inet.h */
+
 #define NET_NAME_MAX 16 /* IFNAMSIZ */
 #define NET_IF_LO    1	/* index of the loopback interface */
 #define NET_LO_MTU   65536u /* as Linux's */
@@ -171,10 +173,30 @@ struct net_sock_info {
 	int ifindex;		/* bound to, or 0 */
 };
 
+/* Zeroes to begin with; holds the socket that was told of last, until the end
+ * of the list, or net_sock_done(). */
+struct net_sock_cursor {
+	struct inet_sock *at;
+	unsigned index;
+};
+
 /* protocol: IPPROTO_TCP, IPPROTO_UDP, or 0 for raw ones (protocol then says
  * which); family AF_INET or AF_INET6. */
-bool net_sock_next(int family, int protocol, unsigned *cursor,
+bool net_sock_next(int family, int protocol, struct net_sock_cursor *c,
 		   struct net_sock_info *out);
+void net_sock_done(struct net_sock_cursor *c);
+
+struct tcp_info; /* abi/inet.h */
+
+/* More of the socket that was told of last; tcp: may be NULL. */
+struct net_sock_more {
+	uint32_t rcvbuf, sndbuf, rmem, wmem;
+	uint8_t shutdown;	/* 1: of receiving, 2: of sending */
+	uint8_t tos, tclass;
+	bool v6only;
+};
+void net_sock_more(const struct net_sock_cursor *c, struct net_sock_more *out,
+		   struct tcp_info *tcp);
 
 /* What the protocols counted, for /proc/net/snmp, netstat and sockstat. */
 struct net_counters {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AF_NETLINK sockets: requests to the kernel, answers and notifications from
- * it.  NETLINK_ROUTE is rtnl.c's; NETLINK_KOBJECT_UEVENT can be bound and
- * never says anything, as devices do not come and go; others are refused.
+ * it.  NETLINK_ROUTE is rtnl.c's, NETLINK_SOCK_DIAG sock_diag.c's;
+ * NETLINK_KOBJECT_UEVENT can be bound and never says anything, as devices do
+ * not come and go; others are refused.
  *
  * A request is handled in the sender's context, and its whole answer queued,
  * as Linux does for all but long dumps.  The queue is bounded by SO_RCVBUF;
@@ -351,7 +352,8 @@ one_request(struct nl_request *r)
 
 	if (r->hdr->type >= NLMSG_MIN_TYPE &&
 	    r->hdr->flags & NLM_F_REQUEST) {
-		err = rtnl_request(r, &dump);
+		err = r->from->sock.protocol == NETLINK_ROUTE ?
+		      rtnl_request(r, &dump) : diag_request(r, &dump);
 		if (!err && dump)
 			return dump_done(r);
 	}
@@ -433,7 +435,7 @@ nl_send(struct socket *s, struct uio *u, struct sock_msg *sm)
 		return -ENOBUFS;
 	if (uio_read(u, buf, len) != (ssize_t)len)
 		r = -EFAULT;
-	else if (s->protocol != NETLINK_ROUTE)
+	else if (s->protocol == NETLINK_KOBJECT_UEVENT)
 		r = -ECONNREFUSED;
 	else
 		r = requests(n, buf, (uint32_t)len);
@@ -643,7 +645,8 @@ nl_create(int type, int protocol, struct socket **out)
 
 	if (type != SOCK_RAW && type != SOCK_DGRAM)
 		return -ESOCKTNOSUPPORT;
-	if (protocol != NETLINK_ROUTE && protocol != NETLINK_KOBJECT_UEVENT)
+	if (protocol != NETLINK_ROUTE && protocol != NETLINK_SOCK_DIAG &&
+	    protocol != NETLINK_KOBJECT_UEVENT)
 		return -EPROTONOSUPPORT;
 	n = kzalloc(sizeof(*n), ALLOC_KERNEL);
 	if (!n)

@@ -61,3 +61,5 @@ bool nl_strict(const struct nl_sock *s);
 /* rtnl.c: does what is asked; a dump's end or an acknowledgement is the
  * caller's.  0 or -errno; *dump: it was one. */
 int rtnl_request(struct nl_request *r, bool *dump);
+/* sock_diag.c: the same for NETLINK_SOCK_DIAG. */
+int diag_request(struct nl_request *r, bool *dump);

@@ -429,18 +429,25 @@ inet_list_del(struct inet_sock *sk)
 }
 
 struct inet_sock *
-inet_nth(enum inet_kind kind, unsigned index)
+inet_next(enum inet_kind kind, struct inet_sock *prev, unsigned *index)
 {
 	irqflags_t f = spin_lock_irq(&ports_lock);
-	struct inet_sock *sk, *found = NULL;
+	struct list *at = all[kind].next;
+	struct inet_sock *found = NULL;
 
-	list_for_each_entry(sk, &all[kind], all_link)
-		if (index-- == 0) {
-			found = sk;
-			inet_get(sk);
-			break;
-		}
+	if (prev && !list_empty(&prev->all_link))
+		at = prev->all_link.next;
+	else /* it is gone: by the number of those that were seen */
+		for (unsigned i = 0; i < *index && at != &all[kind]; i++)
+			at = at->next;
+	if (at != &all[kind]) {
+		found = list_entry(at, struct inet_sock, all_link);
+		inet_get(found);
+	}
+	++*index;
 	spin_unlock_irq(&ports_lock, f);
+	if (prev)
+		inet_put(prev);
 	return found;
 }
 

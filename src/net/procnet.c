@@ -119,8 +119,8 @@ static int
 show_sockets(struct seq_buf *s, void *arg)
 {
 	const struct sock_table *t = arg;
+	struct net_sock_cursor cursor = { 0 };
 	struct net_sock_info i;
-	unsigned cursor = 0;
 	size_t start = s->len;
 
 	seq_printf(s, "%s", t->head);

@@ -158,6 +158,8 @@ int tcp_setopt(struct socket *s, int level, int name, const void *val,
 int tcp_getopt(struct socket *s, int level, int name, void *val,
 	       uint32_t *len);
 
+void tcp_fill_info(struct tcp_sock *t, struct tcp_info *ti);
+
 /* ---- lwip/far_tcp.c ---- */
 
 #define FAR_PUSH   (1u << 0) /* there is data to send */

@@ -174,21 +174,27 @@ near_info(const struct tcp_sock *t, struct tcp_info *ti)
 	ti->bytes_sent = ti->bytes_acked = t->tx_total;
 }
 
+void
+tcp_fill_info(struct tcp_sock *t, struct tcp_info *ti)
+{
+	memset(ti, 0, sizeof(*ti));
+	ti->state = tcp_state(t);
+	if (t->state == TCP_LISTEN) {
+		ti->unacked = t->nqueue; /* as Linux tells the backlog */
+		ti->sacked = t->backlog;
+	} else if (t->peer) {
+		near_info(t, ti);
+	} else {
+		tcp_far_info(t, ti);
+	}
+}
+
 static int
 get_info(struct tcp_sock *t, void *val, uint32_t *len)
 {
 	struct tcp_info ti;
 
-	memset(&ti, 0, sizeof(ti));
-	ti.state = tcp_state(t);
-	if (t->state == TCP_LISTEN) {
-		ti.unacked = t->nqueue; /* as Linux tells the backlog */
-		ti.sacked = t->backlog;
-	} else if (t->peer) {
-		near_info(t, &ti);
-	} else {
-		tcp_far_info(t, &ti);
-	}
+	tcp_fill_info(t, &ti);
 	*len = (uint32_t)min_u64(*len, sizeof(ti));
 	memcpy(val, &ti, *len);
 	return 0;

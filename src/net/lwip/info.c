@@ -2,8 +2,8 @@
 /*
  * What /proc/net shows: the list of sockets and what the protocols counted.
  *
- * A cursor is the position in a list; a list that changes meanwhile shows
- * some sockets twice or not, as Linux's does.
+ * A cursor holds its place in a list by a reference to a socket; a list that
+ * changes meanwhile may show some twice or not, as Linux's does.
  */
 #include "ether.h"
 
@@ -52,6 +52,8 @@ fill_tcp(struct tcp_sock *t, struct net_sock_info *out)
 		return;
 	}
 	out->rx_queue = READ_ONCE(t->rx.bytes);
+	if (out->rx_queue && t->done)
+		out->rx_queue++; /* the end counts, as on Linux */
 	out->tx_queue = READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
 	net_core_lock();
 	pcb = t->pcb;
@@ -71,37 +73,80 @@ fill_tcp(struct tcp_sock *t, struct net_sock_info *out)
 	net_core_unlock();
 }
 
+/* A fresh TCP socket is in no list on Linux either. */
+static bool
+is_shown(struct inet_sock *sk, int family, enum inet_kind kind)
+{
+	if (sk->v6 != (family == AF_INET6))
+		return false;
+	if (kind == INET_TCP)
+		return tcp_state(tcp_of(sk)) != TCP_CLOSE;
+	return kind != INET_UDP || sk->hashed;
+}
+
 bool
-net_sock_next(int family, int protocol, unsigned *cursor,
+net_sock_next(int family, int protocol, struct net_sock_cursor *c,
 	      struct net_sock_info *out)
 {
 	enum inet_kind kind = protocol == IPPROTO_TCP ? INET_TCP :
 			      protocol == IPPROTO_UDP ? INET_UDP : INET_RAW;
 	struct inet_sock *sk;
 
-	while ((sk = inet_nth(kind, (*cursor)++))) {
-		/* A fresh TCP socket is in no list on Linux either. */
-		bool shown = sk->v6 == (family == AF_INET6) &&
-			     (kind != INET_TCP || tcp_state(tcp_of(sk)) !=
-			      TCP_CLOSE) &&
-			     (kind != INET_UDP || sk->hashed);
-
-		if (shown) {
-			fill_common(sk, out);
-			if (kind == INET_TCP) {
-				fill_tcp(tcp_of(sk), out);
-			} else {
-				out->state = sk->connected ? TCP_ESTABLISHED :
-							     TCP_CLOSE;
-				out->rx_queue = READ_ONCE(dgram_of(sk)->bytes);
-				out->drops = READ_ONCE(dgram_of(sk)->drops);
-			}
-		}
-		inet_put(sk);
-		if (shown)
-			return true;
+	do
+		sk = c->at = inet_next(kind, c->at, &c->index);
+	while (sk && !is_shown(sk, family, kind));
+	if (!sk)
+		return false;
+	fill_common(sk, out);
+	if (kind == INET_TCP) {
+		fill_tcp(tcp_of(sk), out);
+	} else {
+		out->state = sk->connected ? TCP_ESTABLISHED : TCP_CLOSE;
+		out->rx_queue = READ_ONCE(dgram_of(sk)->bytes);
+		out->drops = READ_ONCE(dgram_of(sk)->drops);
 	}
-	return false;
+	return true;
+}
+
+void
+net_sock_done(struct net_sock_cursor *c)
+{
+	if (c->at)
+		inet_put(c->at);
+	c->at = NULL;
+}
+
+void
+net_sock_more(const struct net_sock_cursor *c, struct net_sock_more *out,
+	      struct tcp_info *tcp)
+{
+	struct inet_sock *sk = c->at;
+	bool rcv, snd;
+
+	memset(out, 0, sizeof(*out));
+	out->rcvbuf = sk->sock.rcvbuf;
+	out->sndbuf = sk->sock.sndbuf;
+	out->tos = sk->tos;
+	out->tclass = sk->tclass;
+	/* One that is bound to an address of IPv6 gets nothing else. */
+	out->v6only = sk->v6only || (sk->v6 && !inet_is_any(&sk->local.addr) &&
+				     !inet_is_v4(&sk->local.addr));
+	if (sk->sock.type == SOCK_STREAM) {
+		struct tcp_sock *t = tcp_of(sk);
+
+		rcv = t->rcv_shut;
+		snd = t->snd_shut;
+		out->rmem = READ_ONCE(t->rx.bytes);
+		out->wmem = t->peer ? 0 : READ_ONCE(t->tx.bytes) +
+					  READ_ONCE(t->tx_unacked);
+		if (tcp)
+			tcp_fill_info(t, tcp);
+	} else {
+		rcv = dgram_of(sk)->rcv_shut;
+		snd = dgram_of(sk)->snd_shut;
+		out->rmem = READ_ONCE(dgram_of(sk)->bytes);
+	}
+	out->shutdown = (uint8_t)(rcv | snd << 1);
 }
 
 void
