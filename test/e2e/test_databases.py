@@ -306,7 +306,7 @@ select pg_sleep(100000)
 PGCHECK = """
 select count(*), sum(a), sum(length(b)) from more
 """
-PG = ["--single", "-c", "timezone=GMT", "-c", "shared_buffers=8MB",
+PG = ["--single", "-c", "timezone=UTC", "-c", "shared_buffers=8MB",
       "-c", "log_checkpoints=off", "-D"]
 
 

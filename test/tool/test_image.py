@@ -269,6 +269,10 @@ def test_script(pith, tmp_path):
     ("/usr/bin/ruby", ["/usr/lib/ruby/3.1.0/json.rb"]),
     ("/usr/bin/java", ["/etc/alternatives/java"]),
     ("/usr/bin/node", []),
+    # Data of a package that theirs, or a library's, depends on
+    ("/usr/bin/curl", ["/etc/ssl/certs/ca-certificates.crt"]),
+    ("/usr/lib/postgresql/15/bin/postgres",
+     ["/usr/share/zoneinfo/Europe/Paris", "/usr/share/zoneinfo/UTC"]),
 ])
 def test_interpreters(pith, tmp_path, program, wanted):
     if not os.path.exists(program):
@@ -283,6 +287,13 @@ def test_interpreters(pith, tmp_path, program, wanted):
             os.path.isdir("/usr/lib/python3.11/__pycache__"):
         assert any(p.startswith("/usr/lib/python3.11/__pycache__/")
                    for p in n)
+
+
+def test_data_goes_in_only_where_it_is_used(pith, tmp_path):
+    n = names(pith, build(pith, tmp_path, "/bin/cat"))
+    assert "/etc/ssl/certs" not in n
+    # But for the zone that /etc/localtime is.
+    assert len([p for p in n if p.startswith("/usr/share/zoneinfo/")]) < 4
 
 
 def test_include_completes_what_a_table_took(pith, tmp_path):

@@ -23,6 +23,7 @@
 /* One installed package of the status file; the strings lie in its text. */
 struct package {
 	const char *name, *source, *section, *arch;
+	const char *depends, *recommends; /* NULL: on nothing */
 	bool same;	/* Multi-Arch: same: its list has ":ARCH" */
 	bool installed;
 };
@@ -107,6 +108,10 @@ read_status(struct buf *text, size_t *count)
 			p.section = v;
 		} else if ((v = field(line, "Architecture"))) {
 			p.arch = v;
+		} else if ((v = field(line, "Depends"))) {
+			p.depends = v;
+		} else if ((v = field(line, "Recommends"))) {
+			p.recommends = v;
 		} else if ((v = field(line, "Multi-Arch"))) {
 			p.same = !strcmp(v, "same");
 		} else if ((v = field(line, "Status"))) {
@@ -301,6 +306,70 @@ wanted(const struct package *p, const struct package *owner)
 	return true;
 }
 
+/*
+ * Data that a program finds by a well-known path: it goes in where one of the
+ * program's packages, or a package that one of these depends on (libcurl for
+ * curl), depends on the package that has it or recommends it.
+ */
+static const struct data {
+	const char *package;
+	const char *paths[4];
+} data_table[] = {
+	{ "tzdata", { "/usr/share/zoneinfo" } },
+	{ "ca-certificates",
+	  { "/etc/ssl/certs", "/usr/share/ca-certificates" } },
+	{ "media-types", { "/etc/mime.types" } },
+};
+
+/* Is it named in a list of dependencies ("a, b (>= 1) | c")? */
+static bool
+names_package(const char *list, const char *name)
+{
+	size_t len = strlen(name), n;
+
+	for (const char *p = list; p && *p; p += n) {
+		p += strspn(p, " ,|");
+		n = strcspn(p, " ,|:(");
+		if (n == len && !strncmp(p, name, len))
+			return true;
+		/* Over what belongs to the name: a version, ":any". */
+		n = strcspn(p, ",|");
+	}
+	return false;
+}
+
+static bool
+uses_data(const struct package *p, const struct data *d)
+{
+	return names_package(p->depends, d->package) ||
+	       names_package(p->recommends, d->package);
+}
+
+static void
+add_data(struct fileset *fs, const struct package *list, size_t n,
+	 const struct package *owner)
+{
+	bool used[ARRAY_LEN(data_table)] = { false };
+
+	for (size_t i = 0; i < n; i++) {
+		if (!wanted(&list[i], owner))
+			continue;
+		for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
+			used[d] = used[d] || uses_data(&list[i], &data_table[d]);
+		for (size_t k = 0; list[i].depends && k < n; k++) {
+			if (!names_package(list[i].depends, list[k].name))
+				continue;
+			for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
+				used[d] = used[d] ||
+					  uses_data(&list[k], &data_table[d]);
+		}
+	}
+	for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
+		for (int i = 0; used[d] && data_table[d].paths[i]; i++)
+			fileset_add_tree(fs, data_table[d].paths[i],
+					 skips_documents, NULL);
+}
+
 char *
 dpkg_add_source(struct fileset *fs, const char *const *paths, size_t npaths)
 {
@@ -325,8 +394,10 @@ dpkg_add_source(struct fileset *fs, const char *const *paths, size_t npaths)
 	for (size_t i = 0; owner && i < n; i++)
 		if (wanted(&list[i], owner))
 			add_package(fs, &list[i]);
-	if (owner)
+	if (owner) {
+		add_data(fs, list, n, owner);
 		source = xstrdup(owner->source);
+	}
 	free(list);
 	free(name);
 	buf_free(&status);
