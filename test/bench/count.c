@@ -8,8 +8,9 @@
  *
  * Counting starts afresh when the instruction at `start` runs for the first
  * time (the kernel's entry: firmware does not count), and ends when the one
- * at `stop` does, or with the machine.  FILE gets a line "total N", then a
- * line "ADDR N" for each block.
+ * at `stop` does, or with the machine.  FILE gets a line "total N", lines
+ * "#NAME N" for the instructions that make a virtual machine leave its CPU,
+ * then a line "ADDR N" for each block.
  *
  * One CPU only: the counters are plain words.  A block that a fault leaves
  * in the middle counts whole.  The declarations are the ones of QEMU's
@@ -43,6 +44,10 @@ uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(
 	const struct qemu_plugin_tb *tb, size_t i);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
+	int op, void *ptr, uint64_t imm);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
@@ -57,6 +62,28 @@ static struct block *blocks[BUCKETS];
 static uint64_t start, stop;
 static bool started, written;
 static int fd = -1;
+
+/* Instructions that a hypervisor may have to see. */
+static struct kind {
+	const char *name;
+	uint64_t n;
+} kinds[] = { { "hlt", 0 }, { "wrmsr", 0 }, { "rdmsr", 0 }, { "cpuid", 0 } };
+
+#define NKINDS (sizeof(kinds) / sizeof(*kinds))
+
+static struct kind *
+kind_of(const struct qemu_plugin_insn *insn)
+{
+	const uint8_t *p = qemu_plugin_insn_data(insn);
+	size_t n = qemu_plugin_insn_size(insn);
+
+	if (n == 1 && p[0] == 0xf4)
+		return &kinds[0];
+	if (n != 2 || p[0] != 0x0f)
+		return NULL;
+	return p[1] == 0x30 ? &kinds[1] : p[1] == 0x32 ? &kinds[2] :
+	       p[1] == 0xa2 ? &kinds[3] : NULL;
+}
 
 /* The same code may be translated many times: one counter for each address. */
 static struct block *
@@ -88,6 +115,8 @@ write_out(void)
 		for (struct block *b = blocks[i]; b; b = b->next)
 			total += b->insns;
 	dprintf(fd, "total %lu\n", total);
+	for (unsigned i = 0; i < NKINDS; i++)
+		dprintf(fd, "#%s %lu\n", kinds[i].name, kinds[i].n);
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (struct block *b = blocks[i]; b; b = b->next)
 			if (b->insns)
@@ -105,6 +134,8 @@ at_start(unsigned cpu, void *arg)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (struct block *b = blocks[i]; b; b = b->next)
 			b->insns = b->translated = 0;
+	for (unsigned i = 0; i < NKINDS; i++)
+		kinds[i].n = 0;
 }
 
 static void
@@ -135,7 +166,11 @@ translated(plugin_id id, struct qemu_plugin_tb *tb)
 	for (size_t i = 0; i < n; i++) {
 		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
 		uint64_t va = qemu_plugin_insn_vaddr(insn);
+		struct kind *k = kind_of(insn);
 
+		if (k)
+			qemu_plugin_register_vcpu_insn_exec_inline(
+				insn, INLINE_ADD_U64, &k->n, 1);
 		if (start && va == start && !started)
 			qemu_plugin_register_vcpu_insn_exec_cb(
 				insn, at_start, FLAGS_NO_REGS, NULL);

@@ -7,19 +7,18 @@ from the same image, the same QEMU and devices, runs alternating.
                       [--quick] [--no-linux] [--instructions]
 
 The tap is in a network namespace that the script makes for itself, with the
-clients (redis-benchmark, wrk, iperf3) in it; nothing of the host's network is
-touched.  It needs root, or the right to make user namespaces.
+clients (redis-benchmark, wrk, iperf3, load.c) in it; nothing of the host's
+network is touched.  It needs root, or the right to make user namespaces.
 
-Figures are what clients measure: requests a second (more is better), p99 in
-milliseconds, MB a second.  A ratio is Pith's over Linux's.  --instructions
-counts the guest's instructions for a request instead, as the difference of
-two runs of different length; those repeat on any machine.
+Figures are what clients measure: requests a second (more is better), latencies
+in milliseconds, MB a second.  A ratio is Pith's over Linux's.  --instructions
+counts the guest's instructions and VM exits for a request instead
+(net_count.py); those repeat on any machine.  net_rows.py has the rows.
 """
 
 import argparse
 import json
 import os
-import re
 import socket
 import statistics
 import subprocess
@@ -27,44 +26,9 @@ import sys
 import time
 
 import bench
-import profile as counting
-
-HOST, GUEST = "192.168.77.1", "192.168.77.2"
-
-REDIS = ["/usr/bin/redis-server", "--port", "6379", "--bind", "0.0.0.0",
-         "--protected-mode", "no", "--save", "", "--appendonly", "no"]
-NGINX = ["/usr/sbin/nginx", "-c", "/bench/nginx.conf"]
-NGINX_CONF = """daemon off; master_process off;
-error_log stderr;
-pid /tmp/nginx.pid;
-events { worker_connections 1024; }
-http {
-    access_log off; sendfile on; keepalive_requests 1000000000;
-    client_body_temp_path /tmp/b; proxy_temp_path /tmp/p;
-    fastcgi_temp_path /tmp/f; uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s;
-    server { listen 80; root /bench; }
-}
-"""
-IPERF = ["/usr/bin/iperf3", "-s", "--forceflush"]
-
-# The figure's mark: Pith over Linux, by number of CPUs (baseline: p99 and MB/s
-# have no other mark than to be no worse).
-MARKS = {
-    "redis_set": {1: 2.5, 2: 2.0}, "redis_get": {1: 2.5, 2: 2.0},
-    "redis_set_p16": {1: 1.5, 2: 1.5}, "redis_get_p16": {1: 1.5, 2: 1.5},
-    "nginx_1k": {1: 2.5, 2: 2.2}, "nginx_1m": {1: 1.0, 2: 1.0},
-    "iperf_in": {1: 1.0, 2: 1.0}, "iperf_out": {1: 1.0, 2: 1.0},
-    "iperf8_in": {1: 1.0, 2: 1.0}, "iperf8_out": {1: 1.0, 2: 1.0},
-}
-LESS = ("_p99",)  # of these less is better
-
-GROUPS = {
-    "redis": (REDIS, 6379, ["redis_set", "redis_get", "redis_set_p16",
-                            "redis_get_p16"]),
-    "nginx": (NGINX, 80, ["nginx_1k", "nginx_1m"]),
-    "iperf": (IPERF, 5201, ["iperf_in", "iperf_out", "iperf8_in",
-                            "iperf8_out"]),
-}
+from net_count import Counting, print_counts
+from net_rows import (GROUPS, GUEST, HOST, LESS, LOAD, MARKS, NGINX_CONF, ROWS,
+                      SAYS, Clients)
 
 
 def enter_namespace():
@@ -74,21 +38,24 @@ def enter_namespace():
     os.execvp("unshare", ["unshare", flags, sys.executable] + sys.argv)
 
 
-def make_tap(cpus):
-    # One of many queues can not be opened as one of one.
-    subprocess.run(["ip", "link", "del", "t0"], stderr=subprocess.DEVNULL)
-    for line in ("link set lo up", "tuntap add t0 mode tap" +
-                 (" multi_queue" if cpus > 1 else ""),
-                 "addr add %s/24 dev t0" % HOST, "link set t0 up"):
-        subprocess.run(["ip"] + line.split(), check=True)
+class NetBench(Clients, Counting, bench.Bench):
+    def make_tap(self, cpus):
+        # One of many queues can not be opened as one of one.
+        subprocess.run(["ip", "link", "del", "t0"], stderr=subprocess.DEVNULL)
+        for line in ("link set lo up", "tuntap add t0 mode tap" +
+                     (" multi_queue" if cpus > 1 else ""),
+                     "addr add %s/24 dev t0" % HOST, "link set t0 up"):
+            subprocess.run(["ip"] + line.split(), check=True)
 
-
-class NetBench(bench.Bench):
     def prepare_net(self):
+        self.load = os.path.join(self.programs, "load")
+        self.run(["gcc", "-O2", "-static", "-o", self.load,
+                  os.path.join(bench.TOP, "test", "bench", "load.c")])
         conf = os.path.join(self.work, "nginx.conf")
         with open(conf, "w") as f:
             f.write(NGINX_CONF)
-        include = ["-i", conf + ":/bench/nginx.conf"]
+        include = ["-i", conf + ":/bench/nginx.conf", "-i",
+                   self.load + ":/bench/load"]
         for name, size in (("1k", 1024), ("1m", 1 << 20)):
             path = os.path.join(self.work, name)
             with open(path, "wb") as f:
@@ -100,14 +67,17 @@ class NetBench(bench.Bench):
                 continue
             self.images[name] = os.path.join(self.work, name + ".img")
             self.run([self.pith, "build", "-o", self.images[name], *include,
-                      *program])
+                      *self.program(program, self.load)])
         if not self.args.no_linux:
             self.make_initramfs(["net/core/failover.ko",
                                  "drivers/net/net_failover.ko",
                                  "drivers/net/virtio_net.ko"])
 
-    def command(self, system, group, cpus, icount):
-        program, _, _ = GROUPS[group]
+    def program(self, argv, load):
+        return [load if a == LOAD else a for a in argv]
+
+    def command(self, system, group, cpus):
+        program = self.program(GROUPS[group][0], "/bench/load")
         self.image = self.images[group]
         if system == "pith":
             return [self.pith, "run", "--machine", "q35", "--accel", "tcg",
@@ -116,13 +86,13 @@ class NetBench(bench.Bench):
         queues = ",queues=%d" % cpus if cpus > 1 else ""
         mq = ",mq=on,vectors=%d" % (2 * cpus + 2) if cpus > 1 else ""
         return self.linux_command(
-            ["net=" + GUEST] + program, self.accel(cpus, icount)) + [
+            ["net=" + GUEST] + program, self.accel(cpus, False)) + [
             "-netdev", "tap,id=n0,ifname=t0,script=no,downscript=no" + queues,
             "-device", "virtio-net-pci,netdev=n0,romfile=,mac="
             "52:54:00:12:34:99" + mq]
 
-    def start(self, system, group, cpus, env=None, icount=False, qemu=None):
-        cmd = self.command(system, group, cpus, icount)
+    def start(self, system, group, cpus, qemu=None):
+        cmd, env = self.command(system, group, cpus), None
         if qemu and system != "pith":
             cmd[0] = qemu
         elif qemu:
@@ -143,9 +113,9 @@ class NetBench(bench.Bench):
         return p
 
     def ready(self, group, log):
-        if group == "iperf": # a probe would count as a client
+        if group in SAYS: # a probe would count as a client, or is not heard
             with open(log, "rb") as f:
-                return b"Server listening" in f.read()
+                return SAYS[group] in f.read()
         try:
             socket.create_connection((GUEST, GROUPS[group][1]), 1).close()
             return True
@@ -160,56 +130,8 @@ class NetBench(bench.Bench):
             p.kill()
             p.wait()
 
-    # ---- the clients ----
-
-    def client(self, argv):
-        r = subprocess.run(argv, stdin=subprocess.DEVNULL,
-                           capture_output=True, timeout=self.args.timeout)
-        if r.returncode:
-            bench.say("bench: %s: %s" % (argv[0], r.stderr[-300:]))
-        return r.stdout.decode()
-
-    def redis(self, row, n=None):
-        pipeline = 16 if row.endswith("_p16") else 1
-        n = n or (2000 if self.args.quick else 10000) * \
-            (8 if pipeline > 1 else 1)
-        out = self.client(["redis-benchmark", "-h", GUEST, "-c", "20", "-n",
-                           str(n), "-P", str(pipeline), "--csv", "-t",
-                           row.split("_")[1]])
-        m = re.search(r'^"(?:SET|GET)","([0-9.]+)","[0-9.]+","[0-9.]+",'
-                      r'"[0-9.]+","[0-9.]+","([0-9.]+)"', out, re.M)
-        return {row: float(m.group(1)), row + "_p99": float(m.group(2))} \
-            if m else {}
-
-    def nginx(self, row):
-        seconds = 2 if self.args.quick else 5
-        out = self.client(["wrk", "-c", "16", "-t", "2", "-d",
-                           "%ds" % seconds, "--latency", "http://%s/%s" % (
-                               GUEST, row.split("_")[1])])
-        rps = re.search(r"Requests/sec:\s+([0-9.]+)", out)
-        p99 = re.search(r"99%\s+([0-9.]+)(us|ms|s)", out)
-        if not rps or not p99 or "Non-2xx" in out:
-            return {}
-        scale = {"us": 0.001, "ms": 1, "s": 1000}[p99.group(2)]
-        return {row: float(rps.group(1)),
-                row + "_p99": float(p99.group(1)) * scale}
-
-    def iperf(self, row):
-        name, way = row.split("_")
-        for _ in range(10):
-            out = self.client(["iperf3", "-c", GUEST, "-J", "-t",
-                               "2" if self.args.quick else "4", "-P",
-                               "8" if name == "iperf8" else "1"] +
-                              (["-R"] if way == "out" else []))
-            try:
-                got = json.loads(out)["end"]["sum_received"]
-                return {row: got["bits_per_second"] / 8e6}
-            except (ValueError, KeyError):
-                time.sleep(0.2) # it has not yet done with the one before
-        return {}
-
     def compare_net(self, cpus):
-        make_tap(cpus)
+        self.make_tap(cpus)
         systems = ["pith"] + ([] if self.args.no_linux else ["linux"])
         got = {s: {} for s in systems}
         for _ in range(self.args.repeat):
@@ -218,59 +140,31 @@ class NetBench(bench.Bench):
                     p = self.start(system, group, cpus)
                     for row in GROUPS[group][2]:
                         if row in self.rows:
-                            for k, v in getattr(self, group)(row).items():
+                            for k, v in self.measure(row).items():
                                 got[system].setdefault(k, []).append(v)
                     self.stop(p)
         return {s: {r: statistics.median(v) for r, v in d.items()}
                 for s, d in got.items()}
 
-    # ---- instructions ----
 
-    def count_run(self, system, group, requests):
-        out = os.path.join(self.work, "count.out")
-        qemu = counting.counting_qemu(self.work, [
-            "out=" + out, "start=%#x" % counting.IMAGE])
-        p = self.start(system, group, 1, icount=True, qemu=qemu)
-        for row, n in requests:
-            self.redis(row, n)
-        self.stop(p)
-        return counting.read(out)[0]
-
-    def instructions(self):
-        make_tap(1)
-        got = {}
-        systems = ["pith"] + ([] if self.args.no_linux else ["linux"])
-        for row in GROUPS["redis"][2]:
-            if row not in self.rows:
-                continue
-            few, many = 1000, 5000
-            for s in systems:
-                a = self.count_run(s, "redis", [(row, few)])
-                b = self.count_run(s, "redis", [(row, many)])
-                got.setdefault(s, {})[row] = (b - a) / (many - few)
-        return got
-
-
-def table(title, got, cpus, unit):
+def print_rates(title, got, cpus):
     print("\n%s" % title)
-    print("%-20s %14s %14s %8s %8s" % ("row", "pith " + unit, "linux " + unit,
-                                       "ratio", "mark"))
-    for row in MARKS:
-        for r in (row, row + "_p99"):
+    print("%-20s %14s %14s %8s %8s" % ("row", "pith", "linux", "ratio",
+                                       "mark"))
+    for row in ROWS:
+        for r in [row] + [row + s for s in LESS]:
             p = got["pith"].get(r)
             linux = got.get("linux", {}).get(r)
             if p is None and linux is None:
                 continue
-            ratio, mark, met = "-", "", ""
+            ratio, met = "-", ""
+            less = r.endswith(LESS)
+            mark = 1.0 if less else MARKS.get(row, {}).get(cpus, 1.0)
             if p is not None and linux:
                 ratio = "%.2f" % (p / linux)
-                worse = r.endswith(LESS) or unit == "insns"
-                want = 1.0 if worse else MARKS[row][cpus] \
-                    if cpus in MARKS[row] else 1.0
-                mark = "%.2f" % want
-                met = "" if (p / linux <= want if worse else
-                             p / linux >= want) else "  missed"
-            print("%-20s %14s %14s %8s %8s%s" % (
+                met = "" if (p / linux <= mark if less else
+                             p / linux >= mark) else "  missed"
+            print("%-20s %14s %14s %8s %8.2f%s" % (
                 r, "-" if p is None else "%.1f" % p,
                 "-" if linux is None else "%.1f" % linux, ratio, mark, met))
     sys.stdout.flush()
@@ -281,7 +175,7 @@ def main():
     ap.add_argument("--build", default=os.path.join(bench.TOP, "build"))
     ap.add_argument("--cpus", default="1,2")
     ap.add_argument("--repeat", type=int, default=3)
-    ap.add_argument("--rows", default=",".join(MARKS))
+    ap.add_argument("--rows", default=",".join(ROWS))
     ap.add_argument("--json")
     ap.add_argument("--instructions", action="store_true")
     ap.add_argument("--quick", action="store_true")
@@ -289,7 +183,7 @@ def main():
     ap.add_argument("--timeout", type=int, default=120)
     args = ap.parse_args()
     rows = args.rows.split(",")
-    unknown = [r for r in rows if r not in MARKS]
+    unknown = [r for r in rows if r not in ROWS]
     if unknown:
         sys.exit("bench: no such row: %s" % ", ".join(unknown))
     if not os.environ.get("PITH_BENCH_NET"):
@@ -302,14 +196,13 @@ def main():
                     if set(r) & set(rows)]
         b.prepare_net()
         if args.instructions:
-            results["instructions"] = b.instructions()
-            table("guest instructions a request, 1 CPU",
-                  results["instructions"], 1, "insns")
+            results["counts"] = b.count_all()
+            print_counts(results["counts"])
         else:
             for cpus in [int(c) for c in args.cpus.split(",")]:
                 got = results["cpus%d" % cpus] = b.compare_net(cpus)
-                table("over a tap, %d CPU%s" % (cpus, "s" * (cpus > 1)), got,
-                      cpus, "")
+                print_rates("over a tap, %d CPU%s" % (cpus, "s" * (cpus > 1)),
+                            got, cpus)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(results, f, indent=1)

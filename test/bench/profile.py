@@ -13,6 +13,7 @@ one line, unless it is a static executable named with --symbols.
 import argparse
 import bisect
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -22,15 +23,15 @@ IMAGE = 0x100000
 KERNEL = 0xffffffff80000000
 
 
-def counting_qemu(work, options):
+def counting_qemu(work, options, more=()):
     """A QEMU for PITH_QEMU that counts: one CPU, pith's accelerator kept."""
     so = os.path.join(work, "count.so")
     subprocess.run(["gcc", "-O2", "-shared", "-fPIC", "-o", so,
                     os.path.join(TOP, "test", "bench", "count.c")], check=True)
     path = os.path.join(work, "qemu-count")
     with open(path, "w") as f:
-        f.write("#!/bin/sh\nexec qemu-system-x86_64 \"$@\" -plugin %s\n" %
-                ",".join([so] + options))
+        f.write("#!/bin/sh\nexec qemu-system-x86_64 \"$@\" -plugin %s %s\n"
+                % (",".join([so] + options), shlex.join(more)))
     os.chmod(path, 0o755)
     return path
 
@@ -58,7 +59,7 @@ def read(path):
             words = line.split()
             if words[0] == "total":
                 total = int(words[1])
-            else:
+            elif words[0][0] != "#":
                 blocks.append((int(words[0], 16), int(words[1]),
                                int(words[2])))
     return total, blocks
