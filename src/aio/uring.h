@@ -50,6 +50,7 @@ struct uring_req {
 	bool failed;		/* [o] breaks its chain */
 	bool blocking;		/* [o] a worker may sleep for it */
 	bool has_buffer;	/* [o] bid is of a provided buffer */
+	bool multishot;		/* [o] completes again and again */
 	uint16_t bid;
 	uint32_t cflags;	/* [o] of the completion */
 	long res;		/* [o] for complete_work */
@@ -110,8 +111,11 @@ long uring_timeout_remove(struct uring_req *r);
 long uring_poll_remove(struct uring_req *r);
 long uring_cancel(struct uring_req *r);
 long uring_files_update(struct uring_req *r);
+long uring_msg_ring(struct uring_req *r);
 long uring_provide_buffers(struct uring_req *r);
 long uring_remove_buffers(struct uring_req *r);
+/* Would there be one?  Asked before a wait: the program hears at once. */
+bool uring_has_buffer(struct uring_req *r);
 /* A provided buffer for this request: address and length (at most len when
  * that is not 0).  -ENOBUFS. */
 MUST_CHECK int uring_take_buffer(struct uring_req *r, uint64_t *addr,

@@ -26,6 +26,7 @@
 #include <mem/heap.h>
 #include <sched/thread.h>
 
+#define SHOTS	  64 /* of a multishot request in its submitter */
 #define ARM_TRIES 64 /* ready, and yet not: then the program hears EAGAIN */
 #define SQE_FLAGS                                                              \
 	(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN | IOSQE_IO_LINK |                   \
@@ -424,12 +425,30 @@ waits(const struct uring_req *r)
 	return !r->op->quick_flag || !(r->sqe.op_flags & r->op->quick_flag);
 }
 
+/* A result of a multishot request that is not its last: told at once. */
+static bool
+shot(struct uring_req *r, long res)
+{
+	bool accept = r->sqe.opcode == IORING_OP_ACCEPT;
+
+	if (!r->multishot || res < !accept)
+		return false;
+	uring_post(r->ring, r->sqe.user_data, res,
+		   r->cflags | IORING_CQE_F_MORE, true);
+	r->cflags = 0;
+	if (r->has_buffer) {
+		r->has_buffer = false;
+		r->sqe.len = (uint32_t)r->want; /* of the next buffer */
+	}
+	return true;
+}
+
 /* One attempt: a result, or URING_LATER. */
 static long
 attempt(struct uring_req *r)
 {
 	const struct uring_op *op = r->op;
-	unsigned tries = 0;
+	unsigned tries = 0, shots = 0;
 	long res;
 
 	if (r->timeout)
@@ -451,6 +470,13 @@ attempt(struct uring_req *r)
 			if (thread_current()->kernel)
 				continue;
 			to_pool(r, run_work);
+			return URING_LATER;
+		}
+		if (shot(r, res)) {
+			tries = 0;
+			if (++shots < SHOTS || thread_current()->kernel)
+				continue;
+			to_pool(r, run_work); /* the submitter goes on */
 			return URING_LATER;
 		}
 		if (res != -EAGAIN || !waits(r) || ++tries > ARM_TRIES)

@@ -51,6 +51,17 @@ find_group(struct uring *u, uint16_t id)
 	return NULL;
 }
 
+bool
+uring_has_buffer(struct uring_req *r)
+{
+	irqflags_t f = spin_lock_irq(&r->ring->lock);
+	struct group *g = find_group(r->ring, r->sqe.buf_index);
+	bool has = r->has_buffer || (g && g->n);
+
+	spin_unlock_irq(&r->ring->lock, f);
+	return has;
+}
+
 int
 uring_take_buffer(struct uring_req *r, uint64_t *addr, uint32_t *len)
 {

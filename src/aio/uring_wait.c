@@ -253,3 +253,24 @@ uring_cancel(struct uring_req *r)
 		return count ? count : err == -ENOENT && flags & all ? 0 : err;
 	return err;
 }
+
+/* ---- another ring ---- */
+
+/* A completion in the ring that the entry's file is. */
+long
+uring_msg_ring(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+	bool pass = s->op_flags & IORING_MSG_RING_FLAGS_PASS;
+
+	if (s->buf_index || s->personality || s->addr != IORING_MSG_DATA ||
+	    s->op_flags & ~(IORING_MSG_RING_CQE_SKIP |
+			    IORING_MSG_RING_FLAGS_PASS) ||
+	    (!pass && s->file_index))
+		return -EINVAL;
+	if (!uring_is(r->file))
+		return -EBADFD;
+	uring_post(r->file->priv, s->off, (int32_t)s->len,
+		   pass ? s->file_index : 0, true);
+	return 0;
+}

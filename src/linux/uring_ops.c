@@ -295,6 +295,54 @@ prep_tee(struct uring_req *r)
 	return r->sqe.addr || r->sqe.off ? -EINVAL : 0;
 }
 
+/* ---- attributes: the name at addr, the value at off, the path ---- */
+
+static int
+prep_getxattr(struct uring_req *r)
+{
+	return r->sqe.op_flags ? -EINVAL : prep_path(r);
+}
+
+static long
+op_fsetxattr(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_fsetxattr(self(), s->fd, (const char __user *)s->addr,
+			     (const void __user *)s->off, s->len,
+			     (int)s->op_flags);
+}
+
+static long
+op_setxattr(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_setxattr(self(), (const char __user *)s->addr3,
+			    (const char __user *)s->addr,
+			    (const void __user *)s->off, s->len,
+			    (int)s->op_flags);
+}
+
+static long
+op_fgetxattr(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_fgetxattr(self(), s->fd, (const char __user *)s->addr,
+			     (void __user *)s->off, s->len);
+}
+
+static long
+op_getxattr(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	return sys_getxattr(self(), (const char __user *)s->addr3,
+			    (const char __user *)s->addr,
+			    (void __user *)s->off, s->len);
+}
+
 /* ---- sockets ---- */
 
 /* Flags of a call that does not sleep. */
@@ -356,6 +404,8 @@ op_recv(struct uring_req *r)
 		return -ENOTSOCK;
 	if (r->sqe.flags & IOSQE_BUFFER_SELECT) {
 		/* A buffer is taken when there is something for it. */
+		if (!uring_has_buffer(r))
+			return -ENOBUFS;
 		if (!(file_poll(r->file, NULL) & (POLLIN | POLLERR | POLLHUP)))
 			return -EAGAIN;
 		if (!r->has_buffer) {
@@ -379,9 +429,34 @@ op_recv(struct uring_req *r)
 static int
 prep_accept(struct uring_req *r)
 {
-	/* ioprio: multishot */
+	r->multishot = r->sqe.ioprio & IORING_ACCEPT_MULTISHOT;
 	return r->sqe.len || r->sqe.buf_index || r->sqe.file_index ||
-	       r->sqe.ioprio ? -EINVAL : 0;
+	       r->sqe.ioprio & ~IORING_ACCEPT_MULTISHOT ? -EINVAL : 0;
+}
+
+static int
+prep_recv(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->ioprio & ~(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT))
+		return -EINVAL;
+	r->multishot = s->ioprio & IORING_RECV_MULTISHOT;
+	if (r->multishot && (!(s->flags & IOSQE_BUFFER_SELECT) ||
+			     s->op_flags & MSG_WAITALL))
+		return -EINVAL;
+	r->want = s->len;
+	return 0;
+}
+
+static long
+op_socket(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->addr || s->op_flags || s->buf_index || s->file_index)
+		return -EINVAL;
+	return sys_socket(self(), s->fd, (int)s->off, (int)s->len);
 }
 
 static long
@@ -508,7 +583,7 @@ static const struct uring_op ops[IORING_OP_LAST] = {
 		.quick_flag = MSG_DONTWAIT, .needs_file = true,
 	},
 	[IORING_OP_RECV] = {
-		.issue = op_recv, .poll_events = POLLIN,
+		.prep = prep_recv, .issue = op_recv, .poll_events = POLLIN,
 		.quick_flag = MSG_DONTWAIT, .needs_file = true,
 		.takes_buffer = true,
 	},
@@ -531,6 +606,18 @@ static const struct uring_op ops[IORING_OP_LAST] = {
 		.prep = prep_symlinkat, .issue = op_symlinkat,
 	},
 	[IORING_OP_LINKAT] = { .prep = prep_path, .issue = op_linkat },
+	[IORING_OP_MSG_RING] = { .issue = uring_msg_ring, .needs_file = true },
+	[IORING_OP_FSETXATTR] = {
+		.prep = prep_path, .issue = op_fsetxattr,
+	},
+	[IORING_OP_SETXATTR] = { .prep = prep_path, .issue = op_setxattr },
+	[IORING_OP_FGETXATTR] = {
+		.prep = prep_getxattr, .issue = op_fgetxattr,
+	},
+	[IORING_OP_GETXATTR] = {
+		.prep = prep_getxattr, .issue = op_getxattr,
+	},
+	[IORING_OP_SOCKET] = { .prep = prep_path, .issue = op_socket },
 };
 
 void
