@@ -104,15 +104,56 @@ regular_write(struct file *f, struct uio *u, int64_t *pos)
 	return r;
 }
 
+/*
+ * On a device: data is what has written blocks, or a page that waits to be
+ * written.  Pages are looked at first: one that is written meanwhile is found
+ * by its block then.
+ */
+static int64_t
+seek_mapped(struct inode *i, uint64_t pos, uint64_t size, bool hole)
+{
+	struct page_cache *pc = i->cache;
+	struct page_cache_run run;
+
+	while (pos < size) {
+		uint64_t index = page_cache_next_unwritten(pc,
+							   pos >> PAGE_SHIFT);
+		uint64_t page = index > size >> PAGE_SHIFT
+					? UINT64_MAX : index << PAGE_SHIFT;
+		int err = pc->ops->map(pc, pos, size - pos, false, &run);
+
+		if (err)
+			return err;
+		if (!run.hole || page <= pos) {
+			if (!hole)
+				return (int64_t)pos;
+			pos = !run.hole ? pos + run.len
+					: (index + 1) << PAGE_SHIFT;
+		} else if (hole) {
+			return (int64_t)pos;
+		} else {
+			pos = page < pos + run.len ? page : pos + run.len;
+		}
+	}
+	return hole ? (int64_t)size : -ENXIO;
+}
+
 static int64_t
 seek_data(struct inode *i, int64_t off, bool hole)
 {
 	uint64_t size = i->size, index = (uint64_t)off >> PAGE_SHIFT, next;
+	int64_t at;
 
 	if (off < 0 || (uint64_t)off >= size)
 		return -ENXIO;
-	if (!i->cache->anonymous)
+	if (!i->cache->anonymous && !i->cache->ops->map)
 		return hole ? (int64_t)size : off; /* as if without holes */
+	if (!i->cache->anonymous) {
+		read_lock(&i->lock);
+		at = seek_mapped(i, (uint64_t)off, size, hole);
+		read_unlock(&i->lock);
+		return at;
+	}
 	for (;;) {
 		next = page_cache_next_data(i->cache, index);
 		if (!hole) {

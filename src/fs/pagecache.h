@@ -155,6 +155,8 @@ void page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n);
 void page_cache_drop(struct page_cache *pc, uint64_t first, uint64_t end);
 /* The first page >= index that holds data, or UINT64_MAX: SEEK_DATA. */
 uint64_t page_cache_next_data(struct page_cache *pc, uint64_t index);
+/* The first page >= index that is dirty or being written, or UINT64_MAX. */
+uint64_t page_cache_next_unwritten(struct page_cache *pc, uint64_t index);
 
 ssize_t page_cache_read(struct page_cache *pc, struct uio *u, int64_t *pos);
 ssize_t page_cache_write(struct page_cache *pc, struct uio *u, int64_t *pos);

@@ -163,6 +163,20 @@ page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end)
 	}
 }
 
+uint64_t
+page_cache_next_unwritten(struct page_cache *pc, uint64_t index)
+{
+	uint64_t dirty = index, busy = index;
+	irqflags_t f = spin_lock_irq(&pc->lock);
+
+	if (!radix_next_tag(&pc->pages, &dirty, PC_TAG_DIRTY))
+		dirty = UINT64_MAX;
+	if (!radix_next_tag(&pc->pages, &busy, PC_TAG_WRITEBACK))
+		busy = UINT64_MAX;
+	spin_unlock_irq(&pc->lock, f);
+	return dirty < busy ? dirty : busy;
+}
+
 void
 pc_clean_page(struct page_cache *pc, struct page *p)
 {

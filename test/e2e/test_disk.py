@@ -303,6 +303,51 @@ def test_remount(m):
     assert m.pith("volume", "cp", "v:/file7", "-").stdout == b"7" * 3000
 
 
+HOLES = r"""
+import os, random, sys
+r = random.Random(7)
+fd = os.open(sys.argv[1] + "/holes", os.O_RDWR | os.O_CREAT)
+def show(what):
+    size, at, out = os.fstat(fd).st_size, 0, []
+    while at < size:
+        try:
+            data = os.lseek(fd, at, os.SEEK_DATA)
+        except OSError as e:
+            out.append(e.strerror)
+            break
+        at = os.lseek(fd, data, os.SEEK_HOLE)
+        out.append("%d-%d" % (data, at))
+    print(what, size, *out)
+for step in range(40):
+    at = r.randrange(64) * 16384 + r.choice([0, 0, 100, 5000])
+    op = r.choice(["write", "write", "prealloc", "grow", "sync"])
+    if op == "write":
+        os.pwrite(fd, b"x" * r.randrange(1, 40000), at)
+    elif op == "prealloc":
+        os.posix_fallocate(fd, at, 20000)
+    elif op == "grow":
+        os.ftruncate(fd, max(at, os.fstat(fd).st_size))
+    else:
+        os.fsync(fd)
+    show(op)
+for at in (-1, 5, 1 << 40):
+    for how in (os.SEEK_DATA, os.SEEK_HOLE):
+        try:
+            print(os.lseek(fd, at, how))
+        except OSError as e:
+            print(e.strerror)
+"""
+
+
+def test_holes(m, tmp_path):
+    """SEEK_DATA and SEEK_HOLE, before and after the data are written."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T %S", str(tmp_path)],
+                          stdout=subprocess.PIPE).stdout
+    if kind.strip() != b"ext2/ext3 4096":
+        pytest.skip("the host's ext4 is what it is compared with")
+    assert m.python(HOLES, "/data").stdout == on_host(HOLES, tmp_path)
+
+
 WHITEOUT = r"""
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
