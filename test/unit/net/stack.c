@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The platform of lwIP on the host (stack.h).
+ */
+#include "stack.h"
+
+#include <string.h>
+
+#include <lwip/dns.h>
+#include <lwip/ip.h>
+#include <lwip/priv/tcp_priv.h>
+#include <net/syncookie.h>
+
+#include "port_hooks.h"
+
+uint32_t now_ms;
+long allocated;
+uint64_t seed = 1;
+
+uint32_t
+rnd(uint32_t below)
+{
+	seed = seed * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(seed >> 33) % below;
+}
+
+u32_t sys_now(void) { return now_ms; }
+void sys_timeouts_init(void) { }
+void tcp_timer_needed(void) { }
+uint32_t lwip_port_rand(void) { return rnd(0x7fffffff); }
+void *lwip_port_malloc(size_t n) { allocated++; return malloc(n); }
+void *lwip_port_calloc(size_t n, size_t m) { allocated++; return calloc(n, m); }
+void lwip_port_free(void *p) { allocated -= p != NULL; free(p); }
+void dns_init(void) { }
+
+void
+dns_setserver_from(enum dns_from from, u8_t i, const ip_addr_t *a)
+{
+	(void)from, (void)i, (void)a;
+}
+
+const ip_addr_t *
+dns_getserver_from(enum dns_from from, u8_t i)
+{
+	(void)from, (void)i;
+	return IP_ADDR_ANY;
+}
+
+void
+lwip_port_assert(const char *what, const char *file, int line)
+{
+	printf("lwIP's assertion: %s (%s:%d)\n", what, file, line);
+	abort();
+}
+
+uint16_t
+lwip_port_chksum(const void *data, int len)
+{
+	const uint8_t *p = data;
+	uint32_t sum = 0;
+
+	for (int i = 0; i < len; i++)
+		sum += (uint32_t)p[i] << (i & 1 ? 8 : 0);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+struct netif *
+port_route4(const ip4_addr_t *src, const ip4_addr_t *dst)
+{
+	(void)src, (void)dst;
+	return NULL;
+}
+
+const ip4_addr_t *
+port_gateway4(struct netif *n, const ip4_addr_t *dst)
+{
+	(void)n;
+	return dst;
+}
+
+unsigned port_more_addrs;
+
+int
+port_ip4_own(const struct netif *n, const ip4_addr_t *a)
+{
+	(void)n, (void)a;
+	return 0;
+}
+
+int
+port_ip4_broadcast(const struct netif *n, const ip4_addr_t *a)
+{
+	(void)n, (void)a;
+	return 0;
+}
+
+struct netif *
+port_route6(const ip6_addr_t *src, const ip6_addr_t *dst)
+{
+	(void)src, (void)dst;
+	return NULL;
+}
+
+int
+port_udp_input(struct pbuf *p, struct netif *inp)
+{
+	(void)p, (void)inp;
+	return 0;
+}
+
+void
+port_icmp4_error(struct pbuf *p, uint8_t t, uint8_t c, uint16_t mtu)
+{
+	(void)p, (void)t, (void)c, (void)mtu;
+}
+
+void
+port_icmp6_error(struct pbuf *p, uint8_t t, uint8_t c, uint32_t mtu)
+{
+	(void)p, (void)t, (void)c, (void)mtu;
+}
+
+struct ref {
+	struct pbuf_custom pc;
+};
+long refs;
+
+static void
+ref_free(struct pbuf *p)
+{
+	refs--;
+	free(p);
+}
+
+struct pbuf *
+port_tcp_ref_pbuf(uint16_t len)
+{
+	struct ref *r = malloc(sizeof(*r));
+
+	refs++;
+	r->pc.custom_free_function = ref_free;
+	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_ROM, &r->pc, &seed,
+				   len);
+}
+
+/* What the kernel has as one block is three here, so that the sanitizer sees
+ * the use of each after its end. */
+struct head {
+	struct pbuf_custom pc;
+	uint8_t room[128];
+};
+
+struct pbuf *
+port_tcp_seg_pbufs(uint16_t optlen, const void *data, uint16_t len)
+{
+	struct head *h = malloc(sizeof(*h));
+	struct pbuf *p, *d = port_tcp_ref_pbuf(len);
+
+	d->payload = (void *)(uintptr_t)data;
+	refs++;
+	h->pc.custom_free_function = ref_free;
+	p = pbuf_alloced_custom(PBUF_TRANSPORT, optlen, PBUF_RAM, &h->pc,
+				h->room, sizeof(h->room));
+	CHECK(p);
+	pbuf_cat(p, d);
+	return p;
+}
+
+struct tcp_seg *
+port_tcp_seg_of(struct pbuf *p)
+{
+	struct pbuf_custom *c = (struct pbuf_custom *)(void *)p;
+
+	if (!(p->flags & PBUF_FLAG_IS_CUSTOM) ||
+	    c->custom_free_function != ref_free)
+		return NULL;
+	refs++;
+	return malloc(sizeof(struct tcp_seg));
+}
+
+void
+port_tcp_seg_free(struct tcp_seg *seg)
+{
+	refs--;
+	free(seg);
+}
+
+struct tcp_pcb *listener;
+
+struct tcp_pcb_listen *
+port_tcp_listener(struct netif *inp, uint16_t dest, uint16_t src)
+{
+	(void)inp, (void)src;
+	return listener && dest == listener->local_port ?
+	       (struct tcp_pcb_listen *)(void *)listener : NULL;
+}
+
+int port_tcp_syn(struct tcp_pcb_listen *l) { (void)l; return 1; }
+
+uint32_t
+port_tcp_isn(const ip_addr_t *a, uint16_t b, const ip_addr_t *c, uint16_t d)
+{
+	(void)a, (void)c;
+	/* The same in every run, so that saved frames fit. */
+	return (b ^ (uint32_t)d << 16) * 2654435761u;
+}
+
+unsigned cookies, cookies_good;
+static const uint64_t cookie_key[2] = { 1, 2 };
+
+static struct syncookie_ends
+ends_of(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp,
+	uint32_t seq)
+{
+	struct syncookie_ends e = { .local_port = lp, .remote_port = rp,
+				    .seq = seq };
+
+	memcpy(e.local, ip_2_ip4(l), 4);
+	memcpy(e.remote, ip_2_ip4(r), 4);
+	return e;
+}
+
+uint32_t
+port_tcp_cookie_make(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r,
+		     uint16_t rp, uint32_t seq, uint16_t mss)
+{
+	struct syncookie_ends e = ends_of(l, lp, r, rp, seq);
+
+	cookies++;
+	return syncookie_make(cookie_key, &e, now_ms / 1000, mss);
+}
+
+uint16_t
+port_tcp_cookie_check(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r,
+		      uint16_t rp, uint32_t seq, uint32_t cookie)
+{
+	struct syncookie_ends e = ends_of(l, lp, r, rp, seq);
+	uint16_t mss = syncookie_check(cookie_key, &e, now_ms / 1000, cookie);
+
+	cookies_good += mss != 0;
+	return mss;
+}
+
+/* ---- large segments ---- */
+
+bool offload;
+
+static void
+gso_free(struct pbuf *p)
+{
+	struct gso *g = (struct gso *)(void *)p;
+
+	for (unsigned i = 0; i < g->n; i++)
+		pbuf_free(g->held[i]);
+	free(g);
+}
+
+struct pbuf *
+port_gso_begin(struct netif *n, int v6, uint16_t hlen, uint16_t size)
+{
+	struct gso *g;
+	struct pbuf *p;
+
+	(void)n;
+	if (!offload || v6)
+		return NULL;
+	g = malloc(sizeof(*g));
+	g->pc.custom_free_function = gso_free;
+	g->size = size;
+	g->n = 0;
+	g->room = 2 + rnd(44);
+	p = pbuf_alloced_custom(PBUF_RAW, hlen, PBUF_RAM, &g->pc,
+				g->head + 80, hlen);
+	p->flags |= PBUF_FLAG_GSO;
+	return p;
+}
+
+int
+port_gso_add(struct pbuf *p, struct pbuf *seg, uint16_t off)
+{
+	struct gso *g = (struct gso *)(void *)p;
+
+	if (g->n == g->room)
+		return 0;
+	pbuf_ref(seg);
+	g->off[g->n] = off;
+	g->held[g->n++] = seg;
+	return 1;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * lwIP as a program of the host: what it asks of its platform, for the tests
+ * that drive it by hand.  Time stands still but for now_ms, chance comes from
+ * one seed, and what is held is counted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <lwip/pbuf.h>
+#include <lwip/tcp.h>
+
+#define CHECK(x)                                                          \
+	do {                                                              \
+		if (!(x)) {                                               \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #x);    \
+			exit(1);                                          \
+		}                                                         \
+	} while (0)
+
+extern uint32_t now_ms;
+extern uint64_t seed;
+extern long allocated; /* blocks */
+extern long refs;      /* of segments sent by reference */
+extern struct tcp_pcb *listener; /* the only one; may be NULL */
+extern unsigned cookies, cookies_good;
+
+uint32_t rnd(uint32_t below);
+
+/* A segment that a device would cut; made only where offload is set. */
+struct gso {
+	struct pbuf_custom pc;
+	uint16_t size;
+	struct pbuf *held[64];
+	unsigned n, room;
+	uint16_t off[64];
+	uint8_t head[160];
+};
+extern bool offload;
