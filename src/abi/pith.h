@@ -74,6 +74,7 @@ enum pith_tag {
 	PITH_REC_DNS = 33,    /* struct pith_dns, repeated */
 	PITH_REC_KLIB_FILE = 35, /* bytes: the klib that the PITH_REC_KLIB
 				  * before it names (abi/klib.h) */
+	PITH_REC_PROFILE = 36, /* u32 samples a second, 1..PITH_PROFILE_HZ_MAX */
 	/* for `pith run IMAGE` alone, the kernel skips these */
 	PITH_REC_PUBLISH = PITH_REC_OPTIONAL | 34, /* string, repeated: what
 						    * --publish takes */
@@ -81,6 +82,8 @@ enum pith_tag {
 	PITH_REC_VOLUME = PITH_REC_OPTIONAL | 20, /* string "NAME:/PATH[:ro]",
 						   * repeated */
 };
+
+#define PITH_PROFILE_HZ_MAX 10000u
 
 enum pith_root_mode {
 	PITH_ROOT_OVERLAY = 0, /* writes stay in memory */
@@ -162,10 +165,28 @@ enum pith_frame_type {
 	PITH_FRAME_CRASH = 7,	/* text lines "key value", see crash.md */
 	PITH_FRAME_TTYMODE = 8,	/* u32 1 = guest's tty is in use, 0 = not */
 	PITH_FRAME_NOTICE = 9,	/* text: one line for the user ("fork ...") */
+	PITH_FRAME_SAMPLES = 10,/* struct pith_sample, each with its addresses */
+	PITH_FRAME_PROFILE = 11,/* text lines "key value", see profile.md */
 	/* host to guest */
 	PITH_FRAME_SIGNAL = 64,	/* u32 Linux signal number, to the program */
 	PITH_FRAME_WINSIZE = 65,/* Linux struct winsize (8 bytes) */
 	PITH_FRAME_STOP = 66,	/* end the machine now: sync, then power off */
+};
+
+enum pith_sample_mode {
+	PITH_SAMPLE_IDLE = 0,
+	PITH_SAMPLE_USER = 1,	/* the CPU ran the program */
+	PITH_SAMPLE_KERNEL = 2,
+};
+
+/* Where a CPU was: depth addresses (u64) follow, the innermost first.  The
+ * first so many are the kernel's, as in the linked image. */
+struct pith_sample {
+	uint32_t thread;
+	uint8_t cpu;
+	uint8_t mode; /* enum pith_sample_mode */
+	uint8_t kernel;
+	uint8_t depth; /* those of the kernel included */
 };
 
 enum pith_exit_kind {
@@ -200,6 +221,7 @@ struct pith_exit {
 _Static_assert(sizeof(struct pith_block_header) == 24, "block header");
 _Static_assert(sizeof(struct pith_record) == 8, "record");
 _Static_assert(sizeof(struct pith_frame) == 8, "frame");
+_Static_assert(sizeof(struct pith_sample) == 8, "sample");
 _Static_assert(sizeof(struct pith_net_addr) == 36, "address");
 _Static_assert(sizeof(struct pith_net) == 156, "interface");
 _Static_assert(sizeof(struct pith_dns) == 20, "name server");

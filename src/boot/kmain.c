@@ -33,6 +33,7 @@
 #include <net/netif.h>
 #include <net/socket.h>
 #include <proc/process.h>
+#include <proc/profile.h>
 #include <proc/uts.h>
 #include <sched/thread.h>
 #include <sched/work.h>
@@ -115,6 +116,8 @@ start_program(void *arg)
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
 	boot_start_cpus();	/* more than one CPU from here on */
+	if (run.profile_hz)
+		profile_start(run.profile_hz);
 	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
 			    run.gid, run.groups, run.ngroups, run.umask,
 			    run.cwd, !(run.flags & PITH_FLAG_NO_ASLR));

@@ -359,6 +359,10 @@ record(struct parse *p, unsigned tag, const uint8_t *v, uint32_t len)
 		memcpy(o->winsize, v, len);
 		o->has_winsize = true;
 		return 0;
+	case PITH_REC_PROFILE:
+		o->profile_hz = u32_at(v, len, 0);
+		return len == 4 && o->profile_hz <= PITH_PROFILE_HZ_MAX ?
+		       0 : -EINVAL;
 	case PITH_REC_TRACE:
 		o->trace = true;
 		return set_string(&o->trace_filter, v, len);

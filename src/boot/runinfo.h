@@ -40,6 +40,7 @@ struct run_info {
 	struct pith_streams streams;
 	bool has_termios, has_winsize;
 	uint8_t termios[36], winsize[8];
+	unsigned profile_hz; /* 0: off */
 	bool trace;
 	const char *trace_filter;
 	uint32_t umask;

@@ -51,6 +51,7 @@ enum lock_rank {
 	RANK_HEAP,
 	RANK_FRAMES,
 	RANK_RECLAIM,
+	RANK_PROFILE,	/* a CPU's samples */
 	RANK_LOG,
 	RANK_CONSOLE,	/* the log's sinks */
 };

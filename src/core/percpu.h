@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include <base/types.h>
 
+struct regs;
 struct runqueue;
 struct timer_queue;
 struct heap_cpu;
@@ -22,7 +23,6 @@ struct cpu {
 	uint64_t user_rsp;	  /* [o] %gs:24, scratch of the entry code */
 	unsigned id;		  /* [I] 0.. */
 	unsigned irq_depth;	  /* [o] nested interrupts */
-	bool irq_user;		  /* [o] the last interrupt broke into a program */
 	bool online;		  /* [a] */
 	bool need_resched;	  /* [a] set by interrupts and by kicks */
 	bool idle;		  /* [a] in the idle loop */
@@ -33,6 +33,7 @@ struct cpu {
 	struct reclaim_cpu *reclaim; /* [I] core/reclaim.c */
 	uint64_t heartbeat;	  /* [a] counts for the watchdog */
 	void *arch;		  /* [I] arch's own block */
+	const struct regs *irq_regs; /* [o] what the latest interrupt met */
 	uint64_t counters[16];	  /* [o] core/stats.h */
 };
 

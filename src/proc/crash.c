@@ -8,78 +8,21 @@
  * the exit status still tells the signal.
  */
 #include "proc_priv.h"
+#include "report.h"
 
 #include <abi/pith.h>
 #include <abi/signal.h>
 #include <arch/trap.h>
-#include <base/fmt.h>
-#include <base/math.h>
 #include <base/string.h>
-#include <dev/control.h>
-#include <file/file.h>
-#include <fs/vfs.h>
-#include <mem/heap.h>
 #include <vm/space.h>
 
-#define BUF_SIZE    8192u
-#define LINE_MAX    1200u /* what one line may need */
 #define STACK_BYTES 16384u
 #define STACK_BELOW 128u  /* the red zone */
 #define STACK_LINE  256u
 #define FRAMES_MAX  64u
 
-struct report {
-	char *buf;
-	size_t len;
-	struct vm_space *space;
-	char path[1024];
-};
-
 static void
-flush(struct report *rep)
-{
-	if (rep->len)
-		control_send(PITH_FRAME_CRASH, rep->buf, rep->len);
-	rep->len = 0;
-}
-
-PRINTF_LIKE(2, 3)
-static void
-line(struct report *rep, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	if (rep->len + LINE_MAX > BUF_SIZE)
-		flush(rep);
-	va_start(ap, fmt);
-	n = kvsnprintf(rep->buf + rep->len, LINE_MAX - 1, fmt, ap);
-	va_end(ap);
-	if (n > (int)LINE_MAX - 2)
-		n = LINE_MAX - 2;
-	rep->len += (size_t)n;
-	rep->buf[rep->len++] = '\n';
-}
-
-static bool
-report_map(struct vma *v, void *arg)
-{
-	struct report *rep = arg;
-	char *path;
-
-	if (!(v->flags & VMA_EXEC) || !v->file || !v->file->dentry)
-		return true;
-	path = dentry_path(v->file->dentry, NULL, rep->path,
-			   sizeof(rep->path));
-	if (path)
-		line(rep, "map %lx %lx %lx %s", (unsigned long)v->start,
-		     (unsigned long)v->end,
-		     (unsigned long)(v->pgoff << PAGE_SHIFT), path);
-	return true;
-}
-
-static void
-report_stack(struct report *rep, vaddr_t sp)
+report_stack(struct report *rep, struct vm_space *space, vaddr_t sp)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint8_t data[STACK_LINE];
@@ -88,7 +31,7 @@ report_stack(struct report *rep, vaddr_t sp)
 	size_t n, i;
 
 	for (; at < end; at += n) {
-		n = vm_peek(rep->space, at, data, sizeof(data));
+		n = vm_peek(space, at, data, sizeof(data));
 		if (!n)
 			break;
 		for (i = 0; i < n; i++) {
@@ -96,25 +39,25 @@ report_stack(struct report *rep, vaddr_t sp)
 			hex[2 * i + 1] = digits[data[i] & 15];
 		}
 		hex[2 * n] = '\0';
-		line(rep, "stack %lx %s", (unsigned long)at, hex);
+		report_line(rep, "stack %lx %s", (unsigned long)at, hex);
 		if (n < sizeof(data))
 			break;
 	}
 }
 
 static void
-report_frames(struct report *rep, vaddr_t fp)
+report_frames(struct report *rep, struct vm_space *space, vaddr_t fp)
 {
 	uint64_t pair[2];
 	unsigned i;
 
 	for (i = 0; i < FRAMES_MAX; i++) {
 		if (fp & 7 ||
-		    vm_peek(rep->space, fp, pair, sizeof(pair)) != sizeof(pair))
+		    vm_peek(space, fp, pair, sizeof(pair)) != sizeof(pair))
 			break;
 		if (!pair[1])
 			break;
-		line(rep, "frame %lx", (unsigned long)pair[1]);
+		report_line(rep, "frame %lx", (unsigned long)pair[1]);
 		if (pair[0] <= fp) /* stacks grow down: no loops */
 			break;
 		fp = pair[0];
@@ -125,30 +68,23 @@ void
 crash_report(struct thread *t, const struct regs *r, int sig,
 	     const struct siginfo *info)
 {
-	struct report *rep = kzalloc(sizeof(*rep), ALLOC_KERNEL);
+	struct report *rep = report_begin(PITH_FRAME_CRASH, t->space);
 	const char *name;
 	uint64_t value;
 	unsigned i;
 
 	if (!rep)
 		return;
-	rep->buf = kmalloc(BUF_SIZE, ALLOC_KERNEL);
-	rep->space = t->space;
-	if (!rep->buf || !rep->space)
-		goto out;
-	line(rep, "signal %d", sig);
-	line(rep, "code %d", info->si_code);
+	report_line(rep, "signal %d", sig);
+	report_line(rep, "code %d", info->si_code);
 	if (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE)
-		line(rep, "address %lx", (unsigned long)info->u.fault.addr);
-	line(rep, "thread %d %s", t->tid, t->name);
+		report_line(rep, "address %lx",
+			    (unsigned long)info->u.fault.addr);
+	report_line(rep, "thread %d %s", t->tid, t->name);
 	for (i = 0; regs_item(r, i, &name, &value); i++)
-		line(rep, "reg %s %lx", name, (unsigned long)value);
-	vm_for_each(rep->space, report_map, rep);
-	report_stack(rep, regs_sp(r));
-	report_frames(rep, regs_fp(r));
-	line(rep, "end");
-	flush(rep);
-out:
-	kfree(rep->buf);
-	kfree(rep);
+		report_line(rep, "reg %s %lx", name, (unsigned long)value);
+	report_maps(rep);
+	report_stack(rep, t->space, regs_sp(r));
+	report_frames(rep, t->space, regs_fp(r));
+	report_end(rep);
 }

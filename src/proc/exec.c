@@ -31,6 +31,7 @@
 #include <fs/vfs.h>
 #include <mem/heap.h>
 #include <proc/futex.h>
+#include <proc/profile.h>
 #include <vm/space.h>
 #include <vm/uio.h>
 
@@ -453,6 +454,7 @@ commit(struct exec *x, char *const envp[])
 		futex_exit_robust(t);
 	reset_thread(x, p, t);
 	if (old) {
+		profile_mapped(old);
 		process_stop_io();
 		vm_unmap_all(old);
 		p->space = t->space = NULL;

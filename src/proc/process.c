@@ -36,6 +36,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <proc/futex.h>
+#include <proc/profile.h>
 #include <proc/timers.h>
 #include <vm/space.h>
 #include <vm/uaccess.h>
@@ -249,6 +250,7 @@ process_stop_io(void)
 NORETURN static void
 end_machine(struct process *p, struct thread *t)
 {
+	profile_end(t->space);
 	process_stop_io();
 	drop_resources(t);
 	/* A file that has lost its last name goes with its last mapping. */

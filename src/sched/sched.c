@@ -22,11 +22,11 @@
 
 #include <abi/errno.h>
 #include <arch/smp.h>
+#include <arch/trap.h>
 #include <arch/upcall.h>
 #include <base/assert.h>
 #include <base/atomic.h>
 #include <core/clock.h>
-#include <core/idle.h>
 #include <core/idle.h>
 #include <core/panic.h>
 #include <core/reclaim.h>
@@ -248,7 +248,7 @@ sample(struct timer *timer)
 	c->rq->sample_armed = false;
 	if (t->kernel)
 		return;
-	if (c->irq_user)
+	if (regs_user(c->irq_regs))
 		t->user_samples++;
 	else
 		t->kernel_samples++;

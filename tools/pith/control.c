@@ -6,6 +6,8 @@
  */
 #include "control.h"
 
+#include "profile.h"
+
 #include "tty.h"
 
 #include <errno.h>
@@ -22,6 +24,7 @@ void
 control_start(struct control *c, int fd, const struct options *o)
 {
 	*c = (struct control){ .fd = fd, .options = o, .trace_fd = -1 };
+	profile_begin(o);
 	if (!o->trace)
 		return;
 	c->trace_fd = 2;
@@ -202,6 +205,12 @@ take_frame(struct control *c, const struct pith_frame *f, const char *p)
 	case PITH_FRAME_CRASH:
 		crash_print(p, f->len_bytes, c->options);
 		break;
+	case PITH_FRAME_SAMPLES:
+		profile_samples(p, f->len_bytes);
+		break;
+	case PITH_FRAME_PROFILE:
+		profile_text(p, f->len_bytes, c->options);
+		break;
 	case PITH_FRAME_NOTICE:
 		say_text(p, f->len_bytes);
 		break;
@@ -252,6 +261,7 @@ control_finish(struct control *c)
 		print_log(2, c->log.p, c->log.len);
 	if (c->enosys.len)
 		say_text(c->enosys.p, c->enosys.len);
+	profile_finish(c->options);
 	if (!c->options->missing_files)
 		return;
 	for (size_t i = 0; i < c->missing.n; i++) {

@@ -39,6 +39,9 @@ void control_finish(struct control *c);
 /* Text of the kernel's log with the functions' names beside the addresses of
  * backtraces (symbols.c); the buffer is the caller's. */
 struct buf symbols_add(const char *text, size_t len);
+/* The kernel's function at an address of the linked image; NULL: not known.
+ * The caller frees it. */
+char *symbols_function(uint64_t pc);
 
 /* Prints a crash report with symbols from the host's files (crash.c). */
 void crash_print(const char *text, size_t len, const struct options *o);

@@ -10,9 +10,9 @@
  */
 #include "control.h"
 
+#include "modules.h"
 #include "tty.h"
 
-#include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -22,18 +22,12 @@
 #include <unistd.h>
 
 #define TEXT_MAX (1u << 20)
-#define MAPS_MAX 1024
 #define FRAMES_MAX 64
 
 /* DWARF's numbers of the x86-64 registers (psABI 1.0, 3.6.2). */
 static const char *const dwarf_regs[17] = {
 	"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8",
 	"r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip",
-};
-
-struct map {
-	uint64_t start, end, offset;
-	char *host;
 };
 
 struct crash {
@@ -43,8 +37,7 @@ struct crash {
 	char name[32];
 	uint64_t address;
 	Dwarf_Word regs[17];
-	struct map maps[MAPS_MAX];
-	unsigned nmaps;
+	struct modules modules;
 	struct buf stack;
 	uint64_t stack_at;
 	uint64_t frames[FRAMES_MAX];
@@ -53,46 +46,6 @@ struct crash {
 	uint64_t last_pc;
 	struct buf out;
 };
-
-/* Where the guest's file is on the host; NULL when nowhere. */
-static char *
-host_file(const struct options *o, const char *guest)
-{
-	char *path;
-
-	for (unsigned i = 0; i < o->nincludes; i++) {
-		const struct include *in = &o->includes[i];
-		size_t len = in->guest ? strlen(in->guest) : 0;
-
-		if (!len || strncmp(guest, in->guest, len) ||
-		    (guest[len] && guest[len] != '/'))
-			continue;
-		path = guest[len] ? path_join(in->host, guest + len) :
-				    xstrdup(in->host);
-		if (access(path, R_OK) == 0)
-			return path;
-		free(path);
-	}
-	path = o->root ? path_join(o->root, guest) : xstrdup(guest);
-	if (path[0] && access(path, R_OK) == 0)
-		return path;
-	free(path);
-	return NULL;
-}
-
-static void
-take_map(struct crash *c, char *line)
-{
-	struct map *m = &c->maps[c->nmaps];
-	int at = 0;
-
-	if (c->nmaps == MAPS_MAX ||
-	    sscanf(line, "%lx %lx %lx %n", &m->start, &m->end, &m->offset,
-		   &at) < 3 || !at || line[at] != '/' || m->end <= m->start)
-		return;
-	m->host = host_file(c->options, line + at);
-	c->nmaps += m->host != NULL;
-}
 
 /* Lines must follow each other without a gap; what does not is dropped. */
 static void
@@ -148,7 +101,7 @@ take_line(struct crash *c, char *line)
 	else if (!strcmp(line, "reg"))
 		take_reg(c, value);
 	else if (!strcmp(line, "map"))
-		take_map(c, value);
+		modules_add(&c->modules, c->options, value);
 	else if (!strcmp(line, "stack"))
 		take_stack(c, value);
 	else if (!strcmp(line, "frame") && c->nframes < FRAMES_MAX)
@@ -246,61 +199,10 @@ one_frame(Dwfl_Frame *f, void *arg)
 	return DWARF_CB_OK;
 }
 
-static char *debug_path;
-static const Dwfl_Callbacks dwfl_callbacks = {
-	.find_elf = dwfl_build_id_find_elf,
-	.find_debuginfo = dwfl_standard_find_debuginfo,
-	.debuginfo_path = &debug_path,
-};
-
-/* Each file once, at the lowest address where it would be mapped whole. */
-static Dwfl *
-report_modules(struct crash *c)
-{
-	Dwfl *dwfl = dwfl_begin(&dwfl_callbacks);
-	Elf *first = NULL;
-
-	if (!dwfl)
-		return NULL;
-	dwfl_report_begin(dwfl);
-	for (unsigned i = 0; i < c->nmaps; i++) {
-		struct map *m = &c->maps[i];
-		Dwfl_Module *mod;
-		uint64_t bias = 0;
-		Elf *elf;
-		size_t n;
-		int fd;
-
-		fd = open(m->host, O_RDONLY | O_CLOEXEC);
-		elf = fd < 0 ? NULL : elf_begin(fd, ELF_C_READ_MMAP, NULL);
-		if (!elf || elf_getphdrnum(elf, &n))
-			continue;
-		for (size_t k = 0; k < n; k++) {
-			GElf_Phdr p;
-
-			if (!gelf_getphdr(elf, k, &p) || p.p_type != PT_LOAD ||
-			    m->offset < (p.p_offset & -4096ull) ||
-			    m->offset >= p.p_offset + p.p_filesz)
-				continue;
-			bias = m->start - (p.p_vaddr & -4096ull) -
-			       (m->offset - (p.p_offset & -4096ull));
-		}
-		/* libdw takes the descriptor over. */
-		mod = dwfl_report_elf(dwfl, m->host, m->host, fd, bias, false);
-		if (mod && !first)
-			first = elf;
-		else
-			elf_end(elf);
-	}
-	dwfl_report_end(dwfl, NULL, NULL);
-	if (first && !dwfl_attach_state(dwfl, first, 1, &thread_callbacks, c))
-		say("no unwinding of the crash: %s", dwfl_errmsg(-1));
-	return dwfl;
-}
-
 static void
 print_report(struct crash *c)
 {
+	Elf *first;
 	Dwfl *dwfl;
 
 	buf_addf(&c->out, "crash: thread %u%s%s%s died of signal %u (SIG%s)",
@@ -315,7 +217,10 @@ print_report(struct crash *c)
 		buf_addf(&c->out, "  %-3s 0x%016lx%s",
 			 dwarf_regs[(i + 16) % 17], c->regs[(i + 16) % 17],
 			 i % 4 == 3 || i == 16 ? "\n" : "");
-	dwfl = report_modules(c);
+	dwfl = modules_open(&c->modules, &first);
+	if (dwfl && first &&
+	    !dwfl_attach_state(dwfl, first, 1, &thread_callbacks, c))
+		say("no unwinding of the crash: %s", dwfl_errmsg(-1));
 	if (dwfl)
 		dwfl_getthread_frames(dwfl, 1, one_frame, c);
 	if (!c->printed)
@@ -352,8 +257,7 @@ crash_print(const char *text, size_t len, const struct options *o)
 		take_line(c, line);
 	}
 	print_report(c);
-	for (unsigned i = 0; i < c->nmaps; i++)
-		free(c->maps[i].host);
+	modules_free(&c->modules);
 	buf_free(&c->stack);
 	buf_free(&c->out);
 	free(c);

@@ -21,6 +21,7 @@
 
 #include <abi/pith.h>
 
+#define PROFILE_HZ 997 /* not in step with what happens 1,000 times */
 #define MEMORY_MIN (3ull << 20)	/* below 2M QEMU hangs without a word, and the
 				 * kernel does not find room for itself */
 #define MEMORY_MAX (1ull << 40)
@@ -359,6 +360,27 @@ set_trace(struct options *o, const char *v)
 }
 
 static const char *
+set_profile(struct options *o, const char *v)
+{
+	if (!v)
+		o->profile_hz = PROFILE_HZ;
+	else if (parse_u32(v, &o->profile_hz) || !o->profile_hz ||
+		 o->profile_hz > PITH_PROFILE_HZ_MAX)
+		return "it must be a number of samples a second, 1 to 10000";
+	return NULL;
+}
+
+static const char *
+set_profile_file(struct options *o, const char *v)
+{
+	if (!*v)
+		return "it must name a file";
+	if (!o->profile_hz)
+		o->profile_hz = PROFILE_HZ;
+	return take(&o->profile_file, v);
+}
+
+static const char *
 set_trace_file(struct options *o, const char *v)
 {
 	o->trace = true;
@@ -484,6 +506,11 @@ const struct option_def option_table[] = {
 	  true },
 	{ "trace-file", 0, CMD_RUN, KIND_STRING, "FILE",
 	  "print them to FILE instead of stderr", set_trace_file, true },
+	{ "profile", 0, CMD_RUN, KIND_OPTIONAL, "HZ",
+	  "at exit, say where the time went; HZ: samples a second", set_profile,
+	  true },
+	{ "profile-file", 0, CMD_RUN, KIND_STRING, "FILE",
+	  "write the samples to FILE, as stacks", set_profile_file, true },
 	{ "missing-files", 0, CMD_RUN, KIND_FLAG, NULL,
 	  "at exit, print the paths looked for in vain", set_missing, true },
 	{ "gdb", 0, CMD_RUN, KIND_OPTIONAL, "PORT",

@@ -65,6 +65,8 @@ struct options {
 	/* seeing inside */
 	bool trace, missing_files;
 	char *trace_filter, *trace_file;
+	uint32_t profile_hz;	/* 0: no profile */
+	char *profile_file;
 	/* the command itself */
 	char *output, *config;
 	bool looking;		/* a first pass, which opens no file */

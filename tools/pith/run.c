@@ -128,6 +128,9 @@ put_circumstances(struct buf *b, const struct options *o,
 		block_put(b, PITH_REC_WINSIZE, &ws, sizeof(ws));
 	if (o->trace)
 		block_put_str(b, PITH_REC_TRACE, o->trace_filter);
+	if (o->profile_hz)
+		block_put(b, PITH_REC_PROFILE, &o->profile_hz,
+			  sizeof(o->profile_hz));
 	clock_gettime(CLOCK_REALTIME, &t);
 	wall.s = t.tv_sec;
 	wall.ns = t.tv_nsec;

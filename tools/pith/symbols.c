@@ -91,20 +91,33 @@ symbols_of(char *path)
 	return &files[i];
 }
 
+static const struct function *
+function_at(const struct symbols *s, uint64_t pc)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (pc - s->functions[i].start < s->functions[i].size)
+			return &s->functions[i];
+	return NULL;
+}
+
 /* A frame's function.  A caller is looked for one byte before the return
  * address, which may already be the next function's. */
 static void
 add_name(struct buf *out, const struct symbols *s, uint64_t pc, bool caller)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		const struct function *f = &s->functions[i];
+	const struct function *f = function_at(s, pc - caller);
 
-		if (pc - caller - f->start >= f->size)
-			continue;
+	if (f)
 		buf_addf(out, " %s+0x%llx", f->name,
 			 (unsigned long long)(pc - f->start));
-		return;
-	}
+}
+
+char *
+symbols_function(uint64_t pc)
+{
+	const struct function *f = function_at(symbols_of(kernel_debug()), pc);
+
+	return f ? xstrdup(f->name) : NULL;
 }
 
 static void

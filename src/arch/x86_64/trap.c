@@ -124,7 +124,7 @@ interrupt(struct regs *r, unsigned vector)
 	struct cpu *c = this_cpu();
 
 	c->irq_depth++;
-	c->irq_user = regs_user(r);
+	c->irq_regs = r;
 	switch (vector) {
 	case VEC_CALL:
 		lapic_eoi();
