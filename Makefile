@@ -282,7 +282,7 @@ soak: all $(O)/deps-test $(O)/linux
 	PITH_LONG=1 $(PYTEST) test/unit test/abi test/crash test/e2e
 fuzz: all debug $(O)/deps-test
 	PITH_LONG=1 PITH_ROUNDS=2000 $(PYTEST) test/fuzz test/tool/test_fuzz.py \
-		test/unit -k "fuzz or elf or runinfo or startinfo"
+		test/unit -k "fuzz or frames or klib or elf or runinfo or startinfo"
 bench: all $(O)/linux $(O)/deps-test
 	$(PYTHON) test/bench/bench.py --build $(O)
 	$(PYTHON) test/bench/disk.py --build $(O)
