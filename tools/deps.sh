@@ -20,6 +20,8 @@ if [ ! -e $policy ]; then
 	$sudo chmod 755 $policy
 	trap '$sudo rm -f $policy' EXIT
 fi
-$sudo apt-get update -q
+# Another apt-get may be at work: wait for it.
+wait="-o DPkg::Lock::Timeout=300"
+$sudo apt-get $wait update -q
 # shellcheck disable=SC2086
-$sudo apt-get install -y -q --no-install-recommends $missing
+$sudo apt-get $wait install -y -q --no-install-recommends $missing
