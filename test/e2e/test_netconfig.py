@@ -49,6 +49,23 @@ def test_several_nics(pith, machine):
         "to eth1 from 10.2.0.2 by name", "6 swapped"]
 
 
+def test_pcap(pith, tmp_path):
+    """What is written of a tap is frames, both ways."""
+    path = tmp_path / "p"
+    options = ["--pcap", str(path)]
+    for i in range(3):
+        options += ["--net", "tap=t%d" % i, "--ip", "10.%d.0.2/24%s" % (
+            i + 1, ",10.3.0.1" if i == 2 else "")]
+    for name in ("swap.py", "streams.py"):
+        options += ["-i", net(name)]
+    run(pith, "nics_host.py", "nics.py", *options)
+    for i, name in enumerate(("p", "p.eth1", "p.eth2")):
+        out = subprocess.run(["tcpdump", "-nr", tmp_path / name, "tcp"],
+                             check=True, capture_output=True).stdout
+        for way in (b"10.%d.0.1.9: Flags [S]", b"10.%d.0.2.7: Flags [S]"):
+            assert way % (i + 1) in out
+
+
 def test_lease(pith):
     """Short leases: renewed with the server that gave them, then
     with any, let go when they end, and given up when refused."""

@@ -508,8 +508,7 @@ tap_wrong(int err)
 static int
 tap_attach(const char *name, unsigned flags, int *out)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI |
-					  IFF_VNET_HDR | flags };
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | flags };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
 
 	if (fd < 0)
@@ -539,10 +538,14 @@ is_down(const char *name)
 	return !err && !(ifr.ifr_flags & IFF_UP);
 }
 
+/* plain: frames as they are on a wire.  Otherwise each has a header of virtio's
+ * in front, for large packets and unfinished checksums; QEMU before 8.0 writes
+ * that into a pcap file too. */
 static void
-open_tap(struct net_nic *nic, unsigned queues)
+open_tap(struct net_nic *nic, unsigned queues, bool plain)
 {
-	unsigned flags = queues > 1 ? IFF_MULTI_QUEUE : 0;
+	unsigned flags = (queues > 1 ? IFF_MULTI_QUEUE : 0) |
+			 (plain ? 0 : IFF_VNET_HDR);
 	const char *name = nic->tap;
 	int err;
 
@@ -562,7 +565,7 @@ open_tap(struct net_nic *nic, unsigned queues)
 	nic->nfds = 1;
 	if (queues > NET_QUEUES_MAX)
 		queues = NET_QUEUES_MAX;
-	while (flags && nic->nfds < queues &&
+	while (flags & IFF_MULTI_QUEUE && nic->nfds < queues &&
 	       !tap_attach(name, flags, &nic->fd[nic->nfds]))
 		nic->nfds++;
 	if (is_down(name))
@@ -593,7 +596,7 @@ net_open(struct net *n, const struct options *o, unsigned queues)
 		probe(&n->publish[i]);
 	for (unsigned i = 0; i < n->nnics; i++)
 		if (n->nic[i].kind == NET_TAP)
-			open_tap(&n->nic[i], queues);
+			open_tap(&n->nic[i], queues, o->pcap);
 	if (o->pcap)
 		open_pcap(n, o->pcap);
 }
