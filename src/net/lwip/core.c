@@ -36,6 +36,8 @@
 #include <lwip/sys.h>
 #include <lwip/timeouts.h>
 
+#include "port_hooks.h"
+
 /* ---- the lock ---- */
 
 static struct {
@@ -247,6 +249,12 @@ u32_t
 sys_now(void)
 {
 	return (u32_t)now_ms();
+}
+
+uint32_t
+port_tcp_usec(void)
+{
+	return (uint32_t)(clock_mono_ns() / 1000);
 }
 
 /* ---- what lwIP asks for ---- */

@@ -802,8 +802,9 @@ fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	ti->rcv_mss = ti->advmss = pcb->mss;
 	for (seg = pcb->unacked; seg; seg = seg->next)
 		ti->unacked++;
-	ti->rtt = (uint32_t)pcb->sa / 8 * 1000;
-	ti->rttvar = (uint32_t)pcb->sv / 4 * 1000;
+	ti->rtt = (uint32_t)pcb->us_srtt / 8;
+	ti->rttvar = (uint32_t)pcb->us_var / 4;
+	ti->min_rtt = pcb->us_min;
 	ti->snd_ssthresh = pcb->ssthresh / (pcb->mss ? pcb->mss : 1);
 	ti->snd_cwnd = pcb->cwnd / (pcb->mss ? pcb->mss : 1);
 	ti->pmtu = pcb->mss + 40u;

@@ -25,6 +25,7 @@ rnd(uint32_t below)
 }
 
 u32_t sys_now(void) { return now_ms; }
+u32_t port_tcp_usec(void) { return now_ms * 1000; }
 void sys_timeouts_init(void) { }
 void tcp_timer_needed(void) { }
 uint32_t lwip_port_rand(void) { return rnd(0x7fffffff); }

@@ -482,6 +482,42 @@ test_many(void)
 	CHECK(allocated == before);
 }
 
+/* A round trip of 10 ms is told as such from the SYN on, however long nothing
+ * is said after it; what is sent again says nothing of it. */
+static void
+test_rtt(void)
+{
+	delay = 5;
+	to_send = 400000;
+	open_both();
+	for (int i = 0; i < 5000; i++)
+		step();
+	feed();
+	for (int i = 0; i < 20; i++)
+		step();
+	CHECK(client->us_srtt / 8 >= 9000 && client->us_srtt / 8 <= 13000);
+	CHECK(client->sa / 8 >= 9 && client->sa / 8 <= 13);
+	CHECK(server->us_srtt / 8 >= 9000 && server->us_srtt / 8 <= 13000);
+	while (got < to_send) {
+		feed();
+		step();
+	}
+	CHECK(client->us_min >= 9000 && client->us_min <= 13000);
+	close_both();
+	settle();
+	loss = 8;
+	open_both();
+	while (got < to_send) {
+		feed();
+		step();
+	}
+	CHECK(client->us_min >= 9000);
+	close_both();
+	loss = 0;
+	delay = 1;
+	settle();
+}
+
 /* Idle connections need no timer. */
 static void
 test_idle(void)
@@ -755,6 +791,7 @@ main(void)
 	test_loss();
 	test_path_mtu();
 	test_many();
+	test_rtt();
 	test_idle();
 	test_cookies();
 	test_urgent();

@@ -153,6 +153,7 @@ void lwip_port_free(void *);
 	port_tcp_cookie_make(lip, lport, rip, rport, seq, mss)
 #define LWIP_HOOK_TCP_COOKIE_CHECK(lip, lport, rip, rport, seq, cookie) \
 	port_tcp_cookie_check(lip, lport, rip, rport, seq, cookie)
+#define LWIP_HOOK_TCP_USEC()	      port_tcp_usec()
 #define LWIP_HOOK_TCP_URGENT(pcb, ahead) port_tcp_urgent(pcb, ahead)
 #define LWIP_HOOK_TCP_PROCESSED(pcb)  port_tcp_processed(pcb)
 #define LWIP_HOOK_TCP_GSO_BEGIN(n, v6, hlen, size) \
