@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Goal: nice values of a thread. Method: up only, so that it needs no rights.
+ * Goal: nice values of a thread. Method: up only, so that it needs no rights,
+ * and from where the tests run at, which may be nice.
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
@@ -9,9 +10,12 @@
 int
 main(void)
 {
-	show("get", syscall(SYS_getpriority, PRIO_PROCESS, 0));
-	show("set", setpriority(PRIO_PROCESS, 0, 5));
-	show("get", syscall(SYS_getpriority, PRIO_PROCESS, 0));
+	long was = syscall(SYS_getpriority, PRIO_PROCESS, 0);
+
+	show("a value", was >= 1 && was <= 40);
+	/* The call answers 20 less the nice value. */
+	show("set", setpriority(PRIO_PROCESS, 0, 20 - (int)was + 2));
+	show("less", was - syscall(SYS_getpriority, PRIO_PROCESS, 0));
 	show("clamp", setpriority(PRIO_PROCESS, 0, 100));
 	show("get", syscall(SYS_getpriority, PRIO_PROCESS, gettid()));
 	show("which", syscall(SYS_getpriority, 7, 0));

@@ -276,6 +276,7 @@ int fd_get_any(struct fdtable *t, int fd, struct file **out) { (void)t, (void)fd
 void anon_stat(struct kstat *st, uint64_t ino, uint32_t mode) { (void)st, (void)ino, (void)mode; }
 void seq_printf(struct seq_buf *s, const char *fmt, ...) { (void)s, (void)fmt; }
 void poll_file_release(struct file *f) { (void)f; }
+void file_async_release(struct file *f) { (void)f; }
 
 /* ---- the disk ---- */
 

@@ -167,7 +167,8 @@ with concurrent.futures.ThreadPoolExecutor(4) as e:
     print(sum(e.map(lambda x: x * x, range(100))))
 got = []
 signal.signal(signal.SIGALRM, lambda *a: got.append(a[0]))
-signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause(); print(got)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)  # again, if it is before pause()
+signal.pause(); signal.setitimer(signal.ITIMER_REAL, 0); print(got[0])
 print(ctypes.CDLL(None).abs(-5), random.Random(1).random(), os.cpu_count() > 0)
 d = pathlib.Path(tempfile.mkdtemp()); (d / "x").write_text("1\\n2\\n"); shutil.copy(d / "x", d / "y")
 print(sorted(p.name for p in d.iterdir()), stat.filemode((d / "y").stat().st_mode))

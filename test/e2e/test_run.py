@@ -561,7 +561,8 @@ def test_directory_user_and_machine(run):
             "--umask", "077", "-m", "200M", "-c", "2", PY, "-c", code)
     words = r.stdout.decode().split()
     assert words[:6] == ["/var/tmp", "1000", "1001", "box", "0o77", "2"]
-    assert 180 < int(words[6]) <= 200
+    # An eighth is the address sanitizer's, where the kernel has one.
+    assert 160 < int(words[6]) <= 200
     assert run("-u", "7", "/usr/bin/id", "-g").stdout == b"7\n"
 
 
