@@ -84,11 +84,14 @@ vm_find_gap(struct vm_space *s, vaddr_t hint, size_t len, size_t align,
 	vaddr_t at;
 	size_t hole = 0;
 
-	if (hint != 0 && !(how & VM_LOW32)) {
+	/* MAP_32BIT, too, takes a hint that it can take (sbcl). */
+	if (hint != 0) {
+		vaddr_t end = how & VM_LOW32 ? LOW32_END : USER_END;
+
 		hint = page_floor(hint);
 		if (hint < MMAP_MIN)
 			hint = MMAP_MIN;
-		if (hint + len <= USER_END && hint + len > hint &&
+		if (hint + len <= end && hint + len > hint &&
 		    range_is_free(s, hint, hint + len))
 			return (long)hint;
 	}

@@ -269,8 +269,7 @@ def test_script(pith, tmp_path):
     ("/usr/bin/ruby", ["/usr/lib/ruby/3.1.0/json.rb"]),
     ("/usr/bin/java", ["/etc/alternatives/java"]),
     ("/usr/bin/node", []),
-    # Data of a package that theirs, or a library's, depends on
-    ("/usr/bin/curl", ["/etc/ssl/certs/ca-certificates.crt"]),
+    # Data of a package that theirs depends on
     ("/usr/lib/postgresql/15/bin/postgres",
      ["/usr/share/zoneinfo/Europe/Paris", "/usr/share/zoneinfo/UTC"]),
 ])

@@ -242,19 +242,34 @@ skips_documents(const char *path, const void *arg)
 	return dpkg_skips(path);
 }
 
-/* The package's configuration as it is on this machine, with what the user or
- * a maintainer script made (nginx's sites-enabled): the directory of /etc
- * that is called as the package is, up to a '-' or a version. */
+/* The package's directories as they are on this machine, with what the user
+ * or a maintainer script made (nginx's sites-enabled, graphviz's list of its
+ * plugins): those that are called as the package is, up to a '-' or a
+ * version, or as its source. */
 static void
-add_configuration(struct fileset *fs, const struct package *p,
-		  const char *list)
+add_own_directories(struct fileset *fs, const struct package *p,
+		    const char *list)
 {
+	static const char *const bases[] = {
+		"/etc", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/share",
+	};
 	size_t len = strcspn(p->name, "-0123456789");
-	char *path = xasprintf("/etc/%.*s", (int)len, p->name);
 
-	if (len && has_path(list, path))
-		fileset_add_tree(fs, path, skips_documents, NULL);
-	free(path);
+	for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
+		char *names[2] = {
+			len ? xasprintf("%s/%.*s", bases[i], (int)len, p->name)
+			    : NULL,
+			xasprintf("%s/%s", bases[i], p->source),
+		};
+
+		for (int k = 0; k < 2; k++) {
+			if (names[k] && !dpkg_skips(names[k]) &&
+			    has_path(list, names[k]))
+				fileset_add_tree(fs, names[k], skips_documents,
+						 NULL);
+			free(names[k]);
+		}
+	}
 }
 
 static void
@@ -266,7 +281,7 @@ add_package(struct fileset *fs, const struct package *p)
 	char *script = xasprintf("%s.postinst", base);
 
 	add_list(fs, path, is_wanted_file);
-	add_configuration(fs, p, path);
+	add_own_directories(fs, p, path);
 	if (!access(script, R_OK))
 		strv_add(&fs->scripts, script);
 	free(script);
@@ -308,16 +323,14 @@ wanted(const struct package *p, const struct package *owner)
 
 /*
  * Data that a program finds by a well-known path: it goes in where one of the
- * program's packages, or a package that one of these depends on (libcurl for
- * curl), depends on the package that has it or recommends it.
+ * program's packages, or a package that one of these depends on (libtcl for
+ * tclsh), depends on the package that has it or recommends it.
  */
 static const struct data {
 	const char *package;
 	const char *paths[4];
 } data_table[] = {
 	{ "tzdata", { "/usr/share/zoneinfo" } },
-	{ "ca-certificates",
-	  { "/etc/ssl/certs", "/usr/share/ca-certificates" } },
 	{ "media-types", { "/etc/mime.types" } },
 };
 
@@ -345,6 +358,23 @@ uses_data(const struct package *p, const struct data *d)
 	       names_package(p->recommends, d->package);
 }
 
+static bool
+extends(const char *name, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return !strncmp(name, prefix, len) && name[len] == '-';
+}
+
+/* Is p data that `by` needs of another source: for all architectures, and
+ * called after it (tesseract-ocr-eng, of tesseract-ocr)? */
+static bool
+is_data_of(const struct package *p, const struct package *by)
+{
+	return !strcmp(p->arch, "all") && strcmp(p->source, by->source) &&
+	       extends(p->name, by->name) && names_package(by->depends, p->name);
+}
+
 static void
 add_data(struct fileset *fs, const struct package *list, size_t n,
 	 const struct package *owner)
@@ -359,6 +389,8 @@ add_data(struct fileset *fs, const struct package *list, size_t n,
 		for (size_t k = 0; list[i].depends && k < n; k++) {
 			if (!names_package(list[i].depends, list[k].name))
 				continue;
+			if (is_data_of(&list[k], &list[i]))
+				add_package(fs, &list[k]);
 			for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
 				used[d] = used[d] ||
 					  uses_data(&list[k], &data_table[d]);

@@ -46,6 +46,8 @@ static const struct {
 	{ "libssl.so.3", { "/etc/ssl/certs/ca-certificates.crt" } },
 	{ "libgnutls.so.30", { "/etc/ssl/certs/ca-certificates.crt" } },
 	{ "libtinfo.so.6", { "/usr/lib/terminfo" } },
+	{ "libfontconfig.so.1", { "/etc/fonts", "/usr/share/fontconfig",
+				  "/usr/share/fonts/truetype/dejavu" } },
 	{ "libmagic.so.1", { "/usr/lib/file", "/usr/share/misc/magic.mgc" } },
 };
 
