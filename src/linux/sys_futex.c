@@ -8,6 +8,7 @@
 #include <abi/futex.h>
 #include <abi/signal.h>
 #include <linux/usertime.h>
+#include <mem/heap.h>
 #include <proc/futex.h>
 #include <proc/process.h>
 #include <proc/signal.h>
@@ -122,4 +123,50 @@ sys_get_robust_list(struct thread *t, int pid, void __user *head,
 	if (copy_to_user(len, &size, sizeof(size)))
 		return -EFAULT;
 	return copy_to_user(head, &addr, sizeof(addr));
+}
+
+static int
+get_want(const struct futex_waitv __user *from, struct futex_want *to)
+{
+	struct futex_waitv w;
+
+	if (copy_from_user(&w, from, sizeof(w)))
+		return -EFAULT;
+	if (w.flags & ~(FUTEX2_SIZE_MASK | (uint32_t)FUTEX2_PRIVATE) ||
+	    (w.flags & FUTEX2_SIZE_MASK) != FUTEX2_SIZE_U32 || w.reserved)
+		return -EINVAL;
+	if (w.val > UINT32_MAX)
+		return -EINVAL;
+	to->uaddr = (uint32_t __user *)w.uaddr;
+	to->val = (uint32_t)w.val;
+	to->shared = !(w.flags & FUTEX2_PRIVATE);
+	return 0;
+}
+
+long
+sys_futex_waitv(struct thread *t, const void __user *waiters, uint32_t n,
+		uint32_t flags, const void __user *timeout, int clock)
+{
+	const struct futex_waitv __user *from = waiters;
+	struct futex_want *v;
+	uint64_t deadline;
+	unsigned i;
+	long r;
+
+	if (flags || !n || n > FUTEX_WAITV_MAX || !waiters)
+		return -EINVAL;
+	if (timeout && clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+		return -EINVAL;
+	r = get_user_deadline(timeout, clock, true, &deadline);
+	if (r)
+		return r;
+	v = kcalloc(n, sizeof(*v), ALLOC_KERNEL);
+	if (!v)
+		return -ENOMEM;
+	for (i = 0; i < n && !r; i++)
+		r = get_want(&from[i], &v[i]);
+	if (!r)
+		r = futex_wait_any(t, v, n, deadline);
+	kfree(v);
+	return r == -EINTR ? -ERESTARTSYS : r;
 }

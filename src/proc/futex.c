@@ -22,6 +22,7 @@
 #include <abi/errno.h>
 #include <abi/futex.h>
 #include <core/clock.h>
+#include <mem/heap.h>
 #include <vm/space.h>
 #include <vm/uaccess.h>
 
@@ -193,6 +194,90 @@ futex_wait(struct thread *t, uint32_t __user *uaddr, bool shared,
 	if (!leave(&w))
 		wake_key(&w.key, 1, bitset);
 	return err ? err : -EAGAIN;
+}
+
+/* ---- several at once ---- */
+
+/* 0: all have their values; -EAGAIN, -EFAULT. */
+static int
+look(const struct futex_want *v, unsigned n)
+{
+	uint32_t now;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (user_load32(v[i].uaddr, &now))
+			return -EFAULT;
+		if (now != v[i].val)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+static bool
+any_woken(const struct waiter *w, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (!atomic_load_acquire(&w[i].bucket))
+			return true;
+	return false;
+}
+
+/* Out of all buckets: the last that was woken, or err. */
+static long
+leave_all(struct waiter *w, unsigned n, int err)
+{
+	long woken = -1;
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (!leave(&w[i]))
+			woken = i;
+	return woken < 0 ? err : woken;
+}
+
+static long
+wait_in_buckets(struct waiter *w, const struct futex_want *v, unsigned n,
+		uint64_t deadline_ns)
+{
+	unsigned i;
+	int err;
+
+	for (i = 0; i < n; i++)
+		enter(bucket_of(&w[i].key), &w[i]);
+	thread_prepare_sleep(true);
+	err = look(v, n);
+	while (!err && !any_woken(w, n)) {
+		err = thread_sleep(deadline_ns);
+		thread_prepare_sleep(true);
+	}
+	thread_cancel_sleep();
+	return leave_all(w, n, err);
+}
+
+long
+futex_wait_any(struct thread *t, const struct futex_want *v, unsigned n,
+	       uint64_t deadline_ns)
+{
+	struct waiter *w = kcalloc(n, sizeof(*w), ALLOC_KERNEL);
+	unsigned i;
+	long r = 0;
+
+	if (!w)
+		return -ENOMEM;
+	for (i = 0; i < n && !r; i++) {
+		w[i].thread = t;
+		w[i].bitset = FUTEX_BITSET_MATCH_ANY;
+		r = key_of(t, v[i].uaddr, v[i].shared, &w[i].key);
+	}
+	if (!r)
+		r = look(v, n);
+	if (!r)
+		r = wait_in_buckets(w, v, n, deadline_ns);
+	kfree(w);
+	return r;
 }
 
 long
