@@ -305,6 +305,7 @@ class DiskBench(bench.Bench):
                     group, m, row if group == "fio" else None, which))
                     for which, m in enumerate((few, many))]
                 got[s][row] = (c[1] - c[0]) / (many - few)
+            bench.say("%s: %s" % (row, {s: round(got[s][row]) for s in got}))
         return got
 
 

@@ -3,7 +3,8 @@
  * Goal: every bio ends once, with its own data and status, however many wait
  * and whichever are merged into one request; a request never has more pieces
  * or sectors than the device allows; a device that breaks fails what is under
- * way; sizes that change are seen.
+ * way; sizes that change are seen; as many requests are under way as the ring
+ * holds; what a thread holds back goes at once, and at the latest when it sleeps.
  * Method: the driver and the class over queues that the test plays, with a
  * disk in memory; random batches of neighbours, gaps and all operations.
  * SOURCES: src/drivers/virtio/blk.c src/dev/blk.c src/dev/partition.c
@@ -23,17 +24,19 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/mutex.h>
+#include <sched/thread.h>
 
 #define SECTORS 8192u
 #define SEG_MAX 20u
-#define RING	12u /* requests that the "device" takes */
+#define RING	64u /* requests that the "device" can take */
+#define FEW	12u /* and does, where it is to be full */
 
 static uint8_t disk[SECTORS * 512];
 static uint64_t capacity = SECTORS;
 static struct virtio_device dev;
 static struct virtq queue;
 static uint64_t seed = 1;
-static unsigned nrequests, nfailing;
+static unsigned nrequests, nfailing, room = FEW, kicks;
 
 /* ---- the queue ---- */
 
@@ -72,7 +75,7 @@ virtq_add(struct virtq *q, const struct virtq_sg *sg, unsigned nout,
 	CHECK(q == &queue && token && table);
 	if (q->v->broken)
 		return -EIO;
-	if (nring == RING)
+	if (nring == room)
 		return -ENOSPC;
 	CHECK(nout + nin <= SEG_MAX + 2);
 	memcpy(r->sg, sg, (nout + nin) * sizeof(*sg));
@@ -97,7 +100,7 @@ virtq_take_back(struct virtq *q)
 	return nring ? ring[--nring].token : NULL;
 }
 
-void virtq_kick(struct virtq *q) { (void)q; }
+void virtq_kick(struct virtq *q) { (void)q; kicks++; }
 bool virtq_irq_enable(struct virtq *q) { (void)q; return nfinished; }
 void virtq_interrupt(struct virtq *q) { q->done(q); }
 bool virtio_match(const struct device *d) { (void)d; return true; }
@@ -186,7 +189,7 @@ serve(const struct request *r)
 static void
 serve_some(void)
 {
-	while (nring && nfinished < RING) {
+	while (nring && nfinished < room) {
 		unsigned k = rnd(nring);
 		struct request r = ring[k];
 		uint8_t *status = at(&r.sg[r.n - 1]);
@@ -400,8 +403,70 @@ test_others(void)
 	CHECK_EQ(d->sectors, SECTORS * 2);
 }
 
+/* More slots are made than there were at first. */
+static void
+test_depth(void)
+{
+	struct bio *bios[RING];
+
+	start();
+	room = RING;
+	ended = 0;
+	for (unsigned k = 0; k < RING; k++) {
+		bios[k] = new_bio(BIO_WRITE, k * 16, 1, 'd');
+		bio_submit(bios[k]);
+	}
+	CHECK_EQ(nring, RING);
+	while (ended < RING)
+		serve_some();
+	for (unsigned k = 0; k < RING; k++)
+		free_bio(bios[k]);
+	room = FEW;
+}
+
+static void
+test_plug(void)
+{
+	struct blk_plug outer, inner;
+	struct bio *b[6];
+
+	start();
+	ended = kicks = 0;
+	for (unsigned k = 0; k < 6; k++)
+		b[k] = new_bio(BIO_WRITE, (k < 4 ? k : 2 * k) * 8, 1,
+			       (uint8_t)('p' + k));
+	blk_plug(&outer);
+	for (unsigned k = 0; k < 5; k++) {
+		blk_plug(&inner);
+		bio_submit(b[k]);
+		blk_unplug(&inner);
+	}
+	CHECK_EQ(nring, 0);
+	CHECK_EQ(kicks, 0);
+	blk_unplug(&outer);
+	CHECK_EQ(nring, 2); /* four as one */
+	CHECK_EQ(kicks, 1);
+	while (ended < 5)
+		serve_some();
+	for (unsigned k = 0; k < 4; k++)
+		CHECK_EQ(disk[k * PAGE_SIZE], 'p' + k);
+	blk_plug(&outer);
+	bio_submit(b[5]);
+	CHECK_EQ(nring, 0);
+	thread_current()->before_sleep();
+	CHECK_EQ(nring, 1);
+	blk_unplug(&outer);
+	CHECK(!thread_current()->before_sleep);
+	while (ended < 6)
+		serve_some();
+	for (unsigned k = 0; k < 6; k++)
+		free_bio(b[k]);
+}
+
 static const struct unit_test tests[] = {
 	{ "merge", test_merge },
+	{ "depth", test_depth },
+	{ "plug", test_plug },
 	{ "errors", test_errors },
 	{ "broken", test_broken },
 	{ "others", test_others },
