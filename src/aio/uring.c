@@ -295,6 +295,7 @@ init_ring(struct uring *u, const struct io_uring_params *p)
 	list_init(&u->drained);
 	list_init(&u->timeouts);
 	list_init(&u->groups);
+	list_init(&u->spent);
 	waitq_init(&u->cq_wq);
 	u->flags = p->flags;
 	u->sq_entries = p->sq_entries;
@@ -376,9 +377,22 @@ uring_cq_ready(struct uring *u)
 	return n > u->cq_entries ? u->cq_entries : n;
 }
 
+/* One more, or one less, which takes what was left to it. */
+static void
+count_waiter(struct uring *u, int n, struct list *spent)
+{
+	irqflags_t f = spin_lock_irq(&u->lock);
+
+	u->nwaiters += (unsigned)n;
+	if (spent)
+		list_splice_tail(spent, &u->spent);
+	spin_unlock_irq(&u->lock, f);
+}
+
 static int
 wait_completions(struct uring *u, unsigned min, uint64_t deadline_ns)
 {
+	struct list spent = LIST_INIT(spent);
 	struct wait_entry e;
 	int err = 0;
 
@@ -387,12 +401,15 @@ wait_completions(struct uring *u, unsigned min, uint64_t deadline_ns)
 	uring_flush_overflow(u);
 	if (uring_cq_ready(u) >= min)
 		return 0;
+	count_waiter(u, 1, NULL);
 	wait_start(&u->cq_wq, &e, true);
 	while (uring_cq_ready(u) < min && !err) {
 		err = wait_sleep(&e, deadline_ns);
 		uring_flush_overflow(u);
 	}
 	wait_end(&u->cq_wq, &e);
+	count_waiter(u, -1, &spent);
+	uring_free_spent(&spent);
 	if (uring_cq_ready(u) >= min)
 		return 0;
 	return err == -ETIMEDOUT ? -ETIME : err;

@@ -51,6 +51,7 @@ struct uring_req {
 	bool blocking;		/* [o] a worker may sleep for it */
 	bool has_buffer;	/* [o] bid is of a provided buffer */
 	bool multishot;		/* [o] completes again and again */
+	bool is_direct;		/* [o] direct has begun */
 	uint16_t bid;
 	uint32_t cflags;	/* [o] of the completion */
 	long res;		/* [o] for complete_work */

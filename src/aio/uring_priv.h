@@ -67,6 +67,8 @@ struct uring {
 	struct list groups;	  /* [lock] of provided buffers */
 	struct file *eventfd;	  /* [lock] */
 	bool dead;		  /* [lock] closed */
+	unsigned nwaiters;	  /* [lock] threads that wait for completions */
+	struct list spent;	  /* [lock] told, and to be freed by them */
 	struct waitq cq_wq;	  /* completions */
 };
 
@@ -87,6 +89,11 @@ void uring_flush_overflow(struct uring *u);
 int uring_submit(struct uring *u, unsigned n);
 void uring_cancel_all(struct uring *u);
 void uring_run(struct uring_req *r);
+/* Any context: the request, whose completion is in the ring, is left to a
+ * thread that waits; false: there is none, or more hangs on it. */
+bool uring_leave_to_waiter(struct uring_req *r);
+/* Who waited frees them. */
+void uring_free_spent(struct list *spent);
 bool uring_has_op(unsigned op);
 /* With the ring's lock: 0, -EALREADY. */
 int uring_cancel_one(struct uring_req *r);

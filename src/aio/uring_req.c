@@ -507,8 +507,40 @@ static void
 complete_work(struct pool_work *w)
 {
 	struct uring_req *r = container_of(w, struct uring_req, work);
+	long res = r->res;
 
-	uring_run(finish(r, r->res));
+	if (r->is_direct) {
+		r->is_direct = false;
+		res = direct_end(&r->direct);
+	}
+	uring_run(finish(r, res));
+}
+
+bool
+uring_leave_to_waiter(struct uring_req *r)
+{
+	struct uring *u = r->ring;
+	irqflags_t f = spin_lock_irq(&u->lock);
+	bool ok = u->nwaiters && !r->next && !r->timeout &&
+		  list_empty(&u->drained);
+
+	if (ok)
+		list_add_tail(&u->spent, &r->wait_link);
+	spin_unlock_irq(&u->lock, f);
+	return ok;
+}
+
+void
+uring_free_spent(struct list *spent)
+{
+	while (!list_empty(spent)) {
+		struct uring_req *r = list_first_entry(spent, struct uring_req,
+						       wait_link);
+
+		list_del(&r->wait_link);
+		ignore(direct_end(&r->direct)); /* has been told */
+		drop(r);
+	}
 }
 
 void

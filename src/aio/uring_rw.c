@@ -304,11 +304,13 @@ direct_done(struct direct_io *io)
 	struct uring_req *r = container_of(io, struct uring_req, direct);
 	long res = io->err ? io->err : (long)io->len;
 
-	/* The program hears at once; what is left needs a worker. */
+	/* The program hears at once; what is left needs a thread. */
 	if (direct_settled(io) &&
 	    !(r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS)) {
 		r->posted = true;
 		uring_post(r->ring, r->sqe.user_data, res, r->cflags, true);
+		if (uring_leave_to_waiter(r))
+			return;
 	}
 	uring_complete_later(r, res);
 }
@@ -333,8 +335,12 @@ start_direct(struct uring_req *r, bool write, int64_t pos)
 	u.segs = u.fast;
 	uring_will_complete(r);
 	r->direct.done = direct_done;
+	r->is_direct = true; /* it may be over before this returns */
 	err = direct_start(r->file, &u, pos, write, &r->direct);
-	return err ? err : URING_LATER;
+	if (!err)
+		return URING_LATER;
+	r->is_direct = false;
+	return err;
 }
 
 /* Once from the uio, at the position that the entry names. */

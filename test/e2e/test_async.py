@@ -68,6 +68,15 @@ def test_direct(volume, tmp_path):
     volume.check()
 
 
+def test_memory(volume, tmp_path):
+    """What O_DIRECT lends to the device comes back."""
+    exe = str(tmp_path / "memory")
+    subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", exe,
+                    os.path.join(PROGRAMS, "async_memory.c"), "-luring"],
+                   check=True, timeout=120)
+    assert volume.run(exe, "/data/x").stdout == b"lost: nothing\n"
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_nonsense(pith, tmp_path, seed):
     """Random arguments and random rings do no harm to the machine."""
