@@ -54,6 +54,10 @@ anonymous(void)
 	printf("hint refused %d\n", q != p + PG && q != MAP_FAILED);
 	q = mmap(NULL, PG, RW, AP | MAP_32BIT, -1, 0);
 	printf("32 bit %d\n", (uintptr_t)q < 1ul << 31);
+	q = mmap((void *)0x50000000, PG, RW, AP | MAP_32BIT, -1, 0);
+	printf("32 bit hint %d\n", (uintptr_t)q == 0x50000000);
+	q = mmap(p + PG, PG, RW, AP | MAP_32BIT, -1, 0);
+	printf("32 bit hint refused %d\n", (uintptr_t)q < 1ul << 31);
 	q = mmap(NULL, PG, PROT_NONE, AP, -1, 0);
 	try_access("none", q, 0);
 	q = mmap(NULL, PG, PROT_READ, AP, -1, 0);

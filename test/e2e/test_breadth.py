@@ -262,6 +262,19 @@ def some_data(n):
     return bytes(out[:n])
 
 
+@pytest.mark.parametrize("argv, stdin", [
+    # memory at given low addresses, written to behind mprotect(2)
+    (["/usr/bin/sbcl", "--noinform", "--eval",
+      "(progn (print (reduce #'+ (list 1 2 3))) (terpri) (quit))"], b""),
+    # threads that look for work
+    (["/usr/bin/rg", "-n", "b+"], b"a\nabba\nc\n"),
+    # plugins by a list that a maintainer script made
+    (["/usr/bin/dot", "-Tplain"], b"digraph g { a -> b; b -> c; }"),
+])
+def test_other_programs(argv, stdin):
+    agree(argv, stdin, ("-m", "1G", "-c", "2"))
+
+
 @pytest.mark.parametrize("argv, back", [
     (["/bin/gzip", "-1cn"], ["/bin/gzip", "-dc"]),
     (["/usr/bin/xz", "-1c", "-T2"], ["/usr/bin/xz", "-dc"]),
