@@ -569,25 +569,56 @@ inotify_link_name(struct file *f, char *buf, size_t size)
 	return ksnprintf(buf, size, "anon_inode:inotify");
 }
 
+/* The last watch with a number below wd, or NULL; with the lock. */
+static const struct watch *
+watch_before(const struct instance *in, int wd)
+{
+	const struct watch *found = NULL;
+	struct rb_node *n = in->watches.node;
+
+	while (n) {
+		const struct watch *w = watch_of(n);
+
+		if (w->wd < wd) {
+			found = w;
+			n = n->right;
+		} else {
+			n = n->left;
+		}
+	}
+	return found;
+}
+
+/* The newest first, as on Linux.  There may be thousands: the lock is taken
+ * for one at a time, and those that go meanwhile are told or not. */
 static int
 inotify_fdinfo(struct file *f, char *buf, size_t size)
 {
 	struct instance *in = f->priv;
-	struct rb_node *n;
+	const struct watch *w;
+	uint64_t ino = 0, dev = 0;
+	uint32_t mask = 0;
 	size_t len = 0;
+	int wd = INT32_MAX;
 
-	spin_lock(&lock);
-	for (n = rb_first(&in->watches); n && len < size; n = rb_next(n)) {
-		const struct watch *w = watch_of(n);
-
+	while (len < size) {
+		spin_lock(&lock);
+		w = watch_before(in, wd);
+		if (w) {
+			wd = w->wd;
+			ino = w->inode->ino;
+			dev = w->inode->sb->dev;
+			mask = w->mask;
+		}
+		spin_unlock(&lock);
+		if (!w)
+			break;
 		len += (size_t)ksnprintf(
 			buf + len, size - len,
 			"inotify wd:%x ino:%lx sdev:%lx mask:%x "
-			"ignored_mask:0\n", w->wd,
-			(unsigned long)w->inode->ino,
-			(unsigned long)w->inode->sb->dev, w->mask);
+			"ignored_mask:0\n", wd, (unsigned long)ino,
+			(unsigned long)dev, mask);
 	}
-	spin_unlock(&lock);
 	return (int)len;
 }
 

@@ -31,6 +31,8 @@
 #include <proc/uts.h>
 #include <vm/space.h>
 
+#define FDINFO_MAX (1u << 20)
+
 #define DIR_MODE  (0040000u | 0555u)
 #define FILE_MODE (0100000u | 0444u)
 #define PRIV_MODE (0100000u | 0400u)
@@ -772,10 +774,33 @@ fd_follow(struct dentry **out, void *arg)
 	return *out ? 0 : -ENXIO;
 }
 
+/* What the file itself says, whole where there is memory for it. */
+static void
+fdinfo_extra(struct seq_buf *s, struct file *f)
+{
+	char small[512], *buf = small, *more;
+	size_t size = sizeof(small);
+	int n = f->ops->fdinfo(f, buf, size);
+
+	while (n >= (int)size && size < FDINFO_MAX) {
+		more = kmalloc(4 * size, ALLOC_KERNEL);
+		if (!more)
+			break;
+		if (buf != small)
+			kfree(buf);
+		buf = more;
+		size *= 4;
+		n = f->ops->fdinfo(f, buf, size);
+	}
+	if (n > 0)
+		seq_write(s, buf, min_size((size_t)n, size - 1));
+	if (buf != small)
+		kfree(buf);
+}
+
 static int
 show_fdinfo(struct seq_buf *s, void *arg)
 {
-	char extra[512];
 	struct file *f;
 	int fd = (int)(intptr_t)arg;
 	int err = fd_get_any(thread_current()->fds, fd, &f);
@@ -787,13 +812,8 @@ show_fdinfo(struct seq_buf *s, void *arg)
 		   f->flags | (fd_get_cloexec(thread_current()->fds, fd) > 0 ?
 				       02000000u : 0u),
 		   f->inode ? (unsigned long)f->inode->ino : 0ul);
-	if (f->ops->fdinfo) {
-		int n = f->ops->fdinfo(f, extra, sizeof(extra));
-
-		if (n > 0)
-			seq_write(s, extra, min_size((size_t)n,
-						     sizeof(extra) - 1));
-	}
+	if (f->ops->fdinfo)
+		fdinfo_extra(s, f);
 	file_put(f);
 	return 0;
 }

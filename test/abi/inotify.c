@@ -400,6 +400,37 @@ full_queue(void)
 	events("removed");
 }
 
+/* fdinfo tells all of them, the newest first. */
+static void
+many_in_fdinfo(void)
+{
+	char name[64], line[256], *at;
+	int fd = inotify_init(), i, wd, n = 0;
+	FILE *f;
+
+	for (i = 0; i < 40; i++) {
+		sprintf(name, "fdinfo%d", i);
+		close(open(name, O_CREAT | O_RDWR, 0600));
+		wd = inotify_add_watch(fd, name, IN_MODIFY);
+		if (i % 7 == 3)
+			inotify_rm_watch(fd, wd);
+	}
+	sprintf(name, "/proc/self/fdinfo/%d", fd);
+	f = fopen(name, "r");
+	while (fgets(line, sizeof(line), f))
+		if ((at = strstr(line, "wd:")) && sscanf(at, "wd:%x", &wd)) {
+			printf(" %d", wd);
+			n++;
+		}
+	printf(": %d\n", n);
+	fclose(f);
+	close(fd);
+	for (i = 0; i < 40; i++) {
+		sprintf(name, "fdinfo%d", i);
+		unlink(name);
+	}
+}
+
 int
 main(void)
 {
@@ -419,5 +450,6 @@ main(void)
 	full_queue();
 	add(".", IN_ALL_EVENTS);
 	SHOW(close(in));
+	many_in_fdinfo();
 	return 0;
 }
