@@ -41,7 +41,9 @@
 
 #include "port_input.h"
 
-#define RX_BUDGET 64u
+#define RX_BUDGET   64u
+#define WAITING_LEN 160u  /* of a packet that waits for room: headers */
+#define WAITING_MAX 4096u /* such packets */
 
 struct net_port *net_ports[IF_MAX];
 uint64_t net_rx_held;
@@ -352,9 +354,8 @@ tx_queue_of(const struct nic *n)
 }
 
 static err_t
-link_output(struct netif *netif, struct pbuf *p)
+transmit(struct net_port *e, struct pbuf *p, bool again)
 {
-	struct net_port *e = netif->state;
 	struct nic_seg segs[NIC_TX_SEGS];
 	struct nic_tx tx = { .segs = segs, .done = tx_done };
 	unsigned q = tx_queue_of(e->nic);
@@ -362,7 +363,7 @@ link_output(struct netif *netif, struct pbuf *p)
 
 	if (e->nic->tx_csum)
 		offload_checksum(p, &tx.meta);
-	if (unlikely(net_taps_any))
+	if (unlikely(net_taps_any) && !again)
 		net_taps_see(e, p, true, tx.meta.csum_partial);
 	if (p->flags & PBUF_FLAG_GSO)
 		tx.nsegs = net_gso_gather(p, segs, &tx.meta);
@@ -376,7 +377,7 @@ link_output(struct netif *netif, struct pbuf *p)
 			return ERR_MEM;
 		tx.nsegs = gather(p, segs);
 	}
-	p->if_idx = netif_get_index(netif);
+	p->if_idx = netif_get_index(&e->netif);
 	tx.arg = p;
 	err = e->nic->ops->tx(e->nic, q, &tx, false);
 	if (err == -ENOSPC && e->nic->ops->tx_reap &&
@@ -390,6 +391,49 @@ link_output(struct netif *netif, struct pbuf *p)
 		return ERR_MEM; /* TCP keeps it; tx_ready() comes */
 	}
 	e->kick_queues |= 1u << (q & 31);
+	return ERR_OK;
+}
+
+/* Sends what waits, as far as there is room. */
+static void
+send_waiting(struct net_port *e)
+{
+	while (e->waiting) {
+		struct pbuf *p = e->waiting, *next = p->done_next;
+
+		if (transmit(e, p, true) == ERR_MEM)
+			return;
+		e->waiting = next;
+		if (!next)
+			e->waiting_end = &e->waiting;
+		e->nwaiting--;
+		pbuf_free(p);
+	}
+}
+
+/* TCP sends data again that the device had no room for, but not what has none:
+ * a reset that is lost leaves the other end waiting for ever.  Small packets
+ * are copied and go when there is room. */
+static err_t
+link_output(struct netif *netif, struct pbuf *p)
+{
+	struct net_port *e = netif->state;
+	err_t err = ERR_MEM;
+
+	if (unlikely(e->waiting))
+		send_waiting(e);
+	if (!e->waiting)
+		err = transmit(e, p, false);
+	if (likely(err != ERR_MEM) || p->flags & PBUF_FLAG_GSO ||
+	    p->tot_len > WAITING_LEN || e->nwaiting >= WAITING_MAX)
+		return err;
+	p = pbuf_clone(PBUF_RAW, PBUF_RAM, p);
+	if (!p)
+		return ERR_MEM;
+	p->done_next = NULL;
+	*e->waiting_end = p;
+	e->waiting_end = &p->done_next;
+	e->nwaiting++;
 	return ERR_OK;
 }
 
@@ -411,7 +455,7 @@ kick_all(void)
 static void
 ready_run(struct net_work *w)
 {
-	(void)w;
+	send_waiting(container_of(w, struct net_port, ready_work));
 	tcp_txnow();
 }
 
@@ -512,6 +556,7 @@ nic_appeared(struct nic *n)
 		return;
 	}
 	e->nic = n;
+	e->waiting_end = &e->waiting;
 	memcpy(e->name, n->name, sizeof(e->name) - 1);
 	e->rx_work.fn = rx_run;
 	e->done_work.fn = done_run;

@@ -29,6 +29,8 @@ struct net_port {
 	struct work rx_more;	 /* a thread goes on where an interrupt stops */
 	struct pbuf *done;	 /* [a] a stack of sent ones, to be freed */
 	struct pbuf *loop, **loop_end; /* lo: packets to come in again */
+	struct pbuf *waiting, **waiting_end; /* for room in the device */
+	unsigned nwaiting;
 	unsigned promisc;
 	bool admin_up;
 	struct net_if_stats stats; /* lo's; a NIC has its own */
