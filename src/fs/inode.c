@@ -480,6 +480,21 @@ set_time(struct timespec64 *t, struct timespec64 now)
 }
 
 void
+inode_copy_attr(struct inode *i, const struct inode_attr *a)
+{
+	if (a->valid & ATTR_MODE)
+		i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
+	if (a->valid & ATTR_UID)
+		i->uid = a->uid;
+	if (a->valid & ATTR_GID)
+		i->gid = a->gid;
+	if (a->valid & ATTR_ATIME)
+		i->atime = a->atime;
+	if (a->valid & ATTR_MTIME)
+		i->mtime = a->mtime;
+}
+
+void
 inode_touch(struct inode *i, unsigned attr_times)
 {
 	struct timespec64 now = file_time();

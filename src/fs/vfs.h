@@ -316,6 +316,8 @@ void inode_drop_all(struct super *sb);
 MUST_CHECK int inode_permission(struct inode *i, unsigned mask);
 /* ATTR_*TIME = now; marks it dirty where that means something. */
 void inode_touch(struct inode *i, unsigned attr_times);
+/* Mode, owner, times of access and change of data, where a has them. */
+void inode_copy_attr(struct inode *i, const struct inode_attr *a);
 /* Attributes were changed without a transaction: write_inode() will be
  * called, at once by fsync, in some seconds by the writer.  size: also a
  * reason for fdatasync. */

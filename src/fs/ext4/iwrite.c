@@ -256,16 +256,7 @@ ext4_setattr(struct inode *i, const struct inode_attr *a)
 	if (err)
 		return err;
 	inode_now(&now);
-	if (a->valid & ATTR_MODE)
-		i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
-	if (a->valid & ATTR_UID)
-		i->uid = a->uid;
-	if (a->valid & ATTR_GID)
-		i->gid = a->gid;
-	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
-	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
+	inode_copy_attr(i, a);
 	i->ctime = now.ctime;
 	if (a->valid & ATTR_SIZE) {
 		write_lock(&e->tree_lock);

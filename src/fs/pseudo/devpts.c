@@ -85,17 +85,8 @@ make_inode(uint64_t ino, uint32_t mode, uint64_t rdev,
 static int
 setattr(struct inode *i, const struct inode_attr *a)
 {
-	if (a->valid & ATTR_MODE)
-		i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
-	if (a->valid & ATTR_UID)
-		i->uid = a->uid;
-	if (a->valid & ATTR_GID)
-		i->gid = a->gid;
+	inode_copy_attr(i, a);
 	inode_touch(i, ATTR_CTIME);
-	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
-	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
 	return 0;
 }
 
@@ -235,40 +226,29 @@ static const struct inode_ops root_iops = {
 /* ---- masters ---- */
 
 static ssize_t
+read_some(struct file *f, void *buf, size_t len, bool nowait)
+{
+	return pty_read(f->priv, buf, len, nowait);
+}
+
+static ssize_t
+write_some(struct file *f, const void *buf, size_t len, bool nowait)
+{
+	return pty_write(f->priv, buf, len, nowait);
+}
+
+static ssize_t
 master_read(struct file *f, struct uio *u, int64_t *pos)
 {
-	size_t size = min_size(u->resid, 4095);
-	char small[BOUNCE_SMALL], *buf = bounce_get(small, &size);
-	ssize_t n = uio_prefault(u, size, true);
-
 	(void)pos;
-	if (!n)
-		n = pty_read(f->priv, buf, size, file_nowait(f, u));
-	if (n > 0)
-		n = uio_write(u, buf, (size_t)n);
-	bounce_put(buf, small);
-	return n;
+	return bounce_read(f, u, 4095, read_some);
 }
 
 static ssize_t
 master_write(struct file *f, struct uio *u, int64_t *pos)
 {
-	size_t size = min_size(u->resid, 4096);
-	char small[BOUNCE_SMALL], *buf = bounce_get(small, &size);
-	ssize_t n = 0, done = 0, len;
-
 	(void)pos;
-	while (u->resid) {
-		len = uio_read(u, buf, min_size(size, u->resid));
-		n = len < 0 ? len : pty_write(f->priv, buf, (size_t)len,
-					      file_nowait(f, u));
-		if (n > 0)
-			done += n;
-		if (n < len || len < 0)
-			break;
-	}
-	bounce_put(buf, small);
-	return done ? done : n;
+	return bounce_write(f, u, write_some);
 }
 
 static uint32_t
@@ -278,16 +258,10 @@ master_poll(struct file *f, struct poll_table *pt)
 	return pty_poll(f->priv);
 }
 
-static int
-get_int(uint64_t arg, int *v)
-{
-	return copy_from_user(v, (const void __user *)arg, sizeof(*v));
-}
-
 static long
 set_flag(struct pty *p, uint64_t arg, void (*fn)(struct pty *, bool))
 {
-	int v, err = get_int(arg, &v);
+	int v, err = tty_get_int(arg, &v);
 
 	if (!err)
 		fn(p, v);

@@ -8,6 +8,8 @@
 #include <fs/pseudo.h>
 #include <fs/vfs.h>
 
+struct uio;
+
 void proc_machine_init(void); /* procfs.c */
 void sys_machine_init(void);  /* sysfs.c */
 void dev_nodes_init(void);    /* devfs.c */
@@ -20,6 +22,14 @@ int ptmx_open(struct inode *i, unsigned flags, struct file **out, void *arg);
 #define BOUNCE_SMALL 256u
 char *bounce_get(char *small, size_t *size);
 void bounce_put(char *p, char *small);
+/* Read and write by way of one: fn does a piece; of a read there is one, of
+ * `most` bytes. */
+ssize_t bounce_read(struct file *f, struct uio *u, size_t most,
+		    ssize_t (*fn)(struct file *f, void *buf, size_t len,
+				  bool nowait));
+ssize_t bounce_write(struct file *f, struct uio *u,
+		     ssize_t (*fn)(struct file *f, const void *buf, size_t len,
+				   bool nowait));
 
 /* Registers n entries; a failure is logged. */
 void register_table(int (*fn)(const struct pseudo_entry *),

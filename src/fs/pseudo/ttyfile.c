@@ -62,6 +62,43 @@ bounce_put(char *p, char *small)
 		kfree(p);
 }
 
+ssize_t
+bounce_read(struct file *f, struct uio *u, size_t most,
+	    ssize_t (*fn)(struct file *f, void *buf, size_t len, bool nowait))
+{
+	size_t size = min_size(u->resid, most);
+	char small[BOUNCE_SMALL], *buf = bounce_get(small, &size);
+	ssize_t n = uio_prefault(u, size, true);
+
+	if (!n)
+		n = fn(f, buf, size, file_nowait(f, u));
+	if (n > 0)
+		n = uio_write(u, buf, (size_t)n);
+	bounce_put(buf, small);
+	return n;
+}
+
+ssize_t
+bounce_write(struct file *f, struct uio *u,
+	     ssize_t (*fn)(struct file *f, const void *buf, size_t len,
+			   bool nowait))
+{
+	size_t size = min_size(u->resid, 4096);
+	char small[BOUNCE_SMALL], *buf = bounce_get(small, &size);
+	ssize_t n = 0, done = 0, len;
+
+	while (u->resid) {
+		len = uio_read(u, buf, min_size(size, u->resid));
+		n = len < 0 ? len : fn(f, buf, (size_t)len, file_nowait(f, u));
+		if (n > 0)
+			done += n;
+		if (n < len || len < 0)
+			break;
+	}
+	bounce_put(buf, small);
+	return done ? done : n;
+}
+
 /* ---- reading and writing ---- */
 
 static struct tty_file *
@@ -71,45 +108,35 @@ tty_file(struct file *f)
 }
 
 static ssize_t
-tty_file_read(struct file *f, struct uio *u, int64_t *pos)
+read_some(struct file *f, void *buf, size_t len, bool nowait)
 {
 	struct tty_file *tf = tty_file(f);
-	size_t size = min_size(u->resid, 4096);
-	char small[BOUNCE_SMALL], *buf = bounce_get(small, &size);
-	ssize_t n = uio_prefault(u, size, true);
 
+	return tty_read(tf->t, tf->era, buf, len, nowait);
+}
+
+static ssize_t
+write_some(struct file *f, const void *buf, size_t len, bool nowait)
+{
+	return tty_write(tty_file(f)->t, buf, len, nowait);
+}
+
+static ssize_t
+tty_file_read(struct file *f, struct uio *u, int64_t *pos)
+{
 	(void)pos;
-	if (!n)
-		n = tty_read(tf->t, tf->era, buf, size, file_nowait(f, u));
-	if (n > 0)
-		n = uio_write(u, buf, (size_t)n);
-	bounce_put(buf, small);
-	return n;
+	return bounce_read(f, u, 4096, read_some);
 }
 
 static ssize_t
 tty_file_write(struct file *f, struct uio *u, int64_t *pos)
 {
 	struct tty_file *tf = tty_file(f);
-	size_t size = min_size(u->resid, 4096);
-	char small[BOUNCE_SMALL], *buf;
-	ssize_t n = 0, done = 0, len;
 
 	(void)pos;
 	if (tty_dead(tf->t, tf->era))
 		return -EIO;
-	buf = bounce_get(small, &size);
-	while (u->resid) {
-		len = uio_read(u, buf, min_size(size, u->resid));
-		n = len < 0 ? len : tty_write(tf->t, buf, (size_t)len,
-					      file_nowait(f, u));
-		if (n > 0)
-			done += n;
-		if (n < len || len < 0)
-			break;
-	}
-	bounce_put(buf, small);
-	return done ? done : n;
+	return bounce_write(f, u, write_some);
 }
 
 static uint32_t
@@ -151,8 +178,8 @@ tty_privileged(void)
 	return !c || cred_capable(c, CAP_SYS_ADMIN);
 }
 
-static int
-get_int(uint64_t arg, int *v)
+int
+tty_get_int(uint64_t arg, int *v)
 {
 	return copy_from_user(v, (const void __user *)arg, sizeof(*v));
 }
@@ -210,7 +237,7 @@ set_pgrp(struct tty *t, uint64_t arg)
 
 	if (!tty_is_controlling(t))
 		return -ENOTTY;
-	err = get_int(arg, &v);
+	err = tty_get_int(arg, &v);
 	return err ? err : tty_set_pgrp(t, v);
 }
 
@@ -288,7 +315,7 @@ type_char(struct tty *t, uint64_t arg)
 static long
 set_discipline(uint64_t arg)
 {
-	int v, err = get_int(arg, &v);
+	int v, err = tty_get_int(arg, &v);
 
 	return err ? err : v ? -EINVAL : 0; /* N_TTY is the only one */
 }

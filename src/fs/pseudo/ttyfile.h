@@ -23,6 +23,7 @@ MUST_CHECK int tty_file_create(struct tty *t, uint32_t era, unsigned flags,
 
 /* For the masters of ptys. */
 long tty_ioctl_shared(struct tty *t, unsigned cmd, uint64_t arg);
+int tty_get_int(uint64_t arg, int *v);
 int tty_put_int(uint64_t arg, int v);
 /* O_ASYNC without an owner: it is the terminal's group, or the caller. */
 void tty_default_owner(struct tty *t, struct file *f, unsigned flags);

@@ -215,17 +215,8 @@ tmpfs_setattr(struct inode *i, const struct inode_attr *a)
 			return err;
 	}
 	tmpfs_pin(i);
-	if (a->valid & ATTR_MODE)
-		i->mode = (i->mode & S_IFMT) | (a->mode & S_IALLUGO);
-	if (a->valid & ATTR_UID)
-		i->uid = a->uid;
-	if (a->valid & ATTR_GID)
-		i->gid = a->gid;
+	inode_copy_attr(i, a);
 	inode_touch(i, ATTR_CTIME);
-	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
-	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
 	return 0;
 }
 
