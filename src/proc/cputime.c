@@ -4,8 +4,9 @@
  * the program and which in the kernel for it.
  *
  * The time as a whole is exact.  Its parts are by samples (sched.c), as on a
- * Linux that counts ticks: the time is divided as the samples are, and
- * neither part ever falls, nor exceeds the whole.
+ * Linux that counts ticks: a thread's time is divided as its samples are, and
+ * neither part ever falls, nor exceeds the whole.  The process's is the sum of
+ * its threads'.
  *
  * Lock: the process's signal lock, for the list of threads and for what was
  * told last.
@@ -15,9 +16,8 @@
 #include <core/spinlock.h>
 #include <sched/thread.h>
 
-/* total * part / all, all > 0 and part <= all < 2^32: a machine that counts
- * 250 samples a second on each of 64 CPUs does so for three days; then both
- * are halved until they fit. */
+/* total * part / all, all > 0 and part <= all; both are halved until the
+ * product fits. */
 static uint64_t
 share(uint64_t total, uint64_t part, uint64_t all)
 {
@@ -28,41 +28,51 @@ share(uint64_t total, uint64_t part, uint64_t all)
 	return total / all * part + total % all * part / all;
 }
 
-static void
-divide(uint64_t total, uint64_t user, uint64_t kernel, uint64_t *utime,
-       uint64_t *stime)
+static struct cpu_times
+divide(struct thread *t)
 {
-	uint64_t s = 0, u;
+	uint64_t total = thread_cpu_ns(t), s = 0, u;
+	uint64_t user = READ_ONCE(t->sampled_user_ns),
+		 kernel = READ_ONCE(t->sampled_kernel_ns);
 
-	if (total <= *utime + *stime)
-		return; /* clocks of two CPUs may differ a little */
-	if (kernel)
-		s = share(total, kernel, user + kernel);
-	if (s < *stime)
-		s = *stime;
-	u = total - s;
-	if (u < *utime) {
-		u = *utime;
-		s = total - u;
+	/* Clocks of two CPUs may differ a little. */
+	if (total > t->utime_ns + t->stime_ns) {
+		if (kernel)
+			s = share(total, kernel, user + kernel);
+		if (s < t->stime_ns)
+			s = t->stime_ns;
+		u = total - s;
+		if (u < t->utime_ns) {
+			u = t->utime_ns;
+			s = total - u;
+		}
+		t->utime_ns = u;
+		t->stime_ns = s;
 	}
-	*utime = u;
-	*stime = s;
+	return (struct cpu_times){ t->utime_ns, t->stime_ns };
 }
 
 struct cpu_times
 process_cpu_times_locked(struct process *p)
 {
-	uint64_t ns = p->dead_cpu_ns, user = p->dead_user_samples,
-		 kernel = p->dead_kernel_samples;
+	struct cpu_times sum = { p->dead_utime_ns, p->dead_stime_ns }, v;
 	struct thread *t;
 
 	list_for_each_entry(t, &p->threads, proc_link) {
-		ns += thread_cpu_ns(t);
-		user += READ_ONCE(t->user_samples);
-		kernel += READ_ONCE(t->kernel_samples);
+		v = divide(t);
+		sum.user_ns += v.user_ns;
+		sum.system_ns += v.system_ns;
 	}
-	divide(ns, user, kernel, &p->utime_ns, &p->stime_ns);
-	return (struct cpu_times){ p->utime_ns, p->stime_ns };
+	return sum;
+}
+
+void
+process_keep_cpu_times(struct process *p, struct thread *t)
+{
+	struct cpu_times v = divide(t);
+
+	p->dead_utime_ns += v.user_ns;
+	p->dead_stime_ns += v.system_ns;
 }
 
 struct cpu_times
@@ -79,24 +89,29 @@ struct cpu_times
 thread_cpu_times(struct thread *t)
 {
 	irqflags_t f = spin_lock_irq(&t->proc->sig.lock);
-	struct cpu_times v;
+	struct cpu_times v = divide(t);
 
-	divide(thread_cpu_ns(t), READ_ONCE(t->user_samples),
-	       READ_ONCE(t->kernel_samples), &t->utime_ns, &t->stime_ns);
-	v = (struct cpu_times){ t->utime_ns, t->stime_ns };
 	spin_unlock_irq(&t->proc->sig.lock, f);
 	return v;
 }
 
 uint64_t
-process_cpu_ns(struct process *p)
+process_cpu_ns_locked(struct process *p)
 {
+	uint64_t ns = p->dead_utime_ns + p->dead_stime_ns;
 	struct thread *t;
-	irqflags_t f = spin_lock_irq(&p->sig.lock);
-	uint64_t ns = p->dead_cpu_ns;
 
 	list_for_each_entry(t, &p->threads, proc_link)
 		ns += thread_cpu_ns(t);
+	return ns;
+}
+
+uint64_t
+process_cpu_ns(struct process *p)
+{
+	irqflags_t f = spin_lock_irq(&p->sig.lock);
+	uint64_t ns = process_cpu_ns_locked(p);
+
 	spin_unlock_irq(&p->sig.lock, f);
 	return ns;
 }

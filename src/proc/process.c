@@ -272,14 +272,12 @@ unlink_thread(struct process *p, struct thread *t, int status)
 	mutex_lock(&p->lock);
 	if (t == p->leader)
 		p->leader_status = status;
-	p->dead_cpu_ns += thread_cpu_ns(t);
-	p->dead_user_samples += t->user_samples;
-	p->dead_kernel_samples += t->kernel_samples;
 	p->dead_nvcsw += t->nvcsw;
 	p->dead_nivcsw += t->nivcsw;
 	last = p->nthreads == 1;
 	if (!last) {
 		f = spin_lock_irq(&p->sig.lock);
+		process_keep_cpu_times(p, t);
 		list_del(&t->proc_link);
 		atomic_store_release(&p->nthreads, p->nthreads - 1);
 		spin_unlock_irq(&p->sig.lock, f);

@@ -39,9 +39,8 @@ struct process {
 	struct file *exe;	  /* [lock] */
 	struct rlimits limits;
 	uint64_t start_ns;	  /* monotonic */
-	uint64_t dead_cpu_ns;	  /* [lock] of threads that have ended */
-	uint64_t dead_user_samples, dead_kernel_samples; /* [lock] */
-	uint64_t utime_ns, stime_ns; /* [sig.lock] as last told */
+	uint64_t dead_utime_ns, dead_stime_ns; /* [sig.lock] of threads that
+					* have ended */
 	uint64_t dead_nvcsw, dead_nivcsw; /* [lock] */
 	bool aslr;		  /* [I] */
 	bool fork_noticed;	  /* [a] the user has been told once */
@@ -97,6 +96,7 @@ void process_stop_io(void);
 
 /* CPU time of all its threads, those that have ended too, ns. */
 uint64_t process_cpu_ns(struct process *p);
+uint64_t process_cpu_ns_locked(struct process *p); /* sig.lock */
 /* Its parts: in the program, in the kernel for it. */
 struct cpu_times {
 	uint64_t user_ns, system_ns;
@@ -104,6 +104,8 @@ struct cpu_times {
 struct cpu_times process_cpu_times(struct process *p);
 struct cpu_times process_cpu_times_locked(struct process *p); /* sig.lock */
 struct cpu_times thread_cpu_times(struct thread *t);
+/* The thread leaves the process: what it used stays (sig.lock). */
+void process_keep_cpu_times(struct process *p, struct thread *t);
 
 /* Path contexts (file/fs_context.h): root and working directory "/"; a copy;
  * the last reference. */

@@ -67,9 +67,6 @@ struct timers {			/* all under sig.lock */
 static uint64_t
 clock_now(const struct xtimer *x)
 {
-	struct thread *t;
-	uint64_t ns;
-
 	switch (x->kind) {
 	case KIND_REAL:
 		return clock_real_ns();
@@ -78,10 +75,7 @@ clock_now(const struct xtimer *x)
 	case KIND_PROC_USER:
 		return process_cpu_times_locked(x->p).user_ns;
 	case KIND_PROC_CPU:
-		ns = x->p->dead_cpu_ns;
-		list_for_each_entry(t, &x->p->threads, proc_link)
-			ns += thread_cpu_ns(t);
-		return ns;
+		return process_cpu_ns_locked(x->p);
 	default:
 		return clock_mono_ns();
 	}

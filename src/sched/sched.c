@@ -223,7 +223,8 @@ slice_expired(struct timer *timer)
  * ---- user or system time ----
  *
  * As in a Linux with a tick, a sample now and then says what a thread is at,
- * and its CPU time, which is exact, is divided by that (proc/cputime.c).  The
+ * for all its CPU time since the one before; its CPU time, which is exact, is
+ * divided by that (proc/cputime.c).  The
  * timer runs while a CPU runs threads of programs; it is armed by a switch to
  * one and lapses when it finds none.
  */
@@ -243,16 +244,21 @@ sample(struct timer *timer)
 {
 	struct cpu *c = this_cpu();
 	struct thread *t = c->rq->current;
+	uint64_t now = clock_mono_ns(), weight;
 
 	(void)timer;
 	c->rq->sample_armed = false;
 	if (t->kernel)
 		return;
+	/* What it stands for: a host that is busy delays samples. */
+	weight = t->cpu_time_ns + (now - t->run_start_ns) -
+		 t->sampled_user_ns - t->sampled_kernel_ns;
 	if (regs_user(c->irq_regs))
-		t->user_samples++;
+		WRITE_ONCE(t->sampled_user_ns, t->sampled_user_ns + weight);
 	else
-		t->kernel_samples++;
-	arm_sample(c->rq, clock_mono_ns());
+		WRITE_ONCE(t->sampled_kernel_ns,
+			   t->sampled_kernel_ns + weight);
+	arm_sample(c->rq, now);
 }
 
 /* ---- the switch ---- */

@@ -78,7 +78,7 @@ struct thread {
 	void *start_arg;	    /* [I] */
 	uint64_t cpu_time_ns;	    /* [o] user + system */
 	uint64_t run_start_ns;	    /* [o] when it was last switched to */
-	uint32_t user_samples, kernel_samples; /* [o, a read] sched.c */
+	uint64_t sampled_user_ns, sampled_kernel_ns; /* [o, a read] sched.c */
 	uint64_t utime_ns, stime_ns;/* [signal lock] proc/cputime.c */
 	uint64_t nvcsw, nivcsw;	    /* [o] */
 	struct timer sleep_timer;
