@@ -274,7 +274,7 @@ unit abi crash e2e: all debug $(O)/deps-test $(O)/linux
 	$(PYTEST) test/$@
 test-tool: all $(O)/deps-test
 	$(PYTEST) test/tool
-tidy:
+tidy: $(O)/deps-test
 	@sh tools/tidy.sh $(O)
 lint: $(GEN) $(O)/deps-test
 	@sh tools/lint.sh $(O)

@@ -1,14 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Checks of the source itself: layers, words, the system call table, headers
-# that compile alone.  tools/tidy.sh BUILD
+# Checks of the source itself: layers, words, style, the system call table,
+# headers that compile alone.  tools/tidy.sh BUILD
 set -u
 build=${1:-build}
 bad=0
 
 # shellcheck disable=SC2046
 awk -f tools/tidy.awk $(find src platform klib tools -name '*.[chS]') || bad=1
+
+# The style, as .clang-format has it.
+# shellcheck disable=SC2046
+clang-format --dry-run -Werror \
+	$(find src platform klib tools test -name '*.[ch]') || bad=1
 
 # The table: its documentation is up to date.
 mkdir -p "$build/gen/linux" "$build/gen/abi"

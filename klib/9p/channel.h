@@ -16,26 +16,27 @@
 struct virtio_driver;
 
 struct p9_seg {
-	void *data;	/* direct map */
+	void *data; /* direct map */
 	uint32_t len;
 };
 
 struct p9_request {
-	const struct p9_seg *segs; /* nout to be sent, then nin for the answer */
-	unsigned nout, nin;	   /* alive until done() */
-	uint32_t got;		   /* bytes of the answer, at most of nin */
-	int status;		   /* 0, -EIO: the channel is broken */
+	const struct p9_seg
+		*segs;	    /* nout to be sent, then nin for the answer */
+	unsigned nout, nin; /* alive until done() */
+	uint32_t got;	    /* bytes of the answer, at most of nin */
+	int status;	    /* 0, -EIO: the channel is broken */
 	void (*done)(struct p9_request *r); /* interrupt context */
-	void *arg;		   /* the submitter's */
-	struct list link;	   /* the driver's, from submit to done */
+	void *arg;			    /* the submitter's */
+	struct list link; /* the driver's, from submit to done */
 };
 
 struct p9_channel {
 	char tag[P9_TAG_MAX + 1]; /* set by the driver */
 	/* Queues it; a full device holds it.  Errors come through done(). */
 	void (*submit)(struct p9_channel *c, struct p9_request *r);
-	void *priv;		  /* the driver's */
-	bool in_use;		  /* [p9's lock] mounted */
+	void *priv;  /* the driver's */
+	bool in_use; /* [p9's lock] mounted */
 	struct list link;
 };
 

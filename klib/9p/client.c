@@ -94,10 +94,10 @@ call(struct p9_client *c, struct p9_msg *m, const struct p9_data *out,
 	uint32_t in_head = in ? DATA_HEADER : P9_ANSWER_BYTES;
 	struct call *k;
 	uint8_t type = m->buf[4];
-	uint16_t tag = type == P9_TVERSION
-			       ? NOTAG
-			       : (uint16_t)(atomic_fetch_add(&c->next_tag, 1) %
-					    NOTAG);
+	uint16_t tag =
+		type == P9_TVERSION ?
+			NOTAG :
+			(uint16_t)(atomic_fetch_add(&c->next_tag, 1) % NOTAG);
 	uint32_t len = m->at;
 	int err;
 
@@ -216,8 +216,9 @@ version(struct p9_client *c)
 	if (!err) {
 		c->msize = p9_get32(&m);
 		s = p9_get_str(&m, &len);
-		if (m.bad || len != strlen(VERSION) || memcmp(s, VERSION, len) ||
-		    c->msize > want || c->msize < P9_ASK_BYTES) {
+		if (m.bad || len != strlen(VERSION) ||
+		    memcmp(s, VERSION, len) || c->msize > want ||
+		    c->msize < P9_ASK_BYTES) {
 			log_err("9p %s: the server does not speak " VERSION,
 				c->chan->tag);
 			err = -EPROTO;
@@ -419,8 +420,8 @@ p9_unlinkat(struct p9_client *c, uint32_t dfid, const char *name, size_t len,
 }
 
 int
-p9_renameat(struct p9_client *c, uint32_t odfid, const char *oname,
-	    size_t olen, uint32_t ndfid, const char *nname, size_t nlen)
+p9_renameat(struct p9_client *c, uint32_t odfid, const char *oname, size_t olen,
+	    uint32_t ndfid, const char *nname, size_t nlen)
 {
 	struct p9_msg m;
 	int err = begin_on(&m, P9_TRENAMEAT, odfid);
@@ -494,7 +495,8 @@ p9_getattr(struct p9_client *c, uint32_t fid, struct p9_attr *a)
 		a->mtime = get_time(&m);
 		a->ctime = get_time(&m);
 		a->btime = get_time(&m);
-		if (m.bad || (a->valid & P9_GETATTR_BASIC) != P9_GETATTR_BASIC ||
+		if (m.bad ||
+		    (a->valid & P9_GETATTR_BASIC) != P9_GETATTR_BASIC ||
 		    a->size > INT64_MAX)
 			err = -EIO;
 	}

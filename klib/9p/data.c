@@ -21,8 +21,9 @@ reading_fid(struct p9_inode *p)
 	uint32_t fid;
 
 	mutex_lock(&p->lock);
-	fid = p->rfid != P9_NOFID ? p->rfid
-				  : p->wfid_reads ? p->wfid : P9_NOFID;
+	fid = p->rfid != P9_NOFID ? p->rfid :
+	      p->wfid_reads	  ? p->wfid :
+				    P9_NOFID;
 	mutex_unlock(&p->lock);
 	return fid;
 }
@@ -31,8 +32,9 @@ static void
 zero_from(struct page **pages, unsigned n, uint32_t from)
 {
 	for (unsigned k = from >> PAGE_SHIFT; k < n; k++) {
-		uint32_t off = from > k * PAGE_SIZE
-				       ? from - k * (uint32_t)PAGE_SIZE : 0;
+		uint32_t off = from > k * PAGE_SIZE ?
+				       from - k * (uint32_t)PAGE_SIZE :
+				       0;
 
 		memset((char *)page_addr(pages[k]) + off, 0, PAGE_SIZE - off);
 	}
@@ -70,8 +72,8 @@ read_pages(struct page_cache *pc, struct page **pages, unsigned n)
 
 	for (unsigned k = 0; k < n;) {
 		unsigned run = (unsigned)min_u64(n - k, P9_IO_PAGES);
-		int err = fid == P9_NOFID ? -EIO
-					  : read_run(i, fid, pages + k, run);
+		int err = fid == P9_NOFID ? -EIO :
+					    read_run(i, fid, pages + k, run);
 
 		while (run--)
 			page_read_end(pages[k++], err);
@@ -123,9 +125,9 @@ write_pages(struct page_cache *pc, struct page **pages, unsigned n)
 		int err = fid == P9_NOFID ? -EIO : 0;
 
 		if (!err && pos < size)
-			err = write_run(i, fid, pages + k, pos,
-					(uint32_t)min_u64(run * PAGE_SIZE,
-							  size - pos));
+			err = write_run(
+				i, fid, pages + k, pos,
+				(uint32_t)min_u64(run * PAGE_SIZE, size - pos));
 		while (run--)
 			page_write_end(pages[k++], err);
 	}

@@ -103,8 +103,7 @@ symlink(struct inode *dir, const char *name, size_t len, const char *target,
 }
 
 static int
-make_link(struct inode *dir, const char *name, size_t len,
-	  struct inode *target)
+make_link(struct inode *dir, const char *name, size_t len, struct inode *target)
 {
 	int err = p9_link(p9_c(dir), p9_i(dir)->fid, p9_i(target)->fid, name,
 			  len);
@@ -135,9 +134,9 @@ unlink(struct inode *dir, const char *name, size_t len, struct inode *target)
 }
 
 static int
-rename(struct inode *odir, const char *oname, size_t olen,
-       struct inode *source, struct inode *ndir, const char *nname,
-       size_t nlen, struct inode *victim, unsigned flags)
+rename(struct inode *odir, const char *oname, size_t olen, struct inode *source,
+       struct inode *ndir, const char *nname, size_t nlen, struct inode *victim,
+       unsigned flags)
 {
 	int err;
 
@@ -199,8 +198,8 @@ iterate(struct inode *dir, int64_t *pos, uint64_t parent, struct dir_emit *e)
 	if (!buf)
 		return -ENOMEM;
 	do {
-		ssize_t n = p9_readdir(p9_c(dir), p->rfid, (uint64_t)*pos,
-				       buf, P9_DIR_BYTES);
+		ssize_t n = p9_readdir(p9_c(dir), p->rfid, (uint64_t)*pos, buf,
+				       P9_DIR_BYTES);
 
 		if (n <= 0) {
 			err = (int)n;

@@ -27,8 +27,7 @@
 static bool
 same_data(const struct p9_inode *p, const struct p9_attr *a)
 {
-	return p->seen_size == a->size &&
-	       p->seen_mtime.sec == a->mtime.sec &&
+	return p->seen_size == a->size && p->seen_mtime.sec == a->mtime.sec &&
 	       p->seen_mtime.nsec == a->mtime.nsec;
 }
 
@@ -301,8 +300,9 @@ p9_open_fids(struct inode *i, bool read, bool write)
 		err = open_for_writing(i, p);
 	if (!err && read && p->rfid == P9_NOFID &&
 	    !(p->wfid != P9_NOFID && p->wfid_reads))
-		err = open_fid(i, S_ISDIR(i->mode) ? O_RDONLY | O_DIRECTORY
-						   : O_RDONLY, &p->rfid);
+		err = open_fid(
+			i, S_ISDIR(i->mode) ? O_RDONLY | O_DIRECTORY : O_RDONLY,
+			&p->rfid);
 	mutex_unlock(&p->lock);
 	return err;
 }

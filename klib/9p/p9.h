@@ -18,17 +18,17 @@
 #include <fs/vfs.h>
 #include <sched/mutex.h>
 
-#define P9_NOFID   UINT32_MAX
-#define P9_MAX_FIDS 65536u
-#define P9_HEADER  7u	/* size[4] type[1] tag[2] */
+#define P9_NOFID     UINT32_MAX
+#define P9_MAX_FIDS  65536u
+#define P9_HEADER    7u	 /* size[4] type[1] tag[2] */
 #define P9_IO_HEADER 24u /* of Twrite and its like, what msize must hold */
-#define P9_IO_PAGES 32u	/* data of one message */
-#define P9_IO_BYTES (P9_IO_PAGES * (uint32_t)PAGE_SIZE)
+#define P9_IO_PAGES  32u /* data of one message */
+#define P9_IO_BYTES  (P9_IO_PAGES * (uint32_t)PAGE_SIZE)
 /* Of messages without data: room for the question, in which the longest
  * name and target of a link fit, and for the answer. */
 #define P9_ASK_BYTES	4416u
 #define P9_ANSWER_BYTES 3776u
-#define P9_DIR_BYTES 16384u /* of directory entries at a time */
+#define P9_DIR_BYTES	16384u /* of directory entries at a time */
 
 /* Message types of 9P2000.L; an answer is one more than its question. */
 enum p9_type {
@@ -89,11 +89,11 @@ struct p9_attr {
 
 /* ---- msg.c: one message being written or read ---- */
 struct p9_msg {
-	uint8_t *mem;	/* both halves */
-	uint8_t *buf;	/* the half that is written or read */
-	uint32_t at;	/* next byte */
-	uint32_t end;	/* of what may be read or written */
-	bool bad;	/* ran over the end: nothing in it counts */
+	uint8_t *mem; /* both halves */
+	uint8_t *buf; /* the half that is written or read */
+	uint32_t at;  /* next byte */
+	uint32_t end; /* of what may be read or written */
+	bool bad;     /* ran over the end: nothing in it counts */
 };
 
 MUST_CHECK int p9_msg_begin(struct p9_msg *m, enum p9_type type);
@@ -114,11 +114,11 @@ void p9_get_qid(struct p9_msg *m, struct p9_qid *q);
 /* ---- client.c ---- */
 struct p9_client {
 	struct p9_channel *chan;
-	uint32_t msize;		/* [I] bytes of the largest message */
-	uint32_t next_tag;	/* [a] */
-	struct spinlock lock;	/* RANK_EVENT */
-	uint64_t *fids;		/* [lock] bitmap */
-	size_t fid_hint;	/* [lock] */
+	uint32_t msize;	      /* [I] bytes of the largest message */
+	uint32_t next_tag;    /* [a] */
+	struct spinlock lock; /* RANK_EVENT */
+	uint64_t *fids;	      /* [lock] bitmap */
+	size_t fid_hint;      /* [lock] */
 };
 
 /* Pages that data come from or go to. */
@@ -136,51 +136,45 @@ void p9_fid_put(struct p9_client *c, uint32_t fid); /* without a clunk */
 
 /* Each is the message of its name; an error is the server's errno, -EIO
  * where the answer makes no sense. */
-MUST_CHECK int p9_attach(struct p9_client *c, uint32_t fid,
-			 struct p9_qid *q);
+MUST_CHECK int p9_attach(struct p9_client *c, uint32_t fid, struct p9_qid *q);
 /* name NULL: newfid is another one for the same file. */
 MUST_CHECK int p9_walk(struct p9_client *c, uint32_t fid, const char *name,
 		       size_t len, uint32_t *newfid);
 void p9_clunk(struct p9_client *c, uint32_t fid); /* and gives it back */
 MUST_CHECK int p9_lopen(struct p9_client *c, uint32_t fid, unsigned flags);
-MUST_CHECK int p9_lcreate(struct p9_client *c, uint32_t fid,
-			  const char *name, size_t len, unsigned flags,
-			  uint32_t mode, uint32_t gid);
+MUST_CHECK int p9_lcreate(struct p9_client *c, uint32_t fid, const char *name,
+			  size_t len, unsigned flags, uint32_t mode,
+			  uint32_t gid);
 MUST_CHECK int p9_mkdir(struct p9_client *c, uint32_t dfid, const char *name,
 			size_t len, uint32_t mode, uint32_t gid);
 MUST_CHECK int p9_mknod(struct p9_client *c, uint32_t dfid, const char *name,
-			size_t len, uint32_t mode, uint64_t rdev,
-			uint32_t gid);
-MUST_CHECK int p9_symlink(struct p9_client *c, uint32_t dfid,
-			  const char *name, size_t len, const char *target,
-			  uint32_t gid);
+			size_t len, uint32_t mode, uint64_t rdev, uint32_t gid);
+MUST_CHECK int p9_symlink(struct p9_client *c, uint32_t dfid, const char *name,
+			  size_t len, const char *target, uint32_t gid);
 MUST_CHECK int p9_link(struct p9_client *c, uint32_t dfid, uint32_t fid,
 		       const char *name, size_t len);
-MUST_CHECK int p9_unlinkat(struct p9_client *c, uint32_t dfid,
-			   const char *name, size_t len, bool dir);
+MUST_CHECK int p9_unlinkat(struct p9_client *c, uint32_t dfid, const char *name,
+			   size_t len, bool dir);
 MUST_CHECK int p9_renameat(struct p9_client *c, uint32_t odfid,
 			   const char *oname, size_t olen, uint32_t ndfid,
 			   const char *nname, size_t nlen);
 MUST_CHECK ssize_t p9_readlink(struct p9_client *c, uint32_t fid, char *buf,
 			       size_t size);
-MUST_CHECK int p9_getattr(struct p9_client *c, uint32_t fid,
-			  struct p9_attr *a);
+MUST_CHECK int p9_getattr(struct p9_client *c, uint32_t fid, struct p9_attr *a);
 MUST_CHECK int p9_setattr(struct p9_client *c, uint32_t fid, unsigned valid,
 			  const struct inode_attr *a);
 MUST_CHECK int p9_fsync(struct p9_client *c, uint32_t fid, bool datasync);
-MUST_CHECK int p9_statfs(struct p9_client *c, uint32_t fid,
-			 struct statfs *st);
+MUST_CHECK int p9_statfs(struct p9_client *c, uint32_t fid, struct statfs *st);
 /* Bytes that were moved. */
 MUST_CHECK ssize_t p9_read(struct p9_client *c, uint32_t fid, uint64_t off,
 			   const struct p9_data *d);
 MUST_CHECK ssize_t p9_write(struct p9_client *c, uint32_t fid, uint64_t off,
 			    const struct p9_data *d);
-MUST_CHECK ssize_t p9_readdir(struct p9_client *c, uint32_t fid,
-			      uint64_t off, void *buf, uint32_t len);
+MUST_CHECK ssize_t p9_readdir(struct p9_client *c, uint32_t fid, uint64_t off,
+			      void *buf, uint32_t len);
 /* A fid from which the attribute (name "": all names) is read. */
-MUST_CHECK int p9_xattrwalk(struct p9_client *c, uint32_t fid,
-			    const char *name, uint32_t *newfid,
-			    uint64_t *size);
+MUST_CHECK int p9_xattrwalk(struct p9_client *c, uint32_t fid, const char *name,
+			    uint32_t *newfid, uint64_t *size);
 /* fid then takes the value by p9_write() and sets it at its clunk. */
 MUST_CHECK int p9_xattrcreate(struct p9_client *c, uint32_t fid,
 			      const char *name, uint64_t size, int flags);
@@ -189,10 +183,10 @@ MUST_CHECK int p9_clunk_check(struct p9_client *c, uint32_t fid);
 
 /* ---- inode.c, dir.c, data.c, xattr.c ---- */
 struct p9_inode {
-	uint32_t fid;		/* [I] names the file */
-	struct mutex lock;	/* RANK_FSALLOC: the fids below */
-	uint32_t rfid, wfid;	/* [lock] open for reading, for writing */
-	bool wfid_reads;	/* [lock] wfid is open for both */
+	uint32_t fid;	     /* [I] names the file */
+	struct mutex lock;   /* RANK_FSALLOC: the fids below */
+	uint32_t rfid, wfid; /* [lock] open for reading, for writing */
+	bool wfid_reads;     /* [lock] wfid is open for both */
 	/* Of the data that the cache holds; another one at an open means
 	 * that the host has changed the file.  [inode lock or one opener] */
 	struct timespec64 seen_mtime;
@@ -227,9 +221,8 @@ int p9_fsync_inode(struct inode *i, bool datasync);
 extern const struct inode_ops p9_dir_ops, p9_file_ops, p9_link_ops;
 extern const struct page_cache_ops p9_cache_ops;
 
-ssize_t p9_getxattr(struct inode *i, const char *name, void *buf,
-		    size_t size);
+ssize_t p9_getxattr(struct inode *i, const char *name, void *buf, size_t size);
 ssize_t p9_listxattr(struct inode *i, char *buf, size_t size);
-int p9_setxattr(struct inode *i, const char *name, const void *val,
-		size_t len, int flags);
+int p9_setxattr(struct inode *i, const char *name, const void *val, size_t len,
+		int flags);
 int p9_removexattr(struct inode *i, const char *name);

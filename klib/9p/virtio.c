@@ -16,14 +16,14 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 
-#define VIRTIO_ID_9P	       9
+#define VIRTIO_ID_9P	      9
 #define VIRTIO_9P_F_MOUNT_TAG (1ull << 0)
-#define QUEUE_MAX	       128u
+#define QUEUE_MAX	      128u
 
 struct v9p {
 	struct virtio_device *v;
 	struct virtq *q;
-	struct list waiting;	/* [queue's lock] of p9_request */
+	struct list waiting; /* [queue's lock] of p9_request */
 	struct p9_channel chan;
 };
 

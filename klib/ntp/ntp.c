@@ -33,7 +33,7 @@
 #define AGREES_NS	(10 * (int64_t)NSEC_PER_SEC / 1000)
 /* A clock that was right does not lose so much: the server is mad (PANICT,
  * RFC 5905, 13). */
-#define PANIC_NS	(1000 * (int64_t)NSEC_PER_SEC)
+#define PANIC_NS (1000 * (int64_t)NSEC_PER_SEC)
 
 static struct sockaddr_in servers[NTP_SERVERS_MAX];
 static bool refused[NTP_SERVERS_MAX]; /* wants never to be asked again */
@@ -178,21 +178,22 @@ keep_clock(void *arg)
 
 		if (s && compared && distance(s->offset_ns) > PANIC_NS) {
 			log_warn("ntp: a time that is off by %ld s is not "
-				 "believed", (long)(s->offset_ns /
-						    (int64_t)NSEC_PER_SEC));
+				 "believed",
+				 (long)(s->offset_ns / (int64_t)NSEC_PER_SEC));
 			s = NULL;
 		}
 		if (s) {
 			set_clock(s);
-			interval_s = clamp_s(distance(s->offset_ns) <
-						     AGREES_NS ?
-					     interval_s * 2 : interval_s / 2);
+			interval_s =
+				clamp_s(distance(s->offset_ns) < AGREES_NS ?
+						interval_s * 2 :
+						interval_s / 2);
 			retry_s = RETRY_MIN_S;
 			sleep_s = interval_s;
 		} else {
 			sleep_s = retry_s;
-			retry_s = (uint32_t)min_u64(retry_s * 2,
-						    INTERVAL_MAX_S);
+			retry_s =
+				(uint32_t)min_u64(retry_s * 2, INTERVAL_MAX_S);
 		}
 		if (less_often)
 			sleep_s = INTERVAL_MAX_S;
@@ -208,7 +209,8 @@ init(const char *args)
 
 	if (n < 0) {
 		log_err("ntp: it wants ADDR[:PORT][,ADDR...], IPv4 addresses "
-			"of up to %u servers", NTP_SERVERS_MAX);
+			"of up to %u servers",
+			NTP_SERVERS_MAX);
 		return n;
 	}
 	nservers = (unsigned)n;

@@ -34,8 +34,8 @@ MUST_CHECK int ntp_read(const uint8_t *p, size_t len, uint64_t nonce,
 
 /* An answer, and the time that passed between question and answer. */
 struct ntp_sample {
-	int64_t offset_ns;  /* the server's clock minus ours */
-	uint64_t error_ns;  /* at most so wrong */
+	int64_t offset_ns; /* the server's clock minus ours */
+	uint64_t error_ns; /* at most so wrong */
 };
 
 /* real_ns: our wall clock when the answer came, rtt_ns after the question.

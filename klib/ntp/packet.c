@@ -13,19 +13,27 @@
 #include <base/endian.h>
 #include <base/string.h>
 
-#define VERSION	      4u
-#define MODE_CLIENT   3u
-#define MODE_SERVER   4u
-#define LEAP_UNKNOWN  3u
-#define STRATUM_MAX   15u
-#define NTP_PORT      123u
-#define UNIX_1970     2208988800ull /* seconds from 1900 (RFC 5905, 6) */
+#define VERSION		4u
+#define MODE_CLIENT	3u
+#define MODE_SERVER	4u
+#define LEAP_UNKNOWN	3u
+#define STRATUM_MAX	15u
+#define NTP_PORT	123u
+#define UNIX_1970	2208988800ull /* seconds from 1900 (RFC 5905, 6) */
 #define DISTANCE_MAX_NS 1500000000ull /* MAXDIST, RFC 5905, 11.1 */
-#define NSEC	      1000000000ull
+#define NSEC		1000000000ull
 
 /* Offsets of fields. */
-enum { FLAGS = 0, STRATUM = 1, ROOT_DELAY = 4, ROOT_DISPERSION = 8,
-       REFERENCE = 12, ORIGIN = 24, RECEIVED = 32, SENT = 40 };
+enum {
+	FLAGS = 0,
+	STRATUM = 1,
+	ROOT_DELAY = 4,
+	ROOT_DISPERSION = 8,
+	REFERENCE = 12,
+	ORIGIN = 24,
+	RECEIVED = 32,
+	SENT = 40
+};
 
 static uint64_t
 get(const uint8_t *p, unsigned n)

@@ -15,14 +15,9 @@
 #include <drivers/watchdog/i6300esb.h>
 
 const struct driver *const platform_drivers[] = {
-	&ns16550,
-	&virtio_mmio,
-	&pci_host,
-	&virtio_pci,
-	&virtio_serial.drv,
-	&virtio_blk.drv,
-	&virtio_net.drv,
-	&virtio_rng.drv,
-	&i6300esb,
-	NULL,
+	&ns16550,	    &virtio_mmio,
+	&pci_host,	    &virtio_pci,
+	&virtio_serial.drv, &virtio_blk.drv,
+	&virtio_net.drv,    &virtio_rng.drv,
+	&i6300esb,	    NULL,
 };

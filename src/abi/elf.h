@@ -23,13 +23,13 @@
 #define EM_X86_64  62
 #define EM_AARCH64 183
 
-#define PT_NULL	   0
-#define PT_LOAD	   1
-#define PT_DYNAMIC 2
-#define PT_INTERP  3
-#define PT_NOTE	   4
-#define PT_PHDR	   6
-#define PT_TLS	   7
+#define PT_NULL		0
+#define PT_LOAD		1
+#define PT_DYNAMIC	2
+#define PT_INTERP	3
+#define PT_NOTE		4
+#define PT_PHDR		6
+#define PT_TLS		7
 #define PT_GNU_EH_FRAME 0x6474e550
 #define PT_GNU_STACK	0x6474e551
 #define PT_GNU_RELRO	0x6474e552

@@ -40,9 +40,9 @@
 #define XATTR_CREATE   1
 #define XATTR_REPLACE  2
 
-#define FIONREAD    0x541b
-#define FIGETBSZ    2
-#define FIBMAP	    1
+#define FIONREAD	0x541b
+#define FIGETBSZ	2
+#define FIBMAP		1
 #define FS_IOC_GETFLAGS 0x80086601u
 
 /* Of block devices. */

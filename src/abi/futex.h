@@ -63,10 +63,10 @@ struct futex_waitv {
 	uint32_t flags;
 	uint32_t reserved;
 };
-#define FUTEX2_SIZE_U32 0x02
+#define FUTEX2_SIZE_U32	 0x02
 #define FUTEX2_SIZE_MASK 0x03
-#define FUTEX2_PRIVATE	FUTEX_PRIVATE_FLAG
-#define FUTEX_WAITV_MAX 128
+#define FUTEX2_PRIVATE	 FUTEX_PRIVATE_FLAG
+#define FUTEX_WAITV_MAX	 128
 
 _Static_assert(sizeof(struct robust_list_head) == 24, "robust_list_head");
 _Static_assert(sizeof(struct futex_waitv) == 24, "futex_waitv");

@@ -9,7 +9,7 @@
 
 struct sockaddr_in {
 	uint16_t family;
-	uint16_t port;		/* network byte order */
+	uint16_t port; /* network byte order */
 	uint32_t addr;
 	uint8_t zero[8];
 };
@@ -25,83 +25,91 @@ struct sockaddr_in6 {
 #define SOCKADDR_IN6_MIN 24 /* without scope_id, as RFC 2133 had it */
 
 /* level IPPROTO_IP */
-#define IP_TOS		    1
-#define IP_TTL		    2
-#define IP_HDRINCL	    3
-#define IP_OPTIONS	    4
-#define IP_RETOPTS	    7
-#define IP_PKTINFO	    8
-#define IP_MTU_DISCOVER	    10
-#define IP_RECVERR	    11
-#define IP_RECVTTL	    12
-#define IP_RECVTOS	    13
-#define IP_MTU		    14
-#define IP_FREEBIND	    15
-#define IP_TRANSPARENT	    19
-#define IP_RECVORIGDSTADDR  20
-#define IP_NODEFRAG	    22
+#define IP_TOS			1
+#define IP_TTL			2
+#define IP_HDRINCL		3
+#define IP_OPTIONS		4
+#define IP_RETOPTS		7
+#define IP_PKTINFO		8
+#define IP_MTU_DISCOVER		10
+#define IP_RECVERR		11
+#define IP_RECVTTL		12
+#define IP_RECVTOS		13
+#define IP_MTU			14
+#define IP_FREEBIND		15
+#define IP_TRANSPARENT		19
+#define IP_RECVORIGDSTADDR	20
+#define IP_NODEFRAG		22
 #define IP_BIND_ADDRESS_NO_PORT 24
-#define IP_MULTICAST_IF	    32
-#define IP_MULTICAST_TTL    33
-#define IP_MULTICAST_LOOP   34
-#define IP_ADD_MEMBERSHIP   35
-#define IP_DROP_MEMBERSHIP  36
-#define MCAST_JOIN_GROUP    42
-#define MCAST_LEAVE_GROUP   45
-#define IP_MULTICAST_ALL    49
-#define IP_UNICAST_IF	    50
+#define IP_MULTICAST_IF		32
+#define IP_MULTICAST_TTL	33
+#define IP_MULTICAST_LOOP	34
+#define IP_ADD_MEMBERSHIP	35
+#define IP_DROP_MEMBERSHIP	36
+#define MCAST_JOIN_GROUP	42
+#define MCAST_LEAVE_GROUP	45
+#define IP_MULTICAST_ALL	49
+#define IP_UNICAST_IF		50
 
 /* level IPPROTO_IPV6 */
-#define IPV6_UNICAST_HOPS   16
-#define IPV6_MULTICAST_IF   17
-#define IPV6_MULTICAST_HOPS 18
-#define IPV6_MULTICAST_LOOP 19
-#define IPV6_ADD_MEMBERSHIP 20
+#define IPV6_UNICAST_HOPS    16
+#define IPV6_MULTICAST_IF    17
+#define IPV6_MULTICAST_HOPS  18
+#define IPV6_MULTICAST_LOOP  19
+#define IPV6_ADD_MEMBERSHIP  20
 #define IPV6_DROP_MEMBERSHIP 21
-#define IPV6_MTU_DISCOVER   23
-#define IPV6_MTU	    24
-#define IPV6_RECVERR	    25
-#define IPV6_V6ONLY	    26
-#define IPV6_MULTICAST_ALL  29
-#define IPV6_RECVPKTINFO    49
-#define IPV6_PKTINFO	    50
-#define IPV6_RECVHOPLIMIT   51
-#define IPV6_HOPLIMIT	    52
-#define IPV6_RECVTCLASS	    66
-#define IPV6_TCLASS	    67
-#define IPV6_AUTOFLOWLABEL  70
-#define IPV6_FREEBIND	    78
+#define IPV6_MTU_DISCOVER    23
+#define IPV6_MTU	     24
+#define IPV6_RECVERR	     25
+#define IPV6_V6ONLY	     26
+#define IPV6_MULTICAST_ALL   29
+#define IPV6_RECVPKTINFO     49
+#define IPV6_PKTINFO	     50
+#define IPV6_RECVHOPLIMIT    51
+#define IPV6_HOPLIMIT	     52
+#define IPV6_RECVTCLASS	     66
+#define IPV6_TCLASS	     67
+#define IPV6_AUTOFLOWLABEL   70
+#define IPV6_FREEBIND	     78
 
 /* level IPPROTO_UDP */
-#define UDP_CORK	    1
-#define UDP_SEGMENT	    103
-#define UDP_GRO		    104
+#define UDP_CORK    1
+#define UDP_SEGMENT 103
+#define UDP_GRO	    104
 
 /* level IPPROTO_TCP */
-#define TCP_NODELAY	    1
-#define TCP_MAXSEG	    2
-#define TCP_CORK	    3
-#define TCP_KEEPIDLE	    4
-#define TCP_KEEPINTVL	    5
-#define TCP_KEEPCNT	    6
-#define TCP_SYNCNT	    7
-#define TCP_LINGER2	    8
-#define TCP_DEFER_ACCEPT    9
-#define TCP_WINDOW_CLAMP    10
-#define TCP_INFO	    11
-#define TCP_QUICKACK	    12
-#define TCP_CONGESTION	    13
-#define TCP_USER_TIMEOUT    18
-#define TCP_FASTOPEN	    23
-#define TCP_TIMESTAMP	    24
-#define TCP_NOTSENT_LOWAT   25
-#define TCP_INQ		    36
+#define TCP_NODELAY	  1
+#define TCP_MAXSEG	  2
+#define TCP_CORK	  3
+#define TCP_KEEPIDLE	  4
+#define TCP_KEEPINTVL	  5
+#define TCP_KEEPCNT	  6
+#define TCP_SYNCNT	  7
+#define TCP_LINGER2	  8
+#define TCP_DEFER_ACCEPT  9
+#define TCP_WINDOW_CLAMP  10
+#define TCP_INFO	  11
+#define TCP_QUICKACK	  12
+#define TCP_CONGESTION	  13
+#define TCP_USER_TIMEOUT  18
+#define TCP_FASTOPEN	  23
+#define TCP_TIMESTAMP	  24
+#define TCP_NOTSENT_LOWAT 25
+#define TCP_INQ		  36
 
 /* States of a connection, as TCP_INFO and /proc/net/tcp number them. */
 enum tcp_linux_state {
-	TCP_ESTABLISHED = 1, TCP_SYN_SENT, TCP_SYN_RECV, TCP_FIN_WAIT1,
-	TCP_FIN_WAIT2, TCP_TIME_WAIT, TCP_CLOSE, TCP_CLOSE_WAIT,
-	TCP_LAST_ACK, TCP_LISTEN, TCP_CLOSING,
+	TCP_ESTABLISHED = 1,
+	TCP_SYN_SENT,
+	TCP_SYN_RECV,
+	TCP_FIN_WAIT1,
+	TCP_FIN_WAIT2,
+	TCP_TIME_WAIT,
+	TCP_CLOSE,
+	TCP_CLOSE_WAIT,
+	TCP_LAST_ACK,
+	TCP_LISTEN,
+	TCP_CLOSING,
 };
 
 struct in_pktinfo {
@@ -147,13 +155,13 @@ struct sock_extended_err {
 
 struct tcp_info {
 	uint8_t state, ca_state, retransmits, probes, backoff, options;
-	uint8_t wscale;		/* snd: low four bits, rcv: high */
+	uint8_t wscale; /* snd: low four bits, rcv: high */
 	uint8_t flags;
 	uint32_t rto, ato, snd_mss, rcv_mss;
 	uint32_t unacked, sacked, lost, retrans, fackets;
 	uint32_t last_data_sent, last_ack_sent, last_data_recv, last_ack_recv;
 	uint32_t pmtu, rcv_ssthresh, rtt, rttvar, snd_ssthresh, snd_cwnd,
-	    advmss, reordering;
+		advmss, reordering;
 	uint32_t rcv_rtt, rcv_space;
 	uint32_t total_retrans;
 	uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;

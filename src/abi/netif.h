@@ -18,8 +18,9 @@
 #define IFF_LOWER_UP	0x10000u
 #define IFF_DORMANT	0x20000u
 /* What the kernel says and nobody sets: a request may have it either way. */
-#define IFF_VOLATILE	(IFF_BROADCAST | IFF_LOOPBACK | IFF_POINTOPOINT | \
-			 IFF_RUNNING | IFF_LOWER_UP | IFF_DORMANT)
+#define IFF_VOLATILE                                                    \
+	(IFF_BROADCAST | IFF_LOOPBACK | IFF_POINTOPOINT | IFF_RUNNING | \
+	 IFF_LOWER_UP | IFF_DORMANT)
 
 #define IFNAMSIZ 16
 
@@ -31,7 +32,7 @@ struct ifreq {
 	union {
 		uint8_t addr[16]; /* a sockaddr */
 		int16_t flags;
-		int32_t value;	/* index, MTU, metric, queue's length */
+		int32_t value; /* index, MTU, metric, queue's length */
 		uint64_t map[3];
 		char newname[IFNAMSIZ];
 		uint64_t data;
@@ -43,33 +44,33 @@ struct ifconf {
 	uint64_t buf;
 };
 
-#define SIOC_TYPE	0x89 /* bits 8 to 15 of them all */
-#define SIOCADDRT	0x890b
-#define SIOCDELRT	0x890c
-#define SIOCGIFNAME	0x8910
-#define SIOCGIFCONF	0x8912
-#define SIOCGIFFLAGS	0x8913
-#define SIOCSIFFLAGS	0x8914
-#define SIOCGIFADDR	0x8915
-#define SIOCSIFADDR	0x8916
-#define SIOCGIFDSTADDR	0x8917
-#define SIOCSIFDSTADDR	0x8918
-#define SIOCGIFBRDADDR	0x8919
-#define SIOCSIFBRDADDR	0x891a
-#define SIOCGIFNETMASK	0x891b
-#define SIOCSIFNETMASK	0x891c
-#define SIOCGIFMETRIC	0x891d
-#define SIOCGIFMTU	0x8921
-#define SIOCSIFMTU	0x8922
-#define SIOCSIFNAME	0x8923
-#define SIOCSIFHWADDR	0x8924
-#define SIOCGIFHWADDR	0x8927
-#define SIOCGIFINDEX	0x8933
-#define SIOCGIFTXQLEN	0x8942
-#define SIOCSIFTXQLEN	0x8943
-#define SIOCETHTOOL	0x8946
-#define SIOCGIFMAP	0x8970
-#define SIOCDEVPRIVATE	0x89f0 /* and 15 more */
+#define SIOC_TYPE      0x89 /* bits 8 to 15 of them all */
+#define SIOCADDRT      0x890b
+#define SIOCDELRT      0x890c
+#define SIOCGIFNAME    0x8910
+#define SIOCGIFCONF    0x8912
+#define SIOCGIFFLAGS   0x8913
+#define SIOCSIFFLAGS   0x8914
+#define SIOCGIFADDR    0x8915
+#define SIOCSIFADDR    0x8916
+#define SIOCGIFDSTADDR 0x8917
+#define SIOCSIFDSTADDR 0x8918
+#define SIOCGIFBRDADDR 0x8919
+#define SIOCSIFBRDADDR 0x891a
+#define SIOCGIFNETMASK 0x891b
+#define SIOCSIFNETMASK 0x891c
+#define SIOCGIFMETRIC  0x891d
+#define SIOCGIFMTU     0x8921
+#define SIOCSIFMTU     0x8922
+#define SIOCSIFNAME    0x8923
+#define SIOCSIFHWADDR  0x8924
+#define SIOCGIFHWADDR  0x8927
+#define SIOCGIFINDEX   0x8933
+#define SIOCGIFTXQLEN  0x8942
+#define SIOCSIFTXQLEN  0x8943
+#define SIOCETHTOOL    0x8946
+#define SIOCGIFMAP     0x8970
+#define SIOCDEVPRIVATE 0x89f0 /* and 15 more */
 
 /* Of the old form of routes (SIOCADDRT). */
 #define RTF_UP	    0x1

@@ -21,18 +21,18 @@ struct nlmsghdr {
 	uint32_t seq, pid;
 };
 
-#define NLM_F_REQUEST	0x1
-#define NLM_F_MULTI	0x2
-#define NLM_F_ACK	0x4
-#define NLM_F_ROOT	0x100
-#define NLM_F_MATCH	0x200
-#define NLM_F_DUMP	(NLM_F_ROOT | NLM_F_MATCH)
-#define NLM_F_REPLACE	0x100
-#define NLM_F_EXCL	0x200
-#define NLM_F_CREATE	0x400
-#define NLM_F_APPEND	0x800
-#define NLM_F_CAPPED	0x100 /* of an error */
-#define NLM_F_ACK_TLVS	0x200
+#define NLM_F_REQUEST  0x1
+#define NLM_F_MULTI    0x2
+#define NLM_F_ACK      0x4
+#define NLM_F_ROOT     0x100
+#define NLM_F_MATCH    0x200
+#define NLM_F_DUMP     (NLM_F_ROOT | NLM_F_MATCH)
+#define NLM_F_REPLACE  0x100
+#define NLM_F_EXCL     0x200
+#define NLM_F_CREATE   0x400
+#define NLM_F_APPEND   0x800
+#define NLM_F_CAPPED   0x100 /* of an error */
+#define NLM_F_ACK_TLVS 0x200
 
 #define NLMSG_NOOP     1
 #define NLMSG_ERROR    2
@@ -54,17 +54,17 @@ struct nlattr {
 
 #define NLA_TYPE_MASK 0x3fff
 
-#define SOL_NETLINK		270
-#define NETLINK_ADD_MEMBERSHIP	1
-#define NETLINK_DROP_MEMBERSHIP 2
-#define NETLINK_PKTINFO		3
-#define NETLINK_BROADCAST_ERROR 4
-#define NETLINK_NO_ENOBUFS	5
-#define NETLINK_LISTEN_ALL_NSID 8
+#define SOL_NETLINK		 270
+#define NETLINK_ADD_MEMBERSHIP	 1
+#define NETLINK_DROP_MEMBERSHIP	 2
+#define NETLINK_PKTINFO		 3
+#define NETLINK_BROADCAST_ERROR	 4
+#define NETLINK_NO_ENOBUFS	 5
+#define NETLINK_LISTEN_ALL_NSID	 8
 #define NETLINK_LIST_MEMBERSHIPS 9
-#define NETLINK_CAP_ACK		10
-#define NETLINK_EXT_ACK		11
-#define NETLINK_GET_STRICT_CHK	12
+#define NETLINK_CAP_ACK		 10
+#define NETLINK_EXT_ACK		 11
+#define NETLINK_GET_STRICT_CHK	 12
 
 #define RTM_NEWLINK  16
 #define RTM_DELLINK  17
@@ -153,16 +153,16 @@ struct rtmsg {
 #define RTA_PREFSRC  7
 #define RTA_TABLE    15
 
-#define RT_TABLE_UNSPEC	 0
-#define RT_TABLE_DEFAULT 253
-#define RT_TABLE_MAIN	 254
-#define RT_TABLE_LOCAL	 255
-#define RTN_UNICAST	 1
-#define RTN_LOCAL	 2
-#define RTPROT_BOOT	 3
+#define RT_TABLE_UNSPEC	  0
+#define RT_TABLE_DEFAULT  253
+#define RT_TABLE_MAIN	  254
+#define RT_TABLE_LOCAL	  255
+#define RTN_UNICAST	  1
+#define RTN_LOCAL	  2
+#define RTPROT_BOOT	  3
 #define RT_SCOPE_UNIVERSE 0
-#define RT_SCOPE_LINK	 253
-#define RT_SCOPE_HOST	 254
+#define RT_SCOPE_LINK	  253
+#define RT_SCOPE_HOST	  254
 
 struct ndmsg {
 	uint8_t family, pad1;
@@ -181,10 +181,10 @@ struct fib_rule_hdr {
 	uint32_t flags;
 };
 
-#define FRA_PRIORITY 6
-#define FRA_TABLE    15
+#define FRA_PRIORITY	       6
+#define FRA_TABLE	       15
 #define FRA_SUPPRESS_PREFIXLEN 14
-#define FR_ACT_TO_TBL 1
+#define FR_ACT_TO_TBL	       1
 
 _Static_assert(sizeof(struct sockaddr_nl) == 12, "sockaddr_nl");
 _Static_assert(sizeof(struct nlmsghdr) == 16, "nlmsghdr");

@@ -20,16 +20,16 @@ struct sockaddr_ll {
 #define PACKET_OTHERHOST 3
 #define PACKET_OUTGOING	 4
 
-#define SOL_PACKET		263
-#define PACKET_ADD_MEMBERSHIP	1
-#define PACKET_DROP_MEMBERSHIP	2
-#define PACKET_RX_RING		5
-#define PACKET_STATISTICS	6
-#define PACKET_AUXDATA		8
-#define PACKET_VERSION		10
-#define PACKET_HDRLEN		11
-#define PACKET_RESERVE		12
-#define PACKET_IGNORE_OUTGOING	23
+#define SOL_PACKET	       263
+#define PACKET_ADD_MEMBERSHIP  1
+#define PACKET_DROP_MEMBERSHIP 2
+#define PACKET_RX_RING	       5
+#define PACKET_STATISTICS      6
+#define PACKET_AUXDATA	       8
+#define PACKET_VERSION	       10
+#define PACKET_HDRLEN	       11
+#define PACKET_RESERVE	       12
+#define PACKET_IGNORE_OUTGOING 23
 
 #define PACKET_MR_MULTICAST 0
 #define PACKET_MR_PROMISC   1
@@ -68,12 +68,12 @@ struct tpacket2_hdr {
 
 #define TPACKET_ALIGNMENT 16u
 
-#define TP_STATUS_KERNEL	0
-#define TP_STATUS_USER		0x1
-#define TP_STATUS_COPY		0x2
-#define TP_STATUS_LOSING	0x4
-#define TP_STATUS_CSUMNOTREADY	0x8
-#define TP_STATUS_CSUM_VALID	0x80
+#define TP_STATUS_KERNEL       0
+#define TP_STATUS_USER	       0x1
+#define TP_STATUS_COPY	       0x2
+#define TP_STATUS_LOSING       0x4
+#define TP_STATUS_CSUMNOTREADY 0x8
+#define TP_STATUS_CSUM_VALID   0x80
 
 _Static_assert(sizeof(struct sockaddr_ll) == 20, "sockaddr_ll");
 _Static_assert(sizeof(struct packet_mreq) == 16, "packet_mreq");

@@ -65,21 +65,22 @@ enum pith_tag {
 	PITH_REC_WINSIZE,     /* Linux struct winsize (8 bytes) */
 	PITH_REC_TRACE,	      /* string: comma-separated call names, "" = all */
 	PITH_REC_UMASK,	      /* u32 */
-	PITH_REC_RLIMIT,      /* u32 resource, u32 0, u64 soft, hard; repeated */
-	PITH_REC_MOUNT,	      /* strings "TYPE\0SOURCE\0TARGET\0OPTIONS" */
-	PITH_REC_KLIB,	      /* strings "NAME\0ARGUMENTS", repeated */
-	PITH_REC_TIME,	      /* i64 seconds, u32 ns: the host's wall clock */
-	PITH_REC_SEED,	      /* bytes: extra entropy from the host */
-	PITH_REC_NET = 32,    /* struct pith_net, repeated: one a NIC */
-	PITH_REC_DNS = 33,    /* struct pith_dns, repeated */
+	PITH_REC_RLIMIT,   /* u32 resource, u32 0, u64 soft, hard; repeated */
+	PITH_REC_MOUNT,	   /* strings "TYPE\0SOURCE\0TARGET\0OPTIONS" */
+	PITH_REC_KLIB,	   /* strings "NAME\0ARGUMENTS", repeated */
+	PITH_REC_TIME,	   /* i64 seconds, u32 ns: the host's wall clock */
+	PITH_REC_SEED,	   /* bytes: extra entropy from the host */
+	PITH_REC_NET = 32, /* struct pith_net, repeated: one a NIC */
+	PITH_REC_DNS = 33, /* struct pith_dns, repeated */
 	PITH_REC_KLIB_FILE = 35, /* bytes: the klib that the PITH_REC_KLIB
 				  * before it names (abi/klib.h) */
-	PITH_REC_PROFILE = 36, /* u32 samples a second, 1..PITH_PROFILE_HZ_MAX */
+	PITH_REC_PROFILE =
+		36, /* u32 samples a second, 1..PITH_PROFILE_HZ_MAX */
 	/* for `pith run IMAGE` alone, the kernel skips these */
 	PITH_REC_PUBLISH = PITH_REC_OPTIONAL | 34, /* string, repeated: what
 						    * --publish takes */
 	PITH_REC_MACHINE = PITH_REC_OPTIONAL | 19, /* u64 memory, u32 cpus */
-	PITH_REC_VOLUME = PITH_REC_OPTIONAL | 20, /* string "NAME:/PATH[:ro]",
+	PITH_REC_VOLUME = PITH_REC_OPTIONAL | 20,  /* string "NAME:/PATH[:ro]",
 						   * repeated */
 };
 
@@ -91,10 +92,10 @@ enum pith_root_mode {
 	PITH_ROOT_RW = 2,
 };
 
-#define PITH_FLAG_NO_ASLR	(1u << 0) /* manifest key "aslr": false */
-#define PITH_FLAG_MISSING	(1u << 1) /* report paths looked for in vain */
-#define PITH_FLAG_VERBOSE	(1u << 2) /* kernel log to the control port */
-#define PITH_FLAG_WAIT_GDB	(1u << 3) /* stop before the first user insn */
+#define PITH_FLAG_NO_ASLR  (1u << 0) /* manifest key "aslr": false */
+#define PITH_FLAG_MISSING  (1u << 1) /* report paths looked for in vain */
+#define PITH_FLAG_VERBOSE  (1u << 2) /* kernel log to the control port */
+#define PITH_FLAG_WAIT_GDB (1u << 3) /* stop before the first user insn */
 
 /* How a NIC gets its addresses; family is 4 or 6, 0: unused.  IPv6 comes by
  * router advertisements besides, and a static IPv6 address beside DHCP. */
@@ -125,7 +126,7 @@ struct pith_dns {
 
 /* What the three standard streams are on the host. */
 enum pith_stream_kind {
-	PITH_STREAM_CLOSED = 0,	/* the descriptor is not open */
+	PITH_STREAM_CLOSED = 0, /* the descriptor is not open */
 	PITH_STREAM_PIPE = 1,	/* pipe or socket: a FIFO to the program */
 	PITH_STREAM_TTY = 2,	/* a terminal: the kernel's line discipline */
 	PITH_STREAM_FILE = 3,	/* regular file; still a stream, see limits */
@@ -150,8 +151,8 @@ struct pith_frame {
 	uint32_t len_bytes;
 };
 
-#define PITH_NOT_A_CALL UINT32_MAX /* in PITH_FRAME_ENOSYS */
-#define PITH_FRAME_MAX (64u << 10) /* payload bytes; longer data is split */
+#define PITH_NOT_A_CALL UINT32_MAX  /* in PITH_FRAME_ENOSYS */
+#define PITH_FRAME_MAX	(64u << 10) /* payload bytes; longer data is split */
 
 enum pith_frame_type {
 	/* guest to host */
@@ -159,23 +160,24 @@ enum pith_frame_type {
 	PITH_FRAME_EXIT = 2,	/* struct pith_exit; the last frame */
 	PITH_FRAME_LOG = 3,	/* text: kernel log, panic report */
 	PITH_FRAME_TRACE = 4,	/* text: one or more traced calls */
-	PITH_FRAME_MISSING = 5,	/* string: a path that was not there */
+	PITH_FRAME_MISSING = 5, /* string: a path that was not there */
 	PITH_FRAME_ENOSYS = 6,	/* u32 nr (PITH_NOT_A_CALL: an option),
 				 * u32 count, string name */
 	PITH_FRAME_CRASH = 7,	/* text lines "key value", see crash.md */
-	PITH_FRAME_TTYMODE = 8,	/* u32 1 = guest's tty is in use, 0 = not */
+	PITH_FRAME_TTYMODE = 8, /* u32 1 = guest's tty is in use, 0 = not */
 	PITH_FRAME_NOTICE = 9,	/* text: one line for the user ("fork ...") */
-	PITH_FRAME_SAMPLES = 10,/* struct pith_sample, each with its addresses */
-	PITH_FRAME_PROFILE = 11,/* text lines "key value", see profile.md */
+	PITH_FRAME_SAMPLES =
+		10, /* struct pith_sample, each with its addresses */
+	PITH_FRAME_PROFILE = 11, /* text lines "key value", see profile.md */
 	/* host to guest */
-	PITH_FRAME_SIGNAL = 64,	/* u32 Linux signal number, to the program */
-	PITH_FRAME_WINSIZE = 65,/* Linux struct winsize (8 bytes) */
-	PITH_FRAME_STOP = 66,	/* end the machine now: sync, then power off */
+	PITH_FRAME_SIGNAL = 64,	 /* u32 Linux signal number, to the program */
+	PITH_FRAME_WINSIZE = 65, /* Linux struct winsize (8 bytes) */
+	PITH_FRAME_STOP = 66,	 /* end the machine now: sync, then power off */
 };
 
 enum pith_sample_mode {
 	PITH_SAMPLE_IDLE = 0,
-	PITH_SAMPLE_USER = 1,	/* the CPU ran the program */
+	PITH_SAMPLE_USER = 1, /* the CPU ran the program */
 	PITH_SAMPLE_KERNEL = 2,
 };
 
@@ -190,21 +192,21 @@ struct pith_sample {
 };
 
 enum pith_exit_kind {
-	PITH_EXIT_STATUS = 0,	/* the program called exit: code is its status */
-	PITH_EXIT_SIGNAL = 1,	/* a signal ended it: code is its number */
-	PITH_EXIT_NOEXEC = 2,	/* could not be executed: code is an errno */
-	PITH_EXIT_PANIC = 3,	/* the kernel cannot go on */
-	PITH_EXIT_BOOT = 4,	/* bad image or run block: code is an errno */
+	PITH_EXIT_STATUS = 0, /* the program called exit: code is its status */
+	PITH_EXIT_SIGNAL = 1, /* a signal ended it: code is its number */
+	PITH_EXIT_NOEXEC = 2, /* could not be executed: code is an errno */
+	PITH_EXIT_PANIC = 3,  /* the kernel cannot go on */
+	PITH_EXIT_BOOT = 4,   /* bad image or run block: code is an errno */
 	PITH_EXIT_WATCHDOG = 5,
-	PITH_EXIT_KLIB = 6,	/* code: PITH_KLIB_FAILED() of which and why */
+	PITH_EXIT_KLIB = 6, /* code: PITH_KLIB_FAILED() of which and why */
 };
 
 /* Which klib, counted from 0, an errno, and whether its own init() said so:
  * else -ENOEXEC: damaged, -ESTALE: of another build than the kernel, -ENOENT:
  * it is not with its name, or wants what is not exported. */
-#define PITH_KLIB_FAILED(index, err, init)                                     \
+#define PITH_KLIB_FAILED(index, err, init) \
 	((uint32_t)(err) | (uint32_t)(index) << 16 | ((init) ? 1u << 31 : 0))
-#define PITH_KLIB_ERRNO(code) ((code) & 0xffffu)
+#define PITH_KLIB_ERRNO(code) ((code)&0xffffu)
 #define PITH_KLIB_INDEX(code) ((code) >> 16 & 0x7fffu)
 #define PITH_KLIB_INIT(code)  ((code) >> 31)
 

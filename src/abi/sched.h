@@ -51,12 +51,12 @@ struct clone_args {
 #define CLONE_ARGS_SIZE_VER1 80
 #define CLONE_ARGS_SIZE_VER2 88
 
-#define SCHED_OTHER    0
-#define SCHED_FIFO     1
-#define SCHED_RR       2
-#define SCHED_BATCH    3
-#define SCHED_IDLE     5
-#define SCHED_DEADLINE 6
+#define SCHED_OTHER	    0
+#define SCHED_FIFO	    1
+#define SCHED_RR	    2
+#define SCHED_BATCH	    3
+#define SCHED_IDLE	    5
+#define SCHED_DEADLINE	    6
 #define SCHED_RESET_ON_FORK 0x40000000
 
 struct sched_param {
@@ -88,8 +88,8 @@ struct rseq_abi {
 	uint32_t mm_cid;
 	uint32_t pad;
 };
-#define RSEQ_FLAG_UNREGISTER	     1
-#define RSEQ_CPU_ID_UNINITIALIZED    ((uint32_t)-1)
+#define RSEQ_FLAG_UNREGISTER	  1
+#define RSEQ_CPU_ID_UNINITIALIZED ((uint32_t)-1)
 
 struct rseq_cs_abi {
 	uint32_t version;
@@ -100,16 +100,16 @@ struct rseq_cs_abi {
 };
 
 /* membarrier(2) */
-#define MEMBARRIER_CMD_QUERY				   0
-#define MEMBARRIER_CMD_GLOBAL				   (1 << 0)
-#define MEMBARRIER_CMD_GLOBAL_EXPEDITED			   (1 << 1)
-#define MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED	   (1 << 2)
-#define MEMBARRIER_CMD_PRIVATE_EXPEDITED		   (1 << 3)
-#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED	   (1 << 4)
-#define MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE	   (1 << 5)
+#define MEMBARRIER_CMD_QUERY				    0
+#define MEMBARRIER_CMD_GLOBAL				    (1 << 0)
+#define MEMBARRIER_CMD_GLOBAL_EXPEDITED			    (1 << 1)
+#define MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED	    (1 << 2)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED		    (1 << 3)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED	    (1 << 4)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE	    (1 << 5)
 #define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE (1 << 6)
-#define MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ		   (1 << 7)
-#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ	   (1 << 8)
+#define MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ		    (1 << 7)
+#define MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ	    (1 << 8)
 
 _Static_assert(sizeof(struct clone_args) == 88, "clone_args");
 _Static_assert(sizeof(struct rseq_abi) == 32, "rseq");

@@ -54,16 +54,16 @@
 #define SIG_UNBLOCK 1
 #define SIG_SETMASK 2
 
-#define SA_NOCLDSTOP 0x00000001ull
-#define SA_NOCLDWAIT 0x00000002ull
-#define SA_SIGINFO   0x00000004ull
-#define SA_UNSUPPORTED 0x00000400ull
+#define SA_NOCLDSTOP	  0x00000001ull
+#define SA_NOCLDWAIT	  0x00000002ull
+#define SA_SIGINFO	  0x00000004ull
+#define SA_UNSUPPORTED	  0x00000400ull
 #define SA_EXPOSE_TAGBITS 0x00000800ull
-#define SA_RESTORER  0x04000000ull
-#define SA_ONSTACK   0x08000000ull
-#define SA_RESTART   0x10000000ull
-#define SA_NODEFER   0x40000000ull
-#define SA_RESETHAND 0x80000000ull
+#define SA_RESTORER	  0x04000000ull
+#define SA_ONSTACK	  0x08000000ull
+#define SA_RESTART	  0x10000000ull
+#define SA_NODEFER	  0x40000000ull
+#define SA_RESETHAND	  0x80000000ull
 
 #define SS_ONSTACK    1u
 #define SS_DISABLE    2u
@@ -80,24 +80,24 @@
 #define SI_SIGIO   (-5)
 #define SI_TKILL   (-6)
 
-#define ILL_ILLOPC 1
-#define ILL_ILLOPN 2
-#define ILL_PRVOPC 5
-#define FPE_INTDIV 1
-#define FPE_INTOVF 2
-#define FPE_FLTDIV 3
-#define FPE_FLTOVF 4
-#define FPE_FLTUND 5
-#define FPE_FLTRES 6
-#define FPE_FLTINV 7
+#define ILL_ILLOPC  1
+#define ILL_ILLOPN  2
+#define ILL_PRVOPC  5
+#define FPE_INTDIV  1
+#define FPE_INTOVF  2
+#define FPE_FLTDIV  3
+#define FPE_FLTOVF  4
+#define FPE_FLTUND  5
+#define FPE_FLTRES  6
+#define FPE_FLTINV  7
 #define SEGV_MAPERR 1
 #define SEGV_ACCERR 2
-#define BUS_ADRALN 1
-#define BUS_ADRERR 2
-#define BUS_OBJERR 3
-#define TRAP_BRKPT 1
-#define TRAP_TRACE 2
-#define CLD_EXITED 1
+#define BUS_ADRALN  1
+#define BUS_ADRERR  2
+#define BUS_OBJERR  3
+#define TRAP_BRKPT  1
+#define TRAP_TRACE  2
+#define CLD_EXITED  1
 
 /* struct sigevent */
 #define SIGEV_SIGNAL	0
@@ -126,7 +126,7 @@ struct siginfo {
 			int32_t pid;
 			uint32_t uid;
 			union sigval value; /* sigqueue */
-		} rt; /* kill, tgkill, sigqueue */
+		} rt;			    /* kill, tgkill, sigqueue */
 		struct {
 			int32_t timerid;
 			int32_t overrun;
@@ -168,7 +168,7 @@ struct ksigaction {
 	uint64_t handler; /* SIG_DFL, SIG_IGN or an address */
 	uint64_t flags;	  /* SA_* */
 	uint64_t restorer;
-	uint64_t mask;	  /* bit sig-1 */
+	uint64_t mask; /* bit sig-1 */
 };
 
 struct sigevent {

@@ -21,9 +21,9 @@ struct inet_diag_sockid {
 
 struct inet_diag_req_v2 {
 	uint8_t family, protocol;
-	uint8_t ext;		/* bits: 1 << (INET_DIAG_* - 1) */
+	uint8_t ext; /* bits: 1 << (INET_DIAG_* - 1) */
 	uint8_t raw_protocol;
-	uint32_t states;	/* bits: 1 << TCP_* */
+	uint32_t states; /* bits: 1 << TCP_* */
 	struct inet_diag_sockid id;
 };
 
@@ -32,7 +32,7 @@ struct inet_diag_req_v2 {
 struct inet_diag_msg {
 	uint8_t family, state, timer, retrans;
 	struct inet_diag_sockid id;
-	uint32_t expires;	/* milliseconds */
+	uint32_t expires; /* milliseconds */
 	uint32_t rqueue, wqueue, uid, inode;
 };
 

@@ -33,87 +33,87 @@
 
 #define SOMAXCONN 4096
 
-#define MSG_OOB	      0x1
-#define MSG_PEEK      0x2
-#define MSG_DONTROUTE 0x4
-#define MSG_CTRUNC    0x8
-#define MSG_TRUNC     0x20
-#define MSG_DONTWAIT  0x40
-#define MSG_EOR	      0x80
-#define MSG_WAITALL   0x100
-#define MSG_CONFIRM   0x800
-#define MSG_ERRQUEUE  0x2000
-#define MSG_NOSIGNAL  0x4000
-#define MSG_MORE      0x8000
-#define MSG_WAITFORONE 0x10000
-#define MSG_ZEROCOPY  0x4000000
-#define MSG_FASTOPEN  0x20000000
+#define MSG_OOB		 0x1
+#define MSG_PEEK	 0x2
+#define MSG_DONTROUTE	 0x4
+#define MSG_CTRUNC	 0x8
+#define MSG_TRUNC	 0x20
+#define MSG_DONTWAIT	 0x40
+#define MSG_EOR		 0x80
+#define MSG_WAITALL	 0x100
+#define MSG_CONFIRM	 0x800
+#define MSG_ERRQUEUE	 0x2000
+#define MSG_NOSIGNAL	 0x4000
+#define MSG_MORE	 0x8000
+#define MSG_WAITFORONE	 0x10000
+#define MSG_ZEROCOPY	 0x4000000
+#define MSG_FASTOPEN	 0x20000000
 #define MSG_CMSG_CLOEXEC 0x40000000
-#define MSG_CMSG_COMPAT 0x80000000u
+#define MSG_CMSG_COMPAT	 0x80000000u
 
-#define SOL_SOCKET	1
-#define SO_DEBUG	1
-#define SO_REUSEADDR	2
-#define SO_TYPE		3
-#define SO_ERROR	4
-#define SO_DONTROUTE	5
-#define SO_BROADCAST	6
-#define SO_SNDBUF	7
-#define SO_RCVBUF	8
-#define SO_KEEPALIVE	9
-#define SO_OOBINLINE	10
-#define SO_NO_CHECK	11
-#define SO_PRIORITY	12
-#define SO_LINGER	13
-#define SO_BSDCOMPAT	14
-#define SO_REUSEPORT	15
-#define SO_PASSCRED	16
-#define SO_PEERCRED	17
-#define SO_RCVLOWAT	18
-#define SO_SNDLOWAT	19
-#define SO_RCVTIMEO	20
-#define SO_SNDTIMEO	21
-#define SO_BINDTODEVICE	25
-#define SO_ATTACH_FILTER 26 /* getsockopt: SO_GET_FILTER */
-#define SO_DETACH_FILTER 27
-#define SO_PEERNAME	28
-#define SO_TIMESTAMP	29
-#define SO_ACCEPTCONN	30
-#define SO_PEERSEC	31
-#define SO_SNDBUFFORCE	32
-#define SO_RCVBUFFORCE	33
-#define SO_PASSSEC	34
-#define SO_TIMESTAMPNS	35
-#define SO_MARK		36
-#define SO_TIMESTAMPING	37
+#define SOL_SOCKET		      1
+#define SO_DEBUG		      1
+#define SO_REUSEADDR		      2
+#define SO_TYPE			      3
+#define SO_ERROR		      4
+#define SO_DONTROUTE		      5
+#define SO_BROADCAST		      6
+#define SO_SNDBUF		      7
+#define SO_RCVBUF		      8
+#define SO_KEEPALIVE		      9
+#define SO_OOBINLINE		      10
+#define SO_NO_CHECK		      11
+#define SO_PRIORITY		      12
+#define SO_LINGER		      13
+#define SO_BSDCOMPAT		      14
+#define SO_REUSEPORT		      15
+#define SO_PASSCRED		      16
+#define SO_PEERCRED		      17
+#define SO_RCVLOWAT		      18
+#define SO_SNDLOWAT		      19
+#define SO_RCVTIMEO		      20
+#define SO_SNDTIMEO		      21
+#define SO_BINDTODEVICE		      25
+#define SO_ATTACH_FILTER	      26 /* getsockopt: SO_GET_FILTER */
+#define SO_DETACH_FILTER	      27
+#define SO_PEERNAME		      28
+#define SO_TIMESTAMP		      29
+#define SO_ACCEPTCONN		      30
+#define SO_PEERSEC		      31
+#define SO_SNDBUFFORCE		      32
+#define SO_RCVBUFFORCE		      33
+#define SO_PASSSEC		      34
+#define SO_TIMESTAMPNS		      35
+#define SO_MARK			      36
+#define SO_TIMESTAMPING		      37
 #define SOF_TIMESTAMPING_TX_HARDWARE  (1 << 0)
 #define SOF_TIMESTAMPING_RX_HARDWARE  (1 << 2)
 #define SOF_TIMESTAMPING_RX_SOFTWARE  (1 << 3)
 #define SOF_TIMESTAMPING_SOFTWARE     (1 << 4)
 #define SOF_TIMESTAMPING_SYS_HARDWARE (1 << 5)
 #define SOF_TIMESTAMPING_RAW_HARDWARE (1 << 6)
-#define SO_PROTOCOL	38
-#define SO_DOMAIN	39
-#define SO_RXQ_OVFL	40
-#define SO_PEEK_OFF	42
-#define SO_LOCK_FILTER	44
-#define SO_SELECT_ERR_QUEUE 45
-#define SO_BUSY_POLL	46
-#define SO_MAX_PACING_RATE 47
-#define SO_BPF_EXTENSIONS 48
-#define SO_INCOMING_CPU	49
-#define SO_MEMINFO	55
-#define SO_INCOMING_NAPI_ID 56
-#define SO_COOKIE	57
-#define SO_PEERGROUPS	59
-#define SO_ZEROCOPY	60
-#define SO_BINDTOIFINDEX 62
-#define SO_TIMESTAMP_NEW 63
-#define SO_TIMESTAMPNS_NEW 64
-#define SO_RCVTIMEO_NEW	66
-#define SO_SNDTIMEO_NEW	67
-#define SO_PASSPIDFD	76
-#define SO_PEERPIDFD	77
+#define SO_PROTOCOL		      38
+#define SO_DOMAIN		      39
+#define SO_RXQ_OVFL		      40
+#define SO_PEEK_OFF		      42
+#define SO_LOCK_FILTER		      44
+#define SO_SELECT_ERR_QUEUE	      45
+#define SO_BUSY_POLL		      46
+#define SO_MAX_PACING_RATE	      47
+#define SO_BPF_EXTENSIONS	      48
+#define SO_INCOMING_CPU		      49
+#define SO_MEMINFO		      55
+#define SO_INCOMING_NAPI_ID	      56
+#define SO_COOKIE		      57
+#define SO_PEERGROUPS		      59
+#define SO_ZEROCOPY		      60
+#define SO_BINDTOIFINDEX	      62
+#define SO_TIMESTAMP_NEW	      63
+#define SO_TIMESTAMPNS_NEW	      64
+#define SO_RCVTIMEO_NEW		      66
+#define SO_SNDTIMEO_NEW		      67
+#define SO_PASSPIDFD		      76
+#define SO_PEERPIDFD		      77
 
 #define SCM_RIGHTS	1
 #define SCM_CREDENTIALS 2
@@ -170,16 +170,16 @@ struct sock_fprog {
 #define CMSG_ALIGN(n) (((n) + 7) & ~(uint64_t)7)
 
 /* ioctls that every socket has (socket(7)) */
-#define FIOSETOWN   0x8901
-#define SIOCSPGRP   0x8902
-#define FIOGETOWN   0x8903
-#define SIOCGPGRP   0x8904
-#define SIOCATMARK  0x8905
-#define SIOCGSTAMP  0x8906
+#define FIOSETOWN    0x8901
+#define SIOCSPGRP    0x8902
+#define FIOGETOWN    0x8903
+#define SIOCGPGRP    0x8904
+#define SIOCATMARK   0x8905
+#define SIOCGSTAMP   0x8906
 #define SIOCGSTAMPNS 0x8907
-#define SIOCINQ	    0x541b
-#define SIOCOUTQ    0x5411
-#define SIOCOUTQNSD 0x894b
+#define SIOCINQ	     0x541b
+#define SIOCOUTQ     0x5411
+#define SIOCOUTQNSD  0x894b
 
 _Static_assert(sizeof(struct user_msghdr) == 56, "msghdr");
 _Static_assert(sizeof(struct mmsghdr) == 64, "mmsghdr");

@@ -21,27 +21,26 @@
 #define S_ISGID	 0002000
 #define S_ISVTX	 0001000
 
-#define S_ISLNK(m)  (((m) & S_IFMT) == S_IFLNK)
-#define S_ISREG(m)  (((m) & S_IFMT) == S_IFREG)
-#define S_ISDIR(m)  (((m) & S_IFMT) == S_IFDIR)
-#define S_ISCHR(m)  (((m) & S_IFMT) == S_IFCHR)
-#define S_ISBLK(m)  (((m) & S_IFMT) == S_IFBLK)
-#define S_ISFIFO(m) (((m) & S_IFMT) == S_IFIFO)
-#define S_ISSOCK(m) (((m) & S_IFMT) == S_IFSOCK)
+#define S_ISLNK(m)  (((m)&S_IFMT) == S_IFLNK)
+#define S_ISREG(m)  (((m)&S_IFMT) == S_IFREG)
+#define S_ISDIR(m)  (((m)&S_IFMT) == S_IFDIR)
+#define S_ISCHR(m)  (((m)&S_IFMT) == S_IFCHR)
+#define S_ISBLK(m)  (((m)&S_IFMT) == S_IFBLK)
+#define S_ISFIFO(m) (((m)&S_IFMT) == S_IFIFO)
+#define S_ISSOCK(m) (((m)&S_IFMT) == S_IFSOCK)
 
 #define S_IRWXUGO 00777
 #define S_IALLUGO 07777
 #define S_IXUGO	  00111
 
 /* Device numbers as user space sees them (Linux's "huge" encoding). */
-#define DEV_MAKE(maj, min)                                                    \
-	((((uint64_t)(maj) & 0xfff) << 8) | ((uint64_t)(min) & 0xff) |        \
-	 (((uint64_t)(min) & 0xffffff00) << 12) |                             \
-	 (((uint64_t)(maj) & 0xfffff000) << 32))
-#define DEV_MAJOR(d)                                                          \
+#define DEV_MAKE(maj, min)                                         \
+	((((uint64_t)(maj)&0xfff) << 8) | ((uint64_t)(min)&0xff) | \
+	 (((uint64_t)(min)&0xffffff00) << 12) |                    \
+	 (((uint64_t)(maj)&0xfffff000) << 32))
+#define DEV_MAJOR(d) \
 	((uint32_t)((((d) >> 8) & 0xfff) | (((d) >> 32) & 0xfffff000)))
-#define DEV_MINOR(d)                                                          \
-	((uint32_t)(((d) & 0xff) | (((d) >> 12) & 0xffffff00)))
+#define DEV_MINOR(d) ((uint32_t)(((d)&0xff) | (((d) >> 12) & 0xffffff00)))
 
 struct kstat_time {
 	int64_t sec;
@@ -52,7 +51,7 @@ struct kstat_time {
 struct kstat {
 	uint64_t dev, ino, rdev;
 	uint64_t size;
-	uint64_t blocks;	/* 512-byte units */
+	uint64_t blocks; /* 512-byte units */
 	uint32_t mode, nlink, uid, gid;
 	uint32_t blksize;
 	uint32_t have_btime;

@@ -91,41 +91,41 @@ _Static_assert(sizeof(struct winsize) == 8, "struct winsize");
 #define PENDIN	0040000u
 #define IEXTEN	0100000u
 
-#define TCGETS	   0x5401
-#define TCSETS	   0x5402
-#define TCSETSW	   0x5403
-#define TCSETSF	   0x5404
-#define TCSBRK	   0x5409
-#define TCXONC	   0x540a
-#define TCFLSH	   0x540b
-#define TIOCEXCL   0x540c
-#define TIOCNXCL   0x540d
-#define TIOCSCTTY  0x540e
-#define TIOCGPGRP  0x540f
-#define TIOCSPGRP  0x5410
-#define TIOCOUTQ   0x5411
-#define TIOCSTI	   0x5412
-#define TIOCGWINSZ 0x5413
-#define TIOCSWINSZ 0x5414
+#define TCGETS	     0x5401
+#define TCSETS	     0x5402
+#define TCSETSW	     0x5403
+#define TCSETSF	     0x5404
+#define TCSBRK	     0x5409
+#define TCXONC	     0x540a
+#define TCFLSH	     0x540b
+#define TIOCEXCL     0x540c
+#define TIOCNXCL     0x540d
+#define TIOCSCTTY    0x540e
+#define TIOCGPGRP    0x540f
+#define TIOCSPGRP    0x5410
+#define TIOCOUTQ     0x5411
+#define TIOCSTI	     0x5412
+#define TIOCGWINSZ   0x5413
+#define TIOCSWINSZ   0x5414
 #define TIOCGSOFTCAR 0x5419
-#define TIOCPKT	   0x5420
-#define TIOCNOTTY  0x5422
-#define TIOCSETD   0x5423
-#define TIOCGETD   0x5424
-#define TCSBRKP	   0x5425
-#define TIOCGSID   0x5429
-#define TIOCSBRK   0x5427
-#define TIOCCBRK   0x5428
-#define TIOCVHANGUP 0x5437
+#define TIOCPKT	     0x5420
+#define TIOCNOTTY    0x5422
+#define TIOCSETD     0x5423
+#define TIOCGETD     0x5424
+#define TCSBRKP	     0x5425
+#define TIOCGSID     0x5429
+#define TIOCSBRK     0x5427
+#define TIOCCBRK     0x5428
+#define TIOCVHANGUP  0x5437
 #define FIONREAD_TTY 0x541b /* FIONREAD, TIOCINQ */
 
 /* TCXONC and TCFLSH */
-#define TCOOFF	 0
-#define TCOON	 1
-#define TCIOFF	 2
-#define TCION	 3
-#define TCIFLUSH 0
-#define TCOFLUSH 1
+#define TCOOFF	  0
+#define TCOON	  1
+#define TCIOFF	  2
+#define TCION	  3
+#define TCIFLUSH  0
+#define TCOFLUSH  1
 #define TCIOFLUSH 2
 
 /* Ptys: ioctls of asm-generic/ioctls.h; the numbers hold the size. */
@@ -146,5 +146,5 @@ _Static_assert(sizeof(struct winsize) == 8, "struct winsize");
 #define TIOCPKT_NOSTOP	   16u
 #define TIOCPKT_DOSTOP	   32u
 
-#define TTYAUX_MAJOR	 5u /* minor 0: tty, 1: console, 2: ptmx */
-#define PTS_MAJOR	 136u
+#define TTYAUX_MAJOR 5u /* minor 0: tty, 1: console, 2: ptmx */
+#define PTS_MAJOR    136u

@@ -7,10 +7,10 @@
 #include <abi/time.h>
 #include <stdint.h>
 
-#define STA_PLL	   0x1
-#define STA_UNSYNC 0x40
-#define TIME_OK	   0
-#define TIME_ERROR 5 /* the clock is not synchronised */
+#define STA_PLL		   0x1
+#define STA_UNSYNC	   0x40
+#define TIME_OK		   0
+#define TIME_ERROR	   5 /* the clock is not synchronised */
 #define TIMEX_ERROR_MAX_US 16000000
 #define TIMEX_TOLERANCE	   32768000 /* 500 ppm */
 

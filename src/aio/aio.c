@@ -39,24 +39,24 @@
 
 struct aio_ctx {
 	struct refcount refs;
-	struct list link;	/* [table_lock] */
-	uint64_t id;		/* [I] */
-	unsigned max;		/* [I] */
-	struct spinlock lock;	/* RANK_AIO, interrupts off */
-	unsigned used;		/* [lock] requests and events */
-	unsigned active;	/* [lock] requests under way */
-	struct list events;	/* [lock] struct aio_req, done */
-	struct list requests;	/* [lock] under way */
-	bool dead;		/* [lock] */
+	struct list link;     /* [table_lock] */
+	uint64_t id;	      /* [I] */
+	unsigned max;	      /* [I] */
+	struct spinlock lock; /* RANK_AIO, interrupts off */
+	unsigned used;	      /* [lock] requests and events */
+	unsigned active;      /* [lock] requests under way */
+	struct list events;   /* [lock] struct aio_req, done */
+	struct list requests; /* [lock] under way */
+	bool dead;	      /* [lock] */
 	struct waitq wq;
 };
 
 struct aio_req {
-	struct list link;	/* [ctx lock] requests, then events */
+	struct list link; /* [ctx lock] requests, then events */
 	struct aio_ctx *ctx;
 	struct file *file;
-	struct file *eventfd;	/* or NULL */
-	uint64_t iocb;		/* the program's address */
+	struct file *eventfd; /* or NULL */
+	uint64_t iocb;	      /* the program's address */
 	struct iocb io;
 	struct io_event event;
 	struct uio uio;
@@ -65,13 +65,12 @@ struct aio_req {
 	struct direct_io direct;
 	struct arm arm;
 	bool armed;
-	bool canceled;		/* [ctx lock, a read] */
-	bool unfinished;	/* [o] see direct_done() */
+	bool canceled;	 /* [ctx lock, a read] */
+	bool unfinished; /* [o] see direct_done() */
 };
 
-static struct mutex table_lock = {
-	.rank = RANK_SLEEP_LEAF, .wq = WAITQ_INIT(table_lock.wq)
-};
+static struct mutex table_lock = { .rank = RANK_SLEEP_LEAF,
+				   .wq = WAITQ_INIT(table_lock.wq) };
 static struct list table = LIST_INIT(table); /* [table_lock] */
 static unsigned total;			     /* [table_lock] events promised */
 
@@ -140,8 +139,8 @@ aio_create(unsigned nr, uint64_t *id)
 	c = kzalloc(sizeof(*c), ALLOC_KERNEL);
 	if (!c)
 		goto fail;
-	at = vm_map(thread_current()->space, 0, PAGE_SIZE, VMA_READ, NULL,
-		    NULL, 0, 0);
+	at = vm_map(thread_current()->space, 0, PAGE_SIZE, VMA_READ, NULL, NULL,
+		    0, 0);
 	if (at < 0) {
 		err = (int)at;
 		goto fail_free;
@@ -193,7 +192,8 @@ complete(struct aio_req *r, long res)
 	irqflags_t f;
 
 	r->eventfd = NULL;
-	r->event = (struct io_event){ .data = r->io.data, .obj = r->iocb,
+	r->event = (struct io_event){ .data = r->io.data,
+				      .obj = r->iocb,
 				      .res = res };
 	req_free(r);
 	f = spin_lock_irq(&c->lock);
@@ -234,7 +234,8 @@ direct_done(struct direct_io *io)
 		return;
 	}
 	r->event = (struct io_event){
-		.data = r->io.data, .obj = r->iocb,
+		.data = r->io.data,
+		.obj = r->iocb,
 		.res = io->err ? io->err : (int64_t)io->len,
 	};
 	r->unfinished = true; /* with its reference of the context */
@@ -265,10 +266,10 @@ do_rw(struct aio_req *r)
 		     r->io.opcode == IOCB_CMD_PWRITEV;
 
 	if (r->file->mode & FILE_STREAM)
-		return write ? file_write(r->file, &r->uio)
-			     : file_read(r->file, &r->uio);
-	return write ? file_pwrite(r->file, &r->uio, r->io.offset)
-		     : file_pread(r->file, &r->uio, r->io.offset);
+		return write ? file_write(r->file, &r->uio) :
+			       file_read(r->file, &r->uio);
+	return write ? file_pwrite(r->file, &r->uio, r->io.offset) :
+		       file_pread(r->file, &r->uio, r->io.offset);
 }
 
 /* A call that a signal cut short cannot be called again. */
@@ -341,7 +342,8 @@ start_rw(struct aio_req *r, bool write, bool vector)
 		else
 			u.segs = NULL;
 		err = u.segs ? direct_start(r->file, &u, r->io.offset, write,
-					    &r->direct) : -EAGAIN;
+					    &r->direct) :
+			       -EAGAIN;
 		if (err == 0)
 			return 0;
 		if (err != -EAGAIN)
@@ -389,8 +391,8 @@ start_poll(struct aio_req *r)
 {
 	int ready;
 
-	if ((uint16_t)r->io.buf != r->io.buf || r->io.offset ||
-	    r->io.nbytes || r->io.rw_flags)
+	if ((uint16_t)r->io.buf != r->io.buf || r->io.offset || r->io.nbytes ||
+	    r->io.rw_flags)
 		return -EINVAL;
 	if (!r->file->ops->poll)
 		return -EINVAL;
@@ -498,8 +500,7 @@ get_files(struct aio_req *r)
 static bool
 well_formed(const struct iocb *io)
 {
-	return !io->reserved2 && io->rw_flags == 0 &&
-	       (ssize_t)io->nbytes >= 0;
+	return !io->reserved2 && io->rw_flags == 0 && (ssize_t)io->nbytes >= 0;
 }
 
 int
@@ -566,8 +567,8 @@ take_events(struct aio_ctx *c, long nr, struct list *out)
 	long n = 0;
 
 	while (n < nr && !list_empty(&c->events)) {
-		struct aio_req *r = list_first_entry(&c->events,
-						     struct aio_req, link);
+		struct aio_req *r =
+			list_first_entry(&c->events, struct aio_req, link);
 
 		list_move_tail(out, &r->link);
 		c->used--;
@@ -589,8 +590,8 @@ put_events(struct aio_ctx *c, struct list *l, struct io_event __user *to,
 		struct aio_req *r = list_first_entry(l, struct aio_req, link);
 
 		list_del(&r->link);
-		if (ok && copy_to_user(&to[done + n], &r->event,
-				       sizeof(r->event)))
+		if (ok &&
+		    copy_to_user(&to[done + n], &r->event, sizeof(r->event)))
 			ok = false;
 		n += ok;
 		event_free(c, r);
@@ -687,8 +688,8 @@ drop_events(struct aio_ctx *c)
 
 	while (take_events(c, INT64_MAX, &got))
 		while (!list_empty(&got)) {
-			struct aio_req *r = list_first_entry(
-				&got, struct aio_req, link);
+			struct aio_req *r =
+				list_first_entry(&got, struct aio_req, link);
 
 			list_del(&r->link);
 			event_free(c, r);
@@ -727,7 +728,8 @@ aio_destroy(uint64_t id)
 	mutex_unlock(&table_lock);
 	if (mine) {
 		end_ctx(c);
-		ignore(vm_unmap(space, id, PAGE_SIZE)); /* ours, if it is there */
+		ignore(vm_unmap(space, id,
+				PAGE_SIZE)); /* ours, if it is there */
 		aio_put(c);
 	}
 	aio_put(c);
@@ -742,8 +744,9 @@ aio_end_all(void)
 	uring_end_all();
 	for (;;) {
 		mutex_lock(&table_lock);
-		c = list_empty(&table) ? NULL :
-		    list_first_entry(&table, struct aio_ctx, link);
+		c = list_empty(&table) ?
+			    NULL :
+			    list_first_entry(&table, struct aio_ctx, link);
 		if (c)
 			list_del(&c->link);
 		mutex_unlock(&table_lock);

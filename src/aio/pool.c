@@ -25,9 +25,9 @@
 #define MAX_WORKERS 32u
 
 struct worker {
-	struct list link;	/* [lock] among the idle ones */
+	struct list link; /* [lock] among the idle ones */
 	struct thread *thread;
-	bool idle;		/* [lock] */
+	bool idle; /* [lock] */
 };
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_WAITQ2);
@@ -221,7 +221,8 @@ worker_main(void *arg)
 		thread_prepare_sleep(false);
 		w = take(&me, &grow);
 		if (!w) {
-			ignore(thread_sleep(TIME_NEVER)); /* not interruptible */
+			ignore(thread_sleep(
+				TIME_NEVER)); /* not interruptible */
 			continue;
 		}
 		thread_cancel_sleep();
@@ -271,8 +272,8 @@ arm_kick(struct arm *a)
 	uint32_t s = ARM_SLEEPS;
 
 	/* The owner looks again before it lets it sleep. */
-	while (!atomic_cas(&a->state, &s, s == ARM_SLEEPS ? ARM_OWNED
-							  : ARM_OWNED_WOKEN))
+	while (!atomic_cas(&a->state, &s,
+			   s == ARM_SLEEPS ? ARM_OWNED : ARM_OWNED_WOKEN))
 		;
 	return s == ARM_SLEEPS;
 }

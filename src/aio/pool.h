@@ -35,11 +35,11 @@ void identity_take(struct identity *id); /* the current thread's */
 void identity_drop(struct identity *id); /* may sleep */
 
 struct pool_work {
-	struct list link;	       /* [pool lock] */
+	struct list link; /* [pool lock] */
 	void (*fn)(struct pool_work *);
-	const struct identity *who;    /* NULL: the kernel's own work */
-	struct thread *worker;	       /* [pool lock] running it, or NULL */
-	bool queued;		       /* [pool lock] */
+	const struct identity *who; /* NULL: the kernel's own work */
+	struct thread *worker;	    /* [pool lock] running it, or NULL */
+	bool queued;		    /* [pool lock] */
 };
 
 /* Makes sure that there are workers; may sleep.  -ENOMEM. */
@@ -70,8 +70,8 @@ struct arm {
 	struct poll_table pt;
 	void (*fire)(struct arm *a); /* in a wake function: may only queue */
 	uint32_t events;
-	uint32_t state;		     /* [a] ARM_* */
-	uint32_t key;		     /* [a] the events of the last wake */
+	uint32_t state; /* [a] ARM_* */
+	uint32_t key;	/* [a] the events of the last wake */
 	unsigned n;
 	bool too_many;
 	struct {

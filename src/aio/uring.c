@@ -22,18 +22,17 @@
 #include <vm/space.h>
 
 #define CQES_OFF sizeof(struct uring_shared)
-#define SETUP_FLAGS                                                            \
-	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL |  \
+#define SETUP_FLAGS                                                           \
+	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | \
 	 IORING_SETUP_COOP_TASKRUN)
-#define FEATURES                                                               \
-	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |                        \
-	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY |                \
-	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |                     \
+#define FEATURES                                                \
+	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |         \
+	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY | \
+	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |      \
 	 IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP)
 
-static struct mutex rings_lock = {
-	.rank = RANK_SLEEP_LEAF, .wq = WAITQ_INIT(rings_lock.wq)
-};
+static struct mutex rings_lock = { .rank = RANK_SLEEP_LEAF,
+				   .wq = WAITQ_INIT(rings_lock.wq) };
 static struct list rings = LIST_INIT(rings); /* [rings_lock] */
 
 static const struct file_ops uring_file_ops;
@@ -122,8 +121,8 @@ object_page(struct uring *u, uint64_t index)
 	uint64_t first = IORING_OFF_SQES >> PAGE_SHIFT;
 
 	if (index >= first)
-		return index - first < u->nsqe ? u->sqe_pages[index - first]
-					       : NULL;
+		return index - first < u->nsqe ? u->sqe_pages[index - first] :
+						 NULL;
 	first = IORING_OFF_CQ_RING >> PAGE_SHIFT;
 	if (index >= first)
 		index -= first;
@@ -206,8 +205,7 @@ uring_mmap(struct file *f, struct file_mmap *m)
 	default:
 		return -EINVAL;
 	}
-	if (m->len > (uint64_t)n << PAGE_SHIFT ||
-	    !(m->vma_flags & VMA_SHARED))
+	if (m->len > (uint64_t)n << PAGE_SHIFT || !(m->vma_flags & VMA_SHARED))
 		return -EINVAL;
 	m->object = &u->object;
 	vm_object_get(m->object);
@@ -523,8 +521,9 @@ uring_end_all(void)
 
 	for (;;) {
 		mutex_lock(&rings_lock);
-		u = list_empty(&rings) ? NULL :
-		    list_first_entry(&rings, struct uring, link);
+		u = list_empty(&rings) ?
+			    NULL :
+			    list_first_entry(&rings, struct uring, link);
 		if (u) {
 			list_del(&u->link);
 			refcount_get(&u->refs);

@@ -30,32 +30,32 @@ struct uring;
  * lock, and marks it; the owner sees.
  */
 struct uring_req {
-	struct list link;	/* [ring lock] ring->requests */
-	struct list wait_link;	/* [ring lock] drained, or a timeout */
-	struct uring *ring;	/* [I] */
+	struct list link;	   /* [ring lock] ring->requests */
+	struct list wait_link;	   /* [ring lock] drained, or a timeout */
+	struct uring *ring;	   /* [I] */
 	const struct uring_op *op; /* [I] */
-	struct io_uring_sqe sqe; /* [I] copied once */
-	struct uring_req *next;	/* [o] linked behind */
+	struct io_uring_sqe sqe;   /* [I] copied once */
+	struct uring_req *next;	   /* [o] linked behind */
 	struct uring_req *timeout; /* [o] its IORING_OP_LINK_TIMEOUT */
-	struct uring_req *owner; /* [ring lock] of a link timeout: whose */
-	struct file *file;	/* [o] */
-	struct file *file_in;	/* [o] of a splice */
-	struct identity who;	/* [o] taken when it leaves the submitter */
+	struct uring_req *owner;   /* [ring lock] of a link timeout: whose */
+	struct file *file;	   /* [o] */
+	struct file *file_in;	   /* [o] of a splice */
+	struct identity who;	   /* [o] taken when it leaves the submitter */
 	struct pool_work work;
-	bool canceled;		/* [ring lock, a read] */
-	bool armed;		/* [ring lock] arm is in use */
-	bool timing;		/* [ring lock] timer is set, no one took it */
-	bool has_timer;		/* [o] timer was ever set */
-	bool posted;		/* [o] its completion is in the ring */
-	bool failed;		/* [o] breaks its chain */
-	bool blocking;		/* [o] a worker may sleep for it */
-	bool has_buffer;	/* [o] bid is of a provided buffer */
-	bool multishot;		/* [o] completes again and again */
-	bool is_direct;		/* [o] direct has begun */
+	bool canceled;	 /* [ring lock, a read] */
+	bool armed;	 /* [ring lock] arm is in use */
+	bool timing;	 /* [ring lock] timer is set, no one took it */
+	bool has_timer;	 /* [o] timer was ever set */
+	bool posted;	 /* [o] its completion is in the ring */
+	bool failed;	 /* [o] breaks its chain */
+	bool blocking;	 /* [o] a worker may sleep for it */
+	bool has_buffer; /* [o] bid is of a provided buffer */
+	bool multishot;	 /* [o] completes again and again */
+	bool is_direct;	 /* [o] direct has begun */
 	uint16_t bid;
-	uint32_t cflags;	/* [o] of the completion */
-	long res;		/* [o] for complete_work */
-	uint64_t target;	/* [ring lock] a timeout's count */
+	uint32_t cflags; /* [o] of the completion */
+	long res;	 /* [o] for complete_work */
+	uint64_t target; /* [ring lock] a timeout's count */
 	/* the operations' own, [o] */
 	struct uio uio;
 	size_t want, done;
@@ -66,7 +66,7 @@ struct uring_req {
 };
 
 /* What issue() answers beside a result. */
-#define URING_LATER (-5000l)  /* it completes by itself */
+#define URING_LATER  (-5000l) /* it completes by itself */
 #define URING_WORKER (-5001l) /* once more in a worker, blocking */
 
 struct uring_op {
@@ -76,10 +76,10 @@ struct uring_op {
 	 * file is not ready for poll_events. */
 	long (*issue)(struct uring_req *r);
 	uint16_t poll_events;
-	uint32_t quick_flag;	/* of op_flags: -EAGAIN is a result */
+	uint32_t quick_flag; /* of op_flags: -EAGAIN is a result */
 	bool needs_file;
 	bool always_worker;
-	bool takes_buffer;	/* IOSQE_BUFFER_SELECT */
+	bool takes_buffer; /* IOSQE_BUFFER_SELECT */
 };
 
 void uring_set_ops(const struct uring_op *ops, unsigned n);
@@ -89,8 +89,7 @@ MUST_CHECK int uring_create(unsigned entries, struct io_uring_params *p,
 bool uring_is(const struct file *f);
 long uring_enter(struct file *f, unsigned to_submit, unsigned min_complete,
 		 unsigned flags, uint64_t deadline_ns);
-long uring_register(struct file *f, unsigned op, void __user *arg,
-		    unsigned nr);
+long uring_register(struct file *f, unsigned op, void __user *arg, unsigned nr);
 void uring_end_all(void);
 
 /* ---- for operations ---- */

@@ -38,38 +38,38 @@ struct uring_buffer {
  */
 struct uring {
 	struct refcount refs;
-	struct vm_object object; /* the mappings */
-	struct list link;	 /* [rings_lock] */
-	struct mutex lock_submit; /* RANK_URING: submission, registration */
-	struct page **ring_pages; /* [I] shared, then cqes, then sq array */
-	struct page **sqe_pages;  /* [I] */
-	unsigned nring, nsqe;	  /* [I] pages */
+	struct vm_object object;     /* the mappings */
+	struct list link;	     /* [rings_lock] */
+	struct mutex lock_submit;    /* RANK_URING: submission, registration */
+	struct page **ring_pages;    /* [I] shared, then cqes, then sq array */
+	struct page **sqe_pages;     /* [I] */
+	unsigned nring, nsqe;	     /* [I] pages */
 	struct uring_shared *shared; /* [I] */
 	uint32_t sq_entries, cq_entries; /* [I] powers of two */
-	uint32_t array_off;	  /* [I] of the array, bytes */
-	uint32_t flags;		  /* [I] IORING_SETUP_* */
-	uint32_t sq_head;	  /* [lock_submit] */
-	struct file **files;	  /* [lock_submit] registered; NULLs */
-	unsigned nfiles;	  /* [lock_submit] */
-	struct uring_buffer *bufs; /* [lock_submit] registered */
-	unsigned nbufs;		  /* [lock_submit] */
+	uint32_t array_off;		 /* [I] of the array, bytes */
+	uint32_t flags;			 /* [I] IORING_SETUP_* */
+	uint32_t sq_head;		 /* [lock_submit] */
+	struct file **files;		 /* [lock_submit] registered; NULLs */
+	unsigned nfiles;		 /* [lock_submit] */
+	struct uring_buffer *bufs;	 /* [lock_submit] registered */
+	unsigned nbufs;			 /* [lock_submit] */
 
-	struct spinlock lock;	  /* RANK_EVENT, interrupts off */
-	uint32_t cq_tail;	  /* [lock] */
-	struct list overflow;	  /* [lock] completions without room */
-	unsigned noverflow;	  /* [lock] */
-	uint64_t completions;	  /* [lock] but those of timeouts */
-	struct list requests;	  /* [lock] all */
-	unsigned nrequests;	  /* [lock] */
-	struct list drained;	  /* [lock] wait for all before them */
-	unsigned ndrained;	  /* [lock] with those linked behind */
-	struct list timeouts;	  /* [lock] IORING_OP_TIMEOUT */
-	struct list groups;	  /* [lock] of provided buffers */
-	struct file *eventfd;	  /* [lock] */
-	bool dead;		  /* [lock] closed */
-	unsigned nwaiters;	  /* [lock] threads that wait for completions */
-	struct list spent;	  /* [lock] told, and to be freed by them */
-	struct waitq cq_wq;	  /* completions */
+	struct spinlock lock; /* RANK_EVENT, interrupts off */
+	uint32_t cq_tail;     /* [lock] */
+	struct list overflow; /* [lock] completions without room */
+	unsigned noverflow;   /* [lock] */
+	uint64_t completions; /* [lock] but those of timeouts */
+	struct list requests; /* [lock] all */
+	unsigned nrequests;   /* [lock] */
+	struct list drained;  /* [lock] wait for all before them */
+	unsigned ndrained;    /* [lock] with those linked behind */
+	struct list timeouts; /* [lock] IORING_OP_TIMEOUT */
+	struct list groups;   /* [lock] of provided buffers */
+	struct file *eventfd; /* [lock] */
+	bool dead;	      /* [lock] closed */
+	unsigned nwaiters;    /* [lock] threads that wait for completions */
+	struct list spent;    /* [lock] told, and to be freed by them */
+	struct waitq cq_wq;   /* completions */
 };
 
 void uring_put(struct uring *u);

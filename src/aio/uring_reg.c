@@ -200,8 +200,7 @@ register_buffers(struct uring *u, const void __user *arg, unsigned n)
 		else if (!v.len || v.len > BUFFER_MAX)
 			err = -EFAULT;
 		else
-			err = user_prefault((void __user *)v.base, v.len,
-					    true);
+			err = user_prefault((void __user *)v.base, v.len, true);
 	}
 	if (err) {
 		kfree(b);
@@ -266,9 +265,8 @@ unregister_eventfd(struct uring *u)
 static long
 probe(void __user *arg, unsigned n)
 {
-	struct io_uring_probe_op __user *ops =
-		(struct io_uring_probe_op __user *)((char __user *)arg +
-						    sizeof(struct io_uring_probe));
+	struct io_uring_probe __user *p = arg;
+	struct io_uring_probe_op __user *ops = (void __user *)(p + 1);
 	struct io_uring_probe head;
 	struct io_uring_probe_op op = { 0 };
 	unsigned k;

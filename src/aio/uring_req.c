@@ -28,9 +28,9 @@
 
 #define SHOTS	  64 /* of a multishot request in its submitter */
 #define ARM_TRIES 64 /* ready, and yet not: then the program hears EAGAIN */
-#define SQE_FLAGS                                                              \
-	(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN | IOSQE_IO_LINK |                   \
-	 IOSQE_IO_HARDLINK | IOSQE_ASYNC | IOSQE_BUFFER_SELECT |               \
+#define SQE_FLAGS                                                \
+	(IOSQE_FIXED_FILE | IOSQE_IO_DRAIN | IOSQE_IO_LINK |     \
+	 IOSQE_IO_HARDLINK | IOSQE_ASYNC | IOSQE_BUFFER_SELECT | \
 	 IOSQE_CQE_SKIP_SUCCESS)
 #define LINKED (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)
 
@@ -103,8 +103,8 @@ static void
 queue_due(struct list *due)
 {
 	while (!list_empty(due)) {
-		struct uring_req *r = list_first_entry(due, struct uring_req,
-						       wait_link);
+		struct uring_req *r =
+			list_first_entry(due, struct uring_req, wait_link);
 
 		list_del(&r->wait_link);
 		pool_queue(&r->work);
@@ -141,8 +141,8 @@ uring_flush_overflow(struct uring *u)
 		return;
 	f = spin_lock_irq(&u->lock);
 	while (!list_empty(&u->overflow) && has_room(u)) {
-		struct overflow *o = list_first_entry(&u->overflow,
-						      struct overflow, link);
+		struct overflow *o =
+			list_first_entry(&u->overflow, struct overflow, link);
 
 		put_cqe(u, &o->cqe);
 		list_del(&o->link);
@@ -341,9 +341,9 @@ start_link_timeout(struct uring_req *r)
 	f = spin_lock_irq(&r->ring->lock);
 	lt->owner = r;
 	lt->timing = true;
-	timer_set(&lt->timer, lt->sqe.op_flags & IORING_TIMEOUT_ABS
-				      ? lt->deadline_ns
-				      : clock_mono_ns() + lt->deadline_ns);
+	timer_set(&lt->timer, lt->sqe.op_flags & IORING_TIMEOUT_ABS ?
+				      lt->deadline_ns :
+				      clock_mono_ns() + lt->deadline_ns);
 	spin_unlock_irq(&r->ring->lock, f);
 }
 
@@ -481,9 +481,9 @@ attempt(struct uring_req *r)
 		}
 		if (res != -EAGAIN || !waits(r) || ++tries > ARM_TRIES)
 			return res;
-		res = wait_ready(r, r->sqe.opcode == IORING_OP_POLL_ADD
-					    ? (uint16_t)r->sqe.op_flags
-					    : op->poll_events);
+		res = wait_ready(r, r->sqe.opcode == IORING_OP_POLL_ADD ?
+					    (uint16_t)r->sqe.op_flags :
+					    op->poll_events);
 		if (res)
 			return res;
 	}
@@ -534,8 +534,8 @@ void
 uring_free_spent(struct list *spent)
 {
 	while (!list_empty(spent)) {
-		struct uring_req *r = list_first_entry(spent, struct uring_req,
-						       wait_link);
+		struct uring_req *r =
+			list_first_entry(spent, struct uring_req, wait_link);
 
 		list_del(&r->wait_link);
 		ignore(direct_end(&r->direct)); /* has been told */
@@ -756,8 +756,7 @@ uring_submit(struct uring *u, unsigned n)
 		n = avail;
 	blk_plug(&plug);
 	while (done < n) {
-		uint32_t i = atomic_load_relaxed(
-			uring_array_at(u, u->sq_head));
+		uint32_t i = atomic_load_relaxed(uring_array_at(u, u->sq_head));
 
 		if (i >= u->sq_entries) {
 			u->sq_head++;

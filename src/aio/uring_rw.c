@@ -21,20 +21,20 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define RW_FLAGS (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
+#define RW_FLAGS     (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
 #define MAX_PROVIDED 65536u
 
-struct provided {		/* one buffer */
-	struct list link;	/* [ring lock] */
+struct provided {	  /* one buffer */
+	struct list link; /* [ring lock] */
 	uint64_t addr;
 	uint32_t len;
 	uint16_t bid;
 };
 
 struct group {
-	struct list link;	/* [ring lock] */
-	struct list buffers;	/* [ring lock] */
-	unsigned n;		/* [ring lock] */
+	struct list link;    /* [ring lock] */
+	struct list buffers; /* [ring lock] */
+	unsigned n;	     /* [ring lock] */
 	uint16_t id;
 };
 
@@ -84,8 +84,8 @@ uring_take_buffer(struct uring_req *r, uint64_t *addr, uint32_t *len)
 		*len = b->len;
 	r->bid = b->bid;
 	r->has_buffer = true;
-	r->cflags = IORING_CQE_F_BUFFER |
-		    (uint32_t)b->bid << IORING_CQE_BUFFER_SHIFT;
+	r->cflags = IORING_CQE_F_BUFFER | (uint32_t)b->bid
+						  << IORING_CQE_BUFFER_SHIFT;
 	kfree(b);
 	return 0;
 }
@@ -191,8 +191,8 @@ uring_drop_tables(struct uring *u)
 	unsigned k;
 
 	while (!list_empty(&u->groups)) {
-		struct group *g = list_first_entry(&u->groups, struct group,
-						   link);
+		struct group *g =
+			list_first_entry(&u->groups, struct group, link);
 
 		while (!list_empty(&g->buffers)) {
 			struct provided *b = list_first_entry(
@@ -305,8 +305,7 @@ direct_done(struct direct_io *io)
 	long res = io->err ? io->err : (long)io->len;
 
 	/* The program hears at once; what is left needs a thread. */
-	if (direct_settled(io) &&
-	    !(r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS)) {
+	if (direct_settled(io) && !(r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS)) {
 		r->posted = true;
 		uring_post(r->ring, r->sqe.user_data, res, r->cflags, true);
 		if (uring_leave_to_waiter(r))
@@ -328,9 +327,8 @@ start_direct(struct uring_req *r, bool write, int64_t pos)
 	struct uio u = r->uio;
 	int err;
 
-	if (!(r->file->flags & O_DIRECT) || r->done ||
-	    u.segs != r->uio.fast || pos < 0 ||
-	    (r->sqe.op_flags & (RWF_DSYNC | RWF_SYNC | RWF_APPEND)))
+	if (!(r->file->flags & O_DIRECT) || r->done || u.segs != r->uio.fast ||
+	    pos < 0 || (r->sqe.op_flags & (RWF_DSYNC | RWF_SYNC | RWF_APPEND)))
 		return -EAGAIN;
 	u.segs = u.fast;
 	uring_will_complete(r);
@@ -355,8 +353,8 @@ transfer(struct uring_req *r, bool write)
 	if (pos == -1 || (f->mode & FILE_STREAM))
 		return write ? file_write(f, &r->uio) : file_read(f, &r->uio);
 	pos += (int64_t)r->done;
-	return write ? file_pwrite(f, &r->uio, pos)
-		     : file_pread(f, &r->uio, pos);
+	return write ? file_pwrite(f, &r->uio, pos) :
+		       file_pread(f, &r->uio, pos);
 }
 
 static ssize_t
@@ -416,8 +414,8 @@ stream(struct uring_req *r, bool write)
 	int err;
 
 	if (!r->blocking && f->ops->poll &&
-	    !(file_poll(f, NULL) & ((write ? POLLOUT : POLLIN) | POLLERR |
-				    POLLHUP)))
+	    !(file_poll(f, NULL) &
+	      ((write ? POLLOUT : POLLIN) | POLLERR | POLLHUP)))
 		return -EAGAIN;
 	if ((r->sqe.flags & IOSQE_BUFFER_SELECT) && !r->has_buffer) {
 		len = r->sqe.len;

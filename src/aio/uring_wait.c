@@ -12,7 +12,7 @@
 #include <file/file.h>
 #include <vm/uaccess.h>
 
-#define NS 1000000000ull
+#define NS	       1000000000ull
 #define POLL_ADD_MULTI 1u
 
 /* ---- poll ---- */
@@ -65,14 +65,13 @@ get_time(struct uring_req *r, uint64_t addr, uint64_t *ns)
 int
 uring_prep_timeout(struct uring_req *r)
 {
-	const uint32_t clocks = IORING_TIMEOUT_BOOTTIME |
-				IORING_TIMEOUT_REALTIME;
-	uint32_t known = IORING_TIMEOUT_ABS | clocks |
-			 IORING_TIMEOUT_ETIME_SUCCESS;
+	const uint32_t clocks =
+		IORING_TIMEOUT_BOOTTIME | IORING_TIMEOUT_REALTIME;
+	uint32_t known =
+		IORING_TIMEOUT_ABS | clocks | IORING_TIMEOUT_ETIME_SUCCESS;
 
 	if (r->sqe.len != 1 || r->sqe.buf_index || r->sqe.file_index ||
-	    r->sqe.op_flags & ~known ||
-	    (r->sqe.op_flags & clocks) == clocks)
+	    r->sqe.op_flags & ~known || (r->sqe.op_flags & clocks) == clocks)
 		return -EINVAL;
 	if (r->sqe.opcode == IORING_OP_LINK_TIMEOUT && r->sqe.off)
 		return -EINVAL;
@@ -113,8 +112,8 @@ uring_timeout(struct uring_req *r)
 	if (r->canceled) {
 		res = -ECANCELED;
 	} else {
-		r->target = r->sqe.off ? u->completions + r->sqe.off
-				       : UINT64_MAX;
+		r->target =
+			r->sqe.off ? u->completions + r->sqe.off : UINT64_MAX;
 		list_add_tail(&u->timeouts, &r->wait_link);
 		r->timing = true;
 		timer_set(&r->timer, deadline);
@@ -228,8 +227,7 @@ matches(const struct uring_req *by, const struct uring_req *r)
 long
 uring_cancel(struct uring_req *r)
 {
-	const uint32_t all = IORING_ASYNC_CANCEL_ALL |
-			     IORING_ASYNC_CANCEL_ANY;
+	const uint32_t all = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
 	uint32_t flags = r->sqe.op_flags;
 	struct uring_req *k, *n;
 	irqflags_t f;
@@ -264,8 +262,8 @@ uring_msg_ring(struct uring_req *r)
 	bool pass = s->op_flags & IORING_MSG_RING_FLAGS_PASS;
 
 	if (s->buf_index || s->personality || s->addr != IORING_MSG_DATA ||
-	    s->op_flags & ~(IORING_MSG_RING_CQE_SKIP |
-			    IORING_MSG_RING_FLAGS_PASS) ||
+	    s->op_flags &
+		    ~(IORING_MSG_RING_CQE_SKIP | IORING_MSG_RING_FLAGS_PASS) ||
 	    (!pass && s->file_index))
 		return -EINVAL;
 	if (!uring_is(r->file))

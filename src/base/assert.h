@@ -11,5 +11,4 @@
 NORETURN void assert_fail(const char *file, int line, const char *expr);
 
 #undef assert
-#define assert(x) \
-	(likely(x) ? (void)0 : assert_fail(__FILE__, __LINE__, #x))
+#define assert(x) (likely(x) ? (void)0 : assert_fail(__FILE__, __LINE__, #x))

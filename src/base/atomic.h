@@ -25,7 +25,7 @@
 #define atomic_fetch_or(p, v)	   __atomic_fetch_or((p), (v), __ATOMIC_SEQ_CST)
 #define atomic_fetch_and(p, v)	   __atomic_fetch_and((p), (v), __ATOMIC_SEQ_CST)
 /* true if *p was *old and is now v; else *old is what was found. */
-#define atomic_cas(p, old, v) \
-	__atomic_compare_exchange_n((p), (old), (v), false, \
-				    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)
+#define atomic_cas(p, old, v)                                                 \
+	__atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_SEQ_CST, \
+				    __ATOMIC_SEQ_CST)
 #define atomic_fence() __atomic_thread_fence(__ATOMIC_SEQ_CST)

@@ -7,18 +7,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define MUST_CHECK	   __attribute__((warn_unused_result))
-#define NORETURN	   __attribute__((noreturn))
-#define PRINTF_LIKE(f, a)  __attribute__((format(printf, f, a)))
-#define PACKED		   __attribute__((packed))
-#define ALIGNED(n)	   __attribute__((aligned(n)))
-#define UNUSED		   __attribute__((unused))
-#define WEAK		   __attribute__((weak))
-#define NOINLINE	   __attribute__((noinline))
-#define ALWAYS_INLINE	   inline __attribute__((always_inline))
-#define COLD		   __attribute__((cold))
-#define SECTION(s)	   __attribute__((section(s)))
-#define HIDDEN		   __attribute__((visibility("hidden")))
+#define MUST_CHECK	  __attribute__((warn_unused_result))
+#define NORETURN	  __attribute__((noreturn))
+#define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
+#define PACKED		  __attribute__((packed))
+#define ALIGNED(n)	  __attribute__((aligned(n)))
+#define UNUSED		  __attribute__((unused))
+#define WEAK		  __attribute__((weak))
+#define NOINLINE	  __attribute__((noinline))
+#define ALWAYS_INLINE	  inline __attribute__((always_inline))
+#define COLD		  __attribute__((cold))
+#define SECTION(s)	  __attribute__((section(s)))
+#define HIDDEN		  __attribute__((visibility("hidden")))
 /* A local that the compiler need not fill: the code writes before it reads. */
 #define UNINIT		   __attribute__((uninitialized))
 #define NO_STACK_PROTECTOR __attribute__((no_stack_protector))
@@ -41,7 +41,7 @@
 #define barrier() __asm__ volatile("" : : : "memory")
 
 #define container_of(p, type, member) \
-	((type *)((char *)(p) - offsetof(type, member)))
+	((type *)((char *)(p)-offsetof(type, member)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #ifndef static_assert

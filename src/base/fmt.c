@@ -75,8 +75,7 @@ put_number(struct out *o, const struct spec *sp, uint64_t v, bool neg,
 	if (sp->precision == 0 && n == 1 && tmp[0] == '0')
 		n = 0;
 	zeroes = sp->precision > n ? sp->precision - n : 0;
-	if (sp->zero && !sp->left && sp->precision < 0 &&
-	    sp->width > n + np)
+	if (sp->zero && !sp->left && sp->precision < 0 && sp->width > n + np)
 		zeroes = sp->width - n - np;
 	spaces = sp->width - n - np - zeroes;
 	if (!sp->left)
@@ -182,7 +181,9 @@ kvsnprintf(char *buf, size_t size, const char *f, va_list ap)
 				v = shorts > 1 ? (uint8_t)v : (uint16_t)v;
 			sp.plus = sp.space = false;
 			put_number(&o, &sp, v, false,
-				   *f == 'u' ? 10 : *f == 'o' ? 8 : 16,
+				   *f == 'u' ? 10 :
+				   *f == 'o' ? 8 :
+					       16,
 				   *f == 'X');
 			break;
 		case 'p':

@@ -32,8 +32,10 @@ uint64_t
 siphash(const uint64_t key[2], const void *p, size_t len)
 {
 	uint64_t v[4] = {
-		key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
-		key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull,
+		key[0] ^ 0x736f6d6570736575ull,
+		key[1] ^ 0x646f72616e646f6dull,
+		key[0] ^ 0x6c7967656e657261ull,
+		key[1] ^ 0x7465646279746573ull,
 	};
 	const uint8_t *s = p;
 	uint64_t last = (uint64_t)len << 56, m;
@@ -59,13 +61,13 @@ siphash(const uint64_t key[2], const void *p, size_t len)
 }
 
 /* One table entry is the check of a nibble. */
-#define B(c, p)	 ((c) & 1 ? (c) >> 1 ^ (p) : (c) >> 1)
+#define B(c, p)	 ((c)&1 ? (c) >> 1 ^ (p) : (c) >> 1)
 #define N4(c, p) B(B(B(B((uint32_t)(c), p), p), p), p)
-#define TABLE(p)                                                               \
-	{                                                                      \
-		N4(0, p), N4(1, p), N4(2, p), N4(3, p), N4(4, p), N4(5, p),    \
-		N4(6, p), N4(7, p), N4(8, p), N4(9, p), N4(10, p), N4(11, p),  \
-		N4(12, p), N4(13, p), N4(14, p), N4(15, p)                     \
+#define TABLE(p)                                                              \
+	{                                                                     \
+		N4(0, p), N4(1, p), N4(2, p), N4(3, p), N4(4, p), N4(5, p),   \
+			N4(6, p), N4(7, p), N4(8, p), N4(9, p), N4(10, p),    \
+			N4(11, p), N4(12, p), N4(13, p), N4(14, p), N4(15, p) \
 	}
 
 static const uint32_t table_ieee[16] = TABLE(0xedb88320u);
@@ -88,36 +90,60 @@ crc_nibbles(const uint32_t *table, uint32_t crc, const uint8_t *s, size_t len)
  * those of its bits, and the tables are for a byte with none to three bytes
  * behind it.
  */
-#define P_C    0x82f63b78u
-#define NEXT(c) ((c) >> 1 ^ ((c) & 1 ? P_C : 0))
+#define P_C	0x82f63b78u
+#define NEXT(c) ((c) >> 1 ^ ((c)&1 ? P_C : 0))
 enum {
-	C1 = P_C,	C2 = NEXT(C1),	 C3 = NEXT(C2),	  C4 = NEXT(C3),
-	C5 = NEXT(C4),	C6 = NEXT(C5),	 C7 = NEXT(C6),	  C8 = NEXT(C7),
-	C9 = NEXT(C8),	C10 = NEXT(C9),	 C11 = NEXT(C10), C12 = NEXT(C11),
-	C13 = NEXT(C12), C14 = NEXT(C13), C15 = NEXT(C14), C16 = NEXT(C15),
-	C17 = NEXT(C16), C18 = NEXT(C17), C19 = NEXT(C18), C20 = NEXT(C19),
-	C21 = NEXT(C20), C22 = NEXT(C21), C23 = NEXT(C22), C24 = NEXT(C23),
-	C25 = NEXT(C24), C26 = NEXT(C25), C27 = NEXT(C26), C28 = NEXT(C27),
-	C29 = NEXT(C28), C30 = NEXT(C29), C31 = NEXT(C30), C32 = NEXT(C31),
+	C1 = P_C,
+	C2 = NEXT(C1),
+	C3 = NEXT(C2),
+	C4 = NEXT(C3),
+	C5 = NEXT(C4),
+	C6 = NEXT(C5),
+	C7 = NEXT(C6),
+	C8 = NEXT(C7),
+	C9 = NEXT(C8),
+	C10 = NEXT(C9),
+	C11 = NEXT(C10),
+	C12 = NEXT(C11),
+	C13 = NEXT(C12),
+	C14 = NEXT(C13),
+	C15 = NEXT(C14),
+	C16 = NEXT(C15),
+	C17 = NEXT(C16),
+	C18 = NEXT(C17),
+	C19 = NEXT(C18),
+	C20 = NEXT(C19),
+	C21 = NEXT(C20),
+	C22 = NEXT(C21),
+	C23 = NEXT(C22),
+	C24 = NEXT(C23),
+	C25 = NEXT(C24),
+	C26 = NEXT(C25),
+	C27 = NEXT(C26),
+	C28 = NEXT(C27),
+	C29 = NEXT(C28),
+	C30 = NEXT(C29),
+	C31 = NEXT(C30),
+	C32 = NEXT(C31),
 };
-#define E(n, a, b, c, d, e, f, g, h)                                           \
-	((n) & 1 ? (uint32_t)(a) : 0) ^ ((n) & 2 ? (uint32_t)(b) : 0) ^        \
-	((n) & 4 ? (uint32_t)(c) : 0) ^ ((n) & 8 ? (uint32_t)(d) : 0) ^        \
-	((n) & 16 ? (uint32_t)(e) : 0) ^ ((n) & 32 ? (uint32_t)(f) : 0) ^      \
-	((n) & 64 ? (uint32_t)(g) : 0) ^ ((n) & 128 ? (uint32_t)(h) : 0)
-#define E4(n, ...)                                                             \
-	E(n, __VA_ARGS__), E((n) + 1, __VA_ARGS__), E((n) + 2, __VA_ARGS__),   \
-	E((n) + 3, __VA_ARGS__)
-#define E16(n, ...)                                                            \
-	E4(n, __VA_ARGS__), E4((n) + 4, __VA_ARGS__),                          \
-	E4((n) + 8, __VA_ARGS__), E4((n) + 12, __VA_ARGS__)
-#define E64(n, ...)                                                            \
-	E16(n, __VA_ARGS__), E16((n) + 16, __VA_ARGS__),                       \
-	E16((n) + 32, __VA_ARGS__), E16((n) + 48, __VA_ARGS__)
-#define E256(...)                                                              \
-	{                                                                      \
-		E64(0, __VA_ARGS__), E64(64, __VA_ARGS__),                     \
-		E64(128, __VA_ARGS__), E64(192, __VA_ARGS__)                   \
+#define E(n, a, b, c, d, e, f, g, h)                                          \
+	((n)&1 ? (uint32_t)(a) : 0) ^ ((n)&2 ? (uint32_t)(b) : 0) ^           \
+		((n)&4 ? (uint32_t)(c) : 0) ^ ((n)&8 ? (uint32_t)(d) : 0) ^   \
+		((n)&16 ? (uint32_t)(e) : 0) ^ ((n)&32 ? (uint32_t)(f) : 0) ^ \
+		((n)&64 ? (uint32_t)(g) : 0) ^ ((n)&128 ? (uint32_t)(h) : 0)
+#define E4(n, ...)                                                           \
+	E(n, __VA_ARGS__), E((n) + 1, __VA_ARGS__), E((n) + 2, __VA_ARGS__), \
+		E((n) + 3, __VA_ARGS__)
+#define E16(n, ...)                                   \
+	E4(n, __VA_ARGS__), E4((n) + 4, __VA_ARGS__), \
+		E4((n) + 8, __VA_ARGS__), E4((n) + 12, __VA_ARGS__)
+#define E64(n, ...)                                      \
+	E16(n, __VA_ARGS__), E16((n) + 16, __VA_ARGS__), \
+		E16((n) + 32, __VA_ARGS__), E16((n) + 48, __VA_ARGS__)
+#define E256(...)                                                    \
+	{                                                            \
+		E64(0, __VA_ARGS__), E64(64, __VA_ARGS__),           \
+			E64(128, __VA_ARGS__), E64(192, __VA_ARGS__) \
 	}
 
 static const uint32_t table_c[4][256] = {

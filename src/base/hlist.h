@@ -44,6 +44,6 @@ hlist_del(struct hlist_node *n)
 	n->pprev = NULL;
 }
 
-#define hlist_for_each(p, head)                                                \
-	for ((p) = atomic_load_acquire(&(head)->first); (p);                   \
+#define hlist_for_each(p, head)                              \
+	for ((p) = atomic_load_acquire(&(head)->first); (p); \
 	     (p) = atomic_load_acquire(&(p)->next))

@@ -12,7 +12,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void
 list_init(struct list *l)
@@ -92,20 +95,19 @@ list_splice_tail(struct list *head, struct list *from)
 #define list_for_each(p, head) \
 	for ((p) = (head)->next; (p) != (head); (p) = (p)->next)
 
-#define list_for_each_entry(e, head, member)                                   \
-	for ((e) = container_of((head)->next, __typeof__(*(e)), member);       \
-	     &(e)->member != (head);                                           \
+#define list_for_each_entry(e, head, member)                             \
+	for ((e) = container_of((head)->next, __typeof__(*(e)), member); \
+	     &(e)->member != (head);                                     \
 	     (e) = container_of((e)->member.next, __typeof__(*(e)), member))
 
-#define list_for_each_entry_reverse(e, head, member)                           \
-	for ((e) = container_of((head)->prev, __typeof__(*(e)), member);       \
-	     &(e)->member != (head);                                           \
+#define list_for_each_entry_reverse(e, head, member)                     \
+	for ((e) = container_of((head)->prev, __typeof__(*(e)), member); \
+	     &(e)->member != (head);                                     \
 	     (e) = container_of((e)->member.prev, __typeof__(*(e)), member))
 
 /* e may be removed in the body; n is a second cursor. */
-#define list_for_each_entry_safe(e, n, head, member)                           \
-	for ((e) = container_of((head)->next, __typeof__(*(e)), member),       \
-	    (n) = container_of((e)->member.next, __typeof__(*(e)), member);    \
-	     &(e)->member != (head);                                           \
-	     (e) = (n),                                                        \
+#define list_for_each_entry_safe(e, n, head, member)                        \
+	for ((e) = container_of((head)->next, __typeof__(*(e)), member),    \
+	    (n) = container_of((e)->member.next, __typeof__(*(e)), member); \
+	     &(e)->member != (head); (e) = (n),                             \
 	    (n) = container_of((n)->member.next, __typeof__(*(n)), member))

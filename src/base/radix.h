@@ -20,15 +20,15 @@ struct radix_node {
 	void *slot[RADIX_SLOTS];
 	uint64_t tags[RADIX_TAGS];
 	struct radix_node *parent;
-	uint8_t shift;	 /* of the index for this node's slots */
-	uint8_t offset;	 /* in the parent */
-	uint16_t count;	 /* slots in use */
+	uint8_t shift;	     /* of the index for this node's slots */
+	uint8_t offset;	     /* in the parent */
+	uint16_t count;	     /* slots in use */
 	uint64_t reclaim[2]; /* for the owner's deferred free */
 };
 
 struct radix_root {
-	struct radix_node *node; /* NULL: empty */
-	struct radix_node *(*alloc)(void);	 /* zeroed, or NULL */
+	struct radix_node *node;	   /* NULL: empty */
+	struct radix_node *(*alloc)(void); /* zeroed, or NULL */
 	void (*free)(struct radix_node *n);
 };
 
@@ -46,8 +46,7 @@ void *radix_delete(struct radix_root *r, uint64_t index);
 /* First entry with an index >= *index (updated), or NULL. */
 void *radix_next(const struct radix_root *r, uint64_t *index);
 /* The same among entries with the tag. */
-void *radix_next_tag(const struct radix_root *r, uint64_t *index,
-		     unsigned tag);
+void *radix_next_tag(const struct radix_root *r, uint64_t *index, unsigned tag);
 void radix_set_tag(struct radix_root *r, uint64_t index, unsigned tag);
 void radix_clear_tag(struct radix_root *r, uint64_t index, unsigned tag);
 bool radix_get_tag(const struct radix_root *r, uint64_t index, unsigned tag);

@@ -22,7 +22,10 @@ struct rb_root {
 	void (*update)(struct rb_node *n); /* NULL: not augmented */
 };
 
-#define RB_ROOT_INIT { 0, 0 }
+#define RB_ROOT_INIT \
+	{            \
+		0, 0 \
+	}
 
 static inline bool
 rb_empty(const struct rb_root *r)

@@ -13,7 +13,10 @@ struct refcount {
 };
 
 #define REFCOUNT_SATURATED 0xc0000000u
-#define REFCOUNT_INIT(v)   { (v) }
+#define REFCOUNT_INIT(v) \
+	{                \
+		(v)      \
+	}
 
 static inline void
 refcount_set(struct refcount *r, uint32_t n)

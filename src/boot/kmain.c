@@ -22,8 +22,8 @@
 #include <dev/device.h>
 #include <dev/random.h>
 #include <fs/bdev.h>
-#include <fs/pseudo/stdio.h>
 #include <fs/pseudo.h>
+#include <fs/pseudo/stdio.h>
 #include <fs/vfs.h>
 #include <ipc/ipc.h>
 #include <klib/klib.h>
@@ -85,21 +85,20 @@ start_program(void *arg)
 	int err;
 
 	(void)arg;
-	device_init();		/* disks, ports; the control port answers */
-	bdev_nodes_init();	/* /dev/vda */
-	control_init();		/* errors below reach the user */
+	device_init();	   /* disks, ports; the control port answers */
+	bdev_nodes_init(); /* /dev/vda */
+	control_init();	   /* errors below reach the user */
 	control_on(PITH_FRAME_STOP, host_stop);
 	err = boot_read_run_info(&run);
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
 	if (run.seed)
-		random_add(run.seed, run.seed_len,
-			   (unsigned)run.seed_len * 8);
+		random_add(run.seed, run.seed_len, (unsigned)run.seed_len * 8);
 	if (run.time_sec)
 		clock_set_real_ns((uint64_t)run.time_sec * NSEC_PER_SEC +
 				  run.time_nsec);
 	else
-		clock_init();	/* wall clock from the machine */
+		clock_init(); /* wall clock from the machine */
 	if (run.flags & PITH_FLAG_VERBOSE)
 		ignore(control_log_start()); /* the log stays in its ring */
 	gate_init(run.trace ? run.trace_filter : NULL,
@@ -108,14 +107,15 @@ start_program(void *arg)
 	set_names_and_limits();
 	run.net.hostname = run.hostname;
 	net_start_later(&run.net); /* when it is needed, or soon */
-	boot_load_klibs(&run);	/* their drivers and file systems */
-	err = boot_mount(&run);	/* paths */
+	boot_load_klibs(&run);	   /* their drivers and file systems */
+	err = boot_mount(&run);	   /* paths */
 	if (!err)
-		err = stdio_open(&run.streams, run.has_termios ? run.termios : NULL,
+		err = stdio_open(&run.streams,
+				 run.has_termios ? run.termios : NULL,
 				 run.has_winsize ? run.winsize : NULL, stdio);
 	if (err)
 		control_exit(PITH_EXIT_BOOT, (uint32_t)-err);
-	boot_start_cpus();	/* more than one CPU from here on */
+	boot_start_cpus(); /* more than one CPU from here on */
 	if (run.profile_hz)
 		profile_start(run.profile_hz);
 	err = process_start(run.program, run.argv, run.envp, stdio, run.uid,
@@ -131,19 +131,19 @@ upcall_start(void)
 	struct thread *t;
 
 	this_cpu()->timers = &timer_boot_queue;
-	mem_init();		/* page frames */
-	heap_init();		/* kmalloc */
-	arch_init_late();	/* interrupts, the clock */
-	sched_init();		/* threads; this becomes the idle thread */
-	random_init();		/* layout-quality bytes at once */
-	boot_vm_init();		/* address spaces can be made */
-	work_start();		/* work items */
-	vfs_init();		/* file-system types register */
+	mem_init();	  /* page frames */
+	heap_init();	  /* kmalloc */
+	arch_init_late(); /* interrupts, the clock */
+	sched_init();	  /* threads; this becomes the idle thread */
+	random_init();	  /* layout-quality bytes at once */
+	boot_vm_init();	  /* address spaces can be made */
+	work_start();	  /* work items */
+	vfs_init();	  /* file-system types register */
 	pseudo_init();
-	process_proc_init();	/* /proc/self */
-	ipc_init();		/* /proc/sysvipc */
-	procnet_init();		/* /proc/net */
-	klib_init();		/* /proc/modules */
+	process_proc_init();		/* /proc/self */
+	ipc_init();			/* /proc/sysvipc */
+	procnet_init();			/* /proc/net */
+	klib_init();			/* /proc/modules */
 	sock_on_urgent(process_urgent); /* SIGURG */
 	watchdog_init();
 	irq_enable();

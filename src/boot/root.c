@@ -153,8 +153,8 @@ mount_one(const struct run_mount *m)
 		options += options[2] ? 3 : 2;
 	}
 	if (!strncmp(source, SERIAL, strlen(SERIAL))) {
-		struct blk_device *dev = blk_find_serial(source +
-							 strlen(SERIAL));
+		struct blk_device *dev =
+			blk_find_serial(source + strlen(SERIAL));
 
 		if (!dev)
 			return -ENXIO;

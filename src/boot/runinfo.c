@@ -25,8 +25,8 @@
 
 struct parse {
 	struct run_info *out;
-	uint64_t seen;	/* tags of the block before: bit per tag */
-	uint64_t mine;	/* tags of this block */
+	uint64_t seen; /* tags of the block before: bit per tag */
+	uint64_t mine; /* tags of this block */
 	unsigned argcap, envcap;
 };
 
@@ -117,8 +117,8 @@ add_mount(struct run_info *o, const uint8_t *v, uint32_t len)
 	if (o->nmounts)
 		memcpy(m, o->mounts, o->nmounts * sizeof(*m));
 	kfree(o->mounts);
-	m[o->nmounts++] = (struct run_mount){ part[0], part[1], part[2],
-					      part[3] };
+	m[o->nmounts++] =
+		(struct run_mount){ part[0], part[1], part[2], part[3] };
 	o->mounts = m;
 	return 0;
 }
@@ -362,7 +362,8 @@ record(struct parse *p, unsigned tag, const uint8_t *v, uint32_t len)
 	case PITH_REC_PROFILE:
 		o->profile_hz = u32_at(v, len, 0);
 		return len == 4 && o->profile_hz <= PITH_PROFILE_HZ_MAX ?
-		       0 : -EINVAL;
+			       0 :
+			       -EINVAL;
 	case PITH_REC_TRACE:
 		o->trace = true;
 		return set_string(&o->trace_filter, v, len);
@@ -404,8 +405,7 @@ parse_block(struct parse *p, const char *what, const void *block, size_t size)
 
 	if (size < sizeof(*h) || h->magic != PITH_BLOCK_MAGIC ||
 	    h->version != PITH_BLOCK_VERSION ||
-	    h->len_bytes > size - sizeof(*h) ||
-	    h->len_bytes > PITH_BLOCK_MAX) {
+	    h->len_bytes > size - sizeof(*h) || h->len_bytes > PITH_BLOCK_MAX) {
 		log_err("%s: not a block of this version", what);
 		return -EINVAL;
 	}

@@ -16,8 +16,8 @@ struct run_mount {
 
 struct run_klib {
 	char *name;
-	const char *args;	/* behind the name */
-	void *file;		/* NULL: there is none */
+	const char *args; /* behind the name */
+	void *file;	  /* NULL: there is none */
 	size_t len;
 };
 
@@ -28,15 +28,15 @@ struct run_rlimit {
 
 struct run_info {
 	const char *program;
-	char **argv, **envp;	/* NULL-terminated */
+	char **argv, **envp; /* NULL-terminated */
 	unsigned argc, envc;
-	const char *cwd;	/* "/" by default */
+	const char *cwd; /* "/" by default */
 	uint32_t uid, gid;
 	uint32_t *groups;
 	unsigned ngroups;
-	uint32_t root_mode;	/* enum pith_root_mode */
+	uint32_t root_mode; /* enum pith_root_mode */
 	const char *hostname;
-	uint32_t flags;		/* PITH_FLAG_* */
+	uint32_t flags; /* PITH_FLAG_* */
 	struct pith_streams streams;
 	bool has_termios, has_winsize;
 	uint8_t termios[36], winsize[8];
@@ -50,11 +50,11 @@ struct run_info {
 	unsigned nrlimits;
 	struct run_klib *klibs;
 	unsigned nklibs;
-	int64_t time_sec;	/* 0: not given */
+	int64_t time_sec; /* 0: not given */
 	uint32_t time_nsec;
 	const void *seed;
 	size_t seed_len;
-	struct net_config net;	/* NICs, name servers */
+	struct net_config net; /* NICs, name servers */
 };
 
 /* Parses the two blocks (either may be NULL) into *out; memory from the

@@ -7,7 +7,7 @@
 
 #include <base/types.h>
 
-#define BOOT_MAX_RANGES 64
+#define BOOT_MAX_RANGES	 64
 #define BOOT_MAX_MODULES 4
 
 enum boot_mem_type { BOOT_MEM_RAM = 1, BOOT_MEM_RESERVED, BOOT_MEM_ACPI };
@@ -24,8 +24,8 @@ struct boot_info {
 	struct boot_range module[BOOT_MAX_MODULES]; /* [0]: the run block */
 	unsigned nmodules;
 	char cmdline[2048];
-	paddr_t acpi_rsdp;		  /* 0: none */
-	bool no_aslr;			  /* from the command line */
+	paddr_t acpi_rsdp; /* 0: none */
+	bool no_aslr;	   /* from the command line */
 };
 
 extern struct boot_info boot_info;

@@ -10,9 +10,9 @@
 #define DRIFT_PPM 500u /* what a clock that is left alone may lose */
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_TIMER);
-static struct arch_wall wall;		/* [lock] */
-static bool synchronised;		/* [lock] */
-static uint64_t error_ns, error_at_ns;	/* [lock] at a time, monotonic */
+static struct arch_wall wall;	       /* [lock] */
+static bool synchronised;	       /* [lock] */
+static uint64_t error_ns, error_at_ns; /* [lock] at a time, monotonic */
 static void (*on_step)(void);
 
 uint64_t
@@ -70,8 +70,7 @@ clock_error_ns(uint64_t *out)
 	irqflags_t f = spin_lock_irq(&lock);
 	bool known = synchronised;
 
-	*out = error_ns + (arch_clock_ns() - error_at_ns) / 1000000 *
-				  DRIFT_PPM;
+	*out = error_ns + (arch_clock_ns() - error_at_ns) / 1000000 * DRIFT_PPM;
 	spin_unlock_irq(&lock, f);
 	return known;
 }

@@ -20,12 +20,12 @@
 struct handler {
 	void (*fn)(void *arg); /* [a] NULL: free */
 	void *arg;
-	uint64_t count;	       /* [a] */
+	uint64_t count; /* [a] */
 };
 
 struct gsi {
-	int vector;	       /* [lock] 0: not routed */
-	unsigned n;	       /* [lock] */
+	int vector; /* [lock] 0: not routed */
+	unsigned n; /* [lock] */
 	struct handler shared[SHARED_MAX];
 };
 

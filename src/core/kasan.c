@@ -22,9 +22,9 @@ static bool reported; /* [a] the panic itself is not checked */
 static NORETURN NOINLINE void
 report(vaddr_t addr, size_t len, bool write, uint8_t why)
 {
-	const char *what = why == KASAN_FREE_PAGE ? "a free page" :
+	const char *what = why == KASAN_FREE_PAGE   ? "a free page" :
 			   why == KASAN_FREE_OBJECT ? "a free object" :
-			   "the end of an object";
+						      "the end of an object";
 
 	reported = true;
 	panic("kasan: %s of %lu bytes at %p, in %s", write ? "write" : "read",
@@ -89,16 +89,16 @@ kasan_check(const void *addr, size_t len, bool write)
 	check((vaddr_t)addr, len, write);
 }
 
-#define ASAN_SIZE(n)                                                           \
-	void __asan_load##n##_noabort(vaddr_t a);                              \
-	void __asan_store##n##_noabort(vaddr_t a);                             \
-	void __asan_load##n##_noabort(vaddr_t a)                               \
-	{                                                                      \
-		check(a, n, false);                                            \
-	}                                                                      \
-	void __asan_store##n##_noabort(vaddr_t a)                              \
-	{                                                                      \
-		check(a, n, true);                                             \
+#define ASAN_SIZE(n)                               \
+	void __asan_load##n##_noabort(vaddr_t a);  \
+	void __asan_store##n##_noabort(vaddr_t a); \
+	void __asan_load##n##_noabort(vaddr_t a)   \
+	{                                          \
+		check(a, n, false);                \
+	}                                          \
+	void __asan_store##n##_noabort(vaddr_t a)  \
+	{                                          \
+		check(a, n, true);                 \
 	}
 
 ASAN_SIZE(1)

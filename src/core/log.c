@@ -19,14 +19,14 @@
 #define SINKS	  4
 
 /* Apart from what is initialised: zeroes need no room in the file. */
-static char ring[RING_SIZE];	/* [logs.lock] "<level>text\n" ... */
+static char ring[RING_SIZE]; /* [logs.lock] "<level>text\n" ... */
 
 static struct {
 	struct spinlock lock;
-	uint64_t head;		/* [lock] bytes ever written */
+	uint64_t head; /* [lock] bytes ever written */
 	void (*sink[SINKS])(enum log_level, const char *, size_t); /* [lock] */
-	unsigned nsinks;	/* [lock] */
-	enum log_level max;	/* [a] */
+	unsigned nsinks;					   /* [lock] */
+	enum log_level max;					   /* [a] */
 } logs = { .lock = SPINLOCK_INIT(RANK_LOG), .max = LOG_INFO };
 
 static void
@@ -52,8 +52,8 @@ log_printf(enum log_level level, const char *fmt, ...)
 			  (unsigned long)(us / 1000000),
 			  (unsigned long)(us % 1000000));
 	va_start(ap, fmt);
-	n = stamp + kvsnprintf(line + stamp, sizeof(line) - (size_t)stamp, fmt,
-			       ap);
+	n = stamp +
+	    kvsnprintf(line + stamp, sizeof(line) - (size_t)stamp, fmt, ap);
 	va_end(ap);
 	n = (int)min_i64(n, LINE_MAX - 2);
 	line[n++] = '\n';
@@ -81,7 +81,7 @@ log_add_sink(void (*fn)(enum log_level, const char *line, size_t len))
 		char line[LINE_MAX], c;
 		size_t n = 0;
 		enum log_level level =
-		    (enum log_level)(ring[at++ % RING_SIZE] - '0');
+			(enum log_level)(ring[at++ % RING_SIZE] - '0');
 
 		do {
 			c = ring[at++ % RING_SIZE];

@@ -20,7 +20,7 @@
 #include <core/percpu.h>
 
 #define REPORT_SIZE 16384
-#define LOG_TAIL	   2048
+#define LOG_TAIL    2048
 #define DEPTH_MAX   24
 
 static char report[REPORT_SIZE];
@@ -39,14 +39,14 @@ static void
 vadd(const char *fmt, va_list ap)
 {
 	if (report_len < REPORT_SIZE)
-		report_len += (size_t)kvsnprintf(report + report_len,
-						 REPORT_SIZE - report_len, fmt,
-						 ap);
+		report_len += (size_t)kvsnprintf(
+			report + report_len, REPORT_SIZE - report_len, fmt, ap);
 	if (report_len > REPORT_SIZE - 1)
 		report_len = REPORT_SIZE - 1;
 }
 
-static void PRINTF_LIKE(1, 2)
+PRINTF_LIKE(1, 2)
+static void
 add(const char *fmt, ...)
 {
 	va_list ap;
@@ -201,5 +201,5 @@ __stack_chk_fail(void)
 {
 	panic("stack smashed in %#lx",
 	      (unsigned long)backtrace_linked(
-		  (uint64_t)__builtin_return_address(0)));
+		      (uint64_t)__builtin_return_address(0)));
 }

@@ -13,10 +13,10 @@ struct regs;
 
 NORETURN void panic(const char *fmt, ...) PRINTF_LIKE(1, 2);
 NORETURN void panic_regs(const struct regs *r, const char *fmt, ...)
-    PRINTF_LIKE(2, 3);
+	PRINTF_LIKE(2, 3);
 /* The watchdog's: the same, told apart in the exit status's message. */
 NORETURN void panic_hang(const struct regs *r, const char *fmt, ...)
-    PRINTF_LIKE(2, 3);
+	PRINTF_LIKE(2, 3);
 
 /* Set by the control port: called once, late in a panic, with the report. */
 void panic_set_sink(void (*fn)(const char *report, size_t len, bool hang));

@@ -53,8 +53,8 @@ static void
 check_order(const struct spinlock *l, const struct spinlock *h)
 {
 	if (rank_of(h) && rank_of(l) && rank_of(h) > rank_of(l))
-		panic("lock order: rank %u taken with rank %u held",
-		      rank_of(l), rank_of(h));
+		panic("lock order: rank %u taken with rank %u held", rank_of(l),
+		      rank_of(h));
 	if (h->rank & USED_IN_IRQ && l->rank & USED_IRQ_ON)
 		panic("lock order: rank %u, taken elsewhere with interrupts "
 		      "enabled, under rank %u, which interrupts take",
@@ -74,7 +74,8 @@ lock_debug_acquire(struct spinlock *l)
 		l->rank |= USED_IRQ_ON;
 	if ((l->rank & USED_BOTH) == USED_BOTH)
 		panic("spin lock of rank %u is taken in interrupts, and with "
-		      "interrupts enabled", rank_of(l));
+		      "interrupts enabled",
+		      rank_of(l));
 	for (unsigned i = 0; i < n; i++) {
 		if (held[cpu].lock[i] == l)
 			panic("spin lock %p taken twice", (void *)l);

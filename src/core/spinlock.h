@@ -19,7 +19,10 @@ struct spinlock {
 	uint16_t cpu;	 /* [o] holder + 1, debug */
 };
 
-#define SPINLOCK_INIT(r) { .locked = 0, .rank = (r), .cpu = 0 }
+#define SPINLOCK_INIT(r)                           \
+	{                                          \
+		.locked = 0, .rank = (r), .cpu = 0 \
+	}
 
 static inline void
 spin_init(struct spinlock *l, enum lock_rank rank)
@@ -34,9 +37,20 @@ void lock_debug_acquire(struct spinlock *l);
 void lock_debug_release(struct spinlock *l);
 void lock_debug_may_sleep(void); /* panics when this CPU holds one */
 #else
-static inline void lock_debug_may_sleep(void) { }
-static inline void lock_debug_acquire(struct spinlock *l) { (void)l; }
-static inline void lock_debug_release(struct spinlock *l) { (void)l; }
+static inline void
+lock_debug_may_sleep(void)
+{
+}
+static inline void
+lock_debug_acquire(struct spinlock *l)
+{
+	(void)l;
+}
+static inline void
+lock_debug_release(struct spinlock *l)
+{
+	(void)l;
+}
 #endif
 
 void spin_lock_slow(struct spinlock *l);

@@ -19,16 +19,15 @@
 #include <core/timer.h>
 #include <core/timer_queue.h>
 
-struct timer_queue timer_boot_queue = {
-	.lock = SPINLOCK_INIT(RANK_TIMER), .armed_ns = UINT64_MAX
-};
+struct timer_queue timer_boot_queue = { .lock = SPINLOCK_INIT(RANK_TIMER),
+					.armed_ns = UINT64_MAX };
 
 static uint64_t
 deadline_of(const struct rb_node *n)
 {
 	return ((const struct timer *)((const char *)n -
 				       offsetof(struct timer, node)))
-	    ->deadline_ns;
+		->deadline_ns;
 }
 
 static bool

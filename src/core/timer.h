@@ -15,10 +15,10 @@
 
 struct timer {
 	struct rb_node node;
-	uint64_t deadline_ns;	/* monotonic */
+	uint64_t deadline_ns; /* monotonic */
 	void (*fn)(struct timer *);
-	struct cpu *cpu;	/* [a] where it is queued, NULL: nowhere */
-	struct cpu *home;	/* [a] where it was set last, NULL: never */
+	struct cpu *cpu;  /* [a] where it is queued, NULL: nowhere */
+	struct cpu *home; /* [a] where it was set last, NULL: never */
 	bool running;
 };
 

@@ -8,10 +8,10 @@
 #include <core/spinlock.h>
 
 struct timer_queue {
-	struct spinlock lock;	/* RANK_TIMER; interrupts off */
-	struct rb_root tree;	/* [lock] */
-	struct rb_node *first;	/* [lock] earliest, NULL: none */
-	uint64_t armed_ns;	/* [lock] what the hardware is set to */
+	struct spinlock lock;  /* RANK_TIMER; interrupts off */
+	struct rb_root tree;   /* [lock] */
+	struct rb_node *first; /* [lock] earliest, NULL: none */
+	uint64_t armed_ns;     /* [lock] what the hardware is set to */
 };
 
 extern struct timer_queue timer_boot_queue;

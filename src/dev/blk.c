@@ -248,8 +248,8 @@ submit_or_hold(struct blk_device *d, struct bio *b)
  * time: such requests are rare, and one child serves all of its parts. */
 struct split {
 	struct bio *whole;
-	unsigned vec;	    /* next piece of the whole */
-	uint32_t offset;    /* consumed of that piece */
+	unsigned vec;	 /* next piece of the whole */
+	uint32_t offset; /* consumed of that piece */
 	uint64_t sector;
 	struct bio *part;
 };
@@ -333,8 +333,7 @@ bio_submit(struct bio *b)
 	n = has_data(b) ? bio_bytes(b) >> BLK_SECTOR_SHIFT : b->nsectors;
 	b->status = 0;
 	if (add_overflow_u64(b->sector, n, &end) ||
-	    end > atomic_load_relaxed(&d->sectors) ||
-	    n > UINT32_MAX) {
+	    end > atomic_load_relaxed(&d->sectors) || n > UINT32_MAX) {
 		bio_fail(b, -EIO);
 		return;
 	}
@@ -490,8 +489,7 @@ identify(struct blk_device *d)
 
 	b->dev = d;
 	b->op = BIO_IDENTIFY;
-	if (p && !bio_add(b, p, 0, BLK_SERIAL_BYTES) &&
-	    !bio_submit_wait(b)) {
+	if (p && !bio_add(b, p, 0, BLK_SERIAL_BYTES) && !bio_submit_wait(b)) {
 		memcpy(d->serial, page_addr(p), BLK_SERIAL_BYTES);
 		d->serial[BLK_SERIAL_BYTES] = '\0';
 	}

@@ -20,30 +20,30 @@ enum bio_op {
 	BIO_READ,
 	BIO_WRITE,
 	BIO_FLUSH,
-	BIO_DISCARD,	/* the contents are not wanted any more */
-	BIO_ZEROES,	/* read as zeroes from now on */
-	BIO_IDENTIFY,	/* between the class and a driver: 20 bytes of name */
+	BIO_DISCARD,  /* the contents are not wanted any more */
+	BIO_ZEROES,   /* read as zeroes from now on */
+	BIO_IDENTIFY, /* between the class and a driver: 20 bytes of name */
 };
 
 struct bio_vec {
 	struct page *page;
-	uint32_t offset;	/* bytes in the page */
-	uint32_t len;		/* bytes; offset and len multiples of 512 */
+	uint32_t offset; /* bytes in the page */
+	uint32_t len;	 /* bytes; offset and len multiples of 512 */
 };
 
 struct bio {
 	struct blk_device *dev;
 	enum bio_op op;
 	uint64_t sector;
-	uint64_t nsectors;	/* of BIO_DISCARD and BIO_ZEROES */
-	uint32_t nvecs;		/* used */
-	uint32_t max_vecs;	/* room in vecs */
-	bool from_reserve;	/* [I] the class's */
-	int status;		/* 0 or -errno, when done */
+	uint64_t nsectors; /* of BIO_DISCARD and BIO_ZEROES */
+	uint32_t nvecs;	   /* used */
+	uint32_t max_vecs; /* room in vecs */
+	bool from_reserve; /* [I] the class's */
+	int status;	   /* 0 or -errno, when done */
 	void (*done)(struct bio *);
-	void *arg;		/* the submitter's */
-	struct list link;	/* the driver's, from submit to done */
-	struct bio *merged;	/* the driver's: part of the same request */
+	void *arg;	    /* the submitter's */
+	struct list link;   /* the driver's, from submit to done */
+	struct bio *merged; /* the driver's: part of the same request */
 	struct bio_vec vecs[];
 };
 
@@ -61,18 +61,18 @@ struct blk_ops {
 	void (*poll)(struct blk_device *dev);
 };
 
-struct blk_stats { /* [a] relaxed */
+struct blk_stats {		     /* [a] relaxed */
 	uint64_t ios[3], sectors[3]; /* by BIO_READ, BIO_WRITE, the rest */
 	uint64_t errors;
 };
 
 struct blk_device {
-	char name[16];		  /* set by the class: "vda" */
-	char serial[24];	  /* asked for by blk_find_serial() */
+	char name[16];	 /* set by the class: "vda" */
+	char serial[24]; /* asked for by blk_find_serial() */
 	bool serial_known;
-	uint64_t sectors;	  /* [a] set by the driver; may grow */
-	uint32_t block_size;	  /* logical, bytes */
-	uint32_t max_vecs;	  /* pieces in one request */
+	uint64_t sectors;    /* [a] set by the driver; may grow */
+	uint32_t block_size; /* logical, bytes */
+	uint32_t max_vecs;   /* pieces in one request */
 	uint32_t max_sectors;
 	bool read_only;
 	bool has_flush, has_discard, has_zeroes, has_identify;
@@ -113,7 +113,7 @@ void bio_submit(struct bio *b);
  * hears of them at once, those that follow each other as one.  They go when
  * there are many, when the thread sleeps, and at the end.  Of two that are
  * nested the outer one counts. */
-struct blk_plug {	/* [o] */
+struct blk_plug { /* [o] */
 	struct list bios;
 	unsigned n;
 };

@@ -30,29 +30,29 @@
 #include <sched/mutex.h>
 #include <sched/thread.h>
 
-#define MAX_HANDLERS 8
-#define IN_MAX	     256u /* payload of a host frame; longer ones are skipped */
+#define MAX_HANDLERS  8
+#define IN_MAX	      256u /* payload of a host frame; longer ones are skipped */
 #define EXIT_DRAIN_NS (5 * NSEC_PER_SEC)
-#define NOTICE_MAX   512
+#define NOTICE_MAX    512
 
 struct handler {
 	uint16_t type;
 	void (*fn)(const void *payload, size_t len);
 };
 
-static struct stream *port;		/* [I] after control_init() */
-static struct stream *text_port;	/* [I] "uart0" without a port */
-static struct mutex send_lock;		/* RANK_SLEEP_LEAF */
-static size_t frame_left;		/* [send_lock, a read by panic] */
+static struct stream *port;	 /* [I] after control_init() */
+static struct stream *text_port; /* [I] "uart0" without a port */
+static struct mutex send_lock;	 /* RANK_SLEEP_LEAF */
+static size_t frame_left;	 /* [send_lock, a read by panic] */
 static struct handler handlers[MAX_HANDLERS];
-static unsigned nhandlers;		/* [a] */
+static unsigned nhandlers; /* [a] */
 static struct waitq reader_wq = WAITQ_INIT(reader_wq);
 
 /* Log lines for the host: a small buffer of text. */
 static struct spinlock log_lock = SPINLOCK_INIT(RANK_CONSOLE);
-static char *log_buf;			/* [I] NULL: not asked for */
-static size_t log_len;			/* [log_lock] */
-static bool log_waiting;		/* [a] */
+static char *log_buf;	 /* [I] NULL: not asked for */
+static size_t log_len;	 /* [log_lock] */
+static bool log_waiting; /* [a] */
 static struct device_poll log_poll;
 #define LOG_BUF 4096u
 
@@ -351,11 +351,10 @@ control_exit_now(uint32_t kind, uint32_t code)
 	if (port) {
 		log_flush();
 		control_send(PITH_FRAME_EXIT, &e, sizeof(e));
-		ignore(port->ops->drain(port,
-					clock_mono_ns() + EXIT_DRAIN_NS));
+		ignore(port->ops->drain(port, clock_mono_ns() + EXIT_DRAIN_NS));
 	} else if (text_port) {
-		ignore(text_port->ops->drain(text_port, clock_mono_ns() +
-							EXIT_DRAIN_NS));
+		ignore(text_port->ops->drain(text_port,
+					     clock_mono_ns() + EXIT_DRAIN_NS));
 	}
 	machine_power_off(0);
 }

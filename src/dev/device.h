@@ -18,12 +18,12 @@ enum bus_type { BUS_PLATFORM, BUS_PCI, BUS_VIRTIO };
 struct driver;
 
 struct device {
-	enum bus_type bus;	  /* set by the bus */
-	char name[24];		  /* set by the bus: "pci0:4.0", "virtio3" */
-	struct device *parent;	  /* set by the bus */
+	enum bus_type bus;	     /* set by the bus */
+	char name[24];		     /* set by the bus: "pci0:4.0", "virtio3" */
+	struct device *parent;	     /* set by the bus */
 	const struct driver *driver; /* set by the core, before match() asks */
-	void *priv;		  /* set by the driver */
-	struct list link;	  /* the core's list of devices */
+	void *priv;		     /* set by the driver */
+	struct list link;	     /* the core's list of devices */
 };
 
 struct driver {

@@ -27,33 +27,33 @@
 #include <base/list.h>
 #include <base/types.h>
 
-#define NIC_MAX	      8	 /* interfaces */
-#define NIC_TX_SEGS   20 /* pieces of one packet to be sent: 64 KB in pages */
+#define NIC_MAX	       8  /* interfaces */
+#define NIC_TX_SEGS    20 /* pieces of one packet to be sent: 64 KB in pages */
 #define NIC_STACK_PRIV 64 /* bytes of a piece that are the stack's */
 
 enum nic_gso { NIC_GSO_NONE, NIC_GSO_TCP4, NIC_GSO_TCP6, NIC_GSO_UDP };
 
 /* What is said of a packet beside its bytes; offsets from its first byte. */
 struct nic_meta {
-	bool csum_ok;	     /* rx: the device vouches for the checksum */
-	bool csum_partial;   /* the checksum at csum_start + csum_offset is of
+	bool csum_ok;	   /* rx: the device vouches for the checksum */
+	bool csum_partial; /* the checksum at csum_start + csum_offset is of
 			      * the pseudo header only; tx: the device ends
 			      * it; rx: the data never left this machine or
 			      * was merged: it counts as good */
 	uint16_t csum_start, csum_offset;
-	uint8_t gso;	     /* enum nic_gso: a large segment */
-	uint16_t gso_size;   /* payload bytes of each packet on the wire */
-	uint16_t hdr_len;    /* tx with gso: link, IP and TCP headers */
+	uint8_t gso;	   /* enum nic_gso: a large segment */
+	uint16_t gso_size; /* payload bytes of each packet on the wire */
+	uint16_t hdr_len;  /* tx with gso: link, IP and TCP headers */
 };
 
 /* A received piece. */
 struct nic_buf {
-	struct nic_buf *next;	/* the packet's next piece, NULL: last */
+	struct nic_buf *next; /* the packet's next piece, NULL: last */
 	uint8_t *data;
 	uint32_t len;
-	uint32_t packet_len;	/* first piece: of all pieces */
-	uint32_t truesize;	/* bytes of memory that this piece holds */
-	struct nic_meta meta;	/* first piece */
+	uint32_t packet_len;  /* first piece: of all pieces */
+	uint32_t truesize;    /* bytes of memory that this piece holds */
+	struct nic_meta meta; /* first piece */
 	struct nic *nic;
 	void (*free)(struct nic_buf *b); /* the driver's */
 	void *driver_priv;
@@ -67,13 +67,13 @@ nic_buf_free(struct nic_buf *b) /* one piece, not the chain */
 }
 
 struct nic_seg {
-	const void *data;	/* direct map: kmalloc or page memory */
+	const void *data; /* direct map: kmalloc or page memory */
 	uint32_t len;
 };
 
 struct nic_tx {
 	unsigned nsegs;
-	const struct nic_seg *segs;	/* read during tx() only */
+	const struct nic_seg *segs; /* read during tx() only */
 	struct nic_meta meta;
 	void (*done)(void *arg);
 	void *arg;
@@ -84,8 +84,8 @@ struct nic_ops {
 	unsigned (*rx_poll)(struct nic *n, unsigned q, struct nic_buf **out,
 			    unsigned budget);
 	/* Queue q, of this CPU by preference.  0, -ENOSPC, -EIO, -EMSGSIZE. */
-	MUST_CHECK int (*tx)(struct nic *n, unsigned q,
-			     const struct nic_tx *tx, bool kick);
+	MUST_CHECK int (*tx)(struct nic *n, unsigned q, const struct nic_tx *tx,
+			     bool kick);
 	void (*tx_kick)(struct nic *n, unsigned q);
 	/* Calls done() of what was sent; true: some was.  For who waits: an
 	 * interrupt is asked for when more is. */
@@ -102,16 +102,16 @@ struct nic_stats { /* [a] relaxed */
 };
 
 struct nic {
-	char name[16];		/* set by the class: "eth0" */
-	uint8_t mac[6];		/* set by the driver */
-	uint16_t mtu;		/* set by the driver: of the IP packet */
-	uint32_t speed_mbit;	/* set by the driver; 0: not known */
-	unsigned nrxq, ntxq;	/* set by the driver; at least 1 each */
+	char name[16];	     /* set by the class: "eth0" */
+	uint8_t mac[6];	     /* set by the driver */
+	uint16_t mtu;	     /* set by the driver: of the IP packet */
+	uint32_t speed_mbit; /* set by the driver; 0: not known */
+	unsigned nrxq, ntxq; /* set by the driver; at least 1 each */
 	bool tx_csum, tx_tso4, tx_tso6; /* set by the driver: can do */
 	bool rx_csum;
-	bool link_up;		/* [a] set by the driver */
+	bool link_up;		   /* [a] set by the driver */
 	const struct nic_ops *ops; /* set by the driver */
-	void *priv;		/* the driver's */
+	void *priv;		   /* the driver's */
 	struct nic_stats stats;
 	/* Set by the stack in its attach callback, before it returns. */
 	void *stack;

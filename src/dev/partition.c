@@ -65,7 +65,7 @@ guid_parse(const char *s, uint8_t out[16])
 {
 	/* Where the bytes of the text go: the first three fields are
 	 * little-endian. */
-	static const uint8_t at[16] = { 3, 2, 1, 0, 5,	4,  7,	6,
+	static const uint8_t at[16] = { 3, 2, 1,  0,  5,  4,  7,  6,
 					8, 9, 10, 11, 12, 13, 14, 15 };
 	unsigned i;
 
@@ -268,8 +268,8 @@ read_head(struct blk_device *d, struct page *p, uint32_t bytes)
 int
 partition_scan(struct blk_device *d)
 {
-	uint32_t have = (uint32_t)min_u64(HEAD_SECTORS, d->sectors) *
-			BLK_SECTOR_SIZE;
+	uint32_t have =
+		(uint32_t)min_u64(HEAD_SECTORS, d->sectors) * BLK_SECTOR_SIZE;
 	struct page *p;
 	struct gpt_header *h;
 	uint8_t *head;

@@ -31,20 +31,20 @@
 #define RING 16384u /* with INPUT_MAX about what Linux takes */
 
 struct pty {
-	struct stream in, out;	 /* [I] of the slave */
-	struct tty *slave;	 /* [I] */
-	unsigned index;		 /* [I] */
-	uint64_t serial;	 /* [I] */
-	uint8_t *memory;	 /* [I] of both rings */
-	struct spinlock lock;	 /* RANK_EVENT */
+	struct stream in, out;	       /* [I] of the slave */
+	struct tty *slave;	       /* [I] */
+	unsigned index;		       /* [I] */
+	uint64_t serial;	       /* [I] */
+	uint8_t *memory;	       /* [I] of both rings */
+	struct spinlock lock;	       /* RANK_EVENT */
 	struct ring in_ring, out_ring; /* [lock] */
-	uint32_t status;	 /* [lock, a read] TIOCPKT_* */
-	bool packet;		 /* [a] */
-	bool locked;		 /* [a] the slave cannot be opened */
-	bool master;		 /* [jobs, a read] is open */
-	bool closed;		 /* [jobs, a read] the slave was open */
-	struct mutex pump_lock;	 /* RANK_TTY_PUMP */
-	struct waitq wq;	 /* of the master */
+	uint32_t status;	       /* [lock, a read] TIOCPKT_* */
+	bool packet;		       /* [a] */
+	bool locked;		       /* [a] the slave cannot be opened */
+	bool master;		       /* [jobs, a read] is open */
+	bool closed;		       /* [jobs, a read] the slave was open */
+	struct mutex pump_lock;	       /* RANK_TTY_PUMP */
+	struct waitq wq;	       /* of the master */
 };
 
 /* By tty_jobs_lock(). */
@@ -124,7 +124,9 @@ out_drain(struct stream *s, uint64_t deadline_ns)
 
 static const struct stream_ops in_ops = { .read = in_read };
 static const struct stream_ops out_ops = {
-	.write = out_write, .poll = out_poll, .drain = out_drain,
+	.write = out_write,
+	.poll = out_poll,
+	.drain = out_drain,
 };
 
 void
@@ -137,7 +139,8 @@ pty_pump(struct pty *p)
 	       mutex_trylock(&p->pump_lock)) {
 		/* Another may have filled it in between. */
 		n = tty_has_room(p->slave) ?
-			    in_read(&p->in, chunk, sizeof(chunk)) : 0;
+			    in_read(&p->in, chunk, sizeof(chunk)) :
+			    0;
 		if (n > 0)
 			tty_input(p->slave, chunk, (size_t)n);
 		mutex_unlock(&p->pump_lock);
@@ -166,7 +169,9 @@ pty_drop_output(struct pty *p)
 void
 pty_status(struct pty *p, uint32_t bits)
 {
-	static const struct { uint32_t a, b; } opposite[] = {
+	static const struct {
+		uint32_t a, b;
+	} opposite[] = {
 		{ TIOCPKT_STOP, TIOCPKT_START },
 		{ TIOCPKT_DOSTOP, TIOCPKT_NOSTOP },
 	};
@@ -410,7 +415,8 @@ pty_read(struct pty *p, void *buf, size_t len, bool nonblock)
 		n = take(p, buf, len);
 		if (!n)
 			err = closed ? -EIO :
-			      master_wait(p, POLLIN | POLLHUP, nonblock);
+				       master_wait(p, POLLIN | POLLHUP,
+						   nonblock);
 	} while (!n && !err);
 	if (err)
 		return err;

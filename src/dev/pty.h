@@ -27,9 +27,8 @@ unsigned pty_count(void);
 struct tty *pty_slave(struct pty *p);
 /* Opens the slave of the pair with that index and serial.  -EIO: it is
  * locked, or the master is closed; -EBUSY. */
-MUST_CHECK int pty_open_slave(unsigned index, uint64_t serial,
-			      bool privileged, struct tty **out,
-			      uint32_t *era);
+MUST_CHECK int pty_open_slave(unsigned index, uint64_t serial, bool privileged,
+			      struct tty **out, uint32_t *era);
 
 /* The master.  Kernel buffers.  -EAGAIN (nonblock), -EINTR; reads: -EIO when
  * the slave was closed and all is read. */

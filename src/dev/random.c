@@ -38,11 +38,11 @@ struct cpu_state {
 };
 
 static struct spinlock pool_lock = SPINLOCK_INIT(RANK_LOG);
-static uint8_t pool[KEY_BYTES];	 /* [pool_lock] */
-static uint32_t bits;		 /* [pool_lock, a read] credited */
-static uint32_t generation;	 /* [a] */
-static uint64_t drawn;		 /* [pool_lock] keys drawn from the pool */
-static uint64_t reseed_at_ns;	 /* [a] */
+static uint8_t pool[KEY_BYTES]; /* [pool_lock] */
+static uint32_t bits;		/* [pool_lock, a read] credited */
+static uint32_t generation;	/* [a] */
+static uint64_t drawn;		/* [pool_lock] keys drawn from the pool */
+static uint64_t reseed_at_ns;	/* [a] */
 static struct cpu_state states[ARCH_MAX_CPUS]; /* [own CPU, irqs off] */
 static struct waitq seed_wq = WAITQ_INIT(seed_wq);
 
@@ -121,8 +121,8 @@ static const uint8_t blake_sigma[10][16] = {
 };
 
 static void
-blake_g(uint32_t *v, unsigned a, unsigned b, unsigned c, unsigned d,
-	uint32_t x, uint32_t y)
+blake_g(uint32_t *v, unsigned a, unsigned b, unsigned c, unsigned d, uint32_t x,
+	uint32_t y)
 {
 	v[a] += v[b] + x;
 	v[d] = rotl(v[d] ^ v[a], 16);
@@ -139,9 +139,9 @@ blake_compress(struct blake *b, bool last)
 {
 	/* Index pairs of the eight mixings of a round. */
 	static const uint8_t at[8][4] = {
-		{ 0, 4, 8, 12 }, { 1, 5, 9, 13 }, { 2, 6, 10, 14 },
+		{ 0, 4, 8, 12 },  { 1, 5, 9, 13 },  { 2, 6, 10, 14 },
 		{ 3, 7, 11, 15 }, { 0, 5, 10, 15 }, { 1, 6, 11, 12 },
-		{ 2, 7, 8, 13 }, { 3, 4, 9, 14 },
+		{ 2, 7, 8, 13 },  { 3, 4, 9, 14 },
 	};
 	uint32_t v[16], m[16];
 	unsigned r, i;
@@ -340,8 +340,8 @@ reseed(void)
 	uint8_t seed[KEY_BYTES];
 	size_t n;
 
-	if (likely(now < at) || !atomic_cas(&reseed_at_ns, &at,
-					    now + RESEED_NS))
+	if (likely(now < at) ||
+	    !atomic_cas(&reseed_at_ns, &at, now + RESEED_NS))
 		return;
 	n = cpu_hw_random(seed, sizeof(seed));
 	random_add(seed, n, 0);

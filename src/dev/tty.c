@@ -34,7 +34,7 @@ static const struct ktermios default_tio = {
 
 unsigned
 tty_process_out(const struct ktermios *tio, uint32_t *column, uint8_t c,
-	    char out[8])
+		char out[8])
 {
 	unsigned n = 0;
 
@@ -78,8 +78,8 @@ tty_process_out(const struct ktermios *tio, uint32_t *column, uint8_t c,
 	default:
 		if (tio->c_oflag & OLCUC && c >= 'a' && c <= 'z')
 			c = (uint8_t)(c - 'a' + 'A');
-		if (!is_control(c) && !(tio->c_iflag & IUTF8 &&
-					(c & 0xc0) == 0x80))
+		if (!is_control(c) &&
+		    !(tio->c_iflag & IUTF8 && (c & 0xc0) == 0x80))
 			++*column;
 	}
 	out[n++] = (char)c;
@@ -156,8 +156,8 @@ tty_send_out(struct tty *t)
 {
 	int err = 0;
 
-	while (!err && t->out && (atomic_load_relaxed(&t->echo_len) ||
-				  READ_ONCE(t->obuf_len)) &&
+	while (!err && t->out &&
+	       (atomic_load_relaxed(&t->echo_len) || READ_ONCE(t->obuf_len)) &&
 	       mutex_trylock(&t->out_lock)) {
 		move_echo(t);
 		err = flush_out(t, true);
@@ -182,9 +182,9 @@ write_all(struct tty *t, const uint8_t *s, size_t len, size_t *done,
 			continue;
 		}
 		while (*done < len && t->obuf_len + 8 <= OUT_MAX)
-			t->obuf_len += tty_process_out(&tio, &column,
-						       s[(*done)++],
-						       t->obuf + t->obuf_len);
+			t->obuf_len +=
+				tty_process_out(&tio, &column, s[(*done)++],
+						t->obuf + t->obuf_len);
 		err = flush_out(t, nonblock);
 	}
 	WRITE_ONCE(t->column, column);
@@ -371,9 +371,9 @@ tty_read(struct tty *t, uint32_t era, void *buf, size_t len, bool nonblock)
 		}
 		if (!canon && !min && !time)
 			break;
-		err = wait_sleep(&e, canon ? TIME_NEVER :
-					     deadline_of(min, time, done,
-							 start));
+		err = wait_sleep(&e,
+				 canon ? TIME_NEVER :
+					 deadline_of(min, time, done, start));
 		if (err == -ETIMEDOUT)
 			err = 0, nonblock = true; /* one last look */
 		if (err)

@@ -28,8 +28,8 @@ void tty_init(void); /* boot */
  * terminal.  The settings are Linux's defaults unless given (36 and 8 bytes).
  * -ENOMEM, -EAGAIN. */
 MUST_CHECK int tty_create(struct stream *in, struct stream *out,
-			  const struct ktermios *tio,
-			  const struct winsize *win, struct tty **out_tty);
+			  const struct ktermios *tio, const struct winsize *win,
+			  struct tty **out_tty);
 
 /* The terminal of the machine, or NULL: what /dev/console opens. */
 struct tty *tty_get(void);
@@ -49,8 +49,8 @@ void tty_hangup_session(int sid); /* its terminal, if it has one */
 struct pty *tty_pty(struct tty *t);
 
 /* Kernel buffers.  -EAGAIN (nonblock), -EINTR; 0: end of file. */
-MUST_CHECK ssize_t tty_read(struct tty *t, uint32_t era, void *buf,
-			    size_t len, bool nonblock);
+MUST_CHECK ssize_t tty_read(struct tty *t, uint32_t era, void *buf, size_t len,
+			    bool nonblock);
 MUST_CHECK ssize_t tty_write(struct tty *t, const void *buf, size_t len,
 			     bool nonblock);
 uint32_t tty_poll(struct tty *t);
@@ -90,7 +90,7 @@ void tty_on_jobs(const struct tty_jobs *j, int sid, int pgrp);
 MUST_CHECK int tty_control(struct tty *t, bool open, bool steal);
 /* TIOCNOTTY; -ENOTTY: it is not the caller's. */
 MUST_CHECK int tty_give_up(struct tty *t);
-int tty_caller(void); /* the leader of the caller's session */
+int tty_caller(void);			/* the leader of the caller's session */
 bool tty_is_controlling(struct tty *t); /* the caller's */
 int tty_pgrp(struct tty *t);
 int tty_session(struct tty *t);

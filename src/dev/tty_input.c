@@ -261,7 +261,8 @@ signal_char(struct tty *t, uint8_t c)
 {
 	int sig = is_cc(t, c, VINTR) ? SIGINT :
 		  is_cc(t, c, VQUIT) ? SIGQUIT :
-		  is_cc(t, c, VSUSP) ? SIGTSTP : 0;
+		  is_cc(t, c, VSUSP) ? SIGTSTP :
+				       0;
 
 	if (!sig)
 		return false;

@@ -14,38 +14,38 @@
 #define INPUT_MAX 4096u /* a power of two, as Linux's N_TTY_BUF_SIZE */
 #define ECHO_MAX  1024u
 #define OUT_MAX	  1024u
-#define CHUNK	  256u	/* of input at a time */
+#define CHUNK	  256u /* of input at a time */
 
 struct tty {
-	struct stream *in, *out; /* [I] but for tty_set_output() */
-	struct pty *pty;	 /* [I] NULL: a terminal of the machine */
-	struct mutex pump_lock;	 /* RANK_TTY_PUMP: who takes from in */
-	struct mutex lock;	 /* RANK_TTY */
-	struct ktermios tio;	 /* [lock] */
-	struct winsize win;	 /* [lock] */
-	struct waitq wq;	 /* readers */
+	struct stream *in, *out;    /* [I] but for tty_set_output() */
+	struct pty *pty;	    /* [I] NULL: a terminal of the machine */
+	struct mutex pump_lock;	    /* RANK_TTY_PUMP: who takes from in */
+	struct mutex lock;	    /* RANK_TTY */
+	struct ktermios tio;	    /* [lock] */
+	struct winsize win;	    /* [lock] */
+	struct waitq wq;	    /* readers */
 	uint32_t head, canon, tail; /* [lock] counters */
 	uint64_t marks[BITMAP_WORDS(INPUT_MAX)]; /* [lock] */
-	uint8_t buf[INPUT_MAX];	 /* [lock] */
-	bool lnext;		 /* [lock] the next character is literal */
-	bool ended;		 /* [lock, a read] input has ended */
-	bool stopped;		 /* [a] output, by ^S or TCOOFF */
-	uint32_t column;	 /* [lock] of the cursor, about */
-	uint32_t canon_column;	 /* [lock] where the line's input began */
-	char echo[ECHO_MAX];	 /* [lock] */
-	uint32_t echo_len;	 /* [lock, a read] */
-	uint32_t signals;	 /* [lock] to be raised after letting go */
-	uint32_t status;	 /* [lock] TIOCPKT_* to be told after it */
+	uint8_t buf[INPUT_MAX];			 /* [lock] */
+	bool lnext;	       /* [lock] the next character is literal */
+	bool ended;	       /* [lock, a read] input has ended */
+	bool stopped;	       /* [a] output, by ^S or TCOOFF */
+	uint32_t column;       /* [lock] of the cursor, about */
+	uint32_t canon_column; /* [lock] where the line's input began */
+	char echo[ECHO_MAX];   /* [lock] */
+	uint32_t echo_len;     /* [lock, a read] */
+	uint32_t signals;      /* [lock] to be raised after letting go */
+	uint32_t status;       /* [lock] TIOCPKT_* to be told after it */
 
-	struct mutex out_lock;	 /* RANK_SLEEP_LEAF */
-	char obuf[OUT_MAX];	 /* [out_lock] processed, not written */
+	struct mutex out_lock;	    /* RANK_SLEEP_LEAF */
+	char obuf[OUT_MAX];	    /* [out_lock] processed, not written */
 	uint32_t obuf_at, obuf_len; /* [out_lock] */
 
-	uint32_t era;		 /* [a] hang-ups: older files are dead */
-	unsigned opens;		 /* [jobs] by tty_jobs_lock() */
-	bool exclusive;		 /* [a] TIOCEXCL */
-	int session, pgrp;	 /* [jobs, a read] 0: nobody's */
-	struct list link;	 /* [jobs] of all terminals */
+	uint32_t era;	   /* [a] hang-ups: older files are dead */
+	unsigned opens;	   /* [jobs] by tty_jobs_lock() */
+	bool exclusive;	   /* [a] TIOCEXCL */
+	int session, pgrp; /* [jobs, a read] 0: nobody's */
+	struct list link;  /* [jobs] of all terminals */
 };
 
 /* ---- small questions, with t->lock ---- */

@@ -22,20 +22,20 @@
 #include <sched/mutex.h>
 #include <sched/work.h>
 
-#define QUEUES	3 /* wait queues that one file names at most */
-#define ANY	(1u << 31) /* a wake that says nothing */
+#define QUEUES 3	  /* wait queues that one file names at most */
+#define ANY    (1u << 31) /* a wake that says nothing */
 
 struct file_async {
 	struct work work;
-	struct file *file;  /* [I] */
-	int sig, fd;	    /* [a] F_SETSIG; of the F_SETFL */
-	bool on;	    /* [async_lock] the entries are on their queues */
-	uint32_t events;    /* [a] POLL*, since the work ran */
-	unsigned nqueues;   /* [async_lock] */
+	struct file *file; /* [I] */
+	int sig, fd;	   /* [a] F_SETSIG; of the F_SETFL */
+	bool on;	   /* [async_lock] the entries are on their queues */
+	uint32_t events;   /* [a] POLL*, since the work ran */
+	unsigned nqueues;  /* [async_lock] */
 	struct {
 		struct waitq *q;
 		struct wait_entry e;
-	} queue[QUEUES];    /* [async_lock] */
+	} queue[QUEUES]; /* [async_lock] */
 };
 
 struct async_table {

@@ -14,7 +14,7 @@ struct cred {
 	uint32_t uid, euid, suid, fsuid;
 	uint32_t gid, egid, sgid, fsgid;
 	uint64_t cap_permitted, cap_effective, cap_inheritable, cap_bounding,
-	    cap_ambient;
+		cap_ambient;
 	uint32_t securebits;
 	unsigned ngroups;
 	uint32_t *groups;

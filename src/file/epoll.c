@@ -43,14 +43,14 @@
 
 struct epoll {
 	struct refcount refs;
-	struct mutex lock;	/* RANK_EPOLL */
-	struct rb_root items;	/* [lock] by file, descriptor */
-	unsigned nitems;	/* [lock] */
+	struct mutex lock;    /* RANK_EPOLL */
+	struct rb_root items; /* [lock] by file, descriptor */
+	unsigned nitems;      /* [lock] */
 	struct spinlock ready_lock;
-	struct list ready;	/* [ready_lock] items */
-	struct waitq wq;	/* epoll_wait, and poll on the instance */
-	struct list inner;	/* [nest_lock] items whose file is an instance */
-	struct list outer;	/* [nest_lock] items whose file is this one */
+	struct list ready; /* [ready_lock] items */
+	struct waitq wq;   /* epoll_wait, and poll on the instance */
+	struct list inner; /* [nest_lock] items whose file is an instance */
+	struct list outer; /* [nest_lock] items whose file is this one */
 };
 
 struct item {
@@ -60,10 +60,10 @@ struct item {
 	int fd;			/* [I] */
 	uint32_t events;	/* [lock w, a] */
 	uint64_t data;		/* [lock] */
-	struct list ready_link;	/* [ready_lock] */
+	struct list ready_link; /* [ready_lock] */
 	struct list file_link;	/* [file's watch_lock] */
-	struct list inner_link;	/* [nest_lock] in ep->inner */
-	struct list outer_link;	/* [nest_lock] in the file's outer */
+	struct list inner_link; /* [nest_lock] in ep->inner */
+	struct list outer_link; /* [nest_lock] in the file's outer */
 	unsigned nqueues;
 	bool too_many;
 	struct {
@@ -77,9 +77,8 @@ struct item_table {
 	struct item *item;
 };
 
-static struct mutex nest_lock = {
-	.rank = RANK_EPOLL, .wq = WAITQ_INIT(nest_lock.wq)
-};
+static struct mutex nest_lock = { .rank = RANK_EPOLL,
+				  .wq = WAITQ_INIT(nest_lock.wq) };
 static const struct file_ops epoll_ops;
 
 static bool
@@ -125,7 +124,8 @@ item_insert(struct epoll *ep, struct item *i)
 	while (*link) {
 		parent = *link;
 		link = compare(i->file, i->fd, item_of(parent)) < 0 ?
-		       &parent->left : &parent->right;
+			       &parent->left :
+			       &parent->right;
 	}
 	rb_link(&i->node, parent, link);
 	rb_insert_color(&ep->items, &i->node);
@@ -231,8 +231,7 @@ item_remove(struct item *i)
 }
 
 static int
-item_add(struct epoll *ep, int fd, struct file *f,
-	 const struct epoll_event *ev)
+item_add(struct epoll *ep, int fd, struct file *f, const struct epoll_event *ev)
 {
 	struct item_table it = { .pt.queue = item_queue };
 	struct item *i = kzalloc(sizeof(*i), ALLOC_KERNEL);
@@ -340,8 +339,9 @@ check_nesting(struct epoll *ep, struct file *f)
 }
 
 /* An exclusive item has these and no others. */
-#define EXCLUSIVE_BITS (POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | \
-			EPOLLET | EPOLLEXCLUSIVE)
+#define EXCLUSIVE_BITS                                                  \
+	(POLLIN | POLLOUT | POLLERR | POLLHUP | EPOLLWAKEUP | EPOLLET | \
+	 EPOLLEXCLUSIVE)
 
 int
 epoll_control(struct file *epf, int op, int fd, struct file *f,
@@ -401,7 +401,8 @@ release_items(struct file *f)
 
 		if (!list_empty(&f->watchers)) {
 			ep = list_first_entry(&f->watchers, struct item,
-					      file_link)->ep;
+					      file_link)
+				     ->ep;
 			refcount_get(&ep->refs);
 		}
 		spin_unlock_irq(&f->watch_lock, fl);
@@ -496,8 +497,8 @@ collect(struct epoll *ep, struct epoll_event __user *events, int max)
 }
 
 long
-epoll_wait_events(struct file *epf, struct epoll_event __user *events,
-		  int max, uint64_t deadline_ns)
+epoll_wait_events(struct file *epf, struct epoll_event __user *events, int max,
+		  uint64_t deadline_ns)
 {
 	struct epoll *ep = epf->priv;
 	struct wait_entry e UNINIT;

@@ -18,9 +18,9 @@
 #define COUNT_MAX (UINT64_MAX - 1)
 
 struct eventfd {
-	struct spinlock lock;	/* RANK_EVENT */
-	uint64_t count;		/* [lock] */
-	bool semaphore;		/* [I] */
+	struct spinlock lock; /* RANK_EVENT */
+	uint64_t count;	      /* [lock] */
+	bool semaphore;	      /* [I] */
 	struct waitq wq;
 	uint64_t id;
 };

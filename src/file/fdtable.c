@@ -25,16 +25,16 @@
 #define FIRST_SIZE 64u
 
 struct fd_array {
-	unsigned size;		/* [I] multiple of 64 */
+	unsigned size;		  /* [I] multiple of 64 */
 	uint64_t *used, *cloexec; /* [table lock] */
 	struct reclaim_head reclaim;
-	struct file *file[];	/* [table lock w, q r] */
+	struct file *file[]; /* [table lock w, q r] */
 };
 
 struct fdtable {
 	struct refcount refs;
 	struct mutex lock;	/* RANK_FDTABLE: writers */
-	struct fd_array *array;	/* [lock w, q r] */
+	struct fd_array *array; /* [lock w, q r] */
 	unsigned next;		/* [lock] no free descriptor below */
 	uint64_t limit;		/* [a] RLIMIT_NOFILE */
 };
@@ -43,8 +43,9 @@ static struct fd_array *
 array_new(unsigned size)
 {
 	size_t words = size / 64;
-	struct fd_array *a = vmalloc(sizeof(*a) + size * sizeof(a->file[0]) +
-				     2 * words * 8, ALLOC_KERNEL);
+	struct fd_array *a =
+		vmalloc(sizeof(*a) + size * sizeof(a->file[0]) + 2 * words * 8,
+			ALLOC_KERNEL);
 
 	if (!a)
 		return NULL;

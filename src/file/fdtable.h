@@ -33,8 +33,8 @@ void fd_unreserve(struct fdtable *t, int fd);
 MUST_CHECK int fd_add(struct fdtable *t, struct file *f, bool cloexec);
 
 MUST_CHECK int fd_close(struct fdtable *t, int fd);
-MUST_CHECK int fd_close_range(struct fdtable *t, unsigned first,
-			      unsigned last, bool cloexec_only);
+MUST_CHECK int fd_close_range(struct fdtable *t, unsigned first, unsigned last,
+			      bool cloexec_only);
 MUST_CHECK int fd_dup2(struct fdtable *t, int from, int to, bool cloexec);
 MUST_CHECK int fd_get_cloexec(struct fdtable *t, int fd);
 MUST_CHECK int fd_set_cloexec(struct fdtable *t, int fd, bool on);

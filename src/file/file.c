@@ -95,8 +95,8 @@ file_put(struct file *f)
 		poll_file_release(f);
 	if (unlikely(f->async))
 		file_async_release(f);
-	notify_file(f, f->mode & FILE_WRITE ? IN_CLOSE_WRITE :
-					      IN_CLOSE_NOWRITE);
+	notify_file(f,
+		    f->mode & FILE_WRITE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
 	if (f->ops->release)
 		f->ops->release(f);
 	if (f->dentry)
@@ -168,7 +168,8 @@ do_write(struct file *f, struct uio *u, int64_t *pos)
 		return -EINVAL;
 	if (pos && f->inode && (f->inode->mode & S_IFMT) == S_IFREG) {
 		int err = check_fsize(u, (f->flags & O_APPEND) || u->append ?
-				      (int64_t)f->inode->size : *pos);
+						 (int64_t)f->inode->size :
+						 *pos);
 
 		if (err)
 			return err;

@@ -21,11 +21,11 @@
 struct file;
 struct uio;
 struct page;
-struct kstat;	    /* abi/stat.h */
-struct statfs;	    /* abi/statfs.h */
-struct poll_table;  /* file/poll.h */
+struct kstat;	   /* abi/stat.h */
+struct statfs;	   /* abi/statfs.h */
+struct poll_table; /* file/poll.h */
 struct vm_object;
-struct dentry;	    /* fs/vfs.h */
+struct dentry; /* fs/vfs.h */
 struct inode;
 
 /* Directory entries go out through this; false: no more room, stop. */
@@ -50,27 +50,29 @@ struct page_piece {
 struct file_ops {
 	/* pos: the file's or pread's position, advanced by the operation;
 	 * NULL for files without positions (FILE_STREAM). */
-	ssize_t (*read)(struct file *f, struct uio *u, int64_t *pos);  /* EINVAL */
-	ssize_t (*write)(struct file *f, struct uio *u, int64_t *pos); /* EINVAL */
+	ssize_t (*read)(struct file *f, struct uio *u,
+			int64_t *pos); /* EINVAL */
+	ssize_t (*write)(struct file *f, struct uio *u,
+			 int64_t *pos);				  /* EINVAL */
 	int64_t (*seek)(struct file *f, int64_t off, int whence); /* ESPIPE */
 	/* POLL* bits ready now; registers with pt when it is not NULL.
 	 * NULL: always POLLIN|POLLOUT, and epoll answers EPERM. */
 	uint32_t (*poll)(struct file *f, struct poll_table *pt);
 	long (*ioctl)(struct file *f, unsigned cmd, uint64_t arg); /* ENOTTY */
-	int (*mmap)(struct file *f, struct file_mmap *m);	/* ENODEV */
-	int (*stat)(struct file *f, struct kstat *st);		/* required */
-	int (*statfs)(struct file *f, struct statfs *st);	/* ENOSYS */
-	int (*readdir)(struct file *f, struct dir_emit *e);	/* ENOTDIR */
+	int (*mmap)(struct file *f, struct file_mmap *m);	   /* ENODEV */
+	int (*stat)(struct file *f, struct kstat *st);	    /* required */
+	int (*statfs)(struct file *f, struct statfs *st);   /* ENOSYS */
+	int (*readdir)(struct file *f, struct dir_emit *e); /* ENOTDIR */
 	int (*fsync)(struct file *f, int64_t start, int64_t end,
-		     bool datasync);				/* EINVAL */
-	int (*truncate)(struct file *f, int64_t len);		/* EINVAL */
+		     bool datasync);		      /* EINVAL */
+	int (*truncate)(struct file *f, int64_t len); /* EINVAL */
 	int (*fallocate)(struct file *f, int mode, int64_t off,
-			 int64_t len);				/* EOPNOTSUPP */
+			 int64_t len); /* EOPNOTSUPP */
 	/* Pages for sendfile and splice: up to len bytes at *pos in at most
 	 * *n pieces, each with a reference that the caller drops; bytes, and
 	 * the pieces in *n.  NULL: copied by way of read. */
-	ssize_t (*read_pages)(struct file *f, struct page_piece *v,
-			      unsigned *n, size_t len, int64_t *pos);
+	ssize_t (*read_pages)(struct file *f, struct page_piece *v, unsigned *n,
+			      size_t len, int64_t *pos);
 	/* Writes the pieces by reference, taking its own; flags: MSG_MORE,
 	 * MSG_DONTWAIT.  Bytes.  No pieces: nothing more comes after a
 	 * MSG_MORE.  NULL: copied by way of write. */
@@ -89,27 +91,27 @@ struct file_ops {
 struct file {
 	const struct file_ops *ops; /* [I] */
 	struct refcount refs;
-	uint32_t flags;		    /* [a] O_* status flags and access mode */
-	uint32_t mode;		    /* [I] FILE_* */
-	int64_t pos;		    /* [pos_lock] */
-	struct mutex pos_lock;	    /* RANK_FILEPOS */
-	struct dentry *dentry;	    /* [I] path; NULL for pipes and such */
-	struct inode *inode;	    /* [I] */
-	void *priv;		    /* [I] the implementation's */
-	struct list watchers;	    /* [watch lock] epoll items */
+	uint32_t flags;	       /* [a] O_* status flags and access mode */
+	uint32_t mode;	       /* [I] FILE_* */
+	int64_t pos;	       /* [pos_lock] */
+	struct mutex pos_lock; /* RANK_FILEPOS */
+	struct dentry *dentry; /* [I] path; NULL for pipes and such */
+	struct inode *inode;   /* [I] */
+	void *priv;	       /* [I] the implementation's */
+	struct list watchers;  /* [watch lock] epoll items */
 	struct spinlock watch_lock;
-	int owner_pid;		    /* [a] F_SETOWN; negative: a group */
-	uint8_t owner_type;	    /* [a] F_OWNER_TID or _PID */
-	struct file_async *async;   /* [a] file/async.c; or NULL */
-	uint32_t wb_err, sb_err;    /* [a] errors of writing seen so far */
+	int owner_pid;		  /* [a] F_SETOWN; negative: a group */
+	uint8_t owner_type;	  /* [a] F_OWNER_TID or _PID */
+	struct file_async *async; /* [a] file/async.c; or NULL */
+	uint32_t wb_err, sb_err;  /* [a] errors of writing seen so far */
 	struct reclaim_head reclaim;
 };
 
-#define FILE_READ   (1u << 0)
-#define FILE_WRITE  (1u << 1)
-#define FILE_STREAM (1u << 2) /* no position: pread is ESPIPE */
-#define FILE_PATH   (1u << 3) /* O_PATH */
-#define FILE_DIR    (1u << 4)
+#define FILE_READ      (1u << 0)
+#define FILE_WRITE     (1u << 1)
+#define FILE_STREAM    (1u << 2) /* no position: pread is ESPIPE */
+#define FILE_PATH      (1u << 3) /* O_PATH */
+#define FILE_DIR       (1u << 4)
 #define FILE_NOSIGPIPE (1u << 5) /* EPIPE comes without the signal */
 
 /* New file with one reference.  flags: O_*; mode is derived from them.

@@ -15,15 +15,16 @@ struct dentry;
 struct fs_context {
 	struct refcount refs;
 	struct spinlock lock;
-	struct dentry *root;	/* [lock] referenced */
-	struct dentry *cwd;	/* [lock] referenced */
-	uint32_t umask;		/* [a] */
+	struct dentry *root; /* [lock] referenced */
+	struct dentry *cwd;  /* [lock] referenced */
+	uint32_t umask;	     /* [a] */
 };
 
 #define RLIM_COUNT 16
 struct rlimits {
 	struct spinlock lock;
-	uint64_t soft[RLIM_COUNT], hard[RLIM_COUNT]; /* [lock], read torn-free */
+	uint64_t soft[RLIM_COUNT],
+		hard[RLIM_COUNT]; /* [lock], read torn-free */
 };
 /* The limits of the (only) process; upper layers give it at start. */
 uint64_t rlimit_soft(unsigned resource);

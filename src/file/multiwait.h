@@ -25,7 +25,7 @@ struct thread;
 struct multiwait {
 	struct poll_table pt;
 	struct thread *thread;
-	bool woken;	/* [a] */
+	bool woken; /* [a] */
 	int err;
 	struct multiwait_entry *entries;
 };

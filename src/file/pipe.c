@@ -34,15 +34,15 @@
 
 struct pipe {
 	struct refcount refs;
-	struct mutex lock;	    /* RANK_PIPE */
-	struct ring ring;	    /* [lock]; buf NULL until the first write */
-	uint32_t size;		    /* [lock] */
-	unsigned readers, writers;  /* [lock] open ends */
-	unsigned nread, nwrite;	    /* [lock] opens ever: FIFO */
-	bool held;		    /* [lock] by a splice: readers wait */
+	struct mutex lock;	   /* RANK_PIPE */
+	struct ring ring;	   /* [lock]; buf NULL until the first write */
+	uint32_t size;		   /* [lock] */
+	unsigned readers, writers; /* [lock] open ends */
+	unsigned nread, nwrite;	   /* [lock] opens ever: FIFO */
+	bool held;		   /* [lock] by a splice: readers wait */
 	struct waitq read_wq, write_wq;
 	uint64_t ino;
-	struct inode *inode;	    /* FIFO, else NULL */
+	struct inode *inode; /* FIFO, else NULL */
 };
 
 static struct pipe *
@@ -158,7 +158,8 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		mutex_unlock(&p->lock);
 		if (n > 0) {
 			if (full && p->size - used >= PIPE_BUF)
-				wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
+				wait_wake(&p->write_wq, 1,
+					  POLLOUT | POLLWRNORM);
 			/* Another may read what this one, which was woken,
 			 * left. */
 			if (used && slept)
@@ -248,8 +249,8 @@ prepare_whole(struct uio *u)
 {
 	uint64_t base = u->segs[0].base;
 
-	if (u->user && (u->nsegs > 1 ||
-	    (base & (PAGE_SIZE - 1)) + u->resid > PAGE_SIZE))
+	if (u->user &&
+	    (u->nsegs > 1 || (base & (PAGE_SIZE - 1)) + u->resid > PAGE_SIZE))
 		ignore(uio_prefault(u, u->resid, false)); /* found later */
 }
 

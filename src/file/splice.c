@@ -52,8 +52,8 @@ write_run(struct file *out, int64_t *opos, const struct page_piece *v,
 	struct uio u UNINIT;
 
 	if (out->ops->write_pages && !opos) {
-		ssize_t r = out->ops->write_pages(out, v, n,
-						more ? MSG_MORE : 0);
+		ssize_t r =
+			out->ops->write_pages(out, v, n, more ? MSG_MORE : 0);
 
 		if (r != -EOPNOTSUPP)
 			return r;
@@ -123,8 +123,8 @@ copy_loop(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 	  size_t len)
 {
 	bool pages = in->ops->read_pages && ipos;
-	void *buf = pages ? NULL : kmalloc(min_size(len, BUF_BYTES),
-					   ALLOC_KERNEL);
+	void *buf =
+		pages ? NULL : kmalloc(min_size(len, BUF_BYTES), ALLOC_KERNEL);
 	ssize_t done = 0, n = 0;
 
 	if (!pages && !buf)
@@ -133,7 +133,7 @@ copy_loop(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 		size_t left = len - (size_t)done;
 
 		n = pages ? copy_run(out, opos, in, ipos, left) :
-		    copy_buf(out, opos, in, ipos, buf, left);
+			    copy_buf(out, opos, in, ipos, buf, left);
 		if (n <= 0)
 			break;
 		done += n;

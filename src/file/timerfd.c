@@ -22,12 +22,12 @@
 #include <vm/uio.h>
 
 struct timerfd {
-	struct spinlock lock;	/* RANK_EVENT; interrupts off */
+	struct spinlock lock; /* RANK_EVENT; interrupts off */
 	struct timer timer;
-	int clock;		/* [I] */
-	uint64_t deadline;	/* [lock] monotonic ns; 0: not armed */
-	uint64_t interval;	/* [lock] ns; 0: once */
-	uint64_t expiries;	/* [lock] since the last read */
+	int clock;	   /* [I] */
+	uint64_t deadline; /* [lock] monotonic ns; 0: not armed */
+	uint64_t interval; /* [lock] ns; 0: once */
+	uint64_t expiries; /* [lock] since the last read */
 	struct waitq wq;
 };
 

@@ -37,12 +37,12 @@ struct seq_buf;
 int locks_show(struct seq_buf *s, void *arg); /* /proc/locks */
 MUST_CHECK int file_flock(struct file *f, int op);
 MUST_CHECK int file_lock_get(struct file *f, struct flock *fl, bool ofd);
-MUST_CHECK int file_lock_set(struct file *f, const struct flock *fl,
-			     bool ofd, bool wait);
+MUST_CHECK int file_lock_set(struct file *f, const struct flock *fl, bool ofd,
+			     bool wait);
 
 /* Names of user., security., trusted., system. are checked by the caller. */
-MUST_CHECK ssize_t inode_getxattr(struct inode *i, const char *name,
-				  void *buf, size_t size);
+MUST_CHECK ssize_t inode_getxattr(struct inode *i, const char *name, void *buf,
+				  size_t size);
 MUST_CHECK ssize_t inode_listxattr(struct inode *i, char *buf, size_t size);
 MUST_CHECK int inode_setxattr(struct dentry *d, const char *name,
 			      const void *val, size_t len, int flags);

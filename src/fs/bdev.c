@@ -46,8 +46,7 @@ write_done(struct bio *b)
 }
 
 static struct bio *
-new_bio(struct blk_device *dev, enum bio_op op, uint64_t sector,
-	unsigned nvecs)
+new_bio(struct blk_device *dev, enum bio_op op, uint64_t sector, unsigned nvecs)
 {
 	struct bio *b = bio_alloc(nvecs, ALLOC_NOIO); /* waits, never NULL */
 
@@ -66,8 +65,8 @@ bdev_read_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 	struct bio *b = NULL;
 
 	for (unsigned i = 0; i < n; i++, sector += SECTORS_PER_PAGE) {
-		uint64_t left = sector < dev->sectors ? dev->sectors - sector
-						      : 0;
+		uint64_t left =
+			sector < dev->sectors ? dev->sectors - sector : 0;
 		uint32_t len = PAGE_SIZE;
 
 		if (!left) {
@@ -79,8 +78,7 @@ bdev_read_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 			memset((char *)page_addr(pages[i]) + len, 0,
 			       PAGE_SIZE - len);
 		}
-		if (b && (b->nvecs >= max ||
-			  bio_add(b, pages[i], 0, len))) {
+		if (b && (b->nvecs >= max || bio_add(b, pages[i], 0, len))) {
 			bio_submit(b);
 			b = NULL;
 		} else if (b) {
@@ -105,8 +103,8 @@ bdev_write_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 	struct bio *b = NULL;
 
 	for (unsigned i = 0; i < n; i++, sector += SECTORS_PER_PAGE) {
-		if (b && (b->nvecs >= max ||
-			  bio_add(b, pages[i], 0, PAGE_SIZE))) {
+		if (b &&
+		    (b->nvecs >= max || bio_add(b, pages[i], 0, PAGE_SIZE))) {
 			bio_submit(b);
 			b = NULL;
 		} else if (b) {
@@ -124,8 +122,7 @@ bdev_write_pages(struct blk_device *dev, uint64_t sector, struct page **pages,
 }
 
 int
-bdev_write(struct blk_device *dev, uint64_t offset, const void *buf,
-	   size_t len)
+bdev_write(struct blk_device *dev, uint64_t offset, const void *buf, size_t len)
 {
 	struct page *p = page_alloc(0, ALLOC_NOFS);
 	const uint8_t *from = buf;
@@ -135,8 +132,8 @@ bdev_write(struct blk_device *dev, uint64_t offset, const void *buf,
 		return -ENOMEM;
 	while (len && !err) {
 		uint32_t n = len < PAGE_SIZE ? (uint32_t)len : PAGE_SIZE;
-		struct bio *b = new_bio(dev, BIO_WRITE,
-					offset >> BLK_SECTOR_SHIFT, 1);
+		struct bio *b =
+			new_bio(dev, BIO_WRITE, offset >> BLK_SECTOR_SHIFT, 1);
 
 		memcpy(page_addr(p), from, n);
 		err = bio_add(b, p, 0, n);
@@ -194,8 +191,8 @@ struct page_cache *
 bdev_cache_create(struct blk_device *dev)
 {
 	struct inode *i = kzalloc(sizeof(*i), ALLOC_KERNEL);
-	struct page_cache *pc = i ? page_cache_create(i, &cache_ops, false)
-				  : NULL;
+	struct page_cache *pc =
+		i ? page_cache_create(i, &cache_ops, false) : NULL;
 
 	if (!pc) {
 		kfree(i);

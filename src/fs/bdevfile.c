@@ -32,16 +32,15 @@
 #define PIECE_PAGES (PIECE / PAGE_SIZE)
 #define MAJOR	    254u
 
-static struct mutex write_mutex = {
-	.rank = RANK_INODE, .wq = WAITQ_INIT(write_mutex.wq)
-};
+static struct mutex write_mutex = { .rank = RANK_INODE,
+				    .wq = WAITQ_INIT(write_mutex.wq) };
 
 /* ---- a piece ---- */
 
 struct piece {
 	struct blk_device *dev;
-	uint64_t start;		/* bytes on the device, of whole sectors */
-	uint32_t len;		/* the same */
+	uint64_t start; /* bytes on the device, of whole sectors */
+	uint32_t len;	/* the same */
 	struct page *pages[PIECE_PAGES];
 };
 
@@ -86,8 +85,8 @@ device_io(struct piece *p, enum bio_op op, uint32_t from, uint32_t to)
 		b->sector = (p->start + from) >> BLK_SECTOR_SHIFT;
 		while (from < to && b->nvecs < max) {
 			uint32_t off = from & PAGE_MASK;
-			uint32_t n = (uint32_t)min_u64(PAGE_SIZE - off,
-						       to - from);
+			uint32_t n =
+				(uint32_t)min_u64(PAGE_SIZE - off, to - from);
 
 			if (bio_add(b, p->pages[from >> PAGE_SHIFT], off, n))
 				break;
@@ -101,8 +100,7 @@ device_io(struct piece *p, enum bio_op op, uint32_t from, uint32_t to)
 
 /* Between the program's memory and the piece, len bytes at pos. */
 static ssize_t
-copy_piece(struct piece *p, struct uio *u, uint64_t pos, size_t len,
-	   bool write)
+copy_piece(struct piece *p, struct uio *u, uint64_t pos, size_t len, bool write)
 {
 	uint64_t at = pos - p->start, end = at + len;
 	ssize_t total = 0, r;
@@ -110,8 +108,8 @@ copy_piece(struct piece *p, struct uio *u, uint64_t pos, size_t len,
 	while (at < end) {
 		char *mem = (char *)page_addr(p->pages[at >> PAGE_SHIFT]) +
 			    (at & PAGE_MASK);
-		size_t n = (size_t)min_u64(PAGE_SIZE - (at & PAGE_MASK),
-					   end - at);
+		size_t n =
+			(size_t)min_u64(PAGE_SIZE - (at & PAGE_MASK), end - at);
 
 		r = write ? uio_read(u, mem, n) : uio_write(u, mem, n);
 		if (r <= 0)
@@ -392,8 +390,10 @@ bdev_nodes_init(void)
 	for (unsigned k = 0; e && k < n && !err; k++) {
 		d = blk_get(k);
 		e[k] = (struct pseudo_entry){
-			.path = d->name, .mode = S_IFBLK | 0660,
-			.open = bdev_file_open, .arg = d,
+			.path = d->name,
+			.mode = S_IFBLK | 0660,
+			.open = bdev_file_open,
+			.arg = d,
 			.rdev = DEV_MAKE(MAJOR, k),
 		};
 		err = dev_register(&e[k]);

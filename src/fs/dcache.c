@@ -286,8 +286,8 @@ set_name(struct dentry *d, struct old_name *n, size_t len, uint32_t hash)
 	d->name_len = (uint16_t)len;
 	d->name_hash = hash;
 	if (old != d->inline_name) {
-		struct old_name *o = container_of(old, struct old_name,
-						  text[0]);
+		struct old_name *o =
+			container_of(old, struct old_name, text[0]);
 
 		reclaim_call(&o->reclaim, name_free);
 	}
@@ -473,8 +473,8 @@ dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t size)
 	*--p = '\0';
 	spin_lock(&lock);
 	/* Names that come and go by themselves have no entries that leave. */
-	if (d->unhashed || (d->inode && !d->sb->cache_names &&
-			    !READ_ONCE(d->inode->nlink)))
+	if (d->unhashed ||
+	    (d->inode && !d->sb->cache_names && !READ_ONCE(d->inode->nlink)))
 		ok = prepend(buf, &p, deleted, sizeof(deleted) - 1);
 	d = up(d, root);
 	if (d == root || d->parent == d)

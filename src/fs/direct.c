@@ -31,10 +31,10 @@
 #define PIECE_PAGES 32u /* in one request, at most */
 #define MAX_BIOS    8u	/* requests in flight of one call */
 
-struct batch {		/* requests that are waited for together */
+struct batch { /* requests that are waited for together */
 	struct bio *bios[MAX_BIOS];
 	unsigned n;
-	uint32_t left;	/* [a] and one for the submitter */
+	uint32_t left; /* [a] and one for the submitter */
 	struct completion done;
 };
 
@@ -103,8 +103,8 @@ next_piece(struct uio *u, bool write, uint32_t *off, uint32_t *len,
 /* One request for at most `bytes`, all of which are in u.  Puts what it takes
  * from the memory side; -errno when it can take nothing. */
 static ssize_t
-make_bio(struct uio *u, struct page_cache_run *run, uint64_t bytes,
-	 bool write, struct batch *b)
+make_bio(struct uio *u, struct page_cache_run *run, uint64_t bytes, bool write,
+	 struct batch *b)
 {
 	struct bio *bio = bio_alloc(PIECE_PAGES, ALLOC_KERNEL);
 	unsigned max = run->dev->max_vecs;
@@ -263,9 +263,9 @@ direct_read(struct file *f, struct uio *u, int64_t *pos)
 		return -EINVAL;
 	if (u->nowait)
 		return -EAGAIN;
-	page_cache_write_range(pc, (uint64_t)*pos >> PAGE_SHIFT,
-			       ((uint64_t)*pos + u->resid + PAGE_MASK) >>
-				       PAGE_SHIFT, true);
+	page_cache_write_range(
+		pc, (uint64_t)*pos >> PAGE_SHIFT,
+		((uint64_t)*pos + u->resid + PAGE_MASK) >> PAGE_SHIFT, true);
 	read_lock(&i->lock);
 	size = i->size;
 	while (u->resid && (uint64_t)*pos < size) {
@@ -304,9 +304,9 @@ write_cached(struct page_cache *pc, struct uio *u, int64_t *pos, uint64_t len)
 	r = page_cache_write(pc, u, pos);
 	u->resid += rest;
 	if (r > 0)
-		page_cache_write_range(pc, (uint64_t)start >> PAGE_SHIFT,
-				       ((uint64_t)*pos + PAGE_MASK) >>
-					       PAGE_SHIFT, true);
+		page_cache_write_range(
+			pc, (uint64_t)start >> PAGE_SHIFT,
+			((uint64_t)*pos + PAGE_MASK) >> PAGE_SHIFT, true);
 	return r;
 }
 
@@ -380,8 +380,7 @@ direct_write(struct file *f, struct uio *u, int64_t *pos)
 			if (r > 0)
 				*pos += r;
 			if (r > 0 && (uint64_t)*pos > i->size) {
-				atomic_store_release(&i->size,
-						     (uint64_t)*pos);
+				atomic_store_release(&i->size, (uint64_t)*pos);
 				inode_mark_dirty(i, true);
 			}
 		}

@@ -19,10 +19,10 @@ struct direct_io {
 	void (*done)(struct direct_io *io); /* [I] any context */
 	struct page_cache *pc;
 	int64_t pos;
-	size_t len;	/* of the result when all goes well */
+	size_t len; /* of the result when all goes well */
 	bool write;
-	uint32_t left;	/* [a] requests, and one for the submitter */
-	int err;	/* [a] the first */
+	uint32_t left; /* [a] requests, and one for the submitter */
+	int err;       /* [a] the first */
 	unsigned n;
 	struct bio *bios[DIRECT_MAX_BIOS];
 };

@@ -80,8 +80,7 @@ drop_bios(struct direct_io *io)
 }
 
 static struct bio *
-new_bio(struct direct_io *io, const struct page_cache_run *run,
-	uint64_t bytes)
+new_bio(struct direct_io *io, const struct page_cache_run *run, uint64_t bytes)
 {
 	uint64_t pages = (bytes >> PAGE_SHIFT) + 2;
 	struct bio *b;

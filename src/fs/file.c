@@ -116,10 +116,11 @@ seek_mapped(struct inode *i, uint64_t pos, uint64_t size, bool hole)
 	struct page_cache_run run;
 
 	while (pos < size) {
-		uint64_t index = page_cache_next_unwritten(pc,
-							   pos >> PAGE_SHIFT);
-		uint64_t page = index > size >> PAGE_SHIFT
-					? UINT64_MAX : index << PAGE_SHIFT;
+		uint64_t index =
+			page_cache_next_unwritten(pc, pos >> PAGE_SHIFT);
+		uint64_t page = index > size >> PAGE_SHIFT ?
+					UINT64_MAX :
+					index << PAGE_SHIFT;
 		int err = pc->ops->map(pc, pos, size - pos, false, &run);
 
 		if (err)
@@ -127,8 +128,8 @@ seek_mapped(struct inode *i, uint64_t pos, uint64_t size, bool hole)
 		if (!run.hole || page <= pos) {
 			if (!hole)
 				return (int64_t)pos;
-			pos = !run.hole ? pos + run.len
-					: (index + 1) << PAGE_SHIFT;
+			pos = !run.hole ? pos + run.len :
+					  (index + 1) << PAGE_SHIFT;
 		} else if (hole) {
 			return (int64_t)pos;
 		} else {
@@ -164,8 +165,9 @@ seek_data(struct inode *i, int64_t off, bool hole)
 			return (int64_t)(next << PAGE_SHIFT);
 		}
 		if (next != index)
-			return off > (int64_t)(index << PAGE_SHIFT)
-				       ? off : (int64_t)(index << PAGE_SHIFT);
+			return off > (int64_t)(index << PAGE_SHIFT) ?
+				       off :
+				       (int64_t)(index << PAGE_SHIFT);
 		if (++index << PAGE_SHIFT >= size)
 			return (int64_t)size;
 	}
@@ -272,8 +274,8 @@ regular_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 		n = (int)((int64_t)f->inode->size - f->pos);
 		break;
 	case FIGETBSZ:
-		n = (int)(f->inode->sb->block_size ? f->inode->sb->block_size
-						   : PAGE_SIZE);
+		n = (int)(f->inode->sb->block_size ? f->inode->sb->block_size :
+						     PAGE_SIZE);
 		break;
 	default:
 		return -ENOTTY;

@@ -82,7 +82,7 @@ void dcache_drop_super(struct super *sb);
 void dcache_drop_children(struct dentry *dir);
 
 /* ---- mount.c ---- */
-extern struct dentry *vfs_root; /* [I] after boot */
+extern struct dentry *vfs_root;			  /* [I] after boot */
 unsigned vfs_mount_flags(const struct dentry *d); /* MS_* of its mount */
 static inline bool
 vfs_read_only(const struct dentry *d)
@@ -95,11 +95,11 @@ vfs_read_only(const struct dentry *d)
 #define WALK_CREATE (1u << 17) /* a trailing slash is EISDIR, not ENOTDIR */
 
 struct walk_last {
-	struct dentry *parent;	/* referenced */
+	struct dentry *parent; /* referenced */
 	char name[NAME_MAX_BYTES + 1];
-	size_t len;		/* 0: "/" ; "." and ".." are given as such */
+	size_t len; /* 0: "/" ; "." and ".." are given as such */
 	uint32_t hash;
-	bool slash;		/* a '/' followed */
+	bool slash; /* a '/' followed */
 };
 /* Resolves all but the last component. */
 MUST_CHECK int path_parent(int dfd, const char *path, unsigned flags,

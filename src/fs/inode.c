@@ -261,8 +261,8 @@ void
 inode_mark_dirty(struct inode *i, bool size)
 {
 	if (i->sb->ops && i->sb->ops->write_inode)
-		inode_mark(i, size ? INODE_DIRTY | INODE_DIRTY_SIZE
-				   : INODE_DIRTY);
+		inode_mark(i,
+			   size ? INODE_DIRTY | INODE_DIRTY_SIZE : INODE_DIRTY);
 }
 
 void

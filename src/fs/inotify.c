@@ -35,7 +35,7 @@
 
 struct instance {
 	struct list link;	/* [lock] */
-	struct rb_root watches;	/* [lock] by number */
+	struct rb_root watches; /* [lock] by number */
 	struct list events;	/* [lock] */
 	unsigned nevents;	/* [lock] */
 	size_t nbytes;		/* [lock] that a read would give */
@@ -45,27 +45,27 @@ struct instance {
 };
 
 struct watch {
-	struct rb_node by_wd;	     /* [lock] */
-	struct hlist_node by_inode;  /* [lock] */
-	struct instance *in;	     /* [I] */
-	struct inode *inode;	     /* [I] referenced */
-	struct watch *next_dead;     /* [o] */
-	uint32_t mask;		     /* [lock] */
-	int wd;			     /* [I] */
+	struct rb_node by_wd;	    /* [lock] */
+	struct hlist_node by_inode; /* [lock] */
+	struct instance *in;	    /* [I] */
+	struct inode *inode;	    /* [I] referenced */
+	struct watch *next_dead;    /* [o] */
+	uint32_t mask;		    /* [lock] */
+	int wd;			    /* [I] */
 };
 
 struct event {
-	struct list link;	/* [lock] */
+	struct list link; /* [lock] */
 	struct inotify_event e;
-	char name[];		/* e.len bytes */
+	char name[]; /* e.len bytes */
 };
 
 uint32_t notify_watches;
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_EVENT);
 static struct list instances = LIST_INIT(instances); /* [lock] */
-static uint32_t ninstances; /* [a] */
-static uint32_t last_cookie; /* [a] */
+static uint32_t ninstances;			     /* [a] */
+static uint32_t last_cookie;			     /* [a] */
 
 static const struct file_ops inotify_ops;
 
@@ -221,8 +221,8 @@ tell(struct inode *i, uint32_t mask, const char *name, uint32_t cookie,
 static uint32_t
 with_type(const struct inode *i, uint32_t mask)
 {
-	return S_ISDIR(i->mode) && mask != IN_MOVE_SELF ? mask | IN_ISDIR
-							: mask;
+	return S_ISDIR(i->mode) && mask != IN_MOVE_SELF ? mask | IN_ISDIR :
+							  mask;
 }
 
 void
@@ -237,8 +237,8 @@ notify_dentry_slow(struct dentry *d, uint32_t mask)
 	spin_lock(&lock);
 	dir = d->parent != d ? d->parent->inode : NULL;
 	if (dir && dir->watches.first)
-		tell(dir, mask, atomic_load_acquire(&d->name), 0,
-		     d->unhashed, &dead);
+		tell(dir, mask, atomic_load_acquire(&d->name), 0, d->unhashed,
+		     &dead);
 	if (i->watches.first)
 		tell(i, mask, NULL, 0, false, &dead);
 	spin_unlock(&lock);
@@ -279,8 +279,8 @@ notify_gone_slow(struct inode *i, uint32_t mask)
 
 	spin_lock(&lock);
 	while (i->watches.first) {
-		struct watch *w = container_of(i->watches.first, struct watch,
-					       by_inode);
+		struct watch *w =
+			container_of(i->watches.first, struct watch, by_inode);
 
 		if ((w->mask & mask) || mask == IN_UNMOUNT)
 			emit(w->in, w->wd, mask, 0, NULL);
@@ -552,8 +552,8 @@ inotify_release(struct file *f)
 	spin_unlock(&lock);
 	free_dead(dead);
 	while (!list_empty(&in->events)) {
-		struct event *e = list_first_entry(&in->events, struct event,
-						   link);
+		struct event *e =
+			list_first_entry(&in->events, struct event, link);
 
 		list_del(&e->link);
 		kfree(e);
@@ -616,8 +616,8 @@ inotify_fdinfo(struct file *f, char *buf, size_t size)
 		len += (size_t)ksnprintf(
 			buf + len, size - len,
 			"inotify wd:%x ino:%lx sdev:%lx mask:%x "
-			"ignored_mask:0\n", wd, (unsigned long)ino,
-			(unsigned long)dev, mask);
+			"ignored_mask:0\n",
+			wd, (unsigned long)ino, (unsigned long)dev, mask);
 	}
 	return (int)len;
 }

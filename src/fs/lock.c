@@ -32,23 +32,22 @@ struct lock {
 	const void *owner; /* the open file, or the process */
 	bool ofd;
 	bool write;
-	int pid; /* who took it, for /proc/locks */
+	int pid;	    /* who took it, for /proc/locks */
 	int64_t start, end; /* both in the range */
 };
 
 struct file_locks {
-	struct list link;	/* [all_lock] */
-	struct inode *inode;	/* [I] whose they are; not referenced */
+	struct list link;    /* [all_lock] */
+	struct inode *inode; /* [I] whose they are; not referenced */
 	struct mutex mutex;
-	struct list locks;	/* [mutex] */
-	unsigned count;		/* [mutex] */
-	struct waitq wq;	/* woken when a lock goes */
+	struct list locks; /* [mutex] */
+	unsigned count;	   /* [mutex] */
+	struct waitq wq;   /* woken when a lock goes */
 };
 
 /* All that there are, for /proc/locks; outer to the mutex of each. */
-static struct mutex all_lock = {
-	.rank = RANK_FSALLOC, .wq = WAITQ_INIT(all_lock.wq)
-};
+static struct mutex all_lock = { .rank = RANK_FSALLOC,
+				 .wq = WAITQ_INIT(all_lock.wq) };
 static struct list all = LIST_INIT(all); /* [all_lock] */
 
 static struct file_locks *
@@ -240,8 +239,7 @@ set(struct file_locks *l, const struct lock *want, bool unlock, bool wait)
 int
 file_flock(struct file *f, int op)
 {
-	struct lock want = { .kind = KIND_FLOCK, .owner = f,
-			     .end = INT64_MAX };
+	struct lock want = { .kind = KIND_FLOCK, .owner = f, .end = INT64_MAX };
 	bool wait = !(op & LOCK_NB), unlock = false;
 	struct file_locks *l;
 	int err;
@@ -303,8 +301,8 @@ parse(struct file *f, const struct flock *fl, bool ofd, struct lock *k)
 	*k = (struct lock){
 		.kind = KIND_RECORD,
 		.ofd = ofd,
-		.owner = ofd ? (const void *)f
-			     : (const void *)thread_current()->proc,
+		.owner = ofd ? (const void *)f :
+			       (const void *)thread_current()->proc,
 		.start = base,
 		.end = end,
 	};
@@ -388,7 +386,8 @@ show_lock(struct seq_buf *s, unsigned n, const struct inode *i,
 	  const struct lock *k)
 {
 	const char *kind = k->kind == KIND_FLOCK ? "FLOCK " :
-			   k->ofd ? "OFDLCK" : "POSIX ";
+			   k->ofd		 ? "OFDLCK" :
+						   "POSIX ";
 
 	seq_printf(s, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %ld ", n, kind,
 		   k->write ? "WRITE" : "READ", k->ofd ? -1 : k->pid,

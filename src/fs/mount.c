@@ -31,16 +31,16 @@
 #define CAP_SYS_ADMIN 21
 
 /* What a mount may be given; the rest is refused. */
-#define MS_KNOWN                                                              \
-	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SILENT |           \
-	 MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME |          \
+#define MS_KNOWN                                                     \
+	(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SILENT |  \
+	 MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME | \
 	 MS_REMOUNT | MS_LAZYTIME)
 
 struct mount {
 	struct list link;
 	unsigned id, parent_id;
 	struct dentry *root;
-	struct dentry *point;	/* NULL: the root of all */
+	struct dentry *point; /* NULL: the root of all */
 	struct super *sb;
 	unsigned flags;
 	char *source, *target, *options;
@@ -100,8 +100,7 @@ mount_new(struct super *sb, const char *source, const char *target,
 	list_init(&m->link);
 	m->sb = sb;
 	m->flags = flags & (MS_KNOWN & ~(MS_REMOUNT | MS_SILENT));
-	m->source = kstrdup(source && *source ? source : "none",
-			    ALLOC_KERNEL);
+	m->source = kstrdup(source && *source ? source : "none", ALLOC_KERNEL);
 	m->target = kstrdup(target, ALLOC_KERNEL);
 	m->options = kstrdup(options ? options : "", ALLOC_KERNEL);
 	m->root = dentry_new_root(sb);
@@ -172,8 +171,7 @@ fs_mount_root(const char *source, unsigned mode)
 	    mode != PITH_ROOT_RW)
 		return -EINVAL;
 	err = ext4_type.mount(&ext4_type, source,
-			      mode == PITH_ROOT_RW ? 0 : MS_RDONLY, "",
-			      &lower);
+			      mode == PITH_ROOT_RW ? 0 : MS_RDONLY, "", &lower);
 	if (err)
 		return err;
 	sb = lower;
@@ -263,8 +261,8 @@ remount(struct dentry *d, unsigned flags)
 	if (m && m->root == d) {
 		err = change_read_only(m->sb, flags & MS_RDONLY);
 		if (!err)
-			m->flags = flags & (MS_KNOWN &
-					    ~(MS_REMOUNT | MS_SILENT));
+			m->flags =
+				flags & (MS_KNOWN & ~(MS_REMOUNT | MS_SILENT));
 	}
 	mutex_unlock(&mount_lock);
 	return err;
@@ -343,8 +341,8 @@ vfs_mount(const char *type, const char *source, const char *target,
 	else if (flags & MS_REMOUNT)
 		err = remount(point, flags);
 	else
-		err = type ? mount_new_fs(type, source, point, flags, options)
-			   : -EINVAL;
+		err = type ? mount_new_fs(type, source, point, flags, options) :
+			     -EINVAL;
 	dentry_put(point);
 	return err;
 }
@@ -423,8 +421,8 @@ vfs_statfs(struct dentry *d, struct statfs *st)
 
 	memset(st, 0, sizeof(*st));
 	st->f_type = (int64_t)sb->magic;
-	st->f_bsize = st->f_frsize = sb->block_size ? sb->block_size
-						    : (int64_t)PAGE_SIZE;
+	st->f_bsize = st->f_frsize =
+		sb->block_size ? sb->block_size : (int64_t)PAGE_SIZE;
 	st->f_namelen = NAME_MAX_BYTES;
 	st->f_fsid[0] = (int32_t)sb->dev;
 	if (sb->ops && sb->ops->statfs)
@@ -450,13 +448,12 @@ options_text(const struct mount *m, char *buf, size_t size)
 		  m->sb->flags & MS_RDONLY ? "ro" : "rw",
 		  m->flags & MS_NOSUID ? ",nosuid" : "",
 		  m->flags & MS_NODEV ? ",nodev" : "",
-		  m->flags & MS_NOEXEC ? ",noexec" : "",
-		  *m->options ? "," : "", m->options);
+		  m->flags & MS_NOEXEC ? ",noexec" : "", *m->options ? "," : "",
+		  m->options);
 }
 
 void
-vfs_for_each_mount(bool (*fn)(const struct mount_info *m, void *arg),
-		   void *arg)
+vfs_for_each_mount(bool (*fn)(const struct mount_info *m, void *arg), void *arg)
 {
 	char options[256];
 	struct mount *m;
@@ -464,9 +461,13 @@ vfs_for_each_mount(bool (*fn)(const struct mount_info *m, void *arg),
 	mutex_lock(&mount_lock);
 	list_for_each_entry(m, &mounts, link) {
 		struct mount_info info = {
-			.type = m->sb->type->name, .source = m->source,
-			.target = m->target, .options = options,
-			.sb = m->sb, .id = m->id, .parent_id = m->parent_id,
+			.type = m->sb->type->name,
+			.source = m->source,
+			.target = m->target,
+			.options = options,
+			.sb = m->sb,
+			.id = m->id,
+			.parent_id = m->parent_id,
 		};
 
 		options_text(m, options, sizeof(options));
@@ -512,7 +513,8 @@ vfs_shutdown(void)
 			err = m->sb->ops->remount(m->sb, MS_RDONLY);
 		if (err)
 			log_err("%s: not everything could be written: error "
-				"%d", m->target, -err);
+				"%d",
+				m->target, -err);
 	}
 	mutex_unlock(&mount_lock);
 }

@@ -30,20 +30,20 @@
 void (*path_missing_hook)(const char *path);
 
 struct walk {
-	struct dentry *d;	/* where we are; referenced when ref */
-	struct dentry *root;	/* the same */
-	struct dentry *link;	/* step() found a link to follow here */
-	unsigned flags;		/* LOOKUP_*, WALK_* */
-	uint32_t seq;		/* dcache_seq() at the start */
-	unsigned nlinks;	/* followed so far */
-	unsigned depth;		/* of the stack */
-	uint64_t bufs;		/* bit i: stack[i].hold is a kmalloc buffer */
-	bool ref;		/* the careful try */
-	bool need_dir;		/* a '/' came after the last component */
-	bool negative;		/* the cache says that it is not there */
+	struct dentry *d;    /* where we are; referenced when ref */
+	struct dentry *root; /* the same */
+	struct dentry *link; /* step() found a link to follow here */
+	unsigned flags;	     /* LOOKUP_*, WALK_* */
+	uint32_t seq;	     /* dcache_seq() at the start */
+	unsigned nlinks;     /* followed so far */
+	unsigned depth;	     /* of the stack */
+	uint64_t bufs;	     /* bit i: stack[i].hold is a kmalloc buffer */
+	bool ref;	     /* the careful try */
+	bool need_dir;	     /* a '/' came after the last component */
+	bool negative;	     /* the cache says that it is not there */
 	struct {
 		const char *rest;
-		void *hold;	/* dentry or buffer; NULL */
+		void *hold; /* dentry or buffer; NULL */
 	} stack[SYMLINK_MAX_DEPTH];
 };
 
@@ -91,8 +91,8 @@ lookup_one(struct dentry *parent, const char *name, size_t len, uint32_t hash,
 
 /* The careful try's lookup. */
 static int
-lookup_slow(struct dentry *parent, const char *name, size_t len,
-	    uint32_t hash, struct dentry **out)
+lookup_slow(struct dentry *parent, const char *name, size_t len, uint32_t hash,
+	    struct dentry **out)
 {
 	int err;
 
@@ -229,14 +229,13 @@ follow(struct walk *w, const char **p)
 	int err = 0;
 
 	w->link = NULL;
-	if (w->nlinks++ >= SYMLINK_MAX_DEPTH ||
-	    (w->flags & LOOKUP_NO_SYMLINKS))
+	if (w->nlinks++ >= SYMLINK_MAX_DEPTH || (w->flags & LOOKUP_NO_SYMLINKS))
 		err = -ELOOP;
 	else if (i->ops->follow)
 		err = jump(w, i);
 	else if (!target)
-		err = w->ref ? read_link(i, i->sb->cache_names, &target, &buf)
-			     : -ECHILD;
+		err = w->ref ? read_link(i, i->sb->cache_names, &target, &buf) :
+			       -ECHILD;
 	if (err || (i->ops->follow && !target))
 		goto out;
 	if (!*target) {
@@ -249,8 +248,9 @@ follow(struct walk *w, const char **p)
 	else
 		w->bufs &= ~(1ull << w->depth);
 	w->stack[w->depth].rest = *p;
-	w->stack[w->depth].hold = buf ? (void *)buf
-				      : w->ref ? (void *)link : NULL;
+	w->stack[w->depth].hold = buf	 ? (void *)buf :
+				  w->ref ? (void *)link :
+					   NULL;
 	w->depth++;
 	*p = target;
 	if (buf && w->ref)
@@ -421,7 +421,7 @@ walk(struct walk *w, const char *p, struct walk_last *last)
 		else
 			err = step(w, name, len, hash,
 				   !is_last || w->need_dir ||
-				   (w->flags & LOOKUP_FOLLOW));
+					   (w->flags & LOOKUP_FOLLOW));
 		if (!err && w->link)
 			err = follow(w, &p);
 		if (unlikely(err))
@@ -564,8 +564,8 @@ walk_fast(struct walk *w, const char *path, struct file *f)
 
 /* at: where to begin instead, for what is not absolute; or NULL. */
 static int
-walk_slow(struct walk *w, const char *path, struct file *f,
-	  struct dentry *at, struct walk_last *last)
+walk_slow(struct walk *w, const char *path, struct file *f, struct dentry *at,
+	  struct walk_last *last)
 {
 	int err = 0;
 

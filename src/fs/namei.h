@@ -14,14 +14,14 @@ struct inode_attr;
 struct file;
 struct kstat;
 
-#define LOOKUP_FOLLOW	 (1u << 0) /* follow a final symbolic link */
-#define LOOKUP_DIRECTORY (1u << 1) /* must be a directory */
-#define LOOKUP_EMPTY	 (1u << 2) /* "" means dfd itself (AT_EMPTY_PATH) */
+#define LOOKUP_FOLLOW	   (1u << 0) /* follow a final symbolic link */
+#define LOOKUP_DIRECTORY   (1u << 1) /* must be a directory */
+#define LOOKUP_EMPTY	   (1u << 2) /* "" means dfd itself (AT_EMPTY_PATH) */
 #define LOOKUP_NO_SYMLINKS (1u << 3) /* openat2 RESOLVE_NO_SYMLINKS */
-#define LOOKUP_BENEATH	 (1u << 4)
-#define LOOKUP_IN_ROOT	 (1u << 5)
-#define LOOKUP_NO_XDEV	 (1u << 6)
-#define LOOKUP_NO_MAGIC	 (1u << 7)
+#define LOOKUP_BENEATH	   (1u << 4)
+#define LOOKUP_IN_ROOT	   (1u << 5)
+#define LOOKUP_NO_XDEV	   (1u << 6)
+#define LOOKUP_NO_MAGIC	   (1u << 7)
 
 /* 0 with a referenced, positive dentry; -ENOENT, -ENOTDIR, -ELOOP, -EACCES,
  * -ENAMETOOLONG, -EBADF, -EIO. */
@@ -48,8 +48,8 @@ MUST_CHECK ssize_t path_readlink(int dfd, const char *path, char *buf,
 MUST_CHECK int path_setattr(int dfd, const char *path, unsigned flags,
 			    const struct inode_attr *a);
 MUST_CHECK int path_truncate(const char *path, int64_t len);
-MUST_CHECK int path_access(int dfd, const char *path, int mode,
-			   unsigned flags, bool effective);
+MUST_CHECK int path_access(int dfd, const char *path, int mode, unsigned flags,
+			   bool effective);
 MUST_CHECK int path_chdir(const char *path);
 
 /* Paths looked for in vain go here when set (pith run --missing-files). */

@@ -75,16 +75,15 @@ open_by_type(struct inode *i, unsigned oflags, struct file **out)
 		return file_create(&dir_file_ops, oflags, NULL, out);
 	case S_IFCHR:
 	case S_IFBLK:
-		return fs_device_open ? fs_device_open(i, oflags, out)
-				      : -ENXIO;
+		return fs_device_open ? fs_device_open(i, oflags, out) : -ENXIO;
 	case S_IFIFO:
 		return fs_fifo_open ? fs_fifo_open(i, oflags, out) : -ENXIO;
 	case S_IFREG:
 		if ((oflags & O_DIRECT) && i->cache && !i->cache->anonymous &&
 		    !i->cache->ops->map)
 			return -EINVAL;
-		return i->fops ? file_create(i->fops, oflags, NULL, out)
-			       : -EINVAL;
+		return i->fops ? file_create(i->fops, oflags, NULL, out) :
+				 -EINVAL;
 	default: /* a socket's name is connected to, not opened */
 		return -ENXIO;
 	}
@@ -95,8 +94,8 @@ dentry_open(struct dentry *d, unsigned oflags, struct file **out)
 {
 	/* What only the call itself is about does not stay with the file;
 	 * that a terminal may become the controlling one is asked now. */
-	unsigned keep = oflags & ~(unsigned)(O_CREAT | O_EXCL | O_TRUNC |
-					     O_CLOEXEC);
+	unsigned keep =
+		oflags & ~(unsigned)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
 	struct inode *i = d->inode;
 	struct file *f;
 	int err = open_by_type(i, keep, &f);
@@ -125,8 +124,7 @@ dentry_open(struct dentry *d, unsigned oflags, struct file **out)
 
 /* Opens what a walk ended at; created: just made by this call. */
 static int
-open_found(struct dentry *d, unsigned oflags, bool created,
-	   struct file **out)
+open_found(struct dentry *d, unsigned oflags, bool created, struct file **out)
 {
 	struct inode *i = d->inode;
 	int err = 0;
@@ -177,10 +175,10 @@ create_last(struct walk_last *l, unsigned oflags, uint32_t mode,
 		else
 			err = inode_permission(dir, W_OK | X_OK);
 		if (!err)
-			err = inode_create_at(
-				l->parent, d,
-				S_IFREG | (mode & S_IALLUGO &
-					   ~(c ? c->umask : 0)), 0);
+			err = inode_create_at(l->parent, d,
+					      S_IFREG | (mode & S_IALLUGO &
+							 ~(c ? c->umask : 0)),
+					      0);
 		*created = !err;
 		if (!err)
 			notify_name(dir, IN_CREATE, l->name);
@@ -247,8 +245,9 @@ open_create(int dfd, const char *path, unsigned oflags, uint32_t mode,
 	err = path_parent(dfd, path, lookup, &l);
 	for (unsigned links = 0; !err; links++) {
 		/* A directory, then; it is there already. */
-		if (!l.len || (l.name[0] == '.' &&
-		    (l.len == 1 || (l.len == 2 && l.name[1] == '.')))) {
+		if (!l.len ||
+		    (l.name[0] == '.' &&
+		     (l.len == 1 || (l.len == 2 && l.name[1] == '.')))) {
 			err = oflags & O_EXCL ? -EEXIST : -EISDIR;
 			break;
 		}
@@ -267,8 +266,7 @@ open_create(int dfd, const char *path, unsigned oflags, uint32_t mode,
 		}
 		if (oflags & O_PATH)
 			err = -ELOOP;
-		else if ((oflags & O_NOFOLLOW) ||
-			 links >= SYMLINK_MAX_DEPTH ||
+		else if ((oflags & O_NOFOLLOW) || links >= SYMLINK_MAX_DEPTH ||
 			 (lookup & LOOKUP_NO_SYMLINKS))
 			err = -ELOOP;
 		else if (lookup & (LOOKUP_BENEATH | LOOKUP_IN_ROOT))

@@ -28,9 +28,8 @@
 #define CAP_FSETID 4
 #define CAP_MKNOD  27
 
-static struct mutex rename_lock = {
-	.rank = RANK_PATH, .wq = WAITQ_INIT(rename_lock.wq)
-};
+static struct mutex rename_lock = { .rank = RANK_PATH,
+				    .wq = WAITQ_INIT(rename_lock.wq) };
 
 static uint32_t
 current_umask(void)
@@ -43,9 +42,9 @@ current_umask(void)
 static bool
 is_dots(const struct walk_last *l)
 {
-	return l->len == 0 || (l->name[0] == '.' &&
-			       (l->len == 1 ||
-				(l->len == 2 && l->name[1] == '.')));
+	return l->len == 0 ||
+	       (l->name[0] == '.' &&
+		(l->len == 1 || (l->len == 2 && l->name[1] == '.')));
 }
 
 /* May names in dir be added and removed? */
@@ -171,10 +170,9 @@ path_symlink(const char *target, int dfd, const char *path)
 	else
 		err = may_change(l.parent);
 	if (!err)
-		err = dir->ops->symlink
-			      ? dir->ops->symlink(dir, l.name, l.len, target,
-						  &i)
-			      : -EROFS;
+		err = dir->ops->symlink ? dir->ops->symlink(dir, l.name, l.len,
+							    target, &i) :
+					  -EROFS;
 	if (!err) {
 		dentry_instantiate(d, i);
 		notify_name(dir, IN_CREATE, l.name);
@@ -206,12 +204,12 @@ link_at(struct dentry *from, struct walk_last *l)
 		err = -EXDEV;
 	else
 		err = may_change(l->parent);
-	if (!err && (S_ISDIR(i->mode) ||
-		     (i->state & (INODE_IMMUTABLE | INODE_APPEND))))
+	if (!err &&
+	    (S_ISDIR(i->mode) || (i->state & (INODE_IMMUTABLE | INODE_APPEND))))
 		err = -EPERM;
 	if (!err)
-		err = dir->ops->link ? dir->ops->link(dir, l->name, l->len, i)
-				     : -EROFS;
+		err = dir->ops->link ? dir->ops->link(dir, l->name, l->len, i) :
+				       -EROFS;
 	if (!err) {
 		inode_get(i);
 		dentry_instantiate(d, i);
@@ -289,10 +287,10 @@ path_unlink(int dfd, const char *path, bool dir)
 	}
 	err = unlink_checks(&l, d, dir);
 	if (!err)
-		err = parent->ops->unlink
-			      ? parent->ops->unlink(parent, l.name, l.len,
-						    d->inode)
-			      : -EROFS;
+		err = parent->ops->unlink ?
+			      parent->ops->unlink(parent, l.name, l.len,
+						  d->inode) :
+			      -EROFS;
 	if (!err) {
 		dcache_remove(d, true);
 		if (!dir)
@@ -396,8 +394,7 @@ tell_move(struct walk_last *o, struct walk_last *n, struct inode *i)
 
 	notify_name_slow(o->parent->inode, IN_MOVED_FROM | type, o->name,
 			 cookie);
-	notify_name_slow(n->parent->inode, IN_MOVED_TO | type, n->name,
-			 cookie);
+	notify_name_slow(n->parent->inode, IN_MOVED_TO | type, n->name, cookie);
 }
 
 static void
@@ -570,9 +567,8 @@ dentry_chown(struct dentry *d, uint32_t uid, uint32_t gid)
 		    (c->fsuid != i->uid || uid != i->uid))
 			err = -EPERM;
 		if ((a.valid & ATTR_GID) &&
-		    (c->fsuid != i->uid ||
-		     (gid != i->gid && gid != c->fsgid &&
-		      !cred_in_group(c, gid))))
+		    (c->fsuid != i->uid || (gid != i->gid && gid != c->fsgid &&
+					    !cred_in_group(c, gid))))
 			err = -EPERM;
 	}
 	/* A new owner does not inherit the right to run as the old one. */
@@ -744,8 +740,7 @@ access_as_now(int dfd, const char *path, int mode, unsigned flags)
 }
 
 int
-path_access(int dfd, const char *path, int mode, unsigned flags,
-	    bool effective)
+path_access(int dfd, const char *path, int mode, unsigned flags, bool effective)
 {
 	struct thread *t = thread_current();
 	struct cred *own = t->cred, *real = NULL;
@@ -787,8 +782,7 @@ path_readlink(int dfd, const char *path, char *buf, size_t size)
 			n = (ssize_t)size;
 		memcpy(buf, link, (size_t)n);
 	} else {
-		n = i->ops->readlink ? i->ops->readlink(i, buf, size)
-				     : -EINVAL;
+		n = i->ops->readlink ? i->ops->readlink(i, buf, size) : -EINVAL;
 	}
 	dentry_put(d);
 	return n;
@@ -832,8 +826,8 @@ int
 path_chdir(const char *path)
 {
 	struct dentry *d;
-	int err = path_lookup(AT_FDCWD, path,
-			      LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &d);
+	int err = path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW | LOOKUP_DIRECTORY,
+			      &d);
 
 	if (err)
 		return err;

@@ -42,8 +42,8 @@ static struct cache *node_mem;
 static void
 node_reclaim(struct reclaim_head *h)
 {
-	cache_free(node_mem, container_of((uint64_t *)h, struct radix_node,
-					  reclaim[0]));
+	cache_free(node_mem,
+		   container_of((uint64_t *)h, struct radix_node, reclaim[0]));
 }
 
 static struct radix_node *
@@ -56,7 +56,8 @@ static void
 node_free(struct radix_node *n)
 {
 	static_assert(sizeof(struct reclaim_head) <=
-		      sizeof(((struct radix_node *)0)->reclaim), "room");
+			      sizeof(((struct radix_node *)0)->reclaim),
+		      "room");
 	reclaim_call((struct reclaim_head *)n->reclaim, node_reclaim);
 }
 
@@ -93,8 +94,8 @@ page_cache_create(struct inode *inode, const struct page_cache_ops *ops,
 
 	if (!pc)
 		return NULL;
-	vm_object_init(&pc->object, anonymous ? &anon_object_ops
-					      : &pc_object_ops);
+	vm_object_init(&pc->object,
+		       anonymous ? &anon_object_ops : &pc_object_ops);
 	pc->inode = inode;
 	pc->ops = ops;
 	spin_init(&pc->lock, RANK_PAGECACHE);
@@ -180,7 +181,7 @@ tree_insert(struct page_cache *pc, struct page *p, uint64_t index)
 
 int
 pc_insert_new(struct page_cache *pc, uint64_t index, unsigned alloc,
-	   struct page **out)
+	      struct page **out)
 {
 	struct page *p = page_alloc(0, alloc);
 	int err;
@@ -487,8 +488,7 @@ read_around(struct page_cache *pc, uint64_t index)
 }
 
 static int
-fault_anon(struct page_cache *pc, uint64_t index, bool write,
-	   struct page **out)
+fault_anon(struct page_cache *pc, uint64_t index, bool write, struct page **out)
 {
 	struct page *p;
 	int err;
@@ -570,8 +570,7 @@ pc_make_writable(struct vm_object *o, uint64_t index, struct page *p)
 }
 
 static int
-pc_writeback(struct vm_object *o, struct file *f, uint64_t first,
-	     uint64_t end)
+pc_writeback(struct vm_object *o, struct file *f, uint64_t first, uint64_t end)
 {
 	struct page_cache *pc = container_of(o, struct page_cache, object);
 
@@ -606,8 +605,9 @@ copy_out(struct page_cache *pc, struct uio *u, uint64_t index, size_t off,
 		} else {
 			if (miss)
 				pc_read_ahead(pc, index,
-					   (u->resid + off + PAGE_SIZE - 1) >>
-						   PAGE_SHIFT, true);
+					      (u->resid + off + PAGE_SIZE -
+					       1) >> PAGE_SHIFT,
+					      true);
 			err = pc_get_own(pc, index, &p);
 		}
 		if (err)

@@ -38,8 +38,8 @@ struct page_cache;
 struct page_cache_run {
 	struct blk_device *dev;
 	uint64_t sector;
-	uint64_t len;	/* bytes, > 0, at most what was asked for */
-	bool hole;	/* reads as zeroes: no sector */
+	uint64_t len; /* bytes, > 0, at most what was asked for */
+	bool hole;    /* reads as zeroes: no sector */
 };
 
 struct page_cache_ops {
@@ -84,8 +84,7 @@ struct page_cache_ops {
 	 * theirs is cached.  NULL: it goes through the cache. */
 	int (*direct_alloc)(struct page_cache *pc, uint64_t pos, uint64_t len,
 			    struct page_cache_run *run);
-	int (*direct_wrote)(struct page_cache *pc, uint64_t pos,
-			    uint64_t len);
+	int (*direct_wrote)(struct page_cache *pc, uint64_t pos, uint64_t len);
 
 	/* Anonymous caches: n pages are about to be added (-ENOSPC), or have
 	 * gone. */
@@ -96,30 +95,30 @@ struct page_cache_ops {
 #define PAGE_CACHE_STREAMS 4
 
 struct page_cache {
-	struct vm_object object;	/* first */
-	struct inode *inode;		/* [I] */
+	struct vm_object object;	  /* first */
+	struct inode *inode;		  /* [I] */
 	const struct page_cache_ops *ops; /* [I] */
-	struct spinlock lock;		/* RANK_PAGECACHE: changes to the tree */
-	struct radix_root pages;	/* [lock w, q r] */
-	uint64_t npages;		/* [lock] */
-	uint64_t ndirty, nwriteback;	/* [lock] of these */
+	struct spinlock lock;	     /* RANK_PAGECACHE: changes to the tree */
+	struct radix_root pages;     /* [lock w, q r] */
+	uint64_t npages;	     /* [lock] */
+	uint64_t ndirty, nwriteback; /* [lock] of these */
 	/* Readahead: the streams that read it, by where each was last, how
 	 * far pages were asked for, how many at a time.  [a] hints only. */
 	struct page_cache_stream {
 		uint64_t prev, next;
 		uint32_t window; /* pages; 0: free */
 	} ra[PAGE_CACHE_STREAMS];
-	uint8_t ra_last;		/* [a] the one that read last */
-	uint8_t ra_victim;		/* [a] the next to be replaced */
-	uint32_t wb_err;		/* [a] errseq: see below */
-	uint32_t ndirect;		/* [a] requests under way: direct.h */
-	struct waitq wb_wait;		/* writeback or a direct request ended */
-	bool anonymous;			/* tmpfs: pages are the only copy */
+	uint8_t ra_last;      /* [a] the one that read last */
+	uint8_t ra_victim;    /* [a] the next to be replaced */
+	uint32_t wb_err;      /* [a] errseq: see below */
+	uint32_t ndirect;     /* [a] requests under way: direct.h */
+	struct waitq wb_wait; /* writeback or a direct request ended */
+	bool anonymous;	      /* tmpfs: pages are the only copy */
 	/* An overlay: pages that are not here and lie below lower_size bytes
 	 * are those of lower.  upper is the other way about. */
-	struct page_cache *lower;	/* [I] */
-	uint64_t lower_size;		/* [inode lock w, a] only falls */
-	struct page_cache *upper;	/* [lock] */
+	struct page_cache *lower; /* [I] */
+	uint64_t lower_size;	  /* [inode lock w, a] only falls */
+	struct page_cache *upper; /* [lock] */
 };
 
 /* With the inode's first reference of its object.  NULL: no memory. */
@@ -180,8 +179,8 @@ MUST_CHECK int page_cache_punch(struct page_cache *pc, uint64_t start,
 
 struct page_piece;
 /* The file's pages by reference (pageref.c): file_ops.read_pages. */
-ssize_t page_cache_read_pages(struct file *f, struct page_piece *v,
-			      unsigned *n, size_t len, int64_t *pos);
+ssize_t page_cache_read_pages(struct file *f, struct page_piece *v, unsigned *n,
+			      size_t len, int64_t *pos);
 
 extern const struct file_ops page_cache_file_ops; /* regular files */
 
@@ -194,10 +193,9 @@ void page_write_end(struct page *p, int err);
 /* Starts to write the dirty pages [first, end); wait: and returns when all
  * that were dirty or under way at the call are written.  The error of these
  * pages is recorded, not returned: see errseq.  No inode lock needed. */
-void page_cache_write_range(struct page_cache *pc, uint64_t first,
-			    uint64_t end, bool wait);
-void page_cache_wait_range(struct page_cache *pc, uint64_t first,
-			   uint64_t end);
+void page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
+			    bool wait);
+void page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end);
 /* Zeroes bytes [start, end), which lie in one page, through the cache: reads
  * the page, prepares it, marks it dirty.  For truncation and punching to a
  * byte in the middle of a block that is mapped.  With the inode's lock. */

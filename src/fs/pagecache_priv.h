@@ -63,8 +63,7 @@ MUST_CHECK int pc_get_own(struct page_cache *pc, uint64_t index,
 MUST_CHECK int pc_get_anon_write(struct page_cache *pc, uint64_t index,
 				 bool whole, struct page **out);
 /* What a new page of an anonymous cache begins with. */
-MUST_CHECK int pc_fill_anon(struct page_cache *pc, struct page *p,
-			    bool whole);
+MUST_CHECK int pc_fill_anon(struct page_cache *pc, struct page *p, bool whole);
 /* The page of a device's cache, locked, prepared for a change of all of it
  * that lies in the file, and dirty; with a reference.  For mappings.  -ENXIO:
  * it is not in the file any more. */
@@ -104,8 +103,7 @@ extern uint64_t writeback_floor;   /* [I] below this nobody looks closer */
 static inline void
 writeback_throttle(void)
 {
-	if (unlikely(atomic_load_relaxed(&writeback_pending) >
-		     writeback_floor))
+	if (unlikely(atomic_load_relaxed(&writeback_pending) > writeback_floor))
 		writeback_throttle_slow();
 }
 /* Starts writing and waits for some of it to end; false: nothing is dirty. */

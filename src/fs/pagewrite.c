@@ -53,7 +53,7 @@ pc_fill_anon(struct page_cache *pc, struct page *p, bool whole)
 
 int
 pc_get_anon_write(struct page_cache *pc, uint64_t index, bool whole,
-	       struct page **out)
+		  struct page **out)
 {
 	bool lower;
 	struct page *p;
@@ -100,9 +100,9 @@ pc_get_anon_write(struct page_cache *pc, uint64_t index, bool whole,
 
 /* ---- caches of a device ---- */
 
-struct target {	/* the page of one piece of a write */
+struct target { /* the page of one piece of a write */
 	struct page *page;
-	bool fresh;	/* it was not in the cache */
+	bool fresh; /* it was not in the cache */
 };
 
 /* A new page of which nothing needs to be read: all of it is overwritten, or
@@ -124,8 +124,7 @@ insert_unread(struct page_cache *pc, uint64_t index, bool beyond, bool whole,
 
 /* Locked, in the tree, referenced; up to date unless whole. */
 static int
-get_locked(struct page_cache *pc, uint64_t index, bool whole,
-	   struct target *t)
+get_locked(struct page_cache *pc, uint64_t index, bool whole, struct target *t)
 {
 	bool beyond = index >= pc_npages(pc);
 	struct page *p;
@@ -140,8 +139,9 @@ get_locked(struct page_cache *pc, uint64_t index, bool whole,
 			    (whole || (p->flags & PG_UPTODATE)))
 				break;
 			page_unlock(p);
-			err = p->object == &pc->object
-				      ? pc_wait_uptodate(pc, p) : 0;
+			err = p->object == &pc->object ?
+				      pc_wait_uptodate(pc, p) :
+				      0;
 			page_put(p);
 			if (err && err != -EAGAIN)
 				return err;
@@ -234,8 +234,8 @@ pc_make_dirty(struct page_cache *pc, uint64_t index, struct page *p)
 		uint64_t left = size - (index << PAGE_SHIFT);
 
 		err = pc->ops->prepare(pc, p, 0,
-				       left < PAGE_SIZE ? (uint32_t)left
-							: (uint32_t)PAGE_SIZE);
+				       left < PAGE_SIZE ? (uint32_t)left :
+							  (uint32_t)PAGE_SIZE);
 	}
 	if (!err)
 		page_cache_set_dirty(pc, p);

@@ -17,8 +17,8 @@
 
 #include <dev/blk.h>
 
-#define RA_MAX 256u /* pages in flight ahead of a reader: 1 MiB */
-#define RA_MIN 8u
+#define RA_MAX	    256u /* pages in flight ahead of a reader: 1 MiB */
+#define RA_MIN	    8u
 #define SMALL_PAGES 16384u
 
 /* On a small machine what is read ahead takes the place of what is in use: a
@@ -151,8 +151,7 @@ begin(struct page_cache *pc, uint64_t index, uint64_t npages)
 }
 
 void
-pc_read_ahead(struct page_cache *pc, uint64_t index, uint64_t npages,
-	      bool miss)
+pc_read_ahead(struct page_cache *pc, uint64_t index, uint64_t npages, bool miss)
 {
 	struct page_cache_stream *s = find(pc, index);
 	uint64_t twice;

@@ -78,8 +78,7 @@ unmap(struct page_cache *pc, struct page *p)
 		vm_object_get(&upper->object);
 	spin_unlock_irq(&pc->lock, f);
 	if (upper) {
-		vm_object_unmap(&upper->object, p->index, p->index + 1,
-				false);
+		vm_object_unmap(&upper->object, p->index, p->index + 1, false);
 		vm_object_put(&upper->object);
 	}
 }
@@ -136,8 +135,7 @@ shrink(size_t npages, unsigned alloc)
 	/* Unmapping takes locks that the caller may hold, dropping names and
 	 * inodes ends in a file system; pages that are clean and not mapped
 	 * can go without either. */
-	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL ||
-	    thread_current()->journal)
+	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL || thread_current()->journal)
 		return scan(npages, false);
 	freed = scan(npages, true);
 	/* About eight names or four inodes are in a page. */

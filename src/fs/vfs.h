@@ -61,30 +61,31 @@ struct inode_attr {	/* for ops->setattr */
 struct inode_ops {
 	/* 0 with a referenced inode; -ENOENT. */
 	int (*lookup)(struct inode *dir, const char *name, size_t len,
-		      struct inode **out);			/* ENOTDIR */
+		      struct inode **out); /* ENOTDIR */
 	int (*create)(struct inode *dir, const char *name, size_t len,
 		      uint32_t mode, uint64_t rdev,
-		      struct inode **out);	/* all types but link; EROFS */
+		      struct inode **out); /* all types but link; EROFS */
 	int (*symlink)(struct inode *dir, const char *name, size_t len,
-		       const char *target, struct inode **out);	/* EROFS */
+		       const char *target, struct inode **out); /* EROFS */
 	int (*link)(struct inode *dir, const char *name, size_t len,
-		    struct inode *target);			/* EROFS */
+		    struct inode *target); /* EROFS */
 	int (*unlink)(struct inode *dir, const char *name, size_t len,
-		      struct inode *target);	/* rmdir, too; EROFS */
+		      struct inode *target); /* rmdir, too; EROFS */
 	int (*rename)(struct inode *odir, const char *oname, size_t olen,
 		      struct inode *source, struct inode *ndir,
 		      const char *nname, size_t nlen, struct inode *victim,
-		      unsigned flags);				/* EROFS */
+		      unsigned flags); /* EROFS */
 	int (*tmpfile)(struct inode *dir, uint32_t mode,
-		       struct inode **out);			/* EOPNOTSUPP */
+		       struct inode **out); /* EOPNOTSUPP */
 	/* Target into buf (no NUL added): its length or -errno. */
-	ssize_t (*readlink)(struct inode *i, char *buf, size_t size); /* EINVAL */
+	ssize_t (*readlink)(struct inode *i, char *buf,
+			    size_t size); /* EINVAL */
 	/* "Magic" links (/proc/self/fd/3, exe): jumps to a dentry. */
 	int (*follow)(struct inode *i, struct dentry **out);
 	int (*setattr)(struct inode *i, const struct inode_attr *a); /* EROFS */
 	void (*getattr)(struct inode *i, struct kstat *st); /* generic */
 	ssize_t (*getxattr)(struct inode *i, const char *name, void *buf,
-			    size_t size);			/* EOPNOTSUPP */
+			    size_t size); /* EOPNOTSUPP */
 	ssize_t (*listxattr)(struct inode *i, char *buf, size_t size);
 	int (*setxattr)(struct inode *i, const char *name, const void *val,
 			size_t len, int flags);
@@ -93,20 +94,20 @@ struct inode_ops {
 	 * uses inode->fops.  The caller adds dentry and inode. */
 	int (*open)(struct inode *i, unsigned flags, struct file **out);
 	/* A descriptor of it is closed. */
-	void (*flush)(struct inode *i);				/* nothing */
+	void (*flush)(struct inode *i); /* nothing */
 	/* A write of len bytes at pos is about to be made, by who holds the
 	 * lock: 0 or -errno (-EPERM: sealed). */
 	int (*write_begin)(struct inode *i, int64_t pos, size_t len); /* 0 */
 	/* A mapping is about to be made; may change m->vma_flags. */
-	int (*may_map)(struct inode *i, struct file_mmap *m);	/* 0 */
+	int (*may_map)(struct inode *i, struct file_mmap *m); /* 0 */
 	/* With the lock. */
 	int (*fallocate)(struct inode *i, int mode, int64_t off,
-			 int64_t len);				/* EOPNOTSUPP */
+			 int64_t len); /* EOPNOTSUPP */
 	/* Directory entries from *pos on, "." and ".." too (parent is the
 	 * inode number of ".."); *pos is where the next call goes on.
 	 * inode->lock is held for reading. */
 	int (*iterate)(struct inode *dir, int64_t *pos, uint64_t parent,
-		       struct dir_emit *e);			/* ENOTDIR */
+		       struct dir_emit *e); /* ENOTDIR */
 };
 
 struct inode {
@@ -115,39 +116,39 @@ struct inode {
 	const struct inode_ops *ops; /* [I] */
 	const struct file_ops *fops; /* [I] for the generic open */
 	struct refcount refs;
-	struct rwlock lock;	     /* RANK_INODE */
-	uint32_t mode;		     /* [lock w, a] type and permissions */
-	uint32_t uid, gid;	     /* [lock w, a] */
-	uint32_t nlink;		     /* [lock] */
-	uint64_t rdev;		     /* [I] devices */
-	uint64_t size;		     /* [lock w, a] bytes */
-	uint64_t blocks;	     /* [lock w, a] 512-byte units */
+	struct rwlock lock; /* RANK_INODE */
+	uint32_t mode;	    /* [lock w, a] type and permissions */
+	uint32_t uid, gid;  /* [lock w, a] */
+	uint32_t nlink;	    /* [lock] */
+	uint64_t rdev;	    /* [I] devices */
+	uint64_t size;	    /* [lock w, a] bytes */
+	uint64_t blocks;    /* [lock w, a] 512-byte units */
 	struct timespec64 atime, mtime, ctime, btime; /* [lock] */
-	struct page_cache *cache;    /* [I] file data; NULL for none */
-	char *link;		     /* [a] symlink target once read, or NULL */
-	struct file_locks *locks;    /* [a] fs/lock.c */
-	struct hlist_head watches;   /* [inotify's lock] fs/inotify.c */
-	void *fifo;		     /* [lock] the pipe behind a FIFO */
-	void *priv;		     /* the file system's */
+	struct page_cache *cache;  /* [I] file data; NULL for none */
+	char *link;		   /* [a] symlink target once read, or NULL */
+	struct file_locks *locks;  /* [a] fs/lock.c */
+	struct hlist_head watches; /* [inotify's lock] fs/inotify.c */
+	void *fifo;		   /* [lock] the pipe behind a FIFO */
+	void *priv;		   /* the file system's */
 	uint32_t generation;
-	uint32_t state;		     /* [a] INODE_* */
-	struct hlist_node hash;	     /* [inode hash lock] */
+	uint32_t state;		/* [a] INODE_* */
+	struct hlist_node hash; /* [inode hash lock] */
 	struct list lru;
-	struct list dirty;	     /* [inode hash lock] in super->dirty */
-	uint64_t dirty_since;	     /* [inode hash lock] monotonic, ns */
+	struct list dirty;    /* [inode hash lock] in super->dirty */
+	uint64_t dirty_since; /* [inode hash lock] monotonic, ns */
 	struct reclaim_head reclaim;
 };
 
-#define INODE_NO_NEGATIVE (1u << 0) /* names change by themselves: procfs */
-#define INODE_LOADING	  (1u << 1) /* being filled by its file system */
-#define INODE_FAILED	  (1u << 2) /* filling it failed */
-#define INODE_KEEP	  (1u << 3) /* stays cached without references */
-#define INODE_IMMUTABLE	  (1u << 4) /* chattr +i */
-#define INODE_APPEND	  (1u << 5) /* chattr +a */
-#define INODE_REFERENCED  (1u << 6) /* used since the last scan */
-#define INODE_DIRTY	  (1u << 7) /* attributes differ from the disk's */
-#define INODE_DIRTY_PAGES (1u << 8) /* its cache has dirty pages */
-#define INODE_DIRTY_SIZE  (1u << 9) /* with INODE_DIRTY: fdatasync, too */
+#define INODE_NO_NEGATIVE (1u << 0)  /* names change by themselves: procfs */
+#define INODE_LOADING	  (1u << 1)  /* being filled by its file system */
+#define INODE_FAILED	  (1u << 2)  /* filling it failed */
+#define INODE_KEEP	  (1u << 3)  /* stays cached without references */
+#define INODE_IMMUTABLE	  (1u << 4)  /* chattr +i */
+#define INODE_APPEND	  (1u << 5)  /* chattr +a */
+#define INODE_REFERENCED  (1u << 6)  /* used since the last scan */
+#define INODE_DIRTY	  (1u << 7)  /* attributes differ from the disk's */
+#define INODE_DIRTY_PAGES (1u << 8)  /* its cache has dirty pages */
+#define INODE_DIRTY_SIZE  (1u << 9)  /* with INODE_DIRTY: fdatasync, too */
 #define INODE_DYING	  (1u << 10) /* out of the cache, being evicted */
 
 /*
@@ -188,41 +189,41 @@ struct super {
 	const struct fs_type *type;
 	const struct super_ops *ops;
 	struct inode *root;
-	uint64_t dev;		/* st_dev */
+	uint64_t dev; /* st_dev */
 	uint32_t block_size;
-	uint32_t flags;		/* MS_RDONLY ... */
-	bool cache_names;	/* false: dentries are not kept (procfs) */
-	uint64_t magic;		/* statfs f_type */
+	uint32_t flags;	  /* MS_RDONLY ... */
+	bool cache_names; /* false: dentries are not kept (procfs) */
+	uint64_t magic;	  /* statfs f_type */
 	void *priv;
-	struct list dirty;	/* [inode hash lock] inodes, oldest first */
-	struct writer *writer;	/* [I] the thread that writes them; or NULL */
-	uint32_t wb_err;	/* [a] errseq of all its inodes: syncfs */
-	uint32_t nwriters;	/* [a] regular files open for writing */
+	struct list dirty;     /* [inode hash lock] inodes, oldest first */
+	struct writer *writer; /* [I] the thread that writes them; or NULL */
+	uint32_t wb_err;       /* [a] errseq of all its inodes: syncfs */
+	uint32_t nwriters;     /* [a] regular files open for writing */
 };
 
 struct fs_type {
-	const char *name;	/* "ext4" */
-	bool nodev;		/* needs no block device */
+	const char *name; /* "ext4" */
+	bool nodev;	  /* needs no block device */
 	/* source: a device name or anything; options: "size=64m,..." */
 	int (*mount)(const struct fs_type *t, const char *source,
 		     unsigned flags, const char *options, struct super **out);
 };
 
-#define NAME_MAX_BYTES 255
-#define PATH_MAX_BYTES 4096
+#define NAME_MAX_BYTES	  255
+#define PATH_MAX_BYTES	  4096
 #define SYMLINK_MAX_DEPTH 40
 
 struct dentry {
 	struct refcount refs;
 	uint32_t name_hash;	/* [q] */
-	struct hlist_node hash;	/* [q] */
+	struct hlist_node hash; /* [q] */
 	struct dentry *parent;	/* [q] itself: a root */
 	struct inode *inode;	/* [q] NULL: negative */
 	char *name;		/* [q] in place or allocated; ends with NUL */
 	uint16_t name_len;	/* [q] */
 	bool unhashed;		/* [q] removed: the name is gone */
 	bool referenced;	/* [a] used since the last scan */
-	struct dentry *mounted;	/* [q] root of what is mounted here, or NULL */
+	struct dentry *mounted; /* [q] root of what is mounted here, or NULL */
 	struct dentry *covers;	/* [q] a mounted root: the mount point */
 	struct super *sb;	/* [I] */
 	struct list lru;	/* [dcache lock] */
@@ -271,8 +272,7 @@ void vfs_shutdown(void);
 extern int (*fs_device_open)(struct inode *i, unsigned flags,
 			     struct file **out);
 /* Creates a FIFO's file (file/pipe); NULL: -ENXIO. */
-extern int (*fs_fifo_open)(struct inode *i, unsigned flags,
-			   struct file **out);
+extern int (*fs_fifo_open)(struct inode *i, unsigned flags, struct file **out);
 
 /* ---- dentries ---- */
 static inline void

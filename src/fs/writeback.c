@@ -94,8 +94,8 @@ page_cache_set_dirty(struct page_cache *pc, struct page *p)
 void
 page_write_end(struct page *p, int err)
 {
-	struct page_cache *pc = container_of(p->object, struct page_cache,
-					     object);
+	struct page_cache *pc =
+		container_of(p->object, struct page_cache, object);
 	struct inode *i = pc->inode;
 	irqflags_t f = spin_lock_irq(&pc->lock);
 	uint32_t old;
@@ -147,8 +147,8 @@ page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end)
 
 	while (atomic_load_relaxed(&pc->nwriteback)) {
 		irqflags_t f = spin_lock_irq(&pc->lock);
-		struct page *p = radix_next_tag(&pc->pages, &index,
-						PC_TAG_WRITEBACK);
+		struct page *p =
+			radix_next_tag(&pc->pages, &index, PC_TAG_WRITEBACK);
 
 		if (p && index < end)
 			page_get(p);
@@ -277,8 +277,8 @@ write_run(struct page_cache *pc, uint64_t *index, uint64_t end,
 
 	if (!n)
 		return false;
-	while (ready < n && begin(pc, pages[ready], first + ready,
-				  wait && !ready))
+	while (ready < n &&
+	       begin(pc, pages[ready], first + ready, wait && !ready))
 		ready++;
 	for (unsigned k = 0; k < n; k++)
 		page_put(pages[k]); /* writeback keeps them in the tree */

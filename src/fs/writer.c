@@ -25,20 +25,20 @@
 #include <sched/mutex.h>
 #include <sched/thread.h>
 
-#define AGE_NS	     (30 * NSEC_PER_SEC)
-#define COMMIT_NS    (5 * NSEC_PER_SEC)
-#define MEM_WAIT_NS  (NSEC_PER_SEC / 10)
-#define ENDED_EVERY  16u /* pages written between wakes of who waits */
-#define FLOOR_PAGES  64u
+#define AGE_NS	    (30 * NSEC_PER_SEC)
+#define COMMIT_NS   (5 * NSEC_PER_SEC)
+#define MEM_WAIT_NS (NSEC_PER_SEC / 10)
+#define ENDED_EVERY 16u /* pages written between wakes of who waits */
+#define FLOOR_PAGES 64u
 
 struct writer {
-	struct super *sb;	/* [I] */
-	struct list link;	/* [writers_lock] */
-	struct mutex lock;	/* RANK_WRITER: one pass at a time */
+	struct super *sb;  /* [I] */
+	struct list link;  /* [writers_lock] */
+	struct mutex lock; /* RANK_WRITER: one pass at a time */
 	struct waitq wq;
-	bool kicked;		/* [a] write until below the mark */
-	bool stop;		/* [a] */
-	uint64_t commit_at;	/* [a] monotonic ns; 0: nothing to commit */
+	bool kicked;	    /* [a] write until below the mark */
+	bool stop;	    /* [a] */
+	uint64_t commit_at; /* [a] monotonic ns; 0: nothing to commit */
 	struct completion ended;
 };
 

@@ -36,8 +36,9 @@ may_xattr(struct inode *i, const char *name, bool write)
 		return capable(CAP_SYS_ADMIN) ? 0 : write ? -EPERM : -ENODATA;
 	if (has_prefix(name, "security."))
 		return !write || capable(CAP_SYS_ADMIN) ||
-				       capable(CAP_SETFCAP)
-			       ? 0 : -EPERM;
+				       capable(CAP_SETFCAP) ?
+			       0 :
+			       -EPERM;
 	if (has_prefix(name, "system."))
 		return write && !inode_owner_or_capable(i) ? -EPERM : 0;
 	if (!has_prefix(name, "user.") || !name[5])
@@ -90,8 +91,8 @@ may_change(struct dentry *d, const char *name)
 }
 
 int
-inode_setxattr(struct dentry *d, const char *name, const void *val,
-	       size_t len, int flags)
+inode_setxattr(struct dentry *d, const char *name, const void *val, size_t len,
+	       int flags)
 {
 	struct inode *i = d->inode;
 	int err = may_change(d, name);

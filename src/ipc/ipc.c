@@ -17,10 +17,10 @@
 #include <mem/heap.h>
 #include <sched/thread.h>
 
-#define INDEX_BITS   15
-#define INDEX_MASK   ((1 << INDEX_BITS) - 1)
-#define SEQ_MASK     0xffffu
-#define FIRST_SLOTS  16u
+#define INDEX_BITS    15
+#define INDEX_MASK    ((1 << INDEX_BITS) - 1)
+#define SEQ_MASK      0xffffu
+#define FIRST_SLOTS   16u
 #define CAP_SYS_ADMIN 21
 
 int64_t

@@ -71,8 +71,7 @@ MUST_CHECK int msg_receive(int id, int64_t type, size_t max, int flags,
 int64_t msg_type(const struct ipc_msg *m);
 const void *msg_data(const struct ipc_msg *m);
 MUST_CHECK int msg_stat(int id, bool index, bool any, struct msqid64_ds *out);
-MUST_CHECK int msg_set(int id, const struct ipc64_perm *perm,
-		       uint64_t qbytes);
+MUST_CHECK int msg_set(int id, const struct ipc64_perm *perm, uint64_t qbytes);
 MUST_CHECK int msg_remove(int id);
 int msg_limits(struct msginfo *out, bool usage);
 
@@ -87,6 +86,5 @@ MUST_CHECK int mq_send(struct file *f, const void *data, size_t len,
 MUST_CHECK ssize_t mq_receive(struct file *f, size_t room, uint32_t *prio,
 			      uint64_t deadline_ns, void **data);
 /* sig 0: SIGEV_NONE; on false: the registration goes. */
-MUST_CHECK int mq_notify_set(struct file *f, bool on, int sig,
-			     uint64_t value);
+MUST_CHECK int mq_notify_set(struct file *f, bool on, int sig, uint64_t value);
 MUST_CHECK int mq_attributes(struct file *f, struct mq_attr *out);

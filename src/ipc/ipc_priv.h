@@ -20,18 +20,18 @@ struct seq_buf;
  */
 struct ipc_object {
 	struct refcount refs;
-	int id;			 /* [I] */
-	int key;		 /* [table] */
-	uint16_t seq;		 /* [I] */
-	uint32_t uid, gid;	 /* [table] */
-	uint32_t cuid, cgid;	 /* [I] */
-	uint32_t mode;		 /* [table] */
-	int64_t ctime;		 /* [table] seconds */
+	int id;		     /* [I] */
+	int key;	     /* [table] */
+	uint16_t seq;	     /* [I] */
+	uint32_t uid, gid;   /* [table] */
+	uint32_t cuid, cgid; /* [I] */
+	uint32_t mode;	     /* [table] */
+	int64_t ctime;	     /* [table] seconds */
 };
 
 /* What tells the three kinds of objects apart; size: bytes or semaphores. */
 struct ipc_kind {
-	unsigned max;		 /* objects */
+	unsigned max; /* objects */
 	/* A new one, before it has an identifier.  Sleeps. */
 	int (*make)(int key, uint64_t size, struct ipc_object **out);
 	/* The last reference went. */
@@ -45,16 +45,19 @@ struct ipc_kind {
 
 struct ipc_table {
 	const struct ipc_kind *kind; /* [I] */
-	struct mutex lock;	 /* RANK_SLEEP_LEAF */
-	struct ipc_object **slot; /* [lock] */
-	unsigned cap, used;	 /* [lock] */
-	uint16_t seq;		 /* [lock] */
+	struct mutex lock;	     /* RANK_SLEEP_LEAF */
+	struct ipc_object **slot;    /* [lock] */
+	unsigned cap, used;	     /* [lock] */
+	uint16_t seq;		     /* [lock] */
 };
 
-#define IPC_TABLE_INIT(name, of)                                               \
-	{ .kind = (of),                                                        \
-	  .lock = { .rank = RANK_SLEEP_LEAF,                                   \
-		    .wq = WAITQ_INIT((name).lock.wq) } }
+#define IPC_TABLE_INIT(name, of)                         \
+	{                                                \
+		.kind = (of), .lock = {                  \
+			.rank = RANK_SLEEP_LEAF,         \
+			.wq = WAITQ_INIT((name).lock.wq) \
+		}                                        \
+	}
 
 /* shmget() and its kin: the identifier of the key's object, or of a new one.
  * -EEXIST, -ENOENT, -EINVAL (smaller than asked for), -EACCES, -ENOSPC. */
@@ -66,8 +69,7 @@ MUST_CHECK int ipc_get_ref(struct ipc_table *t, int id, int bits,
 			   struct ipc_object **out);
 MUST_CHECK int ipc_may(const struct ipc_object *o, int bits);
 /* IPC_SET where that is all.  -EINVAL, -EPERM. */
-MUST_CHECK int ipc_set(struct ipc_table *t, int id,
-		       const struct ipc64_perm *p);
+MUST_CHECK int ipc_set(struct ipc_table *t, int id, const struct ipc64_perm *p);
 /* IPC_RMID: out of the table, whose reference is the caller's. */
 MUST_CHECK int ipc_remove(struct ipc_table *t, int id, struct ipc_object **out);
 int ipc_show(struct ipc_table *t, struct seq_buf *b);

@@ -35,7 +35,7 @@
 #define CAP_SYS_RESOURCE 24
 #define HARD_MSGS	 65536
 #define HARD_SIZE	 (1 << 20) /* the heap's largest piece, and more */
-#define SLOT_BYTES	 80 /* what a message costs beside its data */
+#define SLOT_BYTES	 80	   /* what a message costs beside its data */
 
 struct message {
 	struct list link;
@@ -46,29 +46,28 @@ struct message {
 
 struct mqueue {
 	struct refcount refs;
-	struct list link;	/* [names] empty: unlinked */
-	char *name;		/* [I] */
+	struct list link;	 /* [names] empty: unlinked */
+	char *name;		 /* [I] */
 	uint32_t uid, gid, mode; /* [I] */
-	uint64_t ino;		/* [I] */
-	uint64_t bytes;		/* [I] counted against the limit */
-	struct timespec64 born;	/* [I] */
+	uint64_t ino;		 /* [I] */
+	uint64_t bytes;		 /* [I] counted against the limit */
+	struct timespec64 born;	 /* [I] */
 	int64_t maxmsg, msgsize; /* [I] */
-	struct spinlock lock;	/* RANK_EVENT */
-	struct list msgs;	/* [lock] */
-	int64_t count;		/* [lock] */
-	size_t qsize;		/* [lock] bytes of data */
-	unsigned nreceivers;	/* [lock] that wait */
-	struct file *notify;	/* [lock] who is to be told; not referenced */
-	int notify_sig;		/* [lock] 0: nothing is sent */
-	uint64_t notify_value;	/* [lock] */
-	int notify_pid;		/* [lock] */
+	struct spinlock lock;	 /* RANK_EVENT */
+	struct list msgs;	 /* [lock] */
+	int64_t count;		 /* [lock] */
+	size_t qsize;		 /* [lock] bytes of data */
+	unsigned nreceivers;	 /* [lock] that wait */
+	struct file *notify;	 /* [lock] who is to be told; not referenced */
+	int notify_sig;		 /* [lock] 0: nothing is sent */
+	uint64_t notify_value;	 /* [lock] */
+	int notify_pid;		 /* [lock] */
 	struct process *notify_proc; /* [lock] */
 	struct waitq senders, receivers;
 };
 
-static struct mutex names_lock = {
-	.rank = RANK_SLEEP_LEAF, .wq = WAITQ_INIT(names_lock.wq)
-};
+static struct mutex names_lock = { .rank = RANK_SLEEP_LEAF,
+				   .wq = WAITQ_INIT(names_lock.wq) };
 static struct list names = LIST_INIT(names); /* [names_lock] */
 static unsigned nqueues;		     /* [names_lock] */
 static uint64_t bytes_used;		     /* [names_lock] */
@@ -85,8 +84,8 @@ queue_put(struct mqueue *q)
 	bytes_used -= q->bytes;
 	mutex_unlock(&names_lock);
 	while (!list_empty(&q->msgs)) {
-		struct message *m = list_first_entry(&q->msgs, struct message,
-						     link);
+		struct message *m =
+			list_first_entry(&q->msgs, struct message, link);
 
 		list_del(&m->link);
 		kfree(m);
@@ -128,8 +127,7 @@ init_queue(struct mqueue *q, uint32_t mode)
 	q->mode = mode & 07777 & ~fs->umask;
 	q->ino = anon_ino();
 	q->born = (struct timespec64){ .sec = (int64_t)(now / NSEC_PER_SEC),
-				       .nsec = (uint32_t)(now %
-							  NSEC_PER_SEC) };
+				       .nsec = (uint32_t)(now % NSEC_PER_SEC) };
 }
 
 /* With names_lock: a new queue, which the name holds. */
@@ -205,8 +203,7 @@ check_name(const char *name)
 
 	if (!len)
 		return -ENOENT;
-	if (strchr(name, '/') || !strcmp(name, ".") ||
-	    !strcmp(name, ".."))
+	if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
 		return -EACCES;
 	return len > NAME_MAX_BYTES ? -ENAMETOOLONG : 0;
 }
@@ -237,8 +234,8 @@ mq_open_file(const char *name, int oflags, uint32_t mode,
 	mutex_unlock(&names_lock);
 	if (err)
 		return err;
-	err = file_create(&mqueue_ops, (unsigned)oflags &
-			  (O_ACCMODE | O_NONBLOCK), q, out);
+	err = file_create(&mqueue_ops,
+			  (unsigned)oflags & (O_ACCMODE | O_NONBLOCK), q, out);
 	if (err) {
 		queue_put(q);
 		return err;
@@ -298,8 +295,7 @@ notification(struct mqueue *q, struct siginfo *info, struct process **to)
 	info->si_code = SI_MESGQ;
 	info->u.rt.pid = ipc_pid();
 	info->u.rt.uid = c->uid;
-	memcpy(&info->u.rt.value, &q->notify_value,
-	       sizeof(q->notify_value));
+	memcpy(&info->u.rt.value, &q->notify_value, sizeof(q->notify_value));
 	return sig;
 }
 
@@ -490,12 +486,12 @@ mqueue_read(struct file *f, struct uio *u, int64_t *pos)
 	size_t n;
 
 	spin_lock(&q->lock);
-	n = (size_t)ksnprintf(buf, sizeof(buf), "QSIZE:%-10lu NOTIFY:%-5d "
-			      "SIGNO:%-5d NOTIFY_PID:%-6d\n",
-			      (unsigned long)q->qsize,
-			      q->notify && !q->notify_sig ? 1 : 0,
-			      q->notify ? q->notify_sig : 0,
-			      q->notify ? q->notify_pid : 0);
+	n = (size_t)ksnprintf(
+		buf, sizeof(buf),
+		"QSIZE:%-10lu NOTIFY:%-5d "
+		"SIGNO:%-5d NOTIFY_PID:%-6d\n",
+		(unsigned long)q->qsize, q->notify && !q->notify_sig ? 1 : 0,
+		q->notify ? q->notify_sig : 0, q->notify ? q->notify_pid : 0);
 	spin_unlock(&q->lock);
 	if (*pos < 0 || (uint64_t)*pos >= n)
 		return 0;

@@ -29,13 +29,13 @@ struct ipc_msg {
 
 struct queue {
 	struct ipc_object o;
-	struct spinlock lock;	/* RANK_EVENT */
-	struct list msgs;	/* [lock] */
-	uint64_t cbytes, qnum;	/* [lock] */
-	uint64_t qbytes;	/* [lock] */
-	int64_t stime, rtime;	/* [lock] */
-	int lspid, lrpid;	/* [lock] */
-	bool dead;		/* [lock] removed */
+	struct spinlock lock;  /* RANK_EVENT */
+	struct list msgs;      /* [lock] */
+	uint64_t cbytes, qnum; /* [lock] */
+	uint64_t qbytes;       /* [lock] */
+	int64_t stime, rtime;  /* [lock] */
+	int lspid, lrpid;      /* [lock] */
+	bool dead;	       /* [lock] removed */
 	struct waitq senders, receivers;
 };
 
@@ -54,8 +54,8 @@ free_queue(struct ipc_object *o)
 	struct queue *q = queue_of(o);
 
 	while (!list_empty(&q->msgs)) {
-		struct ipc_msg *m = list_first_entry(&q->msgs, struct ipc_msg,
-						     link);
+		struct ipc_msg *m =
+			list_first_entry(&q->msgs, struct ipc_msg, link);
 
 		list_del(&m->link);
 		kfree(m);
@@ -186,8 +186,8 @@ choose(struct queue *q, int64_t type, int flags)
 		}
 		if (type == 0)
 			return m;
-		if (type > 0 && (flags & MSG_EXCEPT ? m->type != type
-						    : m->type == type))
+		if (type > 0 &&
+		    (flags & MSG_EXCEPT ? m->type != type : m->type == type))
 			return m;
 		/* -type is the highest wanted; of the lowest, the first */
 		if (type < 0 && m->type <= -type &&
@@ -397,12 +397,13 @@ show_queue(struct seq_buf *b, struct ipc_object *o)
 {
 	const struct queue *q = queue_of(o);
 
-	seq_printf(b, "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u"
-		   " %5u %10ld %10ld %10ld\n", o->key, o->id, o->mode,
-		   (unsigned long)q->cbytes, (unsigned long)q->qnum,
-		   (unsigned)q->lspid, (unsigned)q->lrpid, o->uid,
-		   o->gid, o->cuid, o->cgid, (long)q->stime,
-		   (long)q->rtime, (long)o->ctime);
+	seq_printf(b,
+		   "%10d %10d  %4o  %10lu %10lu %5u %5u %5u %5u %5u"
+		   " %5u %10ld %10ld %10ld\n",
+		   o->key, o->id, o->mode, (unsigned long)q->cbytes,
+		   (unsigned long)q->qnum, (unsigned)q->lspid,
+		   (unsigned)q->lrpid, o->uid, o->gid, o->cuid, o->cgid,
+		   (long)q->stime, (long)q->rtime, (long)o->ctime);
 }
 
 int

@@ -23,18 +23,18 @@
 
 struct sem {
 	uint16_t value;
-	int16_t adjust;	/* SEM_UNDO's sum */
+	int16_t adjust; /* SEM_UNDO's sum */
 	int pid;	/* of the last operation */
 };
 
 struct sem_set {
 	struct ipc_object o;
-	struct spinlock lock;	/* RANK_EVENT */
-	struct sem *sems;	/* [lock] */
-	unsigned nsems;		/* [I] */
-	bool dead;		/* [lock] removed */
-	int64_t otime;		/* [lock] */
-	struct list waiters;	/* [lock] */
+	struct spinlock lock; /* RANK_EVENT */
+	struct sem *sems;     /* [lock] */
+	unsigned nsems;	      /* [I] */
+	bool dead;	      /* [lock] removed */
+	int64_t otime;	      /* [lock] */
+	struct list waiters;  /* [lock] */
 	struct waitq wq;
 };
 
@@ -153,8 +153,8 @@ try_all(struct sem_set *s, const struct sembuf *ops, unsigned n, unsigned *at)
 	if (r) {
 		take_back(s, ops, i);
 		*at = i;
-		return r == MUST_WAIT && (ops[i].flags & IPC_NOWAIT) ? -EAGAIN
-								     : r;
+		return r == MUST_WAIT && (ops[i].flags & IPC_NOWAIT) ? -EAGAIN :
+								       r;
 	}
 	for (i = 0; i < n; i++)
 		s->sems[ops[i].num].pid = ipc_pid();

@@ -30,11 +30,11 @@
 
 struct segment {
 	struct ipc_object o;
-	struct file *file;	/* [I] the memory */
-	uint64_t size;		/* [I] bytes, as asked for */
-	uint64_t nattch;	/* [table] */
-	int64_t atime, dtime;	/* [table] */
-	int cpid, lpid;		/* [table] */
+	struct file *file;    /* [I] the memory */
+	uint64_t size;	      /* [I] bytes, as asked for */
+	uint64_t nattch;      /* [table] */
+	int64_t atime, dtime; /* [table] */
+	int cpid, lpid;	      /* [table] */
 };
 
 static const struct ipc_kind segments;
@@ -213,8 +213,8 @@ shm_attach(int id, uint64_t addr, int flags)
 	err = attach_file(id, flags, &s, &f);
 	if (err)
 		return err;
-	at = vm_map(space, addr, s->size, vma,
-		    &s->file->inode->cache->object, f, 0, how);
+	at = vm_map(space, addr, s->size, vma, &s->file->inode->cache->object,
+		    f, 0, how);
 	/* The mapping holds it; without one this ends the attachment. */
 	file_put(f);
 	return at == -EEXIST ? -EINVAL : at;
@@ -399,12 +399,14 @@ show_segment(struct seq_buf *b, struct ipc_object *o)
 {
 	const struct segment *s = segment_of(o);
 
-	seq_printf(b, "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u"
-		   " %5u %10ld %10ld %10ld %21lu %21lu\n", o->key, o->id,
-		   o->mode, (unsigned long)s->size, (unsigned)s->cpid,
-		   (unsigned)s->lpid, (unsigned long)s->nattch, o->uid, o->gid,
-		   o->cuid, o->cgid, (long)s->atime, (long)s->dtime,
-		   (long)o->ctime, (unsigned long)resident(s), 0ul);
+	seq_printf(b,
+		   "%10d %10d  %4o %21lu %5u %5u  %5lu %5u %5u %5u"
+		   " %5u %10ld %10ld %10ld %21lu %21lu\n",
+		   o->key, o->id, o->mode, (unsigned long)s->size,
+		   (unsigned)s->cpid, (unsigned)s->lpid,
+		   (unsigned long)s->nattch, o->uid, o->gid, o->cuid, o->cgid,
+		   (long)s->atime, (long)s->dtime, (long)o->ctime,
+		   (unsigned long)resident(s), 0ul);
 }
 
 int

@@ -49,9 +49,8 @@ names(const struct klib_image *k, unsigned index, size_t *len)
 {
 	const struct elf64_shdr *s = &k->sections[index];
 
-	if (index >= k->nsections || s->sh_type != SHT_STRTAB ||
-	    !s->sh_size || s->sh_offset > k->len ||
-	    s->sh_size > k->len - s->sh_offset ||
+	if (index >= k->nsections || s->sh_type != SHT_STRTAB || !s->sh_size ||
+	    s->sh_offset > k->len || s->sh_size > k->len - s->sh_offset ||
 	    k->file[s->sh_offset + s->sh_size - 1])
 		return NULL;
 	*len = s->sh_size;
@@ -70,12 +69,11 @@ check_header(struct klib_image *k)
 	    h->e_machine != ARCH_MODULE_MACHINE)
 		return bad(k, "it is no relocatable object of this machine");
 	if (h->e_shentsize != sizeof(struct elf64_shdr) || !h->e_shnum ||
-	    h->e_shnum > LIMIT_KLIB_SECTIONS ||
-	    h->e_shstrndx >= h->e_shnum)
+	    h->e_shnum > LIMIT_KLIB_SECTIONS || h->e_shstrndx >= h->e_shnum)
 		return bad(k, "its section headers make no sense");
 	k->nsections = h->e_shnum;
-	k->sections = piece(k, h->e_shoff,
-			    h->e_shnum * sizeof(struct elf64_shdr));
+	k->sections =
+		piece(k, h->e_shoff, h->e_shnum * sizeof(struct elf64_shdr));
 	if (!k->sections)
 		return bad(k, "its section headers are not in the file");
 	return 0;

@@ -21,8 +21,8 @@ struct klib_image {
 	unsigned nsections;
 	const struct elf64_sym *syms;
 	size_t nsyms;
-	unsigned symtab;	/* its section */
-	const char *strings;	/* names of symbols; the last byte is NUL */
+	unsigned symtab;     /* its section */
+	const char *strings; /* names of symbols; the last byte is NUL */
 	size_t strings_len;
 	struct klib_section {
 		unsigned index; /* 0: the file has none */
@@ -31,11 +31,11 @@ struct klib_image {
 	struct {
 		uint64_t at, len; /* whole pages */
 	} part[KLIB_PARTS];
-	uint64_t size;		/* of all parts */
-	uint64_t head_at;	/* offset of the head in memory */
-	struct klib_head head;	/* as in the file: init is not set */
-	const char *why;	/* what is wrong, after an error */
-	const char *symbol;	/* whose matter that is, or NULL */
+	uint64_t size;	       /* of all parts */
+	uint64_t head_at;      /* offset of the head in memory */
+	struct klib_head head; /* as in the file: init is not set */
+	const char *why;       /* what is wrong, after an error */
+	const char *symbol;    /* whose matter that is, or NULL */
 };
 
 /* file: aligned to 8, alive as long as the image.  -ENOEXEC. */

@@ -29,7 +29,8 @@ struct loaded {
 };
 
 /* An export: two distances, each from where it stands.  Sorted by name. */
-struct export {
+struct export
+{
 	int32_t name, addr;
 };
 
@@ -104,7 +105,9 @@ static int
 seal(const struct klib_image *k, uint8_t *mem)
 {
 	static const unsigned prot[KLIB_PARTS] = {
-		PTE_READ | PTE_EXEC, PTE_READ, PTE_READ | PTE_WRITE,
+		PTE_READ | PTE_EXEC,
+		PTE_READ,
+		PTE_READ | PTE_WRITE,
 	};
 	int err = 0;
 
@@ -120,7 +123,8 @@ check_head(const struct klib_image *k, const char *name)
 {
 	if (memcmp(k->head.id, KLIB_ID, KLIB_ID_LEN)) {
 		log_err("klib %s: it is of another build than this kernel "
-			"(%.12s, not %.12s)", name, k->head.id, KLIB_ID);
+			"(%.12s, not %.12s)",
+			name, k->head.id, KLIB_ID);
 		return -ESTALE;
 	}
 	if (strcmp(k->head.name, name)) {

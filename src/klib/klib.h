@@ -18,14 +18,14 @@
 #include <base/compiler.h>
 #include <base/types.h>
 
-#define KLIB(klib_name, klib_init)                                             \
-	extern const struct klib_head klib_head;                               \
-	SECTION(KLIB_SECTION)                                                  \
-	const struct klib_head klib_head = {                                   \
-		.magic = KLIB_MAGIC,                                           \
-		.id = KLIB_ID,                                                 \
-		.name = klib_name,                                             \
-		.init = klib_init,                                             \
+#define KLIB(klib_name, klib_init)               \
+	extern const struct klib_head klib_head; \
+	SECTION(KLIB_SECTION)                    \
+	const struct klib_head klib_head = {     \
+		.magic = KLIB_MAGIC,             \
+		.id = KLIB_ID,                   \
+		.name = klib_name,               \
+		.init = klib_init,               \
 	}
 
 void klib_init(void); /* /proc/modules */

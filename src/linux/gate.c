@@ -9,6 +9,7 @@
  */
 #include <abi/errno.h>
 #include <abi/pith.h>
+#include <aio/aio.h>
 #include <arch/cpu.h>
 #include <arch/trap.h>
 #include <arch/upcall.h>
@@ -16,7 +17,6 @@
 #include <base/string.h>
 #include <dev/control.h>
 #include <linux/gate.h>
-#include <aio/aio.h>
 #include <linux/missing.h>
 #include <linux/table.h>
 #include <linux/trace.h>
@@ -73,8 +73,8 @@ upcall_syscall(struct regs *r)
 		return;
 	}
 	nr = cpu_nospec(nr, SYSCALL_MAX);
-	regs_set_ret(r, unlikely(watched) ? call_watched(t, r, nr)
-					  : call(t, r, nr));
+	regs_set_ret(r, unlikely(watched) ? call_watched(t, r, nr) :
+					    call(t, r, nr));
 }
 
 void

@@ -45,8 +45,7 @@ int
 fd_dentry(struct thread *t, int fd, bool path_ok, struct dentry **out)
 {
 	struct file *f;
-	int err = path_ok ? fd_get_any(t->fds, fd, &f)
-			  : fd_get(t->fds, fd, &f);
+	int err = path_ok ? fd_get_any(t->fds, fd, &f) : fd_get(t->fds, fd, &f);
 
 	if (err)
 		return err;

@@ -15,8 +15,7 @@ struct thread;
 MUST_CHECK int sock_get(struct thread *t, int fd, struct file **f,
 			struct socket **s);
 /* addr has room for SOCKADDR_MAX bytes. */
-MUST_CHECK int sock_addr_in(const void __user *uaddr, uint32_t len,
-			    void *addr);
+MUST_CHECK int sock_addr_in(const void __user *uaddr, uint32_t len, void *addr);
 /* The calls on a file that is known to be a socket's, for io_uring: flags as
  * given, nothing of the file's own. */
 struct socket;
@@ -26,5 +25,5 @@ long sock_recvmsg_on(struct thread *t, struct socket *s, void __user *umsg,
 		     int flags);
 long sock_accept_on(struct thread *t, struct socket *s, bool nonblock,
 		    void __user *uaddr, void __user *ulen, int flags);
-MUST_CHECK int sock_addr_out(const void *addr, uint32_t len,
-			     void __user *uaddr, void __user *ulen);
+MUST_CHECK int sock_addr_out(const void *addr, uint32_t len, void __user *uaddr,
+			     void __user *ulen);

@@ -15,13 +15,13 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define NGROUPS_MAX 65536
-#define SECBIT_KEEP_CAPS	(1u << 4)
-#define SECBIT_NO_SETUID_FIXUP	(1u << 2)
+#define NGROUPS_MAX		    65536
+#define SECBIT_KEEP_CAPS	    (1u << 4)
+#define SECBIT_NO_SETUID_FIXUP	    (1u << 2)
 #define SECBIT_NO_CAP_AMBIENT_RAISE (1u << 6)
-#define SECUREBITS_ALL		0xffu
-#define ALL_CAPS ((1ull << (CAP_LAST_CAP + 1)) - 1)
-#define UNCHANGED 0xffffffffu
+#define SECUREBITS_ALL		    0xffu
+#define ALL_CAPS		    ((1ull << (CAP_LAST_CAP + 1)) - 1)
+#define UNCHANGED		    0xffffffffu
 
 static void
 publish(struct thread *t, struct cred *n)
@@ -53,10 +53,10 @@ fix_caps(const struct cred *o, struct cred *n)
 }
 
 /* The capabilities on files. */
-#define CAP_FS_SET                                                             \
-	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |                        \
-	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER |                    \
-	 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE |                    \
+#define CAP_FS_SET                                          \
+	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE |     \
+	 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
+	 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | \
 	 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
 /* Real, effective and saved: of users or of groups. */
@@ -141,15 +141,13 @@ put_three(void __user *r, void __user *e, void __user *s, uint32_t rv,
 }
 
 long
-sys_getresuid(struct thread *t, void __user *r, void __user *e,
-	      void __user *s)
+sys_getresuid(struct thread *t, void __user *r, void __user *e, void __user *s)
 {
 	return put_three(r, e, s, t->cred->uid, t->cred->euid, t->cred->suid);
 }
 
 long
-sys_getresgid(struct thread *t, void __user *r, void __user *e,
-	      void __user *s)
+sys_getresgid(struct thread *t, void __user *r, void __user *e, void __user *s)
 {
 	return put_three(r, e, s, t->cred->gid, t->cred->egid, t->cred->sgid);
 }

@@ -16,12 +16,12 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define EFD_SEMAPHORE 1
+#define EFD_SEMAPHORE	  1
 #define TFD_TIMER_ABSTIME 1
-#define GRND_NONBLOCK 1u
-#define GRND_RANDOM   2u
-#define GRND_INSECURE 4u
-#define RANDOM_MAX    0x1ffffffu /* what one call gives at most */
+#define GRND_NONBLOCK	  1u
+#define GRND_RANDOM	  2u
+#define GRND_INSECURE	  4u
+#define RANDOM_MAX	  0x1ffffffu /* what one call gives at most */
 
 /* The descriptor of a new file; consumes it. */
 static long
@@ -117,8 +117,8 @@ sys_timerfd_settime(struct thread *t, int fd, int flags,
 		return err;
 	clock = timerfd_clock(f);
 	err = clock < 0 ? clock :
-	      get_itimerspec(unew, clock, flags & TFD_TIMER_ABSTIME, &deadline,
-			     &interval);
+			  get_itimerspec(unew, clock, flags & TFD_TIMER_ABSTIME,
+					 &deadline, &interval);
 	if (!err)
 		err = timerfd_set(f, deadline, interval, &old_left,
 				  &old_interval);
@@ -153,7 +153,7 @@ sys_getrandom(struct thread *t, void __user *buf, size_t len, uint32_t flags)
 	(void)t;
 	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
 	    (flags & (GRND_RANDOM | GRND_INSECURE)) ==
-		(GRND_RANDOM | GRND_INSECURE))
+		    (GRND_RANDOM | GRND_INSECURE))
 		return -EINVAL;
 	if (!(flags & GRND_INSECURE) && !random_ready()) {
 		if (flags & GRND_NONBLOCK)
@@ -164,8 +164,8 @@ sys_getrandom(struct thread *t, void __user *buf, size_t len, uint32_t flags)
 	if (len > RANDOM_MAX)
 		len = RANDOM_MAX;
 	while (done < len) {
-		size_t n = len - done < sizeof(piece) ? len - done :
-							sizeof(piece);
+		size_t n =
+			len - done < sizeof(piece) ? len - done : sizeof(piece);
 
 		random_bytes(piece, n);
 		if (copy_to_user((char __user *)buf + done, piece, n))

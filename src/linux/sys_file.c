@@ -4,9 +4,9 @@
  */
 #include <abi/errno.h>
 #include <abi/fcntl.h>
-#include <abi/uio.h>
 #include <abi/fs.h>
 #include <abi/signal.h>
+#include <abi/uio.h>
 #include <file/async.h>
 #include <file/fdtable.h>
 #include <file/file.h>
@@ -21,11 +21,11 @@
 #include <vm/uaccess.h>
 #include <vm/uio.h>
 
-#define IO_MAX	 0x7ffff000ull /* what one call moves at most */
-#define FIONBIO	 0x5421u
-#define FIOASYNC 0x5452u
-#define FIOCLEX	 0x5451u
-#define FIONCLEX 0x5450u
+#define IO_MAX		    0x7ffff000ull /* what one call moves at most */
+#define FIONBIO		    0x5421u
+#define FIOASYNC	    0x5452u
+#define FIOCLEX		    0x5451u
+#define FIONCLEX	    0x5450u
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
 
@@ -133,8 +133,8 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 	if (r)
 		goto out;
 	r = -EOPNOTSUPP;
-	if (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND |
-		      RWF_NOWAIT))
+	if (flags &
+	    ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOWAIT))
 		goto out_uio;
 	/* Pipes and the like have O_NONBLOCK for it. */
 	if ((flags & RWF_NOWAIT) && f->ops != &page_cache_file_ops)
@@ -147,8 +147,7 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 		r = own_pos ? file_read(f, &u) : file_pread(f, &u, pos);
 	if (write && r > 0 && (flags & (RWF_DSYNC | RWF_SYNC)) &&
 	    f->ops->fsync) {
-		int err = f->ops->fsync(f, 0, INT64_MAX,
-					!(flags & RWF_SYNC));
+		int err = f->ops->fsync(f, 0, INT64_MAX, !(flags & RWF_SYNC));
 
 		if (err)
 			r = err;
@@ -236,8 +235,7 @@ sys_close(struct thread *t, int fd)
 }
 
 long
-sys_close_range(struct thread *t, uint32_t first, uint32_t last,
-		uint32_t flags)
+sys_close_range(struct thread *t, uint32_t first, uint32_t last, uint32_t flags)
 {
 	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
 		return -EINVAL;
@@ -252,8 +250,7 @@ sys_close_range(struct thread *t, uint32_t first, uint32_t last,
 		t->fds = own;
 		fdtable_put(shared);
 	}
-	return fd_close_range(t->fds, first, last,
-			      flags & CLOSE_RANGE_CLOEXEC);
+	return fd_close_range(t->fds, first, last, flags & CLOSE_RANGE_CLOEXEC);
 }
 
 static long
@@ -310,8 +307,7 @@ set_flags(struct file *f, int fd, uint64_t arg)
 	bool async = arg & O_ASYNC;
 
 	if (f->ops->set_flags) {
-		int err = f->ops->set_flags(f, flags |
-					       (async ? O_ASYNC : 0));
+		int err = f->ops->set_flags(f, flags | (async ? O_ASYNC : 0));
 
 		if (err)
 			return err;

@@ -73,8 +73,8 @@ sys_mknod(struct thread *t, const char __user *path, uint32_t mode,
 }
 
 long
-sys_mknodat(struct thread *t, int dirfd, const char __user *path,
-	    uint32_t mode, uint64_t dev)
+sys_mknodat(struct thread *t, int dirfd, const char __user *path, uint32_t mode,
+	    uint64_t dev)
 {
 	(void)t;
 	return mknod_at(dirfd, path, mode, (uint32_t)dev);
@@ -88,8 +88,7 @@ sys_mkdir(struct thread *t, const char __user *path, uint32_t mode)
 }
 
 long
-sys_mkdirat(struct thread *t, int dirfd, const char __user *path,
-	    uint32_t mode)
+sys_mkdirat(struct thread *t, int dirfd, const char __user *path, uint32_t mode)
 {
 	(void)t;
 	return make_at(dirfd, path, S_IFDIR | (mode & 01777), 0);
@@ -234,16 +233,16 @@ sys_rename(struct thread *t, const char __user *from, const char __user *to)
 }
 
 long
-sys_renameat(struct thread *t, int odirfd, const char __user *from,
-	     int ndirfd, const char __user *to)
+sys_renameat(struct thread *t, int odirfd, const char __user *from, int ndirfd,
+	     const char __user *to)
 {
 	(void)t;
 	return rename_at(odirfd, from, ndirfd, to, 0);
 }
 
 long
-sys_renameat2(struct thread *t, int odirfd, const char __user *from,
-	      int ndirfd, const char __user *to, uint32_t flags)
+sys_renameat2(struct thread *t, int odirfd, const char __user *from, int ndirfd,
+	      const char __user *to, uint32_t flags)
 {
 	(void)t;
 	return rename_at(odirfd, from, ndirfd, to, flags);
@@ -307,8 +306,7 @@ chown_at(int dfd, const char __user *path, uint32_t uid, uint32_t gid,
 }
 
 long
-sys_chown(struct thread *t, const char __user *path, uint32_t uid,
-	  uint32_t gid)
+sys_chown(struct thread *t, const char __user *path, uint32_t uid, uint32_t gid)
 {
 	(void)t;
 	return chown_at(AT_FDCWD, path, uid, gid, 0);
@@ -323,8 +321,8 @@ sys_lchown(struct thread *t, const char __user *path, uint32_t uid,
 }
 
 long
-sys_fchownat(struct thread *t, int dirfd, const char __user *path,
-	     uint32_t uid, uint32_t gid, int flags)
+sys_fchownat(struct thread *t, int dirfd, const char __user *path, uint32_t uid,
+	     uint32_t gid, int flags)
 {
 	(void)t;
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
@@ -362,8 +360,8 @@ utimes_at(struct thread *t, int dfd, const char __user *path,
 	  struct timespec64 ts[2], bool now, int flags)
 {
 	struct dentry *d;
-	int err = path ? at_dentry(dfd, path, flags, &d)
-		       : fd_dentry(t, dfd, false, &d);
+	int err = path ? at_dentry(dfd, path, flags, &d) :
+			 fd_dentry(t, dfd, false, &d);
 
 	if (err)
 		return err;
@@ -429,8 +427,7 @@ utimes_usec(struct thread *t, int dfd, const char __user *path,
 }
 
 long
-sys_utimes(struct thread *t, const char __user *path,
-	   const void __user *times)
+sys_utimes(struct thread *t, const char __user *path, const void __user *times)
 {
 	return utimes_usec(t, AT_FDCWD, path, times);
 }
@@ -540,8 +537,8 @@ file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
 		return -ESPIPE;
 	if (f->mode & FILE_STREAM || (f->inode && !S_ISREG(f->inode->mode)))
 		return -ENODEV;
-	return f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len)
-				 : -EOPNOTSUPP;
+	return f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len) :
+				   -EOPNOTSUPP;
 }
 
 long
@@ -565,8 +562,8 @@ sync_file(struct thread *t, int fd, bool datasync)
 
 	if (err)
 		return err;
-	err = f->ops->fsync ? f->ops->fsync(f, 0, INT64_MAX, datasync)
-			    : -EINVAL;
+	err = f->ops->fsync ? f->ops->fsync(f, 0, INT64_MAX, datasync) :
+			      -EINVAL;
 	file_put(f);
 	return err;
 }
@@ -658,8 +655,7 @@ sys_sync_file_range(struct thread *t, int fd, int64_t offset, int64_t len,
 }
 
 long
-sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len,
-	      int advice)
+sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len, int advice)
 {
 	struct page_cache *pc;
 	struct file *f;
@@ -676,12 +672,12 @@ sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len,
 	pc = f->inode ? f->inode->cache : NULL;
 	if (err || !pc || offset < 0)
 		goto out;
-	end = len && len <= INT64_MAX - offset ? (uint64_t)(offset + len)
-					       : INT64_MAX;
+	end = len && len <= INT64_MAX - offset ? (uint64_t)(offset + len) :
+						 INT64_MAX;
 	if (advice == POSIX_FADV_WILLNEED)
 		page_cache_readahead(pc, (uint64_t)offset >> PAGE_SHIFT,
-				     (end - (uint64_t)offset + PAGE_SIZE - 1)
-					     >> PAGE_SHIFT);
+				     (end - (uint64_t)offset + PAGE_SIZE - 1) >>
+					     PAGE_SHIFT);
 	else if (advice == POSIX_FADV_DONTNEED)
 		page_cache_drop(pc, (uint64_t)offset >> PAGE_SHIFT,
 				end >> PAGE_SHIFT);

@@ -32,8 +32,8 @@ do_wait(struct thread *t, uint32_t __user *uaddr, int op, uint32_t val,
 {
 	bool shared = !(op & FUTEX_PRIVATE_FLAG);
 	bool absolute = (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
-	int clock = op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME :
-						CLOCK_MONOTONIC;
+	int clock =
+		op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
 	uint64_t deadline;
 	long n = get_user_deadline(timeout, clock, absolute, &deadline);
 

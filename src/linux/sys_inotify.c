@@ -13,9 +13,9 @@
 #include <linux/syscalls_gen.h>
 #include <sched/thread.h>
 
-#define KNOWN_BITS                                                             \
-	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED |             \
-	 IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE |       \
+#define KNOWN_BITS                                                       \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED |       \
+	 IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | \
 	 IN_MASK_ADD | IN_ISDIR | IN_ONESHOT)
 #define MAY_READ 4u
 

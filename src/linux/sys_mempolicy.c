@@ -62,8 +62,7 @@ get_nodes(const void __user *umask, uint64_t maxnode, bool *node0)
 }
 
 static int
-check_policy(int mode, const void __user *umask, uint64_t maxnode,
-	     bool *node0)
+check_policy(int mode, const void __user *umask, uint64_t maxnode, bool *node0)
 {
 	int flags = mode & MPOL_MODE_FLAGS, err;
 

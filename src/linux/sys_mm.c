@@ -27,10 +27,10 @@
 #define MAP_UNINITIALIZED 0x4000000
 #define MAP_HUGE_SIZES	  (0x3fu << 26)
 
-#define MAP_KNOWN                                                              \
-	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN |    \
-	 MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |         \
-	 MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |               \
+#define MAP_KNOWN                                                           \
+	(MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | \
+	 MAP_DENYWRITE | MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE |      \
+	 MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |            \
 	 MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED | MAP_HUGE_SIZES)
 
 /* The limits may have changed since the last call. */
@@ -141,7 +141,8 @@ static long
 map_file(struct thread *t, uint64_t addr, size_t len, uint32_t vma_flags,
 	 unsigned how, int fd, uint64_t off)
 {
-	struct file_mmap m = { .offset = off, .len = len,
+	struct file_mmap m = { .offset = off,
+			       .len = len,
 			       .vma_flags = vma_flags };
 	struct file *f;
 	long r = fd_get(t->fds, fd, &f);
@@ -372,9 +373,8 @@ sys_memfd_create(struct thread *t, const char __user *uname, uint32_t flags)
 	n = copy_string_from_user(name + at, uname, sizeof(name) - at);
 	if (n < 0)
 		return n == -ENAMETOOLONG ? -EINVAL : n;
-	err = tmpfs_create_anon(name, O_RDWR,
-				flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL,
-				&f);
+	err = tmpfs_create_anon(
+		name, O_RDWR, flags & MFD_ALLOW_SEALING ? 0 : F_SEAL_SEAL, &f);
 	if (err)
 		return err;
 	fd = fd_add(t->fds, f, flags & MFD_CLOEXEC);

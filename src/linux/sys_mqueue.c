@@ -173,7 +173,7 @@ sys_mq_getsetattr(struct thread *t, int fd, const void __user *unew,
 	r = mq_attributes(f, &old);
 	if (!r && unew)
 		f->flags = (f->flags & ~(uint32_t)O_NONBLOCK) |
-			   (uint32_t)new.flags;
+			   (uint32_t) new.flags;
 	file_put(f);
 	if (!r && uold)
 		r = copy_to_user(uold, &old, sizeof(old));

@@ -65,7 +65,8 @@ send_to(struct thread *t, struct socket *s, struct uio *u, int flags,
 	const void __user *uaddr, uint32_t addrlen)
 {
 	uint8_t addr[SOCKADDR_MAX] UNINIT;
-	struct sock_msg m = { .flags = flags, .addr = addr,
+	struct sock_msg m = { .flags = flags,
+			      .addr = addr,
 			      .addrlen = addrlen };
 	int err = sock_addr_in(uaddr, addrlen, addr);
 
@@ -130,8 +131,7 @@ rights_in(struct thread *t, struct sock_msg *m, const uint8_t *data,
 
 /* Only with the right capability may a program speak for others. */
 static int
-cred_in(struct thread *t, struct sock_msg *m, const uint8_t *data,
-	uint64_t len)
+cred_in(struct thread *t, struct sock_msg *m, const uint8_t *data, uint64_t len)
 {
 	const struct cred *me = t->cred;
 	struct ucred c;
@@ -159,8 +159,8 @@ cred_in(struct thread *t, struct sock_msg *m, const uint8_t *data,
 static int
 parse_control(struct thread *t, const struct socket *s, struct sock_msg *m)
 {
-	bool local = s->family == AF_UNIX, cred = local ||
-		     s->family == AF_NETLINK;
+	bool local = s->family == AF_UNIX,
+	     cred = local || s->family == AF_NETLINK;
 	uint32_t at = 0, left;
 	const uint8_t *data;
 	struct cmsghdr h;
@@ -219,8 +219,7 @@ header_in(const void __user *umsg, struct user_msghdr *h, struct uio *u)
 }
 
 static NOINLINE long
-send_msg(struct thread *t, struct socket *s, const void __user *umsg,
-	 int flags)
+send_msg(struct thread *t, struct socket *s, const void __user *umsg, int flags)
 {
 	uint8_t addr[SOCKADDR_MAX] UNINIT;
 	struct sock_msg m = { .flags = flags };
@@ -273,8 +272,7 @@ sock_sendmsg_on(struct thread *t, struct socket *s, const void __user *umsg,
 }
 
 long
-sys_sendmmsg(struct thread *t, int fd, void __user *msgs, uint32_t n,
-	     int flags)
+sys_sendmmsg(struct thread *t, int fd, void __user *msgs, uint32_t n, int flags)
 {
 	struct mmsghdr __user *v = msgs;
 	struct socket *s;
@@ -330,8 +328,8 @@ recv_from(struct socket *s, struct uio *u, int flags, void __user *uaddr,
 }
 
 long
-sys_recvfrom(struct thread *t, int fd, void __user *buf, size_t len,
-	     int flags, void __user *addr, void __user *addrlen)
+sys_recvfrom(struct thread *t, int fd, void __user *buf, size_t len, int flags,
+	     void __user *addr, void __user *addrlen)
 {
 	struct socket *s;
 	struct uio u UNINIT;
@@ -364,8 +362,9 @@ rights_out(struct thread *t, struct sock_msg *m, uint64_t *at)
 {
 	struct sock_files *v = m->files;
 	uint64_t room = m->control_room > sizeof(struct cmsghdr) ?
-			(m->control_room - sizeof(struct cmsghdr)) /
-			sizeof(int) : 0;
+				(m->control_room - sizeof(struct cmsghdr)) /
+					sizeof(int) :
+				0;
 	bool cloexec = m->flags & MSG_CMSG_CLOEXEC;
 	struct cmsghdr h = { 0, SOL_SOCKET, SCM_RIGHTS };
 	uint64_t to = *at + sizeof(h), step;
@@ -407,15 +406,13 @@ extras_out(struct thread *t, struct sock_msg *m, struct user_msghdr *h,
 
 	if (h->name) {
 		int err = sock_addr_out(m->addr, m->addrlen,
-					(void __user *)h->name,
-					&uh->namelen);
+					(void __user *)h->name, &uh->namelen);
 
 		if (err)
 			return err;
 	}
 	if (m->control_len) {
-		if (copy_to_user((void __user *)at, m->control,
-				 m->control_len))
+		if (copy_to_user((void __user *)at, m->control, m->control_len))
 			return -EFAULT;
 		at += m->control_len;
 	}
@@ -434,7 +431,8 @@ recv_msg(struct thread *t, struct socket *s, void __user *umsg, int flags)
 {
 	uint8_t addr[SOCKADDR_MAX] UNINIT;
 	uint8_t control[CONTROL_MAX_OUT] UNINIT;
-	struct sock_msg m = { .flags = flags, .control = control,
+	struct sock_msg m = { .flags = flags,
+			      .control = control,
 			      .control_size = sizeof(control) };
 	struct user_msghdr h UNINIT;
 	struct uio u UNINIT;
@@ -517,8 +515,8 @@ recv_several(struct thread *t, struct socket *s, struct mmsghdr __user *v,
 }
 
 long
-sys_recvmmsg(struct thread *t, int fd, void __user *msgs, uint32_t n,
-	     int flags, void __user *timeout)
+sys_recvmmsg(struct thread *t, int fd, void __user *msgs, uint32_t n, int flags,
+	     void __user *timeout)
 {
 	uint64_t deadline;
 	struct socket *s;

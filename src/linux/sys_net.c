@@ -63,8 +63,8 @@ static int
 sock_install(struct thread *t, int fd, struct socket *s, int type_flags)
 {
 	struct file *f;
-	int err = socket_file(s, type_flags & SOCK_NONBLOCK ? O_NONBLOCK : 0,
-			      &f);
+	int err =
+		socket_file(s, type_flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f);
 
 	if (err) {
 		s->ops->release(s);
@@ -184,8 +184,8 @@ sys_connect(struct thread *t, int fd, const void __user *uaddr, uint32_t len)
 	err = sock_addr_in(uaddr, len, addr);
 	if (!err)
 		err = s->ops->connect ?
-		      s->ops->connect(s, addr, len, file_nonblock(f)) :
-		      -EOPNOTSUPP;
+			      s->ops->connect(s, addr, len, file_nonblock(f)) :
+			      -EOPNOTSUPP;
 	file_put(f);
 	return err;
 }

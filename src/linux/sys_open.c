@@ -22,8 +22,8 @@
 #define CAP_SYS_CHROOT 18
 #define OPEN_HOW_MAX   4096 /* a structure longer than that is refused */
 
-#define RESOLVE_KNOWN                                                         \
-	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS |      \
+#define RESOLVE_KNOWN                                                    \
+	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | \
 	 RESOLVE_BENEATH | RESOLVE_IN_ROOT | RESOLVE_CACHED)
 
 /* What open(2) makes of flags that contradict each other. */
@@ -77,8 +77,8 @@ out:
 long
 sys_open(struct thread *t, const char __user *path, int flags, uint32_t mode)
 {
-	return do_open(t, AT_FDCWD, path, (unsigned)flags & O_VALID_FLAGS,
-		       mode, 0);
+	return do_open(t, AT_FDCWD, path, (unsigned)flags & O_VALID_FLAGS, mode,
+		       0);
 }
 
 long
@@ -134,8 +134,8 @@ check_how(const struct open_how *how)
 		return -EINVAL;
 	}
 	if ((how->flags & O_PATH) &&
-	    (how->flags & ~(uint64_t)(O_DIRECTORY | O_NOFOLLOW | O_PATH |
-				      O_CLOEXEC)))
+	    (how->flags &
+	     ~(uint64_t)(O_DIRECTORY | O_NOFOLLOW | O_PATH | O_CLOEXEC)))
 		return -EINVAL;
 	/* "Only if it takes no wait": always may. */
 	return how->resolve & RESOLVE_CACHED ? -EAGAIN : 0;
@@ -255,8 +255,9 @@ sys_getcwd(struct thread *t, void __user *buf, size_t size)
 			memcpy(p, OUTSIDE, OUTSIDE_LEN);
 		}
 		n = strlen(p) + 1;
-		r = n > size ? -ERANGE
-			     : copy_to_user(buf, p, n) ? -EFAULT : (long)n;
+		r = n > size		    ? -ERANGE :
+		    copy_to_user(buf, p, n) ? -EFAULT :
+					      (long)n;
 	}
 	dentry_put(cwd);
 	dentry_put(root);

@@ -23,8 +23,15 @@
 
 #define COPY_BYTES 4096u
 
-enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO,
-       KCMP_SYSVSEM };
+enum {
+	KCMP_FILE,
+	KCMP_VM,
+	KCMP_FILES,
+	KCMP_FS,
+	KCMP_SIGHAND,
+	KCMP_IO,
+	KCMP_SYSVSEM
+};
 
 /* ---- descriptors of a process ---- */
 
@@ -218,8 +225,8 @@ vm_transfer(struct thread *t, int pid, const void __user *lvec, uint64_t nl,
 	else if (!ours)
 		r = -ESRCH;
 	else
-		r = write ? copy_through(&remote, &local)
-			  : copy_through(&local, &remote);
+		r = write ? copy_through(&remote, &local) :
+			    copy_through(&local, &remote);
 	uio_fini(&remote);
 out:
 	uio_fini(&local);
@@ -273,8 +280,8 @@ compare_files(struct thread *a, int fd_a, struct thread *b, int fd_b)
 }
 
 static long
-compare_threads(struct thread *t, struct thread *a, struct thread *b,
-		int type, uint64_t i, uint64_t j)
+compare_threads(struct thread *t, struct thread *a, struct thread *b, int type,
+		uint64_t i, uint64_t j)
 {
 	switch (type) {
 	case KCMP_FILE:

@@ -28,7 +28,7 @@
 #include <vm/uaccess.h>
 
 #define FD_SET_BITS 1024u
-#define ALWAYS (POLLERR | POLLHUP | POLLNVAL)
+#define ALWAYS	    (POLLERR | POLLHUP | POLLNVAL)
 
 /* What select means by its three sets, in poll's terms. */
 #define SEL_READ   (POLLIN | POLLRDNORM | POLLRDBAND | POLLHUP | POLLERR)
@@ -36,7 +36,7 @@
 #define SEL_EXCEPT POLLPRI
 
 struct watch {
-	struct file *f;	 /* NULL: not open, or not asked for */
+	struct file *f; /* NULL: not open, or not asked for */
 	int fd;
 	uint32_t events; /* wanted */
 	uint32_t revents;
@@ -69,9 +69,11 @@ watch_wait(struct watch *ws, unsigned n, uint64_t deadline)
 			struct watch *w = &ws[i];
 
 			if (w->f)
-				w->revents = file_poll(w->f, ready ? NULL :
-						       multiwait_table(&mw)) &
-					     (w->events | ALWAYS);
+				w->revents =
+					file_poll(w->f, ready ? NULL :
+								multiwait_table(
+									&mw)) &
+					(w->events | ALWAYS);
 			ready += w->revents != 0;
 		}
 		if (ready || !deadline || err)
@@ -137,8 +139,10 @@ out:
 long
 sys_poll(struct thread *t, void __user *fds, uint32_t nfds, int timeout_ms)
 {
-	return do_poll(t, fds, nfds, timeout_ms < 0 ? TIME_NEVER :
-		       deadline_in((uint64_t)timeout_ms * 1000000));
+	return do_poll(t, fds, nfds,
+		       timeout_ms < 0 ?
+			       TIME_NEVER :
+			       deadline_in((uint64_t)timeout_ms * 1000000));
 }
 
 long
@@ -155,8 +159,9 @@ sys_ppoll(struct thread *t, void __user *fds, uint32_t nfds,
 	r = do_poll(t, fds, nfds, deadline);
 	drop_user_mask(t, sigmask, r);
 	if (timeout && deadline != TIME_NEVER)
-		ignore(put_user_timespec((void __user *)(uintptr_t)timeout,
-					 deadline_left(deadline))); /* as Linux */
+		ignore(put_user_timespec(
+			(void __user *)(uintptr_t)timeout,
+			deadline_left(deadline))); /* as Linux */
 	return r;
 }
 
@@ -216,8 +221,7 @@ select_result(const struct watch *ws, unsigned n,
 		unsigned fd = (unsigned)ws[k].fd;
 
 		for (unsigned i = 0; i < 3; i++) {
-			if (!set_has(in[i], fd) ||
-			    !(ws[k].revents & events[i]))
+			if (!set_has(in[i], fd) || !(ws[k].revents & events[i]))
 				continue;
 			sets[i][fd / 64] |= 1ull << (fd % 64);
 			bits++;
@@ -277,7 +281,7 @@ sys_select(struct thread *t, int nfds, void __user *r, void __user *w,
 			return -EINVAL;
 		/* More than a second of microseconds is fine here. */
 		ns = min_u64((uint64_t)tv.tv_sec, USERTIME_MAX / 2000000000) *
-		     NSEC_PER_SEC +
+			     NSEC_PER_SEC +
 		     min_u64((uint64_t)tv.tv_usec, USERTIME_MAX / 4000) * 1000;
 		deadline = deadline_in(ns);
 	}
@@ -310,8 +314,9 @@ sys_pselect6(struct thread *t, int nfds, void __user *r, void __user *w,
 	ret = do_select(t, nfds, u, deadline);
 	drop_user_mask(t, (const void __user *)arg.mask, ret);
 	if (timeout && deadline != TIME_NEVER)
-		ignore(put_user_timespec((void __user *)(uintptr_t)timeout,
-					 deadline_left(deadline))); /* as Linux */
+		ignore(put_user_timespec(
+			(void __user *)(uintptr_t)timeout,
+			deadline_left(deadline))); /* as Linux */
 	return ret;
 }
 
@@ -418,6 +423,5 @@ sys_epoll_pwait2(struct thread *t, int ep, void __user *events, int max,
 	uint64_t deadline;
 	long r = get_user_timeout(timeout, &deadline);
 
-	return r ? r : masked_wait(t, ep, events, max, deadline, sigmask,
-				   size);
+	return r ? r : masked_wait(t, ep, events, max, deadline, sigmask, size);
 }

@@ -114,8 +114,8 @@ sys_set_tid_address(struct thread *t, vaddr_t addr)
 /* ---- clone ---- */
 
 long
-sys_clone(struct thread *t, uint64_t flags, vaddr_t stack,
-	  vaddr_t parent_tid, vaddr_t child_tid, uint64_t tls)
+sys_clone(struct thread *t, uint64_t flags, vaddr_t stack, vaddr_t parent_tid,
+	  vaddr_t child_tid, uint64_t tls)
 {
 	struct clone_args a = {
 		.flags = (uint32_t)flags & ~CSIGNAL,
@@ -344,15 +344,15 @@ sys_wait4(struct thread *t, int pid, void __user *status, int options,
 }
 
 long
-sys_waitid(struct thread *t, int which, int pid, void __user *info,
-	   int options, void __user *usage)
+sys_waitid(struct thread *t, int which, int pid, void __user *info, int options,
+	   void __user *usage)
 {
 	(void)t;
 	(void)info;
 	(void)usage;
-	if ((uint32_t)options & ~((uint32_t)WNOHANG | WNOWAIT | WEXITED |
-				  WSTOPPED | WCONTINUED | W__NOTHREAD |
-				  W__ALL | W__CLONE) ||
+	if ((uint32_t)options &
+		    ~((uint32_t)WNOHANG | WNOWAIT | WEXITED | WSTOPPED |
+		      WCONTINUED | W__NOTHREAD | W__ALL | W__CLONE) ||
 	    !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
 	if (which < P_ALL || which > P_PIDFD || (which == P_PID && pid <= 0) ||
@@ -452,8 +452,8 @@ static void
 fill_usage(struct thread *t, struct rusage *u, bool thread_only)
 {
 	struct process *p = t->proc;
-	struct cpu_times c = thread_only ? thread_cpu_times(t) :
-					   process_cpu_times(p);
+	struct cpu_times c =
+		thread_only ? thread_cpu_times(t) : process_cpu_times(p);
 	struct timeval tv = ns_timeval(c.user_ns);
 	struct thread *o;
 	irqflags_t f;
@@ -601,8 +601,7 @@ prctl_name(struct thread *t, int option, uint64_t arg)
 		return copy_to_user((void __user *)arg, t->name,
 				    sizeof(t->name));
 	memset(name, 0, sizeof(name));
-	n = copy_string_from_user(name, (const char __user *)arg,
-				  sizeof(name));
+	n = copy_string_from_user(name, (const char __user *)arg, sizeof(name));
 	if (n < 0 && n != -ENAMETOOLONG)
 		return n;
 	name[sizeof(name) - 1] = '\0';
@@ -623,8 +622,7 @@ prctl_flags(struct process *p, int option, const uint64_t a[4])
 		return 0;
 	case PR_GET_PDEATHSIG:
 		value = p->pdeath_sig;
-		return copy_to_user((void __user *)a[0], &value,
-				    sizeof(value));
+		return copy_to_user((void __user *)a[0], &value, sizeof(value));
 	case PR_GET_DUMPABLE:
 		return p->dumpable;
 	case PR_SET_DUMPABLE:
@@ -638,8 +636,7 @@ prctl_flags(struct process *p, int option, const uint64_t a[4])
 		p->no_new_privs = true;
 		return 0;
 	case PR_GET_NO_NEW_PRIVS:
-		return a[0] || a[1] || a[2] || a[3] ? -EINVAL :
-						      p->no_new_privs;
+		return a[0] || a[1] || a[2] || a[3] ? -EINVAL : p->no_new_privs;
 	case PR_SET_THP_DISABLE:
 		if (a[1] || a[2] || a[3])
 			return -EINVAL;
@@ -647,15 +644,13 @@ prctl_flags(struct process *p, int option, const uint64_t a[4])
 		p->space->no_huge = a[0];
 		return 0;
 	case PR_GET_THP_DISABLE:
-		return a[0] || a[1] || a[2] || a[3] ? -EINVAL :
-						      p->thp_disabled;
+		return a[0] || a[1] || a[2] || a[3] ? -EINVAL : p->thp_disabled;
 	case PR_SET_CHILD_SUBREAPER: /* there are no children to reap */
 		p->subreaper = a[0];
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
 		value = p->subreaper;
-		return copy_to_user((void __user *)a[0], &value,
-				    sizeof(value));
+		return copy_to_user((void __user *)a[0], &value, sizeof(value));
 	default:
 		return -EINVAL;
 	}

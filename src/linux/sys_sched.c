@@ -81,8 +81,7 @@ sys_sched_setaffinity(struct thread *t, int pid, size_t len,
 }
 
 long
-sys_sched_getaffinity(struct thread *t, int pid, size_t len,
-		      void __user *mask)
+sys_sched_getaffinity(struct thread *t, int pid, size_t len, void __user *mask)
 {
 	struct thread *o;
 	uint64_t m;
@@ -152,8 +151,8 @@ sys_sched_getscheduler(struct thread *t, int pid)
 long
 sys_sched_setparam(struct thread *t, int pid, const void __user *param)
 {
-	return param ? sys_sched_setscheduler(t, pid, SCHED_OTHER, param)
-		     : -EINVAL;
+	return param ? sys_sched_setscheduler(t, pid, SCHED_OTHER, param) :
+		       -EINVAL;
 }
 
 long
@@ -259,8 +258,8 @@ sys_sched_setattr(struct thread *t, int pid, const void __user *uattr,
 }
 
 long
-sys_sched_getattr(struct thread *t, int pid, void __user *uattr,
-		  uint32_t size, uint32_t flags)
+sys_sched_getattr(struct thread *t, int pid, void __user *uattr, uint32_t size,
+		  uint32_t flags)
 {
 	struct sched_attr a;
 	struct thread *o;
@@ -362,8 +361,7 @@ sys_getcpu(struct thread *t, void __user *cpu, void __user *node,
 }
 
 long
-sys_rseq(struct thread *t, uint64_t area, uint32_t len, int flags,
-	 uint32_t sig)
+sys_rseq(struct thread *t, uint64_t area, uint32_t len, int flags, uint32_t sig)
 {
 	struct rseq_abi a;
 
@@ -402,12 +400,12 @@ sys_rseq(struct thread *t, uint64_t area, uint32_t len, int flags,
 
 /* ---- membarrier ---- */
 
-#define MB_COMMANDS                                                       \
-	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED |        \
-	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |                       \
-	 MEMBARRIER_CMD_PRIVATE_EXPEDITED |                               \
-	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |                      \
-	 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |                     \
+#define MB_COMMANDS                                                \
+	(MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED | \
+	 MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |                \
+	 MEMBARRIER_CMD_PRIVATE_EXPEDITED |                        \
+	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |               \
+	 MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |              \
 	 MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
 
 static void

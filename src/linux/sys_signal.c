@@ -117,8 +117,8 @@ sys_pause(struct thread *t)
 }
 
 long
-sys_rt_sigtimedwait(struct thread *t, const void __user *set,
-		    void __user *info, const void __user *timeout, size_t size)
+sys_rt_sigtimedwait(struct thread *t, const void __user *set, void __user *info,
+		    const void __user *timeout, size_t size)
 {
 	uint64_t s, deadline;
 	struct siginfo si;

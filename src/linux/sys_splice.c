@@ -80,8 +80,9 @@ sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
 	n = offset ? offset_in(offset, &pos) : 0;
 	if (n)
 		goto out;
-	n = result(t, out, file_copy(out, NULL, in, offset ? &pos : NULL,
-				     min_u64(count, IO_MAX)));
+	n = result(t, out,
+		   file_copy(out, NULL, in, offset ? &pos : NULL,
+			     min_u64(count, IO_MAX)));
 	if (n >= 0 && offset && copy_to_user(offset, &pos, sizeof(pos)))
 		n = -EFAULT;
 out:
@@ -148,8 +149,8 @@ out:
 }
 
 long
-splice_on(struct file *in, int64_t *off_in, struct file *out,
-	  int64_t *off_out, size_t len, uint32_t flags, bool tee)
+splice_on(struct file *in, int64_t *off_in, struct file *out, int64_t *off_out,
+	  size_t len, uint32_t flags, bool tee)
 {
 	bool nonblock = flags & SPLICE_F_NONBLOCK;
 	long n;
@@ -185,10 +186,9 @@ sys_tee(struct thread *t, int in_fd, int out_fd, size_t len, uint32_t flags)
 	if (!pipe_is(in) || !pipe_is(out) || pipe_same(in, out))
 		n = -EINVAL;
 	else
-		n = result(t, out, splice_from_pipe(out, NULL, in,
-						    min_u64(len, IO_MAX),
-						    flags & SPLICE_F_NONBLOCK,
-						    true));
+		n = result(t, out,
+			   splice_from_pipe(out, NULL, in, min_u64(len, IO_MAX),
+					    flags & SPLICE_F_NONBLOCK, true));
 	file_put(out);
 	file_put(in);
 	return n;
@@ -230,12 +230,12 @@ sys_vmsplice(struct thread *t, int fd, const void __user *iov, uint64_t nsegs,
 	if (n)
 		return n;
 	n = nsegs > UIO_MAX_SEGS ? -EINVAL :
-	    uio_init_iovec(&u, iov, (unsigned)nsegs);
+				   uio_init_iovec(&u, iov, (unsigned)nsegs);
 	if (n)
 		goto out;
 	if (u.resid)
-		n = pipe_is(f) ? vmsplice(t, f, &u,
-					  flags & SPLICE_F_NONBLOCK) : -EBADF;
+		n = pipe_is(f) ? vmsplice(t, f, &u, flags & SPLICE_F_NONBLOCK) :
+				 -EBADF;
 	uio_fini(&u);
 out:
 	file_put(f);

@@ -151,8 +151,7 @@ sys_statx(struct thread *t, int dirfd, const char __user *path, int flags,
 		.stx_blksize = k.blksize,
 		.stx_attributes = k.attributes,
 		.stx_attributes_mask = k.attributes_mask |
-				       STATX_ATTR_IMMUTABLE |
-				       STATX_ATTR_APPEND,
+				       STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND,
 		.stx_nlink = k.nlink,
 		.stx_uid = k.uid,
 		.stx_gid = k.gid,
@@ -245,7 +244,8 @@ nameless_statfs(struct file *f, struct statfs *st)
 	if (err)
 		return err;
 	st->f_type = S_ISFIFO(k.mode) ? PIPEFS_MAGIC :
-		     S_ISSOCK(k.mode) ? SOCKFS_MAGIC : ANON_INODE_FS_MAGIC;
+		     S_ISSOCK(k.mode) ? SOCKFS_MAGIC :
+					ANON_INODE_FS_MAGIC;
 	st->f_bsize = st->f_frsize = PAGE_SIZE;
 	st->f_namelen = 255;
 	return 0;
@@ -327,8 +327,8 @@ static size_t
 put_record(const struct dents *d, const char *name, size_t len, uint64_t ino,
 	   int64_t next_pos, uint8_t type)
 {
-	size_t head = d->old_form ? offsetof(struct linux_dirent, d_name)
-				  : offsetof(struct linux_dirent64, d_name);
+	size_t head = d->old_form ? offsetof(struct linux_dirent, d_name) :
+				    offsetof(struct linux_dirent64, d_name);
 	/* The old form has the type behind the name's NUL. */
 	size_t n = align_up(head + len + 1 + d->old_form, 8);
 	char *p = d->buf + d->used;

@@ -66,8 +66,9 @@ sys_clock_getres(struct thread *t, int clock, void __user *ts)
 	(void)t;
 	if (err || !ts)
 		return err;
-	ns = clock == CLOCK_REALTIME_COARSE ||
-	     clock == CLOCK_MONOTONIC_COARSE ? CLOCK_COARSE_NS : 1;
+	ns = clock == CLOCK_REALTIME_COARSE || clock == CLOCK_MONOTONIC_COARSE ?
+		     CLOCK_COARSE_NS :
+		     1;
 	return put_user_timespec(ts, ns);
 }
 

@@ -196,8 +196,8 @@ put_itimerspec(void __user *p, uint64_t value, uint64_t interval)
 }
 
 long
-sys_timer_settime(struct thread *t, int id, int flags,
-		  const void __user *unew, void __user *uold)
+sys_timer_settime(struct thread *t, int id, int flags, const void __user *unew,
+		  void __user *uold)
 {
 	uint64_t value, interval, ovalue, ointerval;
 	struct itimerspec s;

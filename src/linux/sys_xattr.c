@@ -28,8 +28,8 @@ target_get(struct thread *t, const struct target *g, struct dentry **out)
 {
 	if (g->by_fd)
 		return fd_dentry(t, g->fd, false, out);
-	return at_dentry(AT_FDCWD, g->path,
-			 g->follow ? 0 : AT_SYMLINK_NOFOLLOW, out);
+	return at_dentry(AT_FDCWD, g->path, g->follow ? 0 : AT_SYMLINK_NOFOLLOW,
+			 out);
 }
 
 static int
@@ -93,8 +93,8 @@ do_get(struct thread *t, const struct target *g, const char __user *uname,
 	}
 	n = target_get(t, g, &d);
 	if (!n) {
-		n = uname ? inode_getxattr(d->inode, name, buf, size)
-			  : inode_listxattr(d->inode, buf, size);
+		n = uname ? inode_getxattr(d->inode, name, buf, size) :
+			    inode_listxattr(d->inode, buf, size);
 		dentry_put(d);
 	}
 	if (n > 0 && size && copy_to_user(out, buf, (size_t)n))
@@ -120,12 +120,11 @@ do_remove(struct thread *t, const struct target *g, const char __user *uname)
 }
 
 long
-sys_setxattr(struct thread *t, const char __user *path,
-	     const char __user *name, const void __user *value, size_t size,
-	     int flags)
+sys_setxattr(struct thread *t, const char __user *path, const char __user *name,
+	     const void __user *value, size_t size, int flags)
 {
-	return do_set(t, &(struct target){ .path = path, .follow = true },
-		      name, value, size, flags);
+	return do_set(t, &(struct target){ .path = path, .follow = true }, name,
+		      value, size, flags);
 }
 
 long
@@ -142,16 +141,15 @@ sys_fsetxattr(struct thread *t, int fd, const char __user *name,
 	      const void __user *value, size_t size, int flags)
 {
 	return do_set(t, &(struct target){ .by_fd = true, .fd = fd }, name,
-		      value, size,
-		      flags);
+		      value, size, flags);
 }
 
 long
-sys_getxattr(struct thread *t, const char __user *path,
-	     const char __user *name, void __user *value, size_t size)
+sys_getxattr(struct thread *t, const char __user *path, const char __user *name,
+	     void __user *value, size_t size)
 {
-	return do_get(t, &(struct target){ .path = path, .follow = true },
-		      name, value, size);
+	return do_get(t, &(struct target){ .path = path, .follow = true }, name,
+		      value, size);
 }
 
 long
@@ -173,8 +171,8 @@ long
 sys_listxattr(struct thread *t, const char __user *path, void __user *list,
 	      size_t size)
 {
-	return do_get(t, &(struct target){ .path = path, .follow = true },
-		      NULL, list, size);
+	return do_get(t, &(struct target){ .path = path, .follow = true }, NULL,
+		      list, size);
 }
 
 long

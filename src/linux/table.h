@@ -14,9 +14,9 @@ struct thread;
 
 /* Small, and without pointers, which would each need a relocation. */
 struct syscall_desc {
-	uint16_t name;	  /* in syscall_names; 0: no such call */
+	uint16_t name; /* in syscall_names; 0: no such call */
 	uint8_t nargs;
-	uint8_t kind[6];  /* KIND_* of the generated header */
+	uint8_t kind[6]; /* KIND_* of the generated header */
 };
 
 extern const char syscall_names[];

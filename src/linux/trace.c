@@ -44,14 +44,14 @@
 
 bool trace_on;
 
-static uint64_t wanted[SYSCALL_MAX / 64];	/* [I] after trace_init() */
+static uint64_t wanted[SYSCALL_MAX / 64]; /* [I] after trace_init() */
 static struct mutex trace_lock;
-static struct list calls = LIST_INIT(calls);	/* [trace_lock] */
-static char *buffer;				/* [I] */
-static size_t buffered;				/* [trace_lock] */
+static struct list calls = LIST_INIT(calls); /* [trace_lock] */
+static char *buffer;			     /* [I] */
+static size_t buffered;			     /* [trace_lock] */
 static struct timer flush_timer;
 static struct work flush_work;
-static char last_line[64];			/* [trace_lock] */
+static char last_line[64]; /* [trace_lock] */
 
 /* ---- lines ---- */
 
@@ -150,7 +150,7 @@ trace_enter(struct thread *t, const struct syscall_desc *d, unsigned nr,
 		return;
 	c = kmalloc(sizeof(*c), ALLOC_KERNEL);
 	if (!c)
-		return;	/* a line is lost, the call is not */
+		return; /* a line is lost, the call is not */
 	c->desc = d;
 	c->next = 0;
 	c->len = 0;
@@ -291,8 +291,7 @@ trace_init(const char *filter)
 		memset(wanted, 0xff, sizeof(wanted));
 	while (*filter) {
 		const char *comma = strchr(filter, ',');
-		size_t len = comma ? (size_t)(comma - filter) :
-				     strlen(filter);
+		size_t len = comma ? (size_t)(comma - filter) : strlen(filter);
 
 		if (len && !want(filter, len))
 			control_notice("--trace: no system call is named %.*s",

@@ -227,7 +227,10 @@ struct flag {
 	uint64_t bits;
 	const char *name;
 };
-#define FLAG(f) { f, #f }
+#define FLAG(f)       \
+	{             \
+		f, #f \
+	}
 
 /* Flags after `first` names have been printed; the rest as a number. */
 static void
@@ -250,14 +253,18 @@ static void
 print_oflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const struct flag flags[] = {
-		FLAG(O_TMPFILE), FLAG(O_SYNC), FLAG(O_CREAT), FLAG(O_EXCL),
-		FLAG(O_NOCTTY), FLAG(O_TRUNC), FLAG(O_APPEND),
-		FLAG(O_NONBLOCK), FLAG(O_DSYNC), FLAG(O_ASYNC), FLAG(O_DIRECT),
-		FLAG(O_LARGEFILE), FLAG(O_DIRECTORY), FLAG(O_NOFOLLOW),
-		FLAG(O_NOATIME), FLAG(O_CLOEXEC), FLAG(O_PATH),
+		FLAG(O_TMPFILE),   FLAG(O_SYNC),     FLAG(O_CREAT),
+		FLAG(O_EXCL),	   FLAG(O_NOCTTY),   FLAG(O_TRUNC),
+		FLAG(O_APPEND),	   FLAG(O_NONBLOCK), FLAG(O_DSYNC),
+		FLAG(O_ASYNC),	   FLAG(O_DIRECT),   FLAG(O_LARGEFILE),
+		FLAG(O_DIRECTORY), FLAG(O_NOFOLLOW), FLAG(O_NOATIME),
+		FLAG(O_CLOEXEC),   FLAG(O_PATH),
 	};
 	static const char *const access[] = {
-		"O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE",
+		"O_RDONLY",
+		"O_WRONLY",
+		"O_RDWR",
+		"O_ACCMODE",
 	};
 
 	(void)ret, (void)next;
@@ -271,7 +278,7 @@ static void
 print_prot(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const struct flag flags[] = {
-		FLAG(PROT_READ), FLAG(PROT_WRITE), FLAG(PROT_EXEC),
+		FLAG(PROT_READ),      FLAG(PROT_WRITE),	  FLAG(PROT_EXEC),
 		FLAG(PROT_GROWSDOWN), FLAG(PROT_GROWSUP),
 	};
 
@@ -286,14 +293,25 @@ static void
 print_mflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const struct flag flags[] = {
-		FLAG(MAP_FIXED_NOREPLACE), FLAG(MAP_FIXED),
-		FLAG(MAP_ANONYMOUS), FLAG(MAP_32BIT), FLAG(MAP_GROWSDOWN),
-		FLAG(MAP_DENYWRITE), FLAG(MAP_LOCKED), FLAG(MAP_NORESERVE),
-		FLAG(MAP_POPULATE), FLAG(MAP_NONBLOCK), FLAG(MAP_STACK),
-		FLAG(MAP_HUGETLB), FLAG(MAP_SYNC),
+		FLAG(MAP_FIXED_NOREPLACE),
+		FLAG(MAP_FIXED),
+		FLAG(MAP_ANONYMOUS),
+		FLAG(MAP_32BIT),
+		FLAG(MAP_GROWSDOWN),
+		FLAG(MAP_DENYWRITE),
+		FLAG(MAP_LOCKED),
+		FLAG(MAP_NORESERVE),
+		FLAG(MAP_POPULATE),
+		FLAG(MAP_NONBLOCK),
+		FLAG(MAP_STACK),
+		FLAG(MAP_HUGETLB),
+		FLAG(MAP_SYNC),
 	};
 	static const char *const type[] = {
-		"MAP_FILE", "MAP_SHARED", "MAP_PRIVATE", "MAP_SHARED_VALIDATE",
+		"MAP_FILE",
+		"MAP_SHARED",
+		"MAP_PRIVATE",
+		"MAP_SHARED_VALIDATE",
 	};
 
 	(void)ret, (void)next;
@@ -307,11 +325,11 @@ void
 trace_put_signal(struct trace_call *c, unsigned sig)
 {
 	static const char *const names[] = {
-		"0",	   "SIGHUP",  "SIGINT",	   "SIGQUIT", "SIGILL",
-		"SIGTRAP", "SIGABRT", "SIGBUS",	   "SIGFPE",  "SIGKILL",
-		"SIGUSR1", "SIGSEGV", "SIGUSR2",   "SIGPIPE", "SIGALRM",
-		"SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT", "SIGSTOP",
-		"SIGTSTP", "SIGTTIN", "SIGTTOU",   "SIGURG",  "SIGXCPU",
+		"0",	   "SIGHUP",	"SIGINT",  "SIGQUIT",  "SIGILL",
+		"SIGTRAP", "SIGABRT",	"SIGBUS",  "SIGFPE",   "SIGKILL",
+		"SIGUSR1", "SIGSEGV",	"SIGUSR2", "SIGPIPE",  "SIGALRM",
+		"SIGTERM", "SIGSTKFLT", "SIGCHLD", "SIGCONT",  "SIGSTOP",
+		"SIGTSTP", "SIGTTIN",	"SIGTTOU", "SIGURG",   "SIGXCPU",
 		"SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO",
 		"SIGPWR",  "SIGSYS",
 	};
@@ -343,14 +361,14 @@ put_name(struct trace_call *c, uint64_t v, const char *const *names, size_t n)
 }
 
 /* A printer of the names in a table that the value indexes. */
-#define NAMES(printer, ...)                                                   \
-	static void print_##printer(struct trace_call *c, uint64_t v,         \
-				    long ret, uint64_t next)                  \
-	{                                                                     \
-		static const char *const names[] = { __VA_ARGS__ };           \
-                                                                              \
-		(void)ret, (void)next;                                        \
-		put_name(c, v, names, ARRAY_SIZE(names));                     \
+#define NAMES(printer, ...)                                           \
+	static void print_##printer(struct trace_call *c, uint64_t v, \
+				    long ret, uint64_t next)          \
+	{                                                             \
+		static const char *const names[] = { __VA_ARGS__ };   \
+                                                                      \
+		(void)ret, (void)next;                                \
+		put_name(c, v, names, ARRAY_SIZE(names));             \
 	}
 #define NAME(id) [id] = #id
 
@@ -359,8 +377,8 @@ NAMES(clockid, NAME(CLOCK_REALTIME), NAME(CLOCK_MONOTONIC),
       NAME(CLOCK_MONOTONIC_RAW), NAME(CLOCK_REALTIME_COARSE),
       NAME(CLOCK_MONOTONIC_COARSE), NAME(CLOCK_BOOTTIME),
       NAME(CLOCK_REALTIME_ALARM), NAME(CLOCK_BOOTTIME_ALARM), NAME(CLOCK_TAI))
-NAMES(whence, NAME(SEEK_SET), NAME(SEEK_CUR), NAME(SEEK_END),
-      NAME(SEEK_DATA), NAME(SEEK_HOLE))
+NAMES(whence, NAME(SEEK_SET), NAME(SEEK_CUR), NAME(SEEK_END), NAME(SEEK_DATA),
+      NAME(SEEK_HOLE))
 NAMES(sighow, [SIG_BLOCK] = "SIG_BLOCK", [1] = "SIG_UNBLOCK",
       [2] = "SIG_SETMASK")
 NAMES(resource, NAME(RLIMIT_CPU), NAME(RLIMIT_FSIZE), NAME(RLIMIT_DATA),
@@ -371,8 +389,8 @@ NAMES(resource, NAME(RLIMIT_CPU), NAME(RLIMIT_FSIZE), NAME(RLIMIT_DATA),
       NAME(RLIMIT_RTTIME))
 NAMES(madvice, NAME(MADV_NORMAL), NAME(MADV_RANDOM), NAME(MADV_SEQUENTIAL),
       NAME(MADV_WILLNEED), NAME(MADV_DONTNEED), NAME(MADV_FREE),
-      NAME(MADV_REMOVE), NAME(MADV_DONTFORK), NAME(MADV_DOFORK),
-      [14] = "MADV_HUGEPAGE", [15] = "MADV_NOHUGEPAGE",
+      NAME(MADV_REMOVE), NAME(MADV_DONTFORK),
+      NAME(MADV_DOFORK), [14] = "MADV_HUGEPAGE", [15] = "MADV_NOHUGEPAGE",
       [16] = "MADV_DONTDUMP", [17] = "MADV_DODUMP")
 NAMES(epollop, NAME(EPOLL_CTL_ADD), NAME(EPOLL_CTL_DEL), NAME(EPOLL_CTL_MOD))
 NAMES(shut, NAME(SHUT_RD), NAME(SHUT_WR), NAME(SHUT_RDWR))
@@ -381,16 +399,25 @@ static void
 print_fcntl(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const char *const names[] = {
-		NAME(F_DUPFD), NAME(F_GETFD), NAME(F_SETFD), NAME(F_GETFL),
-		NAME(F_SETFL), NAME(F_GETLK), NAME(F_SETLK), NAME(F_SETLKW),
-		NAME(F_SETOWN), NAME(F_GETOWN), NAME(F_SETSIG),
-		NAME(F_GETSIG), NAME(F_SETOWN_EX), NAME(F_GETOWN_EX),
-		NAME(F_OFD_GETLK), NAME(F_OFD_SETLK), NAME(F_OFD_SETLKW),
+		NAME(F_DUPFD),	   NAME(F_GETFD),      NAME(F_SETFD),
+		NAME(F_GETFL),	   NAME(F_SETFL),      NAME(F_GETLK),
+		NAME(F_SETLK),	   NAME(F_SETLKW),     NAME(F_SETOWN),
+		NAME(F_GETOWN),	   NAME(F_SETSIG),     NAME(F_GETSIG),
+		NAME(F_SETOWN_EX), NAME(F_GETOWN_EX),  NAME(F_OFD_GETLK),
+		NAME(F_OFD_SETLK), NAME(F_OFD_SETLKW),
 	};
 	static const char *const more[] = {
-		"F_SETLEASE", "F_GETLEASE", "F_NOTIFY", NULL, NULL, NULL,
-		"F_DUPFD_CLOEXEC", "F_SETPIPE_SZ", "F_GETPIPE_SZ",
-		"F_ADD_SEALS", "F_GET_SEALS",
+		"F_SETLEASE",
+		"F_GETLEASE",
+		"F_NOTIFY",
+		NULL,
+		NULL,
+		NULL,
+		"F_DUPFD_CLOEXEC",
+		"F_SETPIPE_SZ",
+		"F_GETPIPE_SZ",
+		"F_ADD_SEALS",
+		"F_GET_SEALS",
 	};
 
 	(void)ret, (void)next;
@@ -458,7 +485,10 @@ static void
 print_archprctl(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const char *const names[] = {
-		"ARCH_SET_GS", "ARCH_SET_FS", "ARCH_GET_FS", "ARCH_GET_GS",
+		"ARCH_SET_GS",
+		"ARCH_SET_FS",
+		"ARCH_GET_FS",
+		"ARCH_GET_GS",
 	};
 	const uint32_t i = (uint32_t)v - 0x1001;
 
@@ -473,12 +503,19 @@ static void
 print_futexop(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const char *const names[] = {
-		NAME(FUTEX_WAIT), NAME(FUTEX_WAKE), NAME(FUTEX_FD),
-		NAME(FUTEX_REQUEUE), NAME(FUTEX_CMP_REQUEUE),
-		NAME(FUTEX_WAKE_OP), NAME(FUTEX_LOCK_PI),
-		NAME(FUTEX_UNLOCK_PI), NAME(FUTEX_TRYLOCK_PI),
-		NAME(FUTEX_WAIT_BITSET), NAME(FUTEX_WAKE_BITSET),
-		NAME(FUTEX_WAIT_REQUEUE_PI), NAME(FUTEX_CMP_REQUEUE_PI),
+		NAME(FUTEX_WAIT),
+		NAME(FUTEX_WAKE),
+		NAME(FUTEX_FD),
+		NAME(FUTEX_REQUEUE),
+		NAME(FUTEX_CMP_REQUEUE),
+		NAME(FUTEX_WAKE_OP),
+		NAME(FUTEX_LOCK_PI),
+		NAME(FUTEX_UNLOCK_PI),
+		NAME(FUTEX_TRYLOCK_PI),
+		NAME(FUTEX_WAIT_BITSET),
+		NAME(FUTEX_WAKE_BITSET),
+		NAME(FUTEX_WAIT_REQUEUE_PI),
+		NAME(FUTEX_CMP_REQUEUE_PI),
 		NAME(FUTEX_LOCK_PI2),
 	};
 
@@ -493,18 +530,18 @@ print_futexop(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 /* ---- more flags ---- */
 
 /* A printer of the flags of a table; what is zero is printed as none. */
-#define FLAGS(printer, none, ...)                                             \
-	static void print_##printer(struct trace_call *c, uint64_t v,         \
-				    long ret, uint64_t next)                  \
-	{                                                                     \
-		static const struct flag flags[] = { __VA_ARGS__ };           \
-                                                                              \
-		(void)ret, (void)next;                                        \
-		if ((uint32_t)v)                                              \
-			put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags),   \
-				  true);                                      \
-		else                                                          \
-			put(c, none);                                         \
+#define FLAGS(printer, none, ...)                                           \
+	static void print_##printer(struct trace_call *c, uint64_t v,       \
+				    long ret, uint64_t next)                \
+	{                                                                   \
+		static const struct flag flags[] = { __VA_ARGS__ };         \
+                                                                            \
+		(void)ret, (void)next;                                      \
+		if ((uint32_t)v)                                            \
+			put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags), \
+				  true);                                    \
+		else                                                        \
+			put(c, none);                                       \
 	}
 
 FLAGS(atflags, "0", FLAG(AT_SYMLINK_NOFOLLOW), FLAG(AT_REMOVEDIR),
@@ -527,12 +564,22 @@ print_msgflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 }
 
 static const struct flag clone_flags[] = {
-	FLAG(CLONE_VM), FLAG(CLONE_FS), FLAG(CLONE_FILES), FLAG(CLONE_SIGHAND),
-	FLAG(CLONE_PIDFD), FLAG(CLONE_PTRACE), FLAG(CLONE_VFORK),
-	FLAG(CLONE_PARENT), FLAG(CLONE_THREAD), FLAG(CLONE_SYSVSEM),
-	FLAG(CLONE_SETTLS), FLAG(CLONE_PARENT_SETTID),
-	FLAG(CLONE_CHILD_CLEARTID), FLAG(CLONE_DETACHED),
-	FLAG(CLONE_UNTRACED), FLAG(CLONE_CHILD_SETTID),
+	FLAG(CLONE_VM),
+	FLAG(CLONE_FS),
+	FLAG(CLONE_FILES),
+	FLAG(CLONE_SIGHAND),
+	FLAG(CLONE_PIDFD),
+	FLAG(CLONE_PTRACE),
+	FLAG(CLONE_VFORK),
+	FLAG(CLONE_PARENT),
+	FLAG(CLONE_THREAD),
+	FLAG(CLONE_SYSVSEM),
+	FLAG(CLONE_SETTLS),
+	FLAG(CLONE_PARENT_SETTID),
+	FLAG(CLONE_CHILD_CLEARTID),
+	FLAG(CLONE_DETACHED),
+	FLAG(CLONE_UNTRACED),
+	FLAG(CLONE_CHILD_SETTID),
 };
 
 static void
@@ -571,7 +618,9 @@ static void
 print_socktype(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const char *const names[] = {
-		NAME(SOCK_STREAM), NAME(SOCK_DGRAM), NAME(SOCK_RAW),
+		NAME(SOCK_STREAM),
+		NAME(SOCK_DGRAM),
+		NAME(SOCK_RAW),
 		NAME(SOCK_SEQPACKET),
 	};
 
@@ -589,9 +638,9 @@ static void
 put_mode(struct trace_call *c, uint32_t mode)
 {
 	static const char *const types[16] = {
-		[S_IFIFO >> 12] = "S_IFIFO", [S_IFCHR >> 12] = "S_IFCHR",
-		[S_IFDIR >> 12] = "S_IFDIR", [S_IFBLK >> 12] = "S_IFBLK",
-		[S_IFREG >> 12] = "S_IFREG", [S_IFLNK >> 12] = "S_IFLNK",
+		[S_IFIFO >> 12] = "S_IFIFO",   [S_IFCHR >> 12] = "S_IFCHR",
+		[S_IFDIR >> 12] = "S_IFDIR",   [S_IFBLK >> 12] = "S_IFBLK",
+		[S_IFREG >> 12] = "S_IFREG",   [S_IFLNK >> 12] = "S_IFLNK",
 		[S_IFSOCK >> 12] = "S_IFSOCK",
 	};
 	const char *type = types[mode >> 12 & 15];
@@ -774,16 +823,17 @@ static void
 put_sigaction(struct trace_call *c, const struct ksigaction *a)
 {
 	static const struct flag flags[] = {
-		FLAG(SA_RESTORER), FLAG(SA_ONSTACK), FLAG(SA_RESTART),
-		FLAG(SA_NODEFER), FLAG(SA_RESETHAND), FLAG(SA_SIGINFO),
+		FLAG(SA_RESTORER),  FLAG(SA_ONSTACK),	FLAG(SA_RESTART),
+		FLAG(SA_NODEFER),   FLAG(SA_RESETHAND), FLAG(SA_SIGINFO),
 		FLAG(SA_NOCLDSTOP), FLAG(SA_NOCLDWAIT),
 	};
 
 	if (a->handler <= SIG_IGN)
 		put(c, "{sa_handler=%s", a->handler ? "SIG_IGN" : "SIG_DFL");
 	else
-		put(c, "{%s=%#llx", a->flags & SA_SIGINFO ? "sa_sigaction" :
-		    "sa_handler", (unsigned long long)a->handler);
+		put(c, "{%s=%#llx",
+		    a->flags & SA_SIGINFO ? "sa_sigaction" : "sa_handler",
+		    (unsigned long long)a->handler);
 	put(c, ", sa_mask=");
 	put_sigset(c, a->mask);
 	put(c, ", sa_flags=");
@@ -868,9 +918,9 @@ static void
 print_opoll(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	static const struct flag flags[] = {
-		FLAG(POLLIN), FLAG(POLLPRI), FLAG(POLLOUT), FLAG(POLLERR),
-		FLAG(POLLHUP), FLAG(POLLNVAL), FLAG(POLLRDNORM),
-		FLAG(POLLWRNORM), FLAG(POLLRDHUP),
+		FLAG(POLLIN),	  FLAG(POLLPRI),    FLAG(POLLOUT),
+		FLAG(POLLERR),	  FLAG(POLLHUP),    FLAG(POLLNVAL),
+		FLAG(POLLRDNORM), FLAG(POLLWRNORM), FLAG(POLLRDHUP),
 	};
 	struct pollfd p;
 
@@ -900,11 +950,11 @@ static void
 put_events(struct trace_call *c, const struct epoll_event *e)
 {
 	static const struct flag flags[] = {
-		{ POLLIN, "EPOLLIN" }, { POLLPRI, "EPOLLPRI" },
+		{ POLLIN, "EPOLLIN" },	 { POLLPRI, "EPOLLPRI" },
 		{ POLLOUT, "EPOLLOUT" }, { POLLERR, "EPOLLERR" },
 		{ POLLHUP, "EPOLLHUP" }, { POLLRDHUP, "EPOLLRDHUP" },
-		FLAG(EPOLLEXCLUSIVE), FLAG(EPOLLWAKEUP), FLAG(EPOLLONESHOT),
-		FLAG(EPOLLET),
+		FLAG(EPOLLEXCLUSIVE),	 FLAG(EPOLLWAKEUP),
+		FLAG(EPOLLONESHOT),	 FLAG(EPOLLET),
 	};
 
 	put(c, "{events=");
@@ -954,7 +1004,8 @@ print_argv(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 
 	put(c, "[");
 	for (unsigned i = 0;; i++) {
-		if (copy_from_user(&word, (const void __user *)(v + 8 * i), 8) ||
+		if (copy_from_user(&word, (const void __user *)(v + 8 * i),
+				   8) ||
 		    !word)
 			break;
 		put(c, i ? ", " : "");
@@ -1005,9 +1056,9 @@ bool
 trace_arg_is_output(const struct trace_call *c)
 {
 	static print_fn *const outputs[] = {
-		print_obuf, print_ostat, print_otspec, print_oitimer,
-		print_orlim, print_osigset, print_osigact, print_oiov,
-		print_ofds, print_opoll, print_oevents, print_osockaddr,
+		print_obuf,    print_ostat,    print_otspec,  print_oitimer,
+		print_orlim,   print_osigset,  print_osigact, print_oiov,
+		print_ofds,    print_opoll,    print_oevents, print_osockaddr,
 		print_socklen, print_osovalue, print_omsghdr, print_mmsg,
 	};
 
@@ -1035,11 +1086,13 @@ void
 trace_put_siginfo(struct trace_call *c, int sig, const struct siginfo *info)
 {
 	static const char *const segv[] = {
-		"0", "SEGV_MAPERR", "SEGV_ACCERR",
+		"0",
+		"SEGV_MAPERR",
+		"SEGV_ACCERR",
 	};
 	static const char *const sent[] = {
-		"SI_USER", "SI_QUEUE", "SI_TIMER", "SI_MESGQ", "SI_ASYNCIO",
-		"SI_SIGIO", "SI_TKILL",
+		"SI_USER",    "SI_QUEUE", "SI_TIMER", "SI_MESGQ",
+		"SI_ASYNCIO", "SI_SIGIO", "SI_TKILL",
 	};
 	const int code = info->si_code;
 
@@ -1063,7 +1116,8 @@ trace_put_siginfo(struct trace_call *c, int sig, const struct siginfo *info)
 	else if (code > 0 && code != SI_KERNEL &&
 		 (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL ||
 		  sig == SIGFPE))
-		put(c, info->u.fault.addr ? ", si_addr=%#llx" :
-		    ", si_addr=NULL", (unsigned long long)info->u.fault.addr);
+		put(c,
+		    info->u.fault.addr ? ", si_addr=%#llx" : ", si_addr=NULL",
+		    (unsigned long long)info->u.fault.addr);
 	put(c, "}");
 }

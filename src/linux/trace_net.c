@@ -15,8 +15,8 @@
 #include <base/string.h>
 #include <vm/uaccess.h>
 
-#define DATA_SHOWN  32u /* bytes of what has no better form */
-#define ITEMS_SHOWN 8u	/* messages, descriptors */
+#define DATA_SHOWN    32u /* bytes of what has no better form */
+#define ITEMS_SHOWN   8u  /* messages, descriptors */
 #define CONTROL_SHOWN 256u
 
 #define put trace_put
@@ -26,7 +26,10 @@ struct number {
 	const char *name;
 };
 
-#define N(x) { x, #x }
+#define N(x)          \
+	{             \
+		x, #x \
+	}
 
 /* The name, or the number in hexadecimal with what it should have been. */
 static void
@@ -62,8 +65,8 @@ host32(const uint8_t *p)
 /* ---- addresses ---- */
 
 static const struct number families[] = {
-	N(AF_UNSPEC), N(AF_UNIX), N(AF_INET), N(AF_INET6), N(AF_NETLINK),
-	N(AF_PACKET), N(AF_VSOCK),
+	N(AF_UNSPEC),  N(AF_UNIX),   N(AF_INET),  N(AF_INET6),
+	N(AF_NETLINK), N(AF_PACKET), N(AF_VSOCK),
 };
 
 void
@@ -102,8 +105,7 @@ put_ip6(struct trace_call *c, const uint8_t *p)
 			i += len - 1;
 			continue;
 		}
-		put(c, i && i != best + len ? ":%x" : "%x",
-		    net16(p + 2 * i));
+		put(c, i && i != best + len ? ":%x" : "%x", net16(p + 2 * i));
 	}
 	put(c, "\", &sin6_addr)");
 }
@@ -117,8 +119,8 @@ put_unix(struct trace_call *c, const char *path, size_t len)
 		return;
 	abstract = !path[0];
 	put(c, abstract ? ", sun_path=@" : ", sun_path=");
-	trace_put_bytes(c, path + abstract, abstract ? len - 1 :
-			strnlen(path, len));
+	trace_put_bytes(c, path + abstract,
+			abstract ? len - 1 : strnlen(path, len));
 }
 
 /* len bytes at a, of the kernel's. */
@@ -137,8 +139,7 @@ put_sockaddr(struct trace_call *c, const uint8_t *a, size_t len)
 		put_ip4(c, a + 4);
 	} else if (family == AF_INET6 && len >= SOCKADDR_IN6_MIN) {
 		put(c, ", sin6_port=htons(%u), sin6_flowinfo=htonl(%u), ",
-		    net16(a + 2), (unsigned)net16(a + 4) << 16 |
-		    net16(a + 6));
+		    net16(a + 2), (unsigned)net16(a + 4) << 16 | net16(a + 6));
 		put_ip6(c, a + 8);
 		if (len >= 28)
 			put(c, ", sin6_scope_id=%u", host32(a + 24));
@@ -195,8 +196,7 @@ print_socklen(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 void
 print_acceptflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
-	unsigned left = (unsigned)v & ~(unsigned)(SOCK_CLOEXEC |
-						  SOCK_NONBLOCK);
+	unsigned left = (unsigned)v & ~(unsigned)(SOCK_CLOEXEC | SOCK_NONBLOCK);
 	const char *bar = "";
 
 	(void)ret, (void)next;
@@ -215,14 +215,16 @@ print_acceptflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 /* ---- protocols ---- */
 
 static const struct number ip_protocols[] = {
-	{ 0, "IPPROTO_IP" }, { 1, "IPPROTO_ICMP" }, { 6, "IPPROTO_TCP" },
-	{ 17, "IPPROTO_UDP" }, { 58, "IPPROTO_ICMPV6" },
-	{ 136, "IPPROTO_UDPLITE" }, { 255, "IPPROTO_RAW" },
+	{ 0, "IPPROTO_IP" },	  { 1, "IPPROTO_ICMP" },
+	{ 6, "IPPROTO_TCP" },	  { 17, "IPPROTO_UDP" },
+	{ 58, "IPPROTO_ICMPV6" }, { 136, "IPPROTO_UDPLITE" },
+	{ 255, "IPPROTO_RAW" },
 };
 
 static const struct number nl_protocols[] = {
-	N(NETLINK_ROUTE), { 4, "NETLINK_SOCK_DIAG" }, { 9, "NETLINK_AUDIT" },
-	N(NETLINK_KOBJECT_UEVENT), { 16, "NETLINK_GENERIC" },
+	N(NETLINK_ROUTE),	   { 4, "NETLINK_SOCK_DIAG" },
+	{ 9, "NETLINK_AUDIT" },	   N(NETLINK_KOBJECT_UEVENT),
+	{ 16, "NETLINK_GENERIC" },
 };
 
 /* The family is the call's first argument. */
@@ -239,8 +241,8 @@ print_soproto(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 		PUT_NUMBER(c, nl_protocols, (int)v, "NETLINK");
 		break;
 	case AF_PACKET:
-		put(c, "htons(%#x)", (unsigned)(v >> 8 & 0xff) |
-		    (unsigned)(v & 0xff) << 8);
+		put(c, "htons(%#x)",
+		    (unsigned)(v >> 8 & 0xff) | (unsigned)(v & 0xff) << 8);
 		break;
 	default:
 		put(c, "%d", (int)v);
@@ -256,72 +258,137 @@ print_soproto(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 #define SOL_RAW	 255
 
 static const struct number levels[] = {
-	N(SOL_SOCKET), N(SOL_IP), N(SOL_TCP), N(SOL_UDP), N(SOL_IPV6),
-	N(SOL_RAW), N(SOL_PACKET), N(SOL_NETLINK),
+	N(SOL_SOCKET), N(SOL_IP),  N(SOL_TCP),	  N(SOL_UDP),
+	N(SOL_IPV6),   N(SOL_RAW), N(SOL_PACKET), N(SOL_NETLINK),
 };
 
 static const struct number so_names[] = {
-	N(SO_DEBUG), N(SO_REUSEADDR), N(SO_TYPE), N(SO_ERROR),
-	N(SO_DONTROUTE), N(SO_BROADCAST), N(SO_SNDBUF), N(SO_RCVBUF),
-	N(SO_KEEPALIVE), N(SO_OOBINLINE), N(SO_NO_CHECK), N(SO_PRIORITY),
-	N(SO_LINGER), N(SO_BSDCOMPAT), N(SO_REUSEPORT), N(SO_PASSCRED),
-	N(SO_PEERCRED), N(SO_RCVLOWAT), N(SO_SNDLOWAT),
+	N(SO_DEBUG),
+	N(SO_REUSEADDR),
+	N(SO_TYPE),
+	N(SO_ERROR),
+	N(SO_DONTROUTE),
+	N(SO_BROADCAST),
+	N(SO_SNDBUF),
+	N(SO_RCVBUF),
+	N(SO_KEEPALIVE),
+	N(SO_OOBINLINE),
+	N(SO_NO_CHECK),
+	N(SO_PRIORITY),
+	N(SO_LINGER),
+	N(SO_BSDCOMPAT),
+	N(SO_REUSEPORT),
+	N(SO_PASSCRED),
+	N(SO_PEERCRED),
+	N(SO_RCVLOWAT),
+	N(SO_SNDLOWAT),
 	{ SO_RCVTIMEO, "SO_RCVTIMEO_OLD" },
-	{ SO_SNDTIMEO, "SO_SNDTIMEO_OLD" }, N(SO_BINDTODEVICE),
-	N(SO_ATTACH_FILTER), N(SO_DETACH_FILTER), N(SO_PEERNAME),
-	{ SO_TIMESTAMP, "SO_TIMESTAMP_OLD" }, N(SO_ACCEPTCONN),
-	N(SO_PEERSEC), N(SO_SNDBUFFORCE), N(SO_RCVBUFFORCE), N(SO_PASSSEC),
-	{ SO_TIMESTAMPNS, "SO_TIMESTAMPNS_OLD" }, N(SO_MARK),
-	{ SO_TIMESTAMPING, "SO_TIMESTAMPING_OLD" }, N(SO_PROTOCOL),
-	N(SO_DOMAIN), N(SO_RXQ_OVFL), N(SO_PEEK_OFF), N(SO_LOCK_FILTER),
-	N(SO_SELECT_ERR_QUEUE), N(SO_BUSY_POLL), N(SO_MAX_PACING_RATE),
-	N(SO_BPF_EXTENSIONS), N(SO_INCOMING_CPU), N(SO_MEMINFO),
-	N(SO_INCOMING_NAPI_ID), N(SO_COOKIE), N(SO_PEERGROUPS),
-	N(SO_ZEROCOPY), N(SO_BINDTOIFINDEX), N(SO_TIMESTAMP_NEW),
-	N(SO_TIMESTAMPNS_NEW), N(SO_RCVTIMEO_NEW), N(SO_SNDTIMEO_NEW),
-	N(SO_PASSPIDFD), N(SO_PEERPIDFD),
+	{ SO_SNDTIMEO, "SO_SNDTIMEO_OLD" },
+	N(SO_BINDTODEVICE),
+	N(SO_ATTACH_FILTER),
+	N(SO_DETACH_FILTER),
+	N(SO_PEERNAME),
+	{ SO_TIMESTAMP, "SO_TIMESTAMP_OLD" },
+	N(SO_ACCEPTCONN),
+	N(SO_PEERSEC),
+	N(SO_SNDBUFFORCE),
+	N(SO_RCVBUFFORCE),
+	N(SO_PASSSEC),
+	{ SO_TIMESTAMPNS, "SO_TIMESTAMPNS_OLD" },
+	N(SO_MARK),
+	{ SO_TIMESTAMPING, "SO_TIMESTAMPING_OLD" },
+	N(SO_PROTOCOL),
+	N(SO_DOMAIN),
+	N(SO_RXQ_OVFL),
+	N(SO_PEEK_OFF),
+	N(SO_LOCK_FILTER),
+	N(SO_SELECT_ERR_QUEUE),
+	N(SO_BUSY_POLL),
+	N(SO_MAX_PACING_RATE),
+	N(SO_BPF_EXTENSIONS),
+	N(SO_INCOMING_CPU),
+	N(SO_MEMINFO),
+	N(SO_INCOMING_NAPI_ID),
+	N(SO_COOKIE),
+	N(SO_PEERGROUPS),
+	N(SO_ZEROCOPY),
+	N(SO_BINDTOIFINDEX),
+	N(SO_TIMESTAMP_NEW),
+	N(SO_TIMESTAMPNS_NEW),
+	N(SO_RCVTIMEO_NEW),
+	N(SO_SNDTIMEO_NEW),
+	N(SO_PASSPIDFD),
+	N(SO_PEERPIDFD),
 };
 
 static const struct number tcp_names[] = {
-	N(TCP_NODELAY), N(TCP_MAXSEG), N(TCP_CORK), N(TCP_KEEPIDLE),
-	N(TCP_KEEPINTVL), N(TCP_KEEPCNT), N(TCP_SYNCNT), N(TCP_LINGER2),
-	N(TCP_DEFER_ACCEPT), N(TCP_WINDOW_CLAMP), N(TCP_INFO),
-	N(TCP_QUICKACK), N(TCP_CONGESTION), N(TCP_USER_TIMEOUT),
-	N(TCP_FASTOPEN), N(TCP_TIMESTAMP), N(TCP_NOTSENT_LOWAT), N(TCP_INQ),
+	N(TCP_NODELAY),	     N(TCP_MAXSEG),	   N(TCP_CORK),
+	N(TCP_KEEPIDLE),     N(TCP_KEEPINTVL),	   N(TCP_KEEPCNT),
+	N(TCP_SYNCNT),	     N(TCP_LINGER2),	   N(TCP_DEFER_ACCEPT),
+	N(TCP_WINDOW_CLAMP), N(TCP_INFO),	   N(TCP_QUICKACK),
+	N(TCP_CONGESTION),   N(TCP_USER_TIMEOUT),  N(TCP_FASTOPEN),
+	N(TCP_TIMESTAMP),    N(TCP_NOTSENT_LOWAT), N(TCP_INQ),
 };
 
 static const struct number ip_names[] = {
-	N(IP_TOS), N(IP_TTL), N(IP_HDRINCL), N(IP_OPTIONS), N(IP_RETOPTS),
-	N(IP_PKTINFO), N(IP_MTU_DISCOVER), N(IP_RECVERR), N(IP_RECVTTL),
-	N(IP_RECVTOS), N(IP_MTU), N(IP_FREEBIND), N(IP_TRANSPARENT),
-	N(IP_RECVORIGDSTADDR), N(IP_NODEFRAG), N(IP_BIND_ADDRESS_NO_PORT),
-	N(IP_MULTICAST_IF), N(IP_MULTICAST_TTL), N(IP_MULTICAST_LOOP),
-	N(IP_ADD_MEMBERSHIP), N(IP_DROP_MEMBERSHIP), N(MCAST_JOIN_GROUP),
-	N(MCAST_LEAVE_GROUP), N(IP_MULTICAST_ALL), N(IP_UNICAST_IF),
+	N(IP_TOS),
+	N(IP_TTL),
+	N(IP_HDRINCL),
+	N(IP_OPTIONS),
+	N(IP_RETOPTS),
+	N(IP_PKTINFO),
+	N(IP_MTU_DISCOVER),
+	N(IP_RECVERR),
+	N(IP_RECVTTL),
+	N(IP_RECVTOS),
+	N(IP_MTU),
+	N(IP_FREEBIND),
+	N(IP_TRANSPARENT),
+	N(IP_RECVORIGDSTADDR),
+	N(IP_NODEFRAG),
+	N(IP_BIND_ADDRESS_NO_PORT),
+	N(IP_MULTICAST_IF),
+	N(IP_MULTICAST_TTL),
+	N(IP_MULTICAST_LOOP),
+	N(IP_ADD_MEMBERSHIP),
+	N(IP_DROP_MEMBERSHIP),
+	N(MCAST_JOIN_GROUP),
+	N(MCAST_LEAVE_GROUP),
+	N(IP_MULTICAST_ALL),
+	N(IP_UNICAST_IF),
 };
 
 static const struct number ip6_names[] = {
-	N(IPV6_UNICAST_HOPS), N(IPV6_MULTICAST_IF), N(IPV6_MULTICAST_HOPS),
-	N(IPV6_MULTICAST_LOOP), N(IPV6_ADD_MEMBERSHIP),
-	N(IPV6_DROP_MEMBERSHIP), N(IPV6_MTU_DISCOVER), N(IPV6_MTU),
-	N(IPV6_RECVERR), N(IPV6_V6ONLY), N(IPV6_MULTICAST_ALL),
-	N(IPV6_RECVPKTINFO), N(IPV6_PKTINFO), N(IPV6_RECVHOPLIMIT),
-	N(IPV6_HOPLIMIT), N(IPV6_RECVTCLASS), N(IPV6_TCLASS),
-	N(IPV6_FREEBIND), N(MCAST_JOIN_GROUP), N(MCAST_LEAVE_GROUP),
+	N(IPV6_UNICAST_HOPS),	N(IPV6_MULTICAST_IF),
+	N(IPV6_MULTICAST_HOPS), N(IPV6_MULTICAST_LOOP),
+	N(IPV6_ADD_MEMBERSHIP), N(IPV6_DROP_MEMBERSHIP),
+	N(IPV6_MTU_DISCOVER),	N(IPV6_MTU),
+	N(IPV6_RECVERR),	N(IPV6_V6ONLY),
+	N(IPV6_MULTICAST_ALL),	N(IPV6_RECVPKTINFO),
+	N(IPV6_PKTINFO),	N(IPV6_RECVHOPLIMIT),
+	N(IPV6_HOPLIMIT),	N(IPV6_RECVTCLASS),
+	N(IPV6_TCLASS),		N(IPV6_FREEBIND),
+	N(MCAST_JOIN_GROUP),	N(MCAST_LEAVE_GROUP),
 };
 
 static const struct number netlink_names[] = {
-	N(NETLINK_ADD_MEMBERSHIP), N(NETLINK_DROP_MEMBERSHIP),
-	N(NETLINK_PKTINFO), N(NETLINK_BROADCAST_ERROR),
-	N(NETLINK_NO_ENOBUFS), N(NETLINK_LISTEN_ALL_NSID),
-	N(NETLINK_LIST_MEMBERSHIPS), N(NETLINK_CAP_ACK), N(NETLINK_EXT_ACK),
+	N(NETLINK_ADD_MEMBERSHIP),
+	N(NETLINK_DROP_MEMBERSHIP),
+	N(NETLINK_PKTINFO),
+	N(NETLINK_BROADCAST_ERROR),
+	N(NETLINK_NO_ENOBUFS),
+	N(NETLINK_LISTEN_ALL_NSID),
+	N(NETLINK_LIST_MEMBERSHIPS),
+	N(NETLINK_CAP_ACK),
+	N(NETLINK_EXT_ACK),
 	{ NETLINK_GET_STRICT_CHK, "NETLINK_GET_STRICT_CHK" },
 };
 
 static const struct number packet_names[] = {
-	N(PACKET_ADD_MEMBERSHIP), N(PACKET_DROP_MEMBERSHIP),
-	N(PACKET_RX_RING), N(PACKET_STATISTICS), N(PACKET_AUXDATA),
-	N(PACKET_VERSION), N(PACKET_HDRLEN), N(PACKET_RESERVE),
+	N(PACKET_ADD_MEMBERSHIP),  N(PACKET_DROP_MEMBERSHIP),
+	N(PACKET_RX_RING),	   N(PACKET_STATISTICS),
+	N(PACKET_AUXDATA),	   N(PACKET_VERSION),
+	N(PACKET_HDRLEN),	   N(PACKET_RESERVE),
 	N(PACKET_IGNORE_OUTGOING),
 };
 
@@ -485,8 +552,7 @@ put_cmsg(struct trace_call *c, const struct cmsghdr *h, const uint8_t *p,
 	} else {
 		put_option(c, h->level, h->type);
 		put(c, ", cmsg_data=");
-		trace_put_bytes(c, (const char *)p,
-				min_size(len, DATA_SHOWN));
+		trace_put_bytes(c, (const char *)p, min_size(len, DATA_SHOWN));
 	}
 	put(c, "}");
 }

@@ -16,10 +16,10 @@ struct siginfo;
 
 /* A call under way; thread->trace. */
 struct trace_call {
-	struct list link;	/* [trace_lock] */
+	struct list link; /* [trace_lock] */
 	const struct syscall_desc *desc;
-	const uint64_t *a;	/* [o] while arguments are printed */
-	unsigned next;		/* [o] first argument not yet written */
+	const uint64_t *a; /* [o] while arguments are printed */
+	unsigned next;	   /* [o] first argument not yet written */
 	int tid;
 	size_t len;
 	char text[LINE_MAX];
@@ -31,8 +31,9 @@ typedef void print_fn(struct trace_call *c, uint64_t v, long ret,
 
 /* trace_net.c */
 print_fn print_family, print_sockaddr, print_osockaddr, print_socklen,
-    print_soproto, print_solevel, print_soname, print_sovalue, print_osovalue,
-    print_msghdr, print_omsghdr, print_mmsg, print_acceptflags;
+	print_soproto, print_solevel, print_soname, print_sovalue,
+	print_osovalue, print_msghdr, print_omsghdr, print_mmsg,
+	print_acceptflags;
 /* trace_args.c */
 print_fn print_msgflags;
 /* Reads what v points to; prints v itself and answers false when it is NULL

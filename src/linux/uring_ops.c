@@ -145,8 +145,7 @@ prep_unlinkat(struct uring_req *r)
 static long
 op_unlinkat(struct uring_req *r)
 {
-	return sys_unlinkat(self(), r->sqe.fd,
-			    (const char __user *)r->sqe.addr,
+	return sys_unlinkat(self(), r->sqe.fd, (const char __user *)r->sqe.addr,
 			    (int)r->sqe.op_flags);
 }
 
@@ -339,8 +338,8 @@ op_getxattr(struct uring_req *r)
 	const struct io_uring_sqe *s = &r->sqe;
 
 	return sys_getxattr(self(), (const char __user *)s->addr3,
-			    (const char __user *)s->addr,
-			    (void __user *)s->off, s->len);
+			    (const char __user *)s->addr, (void __user *)s->off,
+			    s->len);
 }
 
 /* ---- sockets ---- */
@@ -392,8 +391,7 @@ op_send(struct uring_req *r)
 static long
 op_recv(struct uring_req *r)
 {
-	struct sock_msg m = { .flags = (int)(r->sqe.op_flags |
-					     MSG_DONTWAIT) };
+	struct sock_msg m = { .flags = (int)(r->sqe.op_flags | MSG_DONTWAIT) };
 	struct socket *s = socket_of(r->file);
 	uint64_t addr = r->sqe.addr;
 	uint32_t len = r->sqe.len;
@@ -431,7 +429,9 @@ prep_accept(struct uring_req *r)
 {
 	r->multishot = r->sqe.ioprio & IORING_ACCEPT_MULTISHOT;
 	return r->sqe.len || r->sqe.buf_index || r->sqe.file_index ||
-	       r->sqe.ioprio & ~IORING_ACCEPT_MULTISHOT ? -EINVAL : 0;
+			       r->sqe.ioprio & ~IORING_ACCEPT_MULTISHOT ?
+		       -EINVAL :
+		       0;
 }
 
 static int
@@ -442,8 +442,8 @@ prep_recv(struct uring_req *r)
 	if (s->ioprio & ~(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT))
 		return -EINVAL;
 	r->multishot = s->ioprio & IORING_RECV_MULTISHOT;
-	if (r->multishot && (!(s->flags & IOSQE_BUFFER_SELECT) ||
-			     s->op_flags & MSG_WAITALL))
+	if (r->multishot &&
+	    (!(s->flags & IOSQE_BUFFER_SELECT) || s->op_flags & MSG_WAITALL))
 		return -EINVAL;
 	r->want = s->len;
 	return 0;
@@ -467,8 +467,7 @@ op_accept(struct uring_req *r)
 	if (!s)
 		return -ENOTSOCK;
 	return sock_accept_on(self(), s, true, (void __user *)r->sqe.addr,
-			      (void __user *)r->sqe.off,
-			      (int)r->sqe.op_flags);
+			      (void __user *)r->sqe.off, (int)r->sqe.op_flags);
 }
 
 static long
@@ -503,8 +502,8 @@ op_shutdown(struct uring_req *r)
 		return -EINVAL;
 	if (!s)
 		return -ENOTSOCK;
-	return s->ops->shutdown ? s->ops->shutdown(s, (int)r->sqe.len)
-				: -EOPNOTSUPP;
+	return s->ops->shutdown ? s->ops->shutdown(s, (int)r->sqe.len) :
+				  -EOPNOTSUPP;
 }
 
 static const struct uring_op ops[IORING_OP_LAST] = {

@@ -47,7 +47,7 @@ ns_timeval(uint64_t ns)
 {
 	return (struct timeval){ .tv_sec = (int64_t)(ns / NSEC_PER_SEC),
 				 .tv_usec =
-				     (int64_t)(ns % NSEC_PER_SEC / 1000) };
+					 (int64_t)(ns % NSEC_PER_SEC / 1000) };
 }
 
 int
@@ -110,8 +110,8 @@ get_user_deadline(const void __user *p, int clock, bool absolute,
 		return 0;
 	err = get_user_timespec(p, &ns);
 	if (!err)
-		*deadline_ns = absolute ? clock_deadline(clock, true, ns)
-					: deadline_in(ns);
+		*deadline_ns = absolute ? clock_deadline(clock, true, ns) :
+					  deadline_in(ns);
 	return err;
 }
 

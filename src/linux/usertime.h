@@ -30,7 +30,7 @@ uint64_t deadline_in(uint64_t ns);
 uint64_t deadline_left(uint64_t deadline_ns);
 /* The deadline that a call was given, as clock_deadline(); no pointer: never.
  * -EFAULT, -EINVAL. */
-MUST_CHECK int get_user_deadline(const void __user *p, int clock,
-				 bool absolute, uint64_t *deadline_ns);
+MUST_CHECK int get_user_deadline(const void __user *p, int clock, bool absolute,
+				 uint64_t *deadline_ns);
 /* The same of a time-out. */
 MUST_CHECK int get_user_timeout(const void __user *p, uint64_t *deadline_ns);

@@ -32,8 +32,8 @@ static_assert(sizeof(struct list) == sizeof(struct reclaim_head), "link");
 static void
 pt_page_free(struct reclaim_head *h)
 {
-	struct page *p = container_of((struct list *)(void *)h, struct page,
-				      link);
+	struct page *p =
+		container_of((struct list *)(void *)h, struct page, link);
 
 	list_init(&p->link);
 	page_put(p);

@@ -38,13 +38,13 @@
 #define POISON_NEW	 0x5a
 
 struct cache {
-	struct spinlock lock;	/* RANK_HEAP */
-	uint16_t id;		/* [I] index of its magazines */
-	uint16_t per_slab;	/* [I] objects */
-	uint32_t size;		/* [I] of an object, with padding */
-	uint32_t nempty;	/* [l] slabs in partial with no object used */
-	struct list partial;	/* [l] slabs with a free object */
-	const char *name;	/* [I] */
+	struct spinlock lock; /* RANK_HEAP */
+	uint16_t id;	      /* [I] index of its magazines */
+	uint16_t per_slab;    /* [I] objects */
+	uint32_t size;	      /* [I] of an object, with padding */
+	uint32_t nempty;      /* [l] slabs in partial with no object used */
+	struct list partial;  /* [l] slabs with a free object */
+	const char *name;     /* [I] */
 };
 
 static const uint16_t class_size[] = {
@@ -499,8 +499,7 @@ static bool
 class_fits(size_t have, size_t size, size_t align)
 {
 	/* Objects lie at multiples of the size from the start of a page. */
-	return have >= size && have % align == 0 &&
-	       (have - size) * 8 <= have;
+	return have >= size && have % align == 0 && (have - size) * 8 <= have;
 }
 
 struct cache *
@@ -592,8 +591,8 @@ heap_init(void)
 			panic("heap: no caches");
 	for (unsigned i = 0; i <= KMALLOC_SLAB_MAX / 16; i++) {
 		while (class_size[class] < i * 16)
-			class++;
-		class_of[i] = (uint8_t)class;
+			class ++;
+		class_of[i] = (uint8_t) class;
 	}
 	this_cpu()->heap = &boot_heap_cpu;
 	heap_ready = true;

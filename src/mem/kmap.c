@@ -43,16 +43,14 @@ struct kmap_region {
 };
 
 static struct spinlock kmap_lock = SPINLOCK_INIT(RANK_PAGETABLE);
-static struct kmap_region map_region = {
-	KMAP_START, KMAP_END, LIST_INIT(map_region.areas)
-};
-static struct kmap_region module_region = {
-	KMAP_MODULE_START, KMAP_MODULE_END, LIST_INIT(module_region.areas)
-};
+static struct kmap_region map_region = { KMAP_START, KMAP_END,
+					 LIST_INIT(map_region.areas) };
+static struct kmap_region module_region = { KMAP_MODULE_START, KMAP_MODULE_END,
+					    LIST_INIT(module_region.areas) };
 
 static struct spinlock stack_lock = SPINLOCK_INIT(RANK_HEAP);
-static void *stack_cache;      /* [stack_lock] */
-static size_t stack_cache_len; /* [stack_lock] */
+static void *stack_cache;	/* [stack_lock] */
+static size_t stack_cache_len;	/* [stack_lock] */
 static size_t stack_cache_size; /* [stack_lock] of each, bytes */
 
 /* Reserves len bytes of addresses with a guard page at each end. */
@@ -130,8 +128,8 @@ area_destroy(struct kmap_area *a)
 static struct kmap_area *
 area_find(vaddr_t start)
 {
-	struct kmap_region *r = start >= KMAP_MODULE_START ? &module_region
-							   : &map_region;
+	struct kmap_region *r =
+		start >= KMAP_MODULE_START ? &module_region : &map_region;
 	struct kmap_area *a, *found = NULL;
 
 	spin_lock(&kmap_lock);
@@ -253,8 +251,8 @@ void *
 kmap_io(paddr_t pa, size_t len)
 {
 	paddr_t first = pa & ~(paddr_t)(PAGE_SIZE - 1);
-	size_t size = (pa + len - first + PAGE_SIZE - 1) &
-		      ~(size_t)(PAGE_SIZE - 1);
+	size_t size =
+		(pa + len - first + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1);
 	struct kmap_area *a;
 	int err = 0;
 
@@ -319,8 +317,7 @@ int
 kmap_seal(void *va, size_t len, unsigned prot)
 {
 	vaddr_t start = (vaddr_t)va;
-	vaddr_t end = (start + len + PAGE_SIZE - 1) &
-		      ~(vaddr_t)(PAGE_SIZE - 1);
+	vaddr_t end = (start + len + PAGE_SIZE - 1) & ~(vaddr_t)(PAGE_SIZE - 1);
 	int err;
 
 	assert((prot & (PTE_WRITE | PTE_EXEC)) != (PTE_WRITE | PTE_EXEC));

@@ -34,10 +34,10 @@
 
 #include "mem_priv.h"
 
-#define MAX_ORDER   10u		   /* blocks of 4 MiB */
-#define GROW_BLOCKS 16u		   /* added at a time: 64 MiB */
-#define MAX_RANGES  (BOOT_MAX_RANGES + BOOT_MAX_MODULES + 2)
-#define LOW_MEMORY  0x10000ull	   /* below: trampoline of other CPUs */
+#define MAX_ORDER     10u /* blocks of 4 MiB */
+#define GROW_BLOCKS   16u /* added at a time: 64 MiB */
+#define MAX_RANGES    (BOOT_MAX_RANGES + BOOT_MAX_MODULES + 2)
+#define LOW_MEMORY    0x10000ull /* below: trampoline of other CPUs */
 #define MAX_SHRINKERS 4
 #define SHRINK_TRIES  4
 #define WAIT_TRIES    2000
@@ -48,18 +48,18 @@ struct frame_range {
 
 static struct {
 	struct spinlock lock;
-	struct list free[MAX_ORDER + 1]; /* [l] */
-	uint64_t nfree;			 /* [l] in the lists; racy reads */
-	uint64_t nlater;		 /* [l] not yet in the lists */
-	uint64_t total;			 /* [l] */
-	uint64_t reserve, low;		 /* [I] */
+	struct list free[MAX_ORDER + 1];      /* [l] */
+	uint64_t nfree;			      /* [l] in the lists; racy reads */
+	uint64_t nlater;		      /* [l] not yet in the lists */
+	uint64_t total;			      /* [l] */
+	uint64_t reserve, low;		      /* [I] */
 	struct frame_range range[MAX_RANGES]; /* [l] low; else [I] */
 	unsigned nranges;
-	uint64_t end_pfn;		 /* [I] frames that the array covers */
+	uint64_t end_pfn; /* [I] frames that the array covers */
 	size_t (*shrinker[MAX_SHRINKERS])(size_t, unsigned); /* [a] */
-	struct thread *shrinking;	 /* [a] who is in a shrinker */
-	void (*wait)(void);		 /* [I] sleeps a moment */
-	long counter[MEM_NCOUNTERS];	 /* [a] */
+	struct thread *shrinking;    /* [a] who is in a shrinker */
+	void (*wait)(void);	     /* [I] sleeps a moment */
+	long counter[MEM_NCOUNTERS]; /* [a] */
 } frames = { .lock = SPINLOCK_INIT(RANK_FRAMES) };
 
 static struct page *page_array; /* [I] by frame number */
@@ -86,8 +86,9 @@ page_from_phys(paddr_t pa)
 		const struct boot_range *r = &boot_info.mem[i];
 
 		if (pa >= r->start && pa < r->end)
-			return r->type == BOOT_MEM_RAM &&
-			       pfn < frames.end_pfn ? &page_array[pfn] : NULL;
+			return r->type == BOOT_MEM_RAM && pfn < frames.end_pfn ?
+				       &page_array[pfn] :
+				       NULL;
 	}
 	return NULL;
 }
@@ -424,8 +425,8 @@ alloc_slow(unsigned order, unsigned alloc)
 		 * that may not enter a file system does not wait: it may be
 		 * what the other waits for. */
 		for (unsigned k = 0; k < WAIT_TRIES && p == NULL &&
-				     (alloc & ALLOC_FS) &&
-				     wait_for_shrinker(); k++)
+				     (alloc & ALLOC_FS) && wait_for_shrinker();
+		     k++)
 			p = take_block(order, alloc);
 		if (p != NULL)
 			break;
@@ -681,8 +682,8 @@ place_page_array(void)
 	frames.nlater -= size;
 	for (unsigned i = 0; i < frames.nranges; i++) {
 		struct frame_range *r = &frames.range[i];
-		uint64_t end = r->end < frames.end_pfn ? r->end
-						       : frames.end_pfn;
+		uint64_t end =
+			r->end < frames.end_pfn ? r->end : frames.end_pfn;
 
 		if (end < r->start)
 			end = r->start;

@@ -19,31 +19,31 @@
 struct vm_object;
 
 /* page->flags, changed atomically */
-#define PG_LOCKED   (1u << 0) /* page lock: contents in transition (I/O) */
-#define PG_UPTODATE (1u << 1) /* contents valid */
-#define PG_DIRTY    (1u << 2)
-#define PG_WRITEBACK (1u << 3)
-#define PG_ERROR    (1u << 4) /* last I/O failed; never valid data */
-#define PG_LRU	    (1u << 5)
+#define PG_LOCKED     (1u << 0) /* page lock: contents in transition (I/O) */
+#define PG_UPTODATE   (1u << 1) /* contents valid */
+#define PG_DIRTY      (1u << 2)
+#define PG_WRITEBACK  (1u << 3)
+#define PG_ERROR      (1u << 4) /* last I/O failed; never valid data */
+#define PG_LRU	      (1u << 5)
 #define PG_REFERENCED (1u << 6)
-#define PG_SLAB	    (1u << 7)
-#define PG_WAITERS  (1u << 8) /* somebody sleeps for the page lock */
-#define PG_HEAD	    (1u << 9) /* first of 2^order frames */
-#define PG_RESERVED (1u << 10)
-#define PG_ZERO	    (1u << 11) /* known to hold zeroes (free list) */
-#define PG_ANON	    (1u << 12) /* anonymous or private copy: vm owns it */
-#define PG_WBWAIT   (1u << 13) /* somebody sleeps for the end of WRITEBACK */
+#define PG_SLAB	      (1u << 7)
+#define PG_WAITERS    (1u << 8) /* somebody sleeps for the page lock */
+#define PG_HEAD	      (1u << 9) /* first of 2^order frames */
+#define PG_RESERVED   (1u << 10)
+#define PG_ZERO	      (1u << 11) /* known to hold zeroes (free list) */
+#define PG_ANON	      (1u << 12) /* anonymous or private copy: vm owns it */
+#define PG_WBWAIT     (1u << 13) /* somebody sleeps for the end of WRITEBACK */
 
 struct page {
-	struct refcount refs;	/* [a] 0: free */
-	uint32_t flags;		/* [a] PG_* */
+	struct refcount refs;	  /* [a] 0: free */
+	uint32_t flags;		  /* [a] PG_* */
 	struct vm_object *object; /* [PG_LOCKED] object that it belongs to */
-	uint64_t index;		/* [PG_LOCKED] page number in the object */
-	struct list link;	/* free list, LRU or the owner's use */
-	uint8_t order;		/* of the block, in its head */
+	uint64_t index;		  /* [PG_LOCKED] page number in the object */
+	struct list link;	  /* free list, LRU or the owner's use */
+	uint8_t order;		  /* of the block, in its head */
 	uint8_t pad[3];
-	uint32_t mapcount;	/* [a] number of user mappings */
-	void *priv;		/* the owner's use (slab: cache) */
+	uint32_t mapcount; /* [a] number of user mappings */
+	void *priv;	   /* the owner's use (slab: cache) */
 };
 
 /* 2^order frames, aligned to their size; one reference.  Contents are
@@ -84,7 +84,7 @@ void page_wait_unlocked(struct page *p);
 
 struct mem_stats {
 	uint64_t total, free, cached, slab, dirty, writeback, kernel_stack,
-	    page_tables, anon, shmem, reserve; /* pages */
+		page_tables, anon, shmem, reserve; /* pages */
 };
 void mem_stats_get(struct mem_stats *s);
 

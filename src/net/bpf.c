@@ -21,7 +21,7 @@
 #include <vm/uaccess.h>
 
 /* Classes, and fields of a code. */
-#define CLASS(c) ((c) & 0x07)
+#define CLASS(c) ((c)&0x07)
 #define LD	 0x00
 #define LDX	 0x01
 #define ST	 0x02
@@ -31,12 +31,12 @@
 #define RET	 0x06
 #define MISC	 0x07
 
-#define SIZE(c) ((c) & 0x18)
+#define SIZE(c) ((c)&0x18)
 #define W	0x00
 #define H	0x08
 #define B	0x10
 
-#define MODE(c) ((c) & 0xe0)
+#define MODE(c) ((c)&0xe0)
 #define IMM	0x00
 #define ABS	0x20
 #define IND	0x40
@@ -44,20 +44,20 @@
 #define LEN	0x80
 #define MSH	0xa0
 
-#define OP(c)  ((c) & 0xf0)
-#define SRC(c) ((c) & 0x08)
-#define X	0x08
-#define ADD	0x00
-#define SUB	0x10
-#define MUL	0x20
-#define DIV	0x30
-#define OR	0x40
-#define AND	0x50
-#define LSH	0x60
-#define RSH	0x70
-#define NEG	0x80
-#define MOD	0x90
-#define XOR	0xa0
+#define OP(c)  ((c)&0xf0)
+#define SRC(c) ((c)&0x08)
+#define X      0x08
+#define ADD    0x00
+#define SUB    0x10
+#define MUL    0x20
+#define DIV    0x30
+#define OR     0x40
+#define AND    0x50
+#define LSH    0x60
+#define RSH    0x70
+#define NEG    0x80
+#define MOD    0x90
+#define XOR    0xa0
 
 #define JA   0x00
 #define JEQ  0x10
@@ -65,7 +65,7 @@
 #define JGE  0x30
 #define JSET 0x40
 
-#define RVAL(c) ((c) & 0x18)
+#define RVAL(c) ((c)&0x18)
 #define RET_A	0x10
 #define TAX	0x00
 #define TXA	0x80
@@ -73,19 +73,19 @@
 #define MEMWORDS 16u
 
 /* Ancillary data: absolute loads from here on. */
-#define AD_OFF	    0xfffff000u
-#define AD_PROTOCOL 0
-#define AD_PKTTYPE  4
-#define AD_IFINDEX  8
-#define AD_MARK	    20
-#define AD_QUEUE    24
-#define AD_HATYPE   28
-#define AD_RXHASH   32
-#define AD_CPU	    36
-#define AD_VLAN_TAG 44
+#define AD_OFF		    0xfffff000u
+#define AD_PROTOCOL	    0
+#define AD_PKTTYPE	    4
+#define AD_IFINDEX	    8
+#define AD_MARK		    20
+#define AD_QUEUE	    24
+#define AD_HATYPE	    28
+#define AD_RXHASH	    32
+#define AD_CPU		    36
+#define AD_VLAN_TAG	    44
 #define AD_VLAN_TAG_PRESENT 48
-#define AD_RANDOM   56
-#define AD_VLAN_TPID 60
+#define AD_RANDOM	    56
+#define AD_VLAN_TPID	    60
 
 struct sock_prog {
 	struct reclaim_head reclaim;
@@ -238,8 +238,7 @@ fetch(const struct bpf_packet *p, uint32_t off, uint16_t size, uint32_t *v)
 }
 
 static bool
-load(struct machine *m, const struct sock_filter *i,
-     const struct bpf_packet *p)
+load(struct machine *m, const struct sock_filter *i, const struct bpf_packet *p)
 {
 	uint32_t v = 0;
 
@@ -281,15 +280,33 @@ alu(struct machine *m, const struct sock_filter *i)
 	uint32_t v = SRC(i->code) == X ? m->x : i->k;
 
 	switch (OP(i->code)) {
-	case ADD: m->a += v; break;
-	case SUB: m->a -= v; break;
-	case MUL: m->a *= v; break;
-	case OR:  m->a |= v; break;
-	case AND: m->a &= v; break;
-	case XOR: m->a ^= v; break;
-	case LSH: m->a = v < 32 ? m->a << v : 0; break;
-	case RSH: m->a = v < 32 ? m->a >> v : 0; break;
-	case NEG: m->a = -m->a; break;
+	case ADD:
+		m->a += v;
+		break;
+	case SUB:
+		m->a -= v;
+		break;
+	case MUL:
+		m->a *= v;
+		break;
+	case OR:
+		m->a |= v;
+		break;
+	case AND:
+		m->a &= v;
+		break;
+	case XOR:
+		m->a ^= v;
+		break;
+	case LSH:
+		m->a = v < 32 ? m->a << v : 0;
+		break;
+	case RSH:
+		m->a = v < 32 ? m->a >> v : 0;
+		break;
+	case NEG:
+		m->a = -m->a;
+		break;
 	case DIV:
 	case MOD:
 		if (!v)

@@ -28,8 +28,8 @@ struct bpf_packet {
 
 /* The options of filters, for a family's setopt: -ENOPROTOOPT when the
  * name is none of them. */
-MUST_CHECK int sock_filter_setopt(struct socket *s, int name,
-				  const void *val, uint32_t len);
+MUST_CHECK int sock_filter_setopt(struct socket *s, int name, const void *val,
+				  uint32_t len);
 /* Bytes of the packet to keep; 0: none of it.  Without a filter: all. */
 uint32_t sock_filter_run(const struct socket *s, const struct bpf_packet *p);
 /* At the socket's end. */

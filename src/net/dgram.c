@@ -191,8 +191,8 @@ dgram_bind(struct socket *s, const void *addr, uint32_t len)
 	if (sk->hashed)
 		return -EINVAL;
 	if (!inet_is_any(&want.addr) && !sk->freebind &&
-	    !inet_is_multicast(&want.addr) &&
-	    !inet_is_broadcast(&want.addr) && !inet_is_own(&want.addr))
+	    !inet_is_multicast(&want.addr) && !inet_is_broadcast(&want.addr) &&
+	    !inet_is_own(&want.addr))
 		return -EADDRNOTAVAIL;
 	if (dgram_is_raw(sk)) {
 		want.port = (uint16_t)sk->sock.protocol;
@@ -264,8 +264,7 @@ dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	if (err)
 		return err;
 	dgram_any_to_loopback(sk, &dst);
-	if (inet_is_broadcast(&dst.addr) &&
-	    !sock_opt(s, SOCKOPT_BROADCAST))
+	if (inet_is_broadcast(&dst.addr) && !sock_opt(s, SOCKOPT_BROADCAST))
 		return -EACCES;
 	inet_need_route(&dst.addr);
 	if (!source_for(&dst, &src))
@@ -319,7 +318,7 @@ tell_pktinfo(struct inet_sock *sk, struct sock_msg *m,
 
 void
 dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
-	     const struct dgram_meta *d)
+		   const struct dgram_meta *d)
 {
 	bool v4 = inet_is_v4(&d->dst.addr);
 	int ttl = d->ttl, tos = d->tos;
@@ -335,8 +334,7 @@ dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
 		sock_cmsg_put(m, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl,
 			      sizeof(ttl));
 	if (!v4 && sk->recvtos6)
-		sock_cmsg_put(m, IPPROTO_IPV6, IPV6_TCLASS, &tos,
-			      sizeof(tos));
+		sock_cmsg_put(m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 	if (v4 && sk->recvorigdst) {
 		struct inet_end e = d->dst;
 		struct sockaddr_in sa;
@@ -459,8 +457,8 @@ dgram_poll(struct socket *s, struct poll_table *pt)
 	if (READ_ONCE(s->error))
 		mask |= POLLERR;
 	if (READ_ONCE(u->errs))
-		mask |= POLLERR | (sock_opt(s, SOCKOPT_ERR_QUEUE) ? POLLPRI :
-				   0);
+		mask |= POLLERR |
+			(sock_opt(s, SOCKOPT_ERR_QUEUE) ? POLLPRI : 0);
 	if (u->rcv_shut)
 		mask |= POLLRDHUP | EV_IN;
 	if (u->rcv_shut && u->snd_shut)
@@ -534,8 +532,8 @@ dgram_setopt(struct socket *s, int level, int name, const void *val,
 		memcpy(&u->icmp_filter, val, 4);
 		return 0;
 	}
-	if (level == IPPROTO_ICMPV6 && dgram_is_raw(sk) && name == ICMP6_FILTER &&
-	    s->protocol == IPPROTO_ICMPV6) {
+	if (level == IPPROTO_ICMPV6 && dgram_is_raw(sk) &&
+	    name == ICMP6_FILTER && s->protocol == IPPROTO_ICMPV6) {
 		memcpy(u->icmp6_filter, val,
 		       min_u64(len, sizeof(u->icmp6_filter)));
 		return 0;

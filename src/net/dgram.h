@@ -15,8 +15,8 @@ struct dgram_meta {
 	struct inet_end src, dst;
 	int ifindex;
 	uint8_t ttl, tos;
-	uint16_t gso;		/* so long were those that it is made of; 0 */
-	uint64_t stamp_ns;	/* wall clock */
+	uint16_t gso;	   /* so long were those that it is made of; 0 */
+	uint64_t stamp_ns; /* wall clock */
 };
 
 struct dgram {
@@ -30,11 +30,11 @@ struct dgram {
 /* How a datagram leaves. */
 struct dgram_out {
 	struct inet_end src, dst; /* src.addr unspecified: by route */
-	int ifindex;		/* 0: by route */
-	int ttl;		/* -1: the default */
+	int ifindex;		  /* 0: by route */
+	int ttl;		  /* -1: the default */
 	uint8_t tos;
-	bool udp;		/* not raw */
-	uint16_t gso;		/* cut into pieces so long; 0: not */
+	bool udp;     /* not raw */
+	uint16_t gso; /* cut into pieces so long; 0: not */
 };
 
 /* One that gathers of several sends. */
@@ -45,19 +45,19 @@ struct dgram_cork {
 };
 
 struct dgram_sock {
-	struct inet_sock in;	/* first; in.lock guards [l] */
-	struct dgram *head, **tail; /* [l] */
+	struct inet_sock in;		 /* first; in.lock guards [l] */
+	struct dgram *head, **tail;	 /* [l] */
 	struct dgram *errs, **errs_tail; /* [l] the error queue: dgram_err.c */
-	uint32_t bytes;		/* [l, a read] truesize of both queues */
-	uint32_t drops;		/* [l, a] */
+	uint32_t bytes;		 /* [l, a read] truesize of both queues */
+	uint32_t drops;		 /* [l, a] */
 	bool rcv_shut, snd_shut; /* [a] */
 	bool nospace;
-	bool corked, gro;	/* [a] UDP_CORK, UDP_GRO */
-	uint16_t gso;		/* [a] UDP_SEGMENT */
-	struct mutex cork_lock;	/* RANK_SOCKET */
-	struct dgram_cork *cork; /* [cork_lock; a: is there one?] */
-	void *pcb;		/* [core] raw: lwIP's */
-	uint32_t icmp_filter;	/* [a] raw ICMP: types kept out */
+	bool corked, gro;	  /* [a] UDP_CORK, UDP_GRO */
+	uint16_t gso;		  /* [a] UDP_SEGMENT */
+	struct mutex cork_lock;	  /* RANK_SOCKET */
+	struct dgram_cork *cork;  /* [cork_lock; a: is there one?] */
+	void *pcb;		  /* [core] raw: lwIP's */
+	uint32_t icmp_filter;	  /* [a] raw ICMP: types kept out */
 	uint32_t icmp6_filter[8]; /* [a] */
 };
 
@@ -85,16 +85,16 @@ void dgram_tell_control(struct inet_sock *sk, struct sock_msg *m,
 
 /* An error that came of a datagram. */
 struct dgram_error {
-	int err;		/* positive errno */
-	bool hard;		/* told to connected sockets in any case */
+	int err;		    /* positive errno */
+	bool hard;		    /* told to connected sockets in any case */
 	uint8_t origin, type, code; /* SO_EE_ORIGIN_*, as in ICMP */
-	uint32_t info;		/* an MTU */
-	struct inet_end from, to; /* the datagram's */
-	struct dgram_meta m;	/* of what told it: m.src is the offender */
+	uint32_t info;		    /* an MTU */
+	struct inet_end from, to;   /* the datagram's */
+	struct dgram_meta m;	    /* of what told it: m.src is the offender */
 	/* What it quotes of the datagram's data. */
 	uint32_t len;
 	void (*copy)(const struct dgram_error *e, void *dst, uint32_t len);
-	const void *arg;	/* copy()'s */
+	const void *arg; /* copy()'s */
 	uint32_t off;
 };
 
@@ -106,8 +106,7 @@ void dgram_error(struct inet_sock *sk, const struct dgram_error *e);
 int dgram_too_large(struct inet_sock *sk, const struct inet_end *dst,
 		    uint32_t mtu);
 /* recvmsg with MSG_ERRQUEUE. */
-ssize_t dgram_err_recv(struct inet_sock *sk, struct uio *u,
-		       struct sock_msg *m);
+ssize_t dgram_err_recv(struct inet_sock *sk, struct uio *u, struct sock_msg *m);
 void dgram_err_purge(struct inet_sock *sk);
 
 /* ---- lwip/far_dgram.c ---- */

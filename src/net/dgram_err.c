@@ -51,8 +51,8 @@ wants_queue(const struct inet_sock *sk, const struct dgram_error *e)
 static struct dgram *
 make_entry(const struct dgram_error *e)
 {
-	struct dgram *d = dgram_alloc((uint32_t)sizeof(struct entry_head) +
-				      e->len, ALLOC_ATOMIC);
+	struct dgram *d = dgram_alloc(
+		(uint32_t)sizeof(struct entry_head) + e->len, ALLOC_ATOMIC);
 	struct entry_head *h;
 
 	if (!d)
@@ -119,15 +119,13 @@ udp_error(const struct dgram_error *e)
 }
 
 static bool
-raw_sent(const struct inet_sock *sk, const struct dgram_error *e,
-	 int protocol)
+raw_sent(const struct inet_sock *sk, const struct dgram_error *e, int protocol)
 {
 	return sk->sock.protocol == protocol &&
 	       sk->v6 == !inet_is_v4(&e->to.addr) &&
 	       (inet_is_any(&sk->local.addr) ||
 		inet_same(&sk->local.addr, &e->from.addr)) &&
-	       (!sk->connected ||
-		inet_same(&sk->remote.addr, &e->to.addr));
+	       (!sk->connected || inet_same(&sk->remote.addr, &e->to.addr));
 }
 
 void
@@ -142,12 +140,14 @@ raw_error(const struct dgram_error *e, int protocol)
 }
 
 int
-dgram_too_large(struct inet_sock *sk, const struct inet_end *dst,
-		uint32_t mtu)
+dgram_too_large(struct inet_sock *sk, const struct inet_end *dst, uint32_t mtu)
 {
 	struct dgram_error e = {
-		.err = EMSGSIZE, .hard = false,
-		.origin = SO_EE_ORIGIN_LOCAL, .info = mtu, .to = *dst,
+		.err = EMSGSIZE,
+		.hard = false,
+		.origin = SO_EE_ORIGIN_LOCAL,
+		.info = mtu,
+		.to = *dst,
 	};
 
 	if (inet_is_v4(&dst->addr)) {
@@ -218,8 +218,7 @@ tell(struct inet_sock *sk, struct sock_msg *m, struct dgram *d)
 		} offender;
 	} out;
 	struct entry_head *h = head_of(d);
-	size_t len = sk->v6 ? sizeof(out.offender.v6) :
-			      sizeof(out.offender.v4);
+	size_t len = sk->v6 ? sizeof(out.offender.v6) : sizeof(out.offender.v4);
 
 	memset(&out, 0, sizeof(out));
 	out.ee = h->ee;
@@ -255,8 +254,8 @@ dgram_err_recv(struct inet_sock *sk, struct uio *u, struct sock_msg *m)
 	if (r >= 0) {
 		m->out_flags |= MSG_ERRQUEUE | (len > n ? MSG_TRUNC : 0);
 		if (m->addr)
-			m->addrlen = inet_addr_out(sk->v6, &head_of(d)->to,
-						   m->addr);
+			m->addrlen =
+				inet_addr_out(sk->v6, &head_of(d)->to, m->addr);
 		tell(sk, m, d);
 	}
 	dgram_put(d);

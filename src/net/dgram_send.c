@@ -24,8 +24,7 @@
 #define SEGMENTS_MAX 128u /* of one send */
 
 static int
-out_pktinfo(struct dgram_out *o, const struct cmsghdr *h,
-	    const uint8_t *data)
+out_pktinfo(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
 {
 	struct in_pktinfo p;
 
@@ -39,8 +38,7 @@ out_pktinfo(struct dgram_out *o, const struct cmsghdr *h,
 }
 
 static int
-out_pktinfo6(struct dgram_out *o, const struct cmsghdr *h,
-	     const uint8_t *data)
+out_pktinfo6(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
 {
 	struct in6_pktinfo p;
 	struct inet_addr a;
@@ -69,8 +67,7 @@ out_int(const struct cmsghdr *h, const uint8_t *data, int *v)
 }
 
 static int
-out_segment(struct dgram_out *o, const struct cmsghdr *h,
-	    const uint8_t *data)
+out_segment(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
 {
 	if (h->type != UDP_SEGMENT || h->len != sizeof(*h) + sizeof(o->gso))
 		return -EINVAL;
@@ -116,8 +113,7 @@ out_cmsg(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
 }
 
 static int
-destination(struct inet_sock *sk, const struct sock_msg *m,
-	    struct dgram_out *o)
+destination(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
 {
 	int err;
 
@@ -129,13 +125,11 @@ destination(struct inet_sock *sk, const struct sock_msg *m,
 		if (!sk->v6 && m->addrlen >= sizeof(*sa) &&
 		    sa->family == AF_UNSPEC) {
 			o->dst.addr = inet_v4(sa->addr);
-			o->dst.port = (uint16_t)(sa->port << 8 |
-						 sa->port >> 8);
+			o->dst.port = (uint16_t)(sa->port << 8 | sa->port >> 8);
 		} else if (sk->v6 && m->addrlen >= sizeof(*sa) &&
 			   sa->family == AF_INET && !sk->v6only) {
 			o->dst.addr = inet_v4(sa->addr);
-			o->dst.port = (uint16_t)(sa->port << 8 |
-						 sa->port >> 8);
+			o->dst.port = (uint16_t)(sa->port << 8 | sa->port >> 8);
 		} else {
 			err = inet_addr_in(sk, m->addr, m->addrlen, &o->dst);
 			if (err)
@@ -205,12 +199,17 @@ near_refused(struct inet_sock *sk, struct dgram *d)
 {
 	bool v4 = inet_is_v4(&d->m.dst.addr);
 	struct dgram_error e = {
-		.err = ECONNREFUSED, .hard = true,
+		.err = ECONNREFUSED,
+		.hard = true,
 		.origin = v4 ? SO_EE_ORIGIN_ICMP : SO_EE_ORIGIN_ICMP6,
-		.type = v4 ? 3 : 1, .code = v4 ? 3 : 4,
-		.from = d->m.src, .to = d->m.dst, .m = d->m,
+		.type = v4 ? 3 : 1,
+		.code = v4 ? 3 : 4,
+		.from = d->m.src,
+		.to = d->m.dst,
+		.m = d->m,
 		.len = (uint32_t)min_u64(d->len, v4 ? 520 : 1184),
-		.copy = copy_dgram, .arg = d,
+		.copy = copy_dgram,
+		.arg = d,
 	};
 
 	e.m.src = d->m.dst;
@@ -312,8 +311,7 @@ send_segments(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 	while (!err && u->resid) {
 		uint32_t n = (uint32_t)min_u64(u->resid, o->gso);
 
-		err = near ? send_near(sk, u, n, o, 0) :
-			     send_far(sk, u, n, o);
+		err = near ? send_near(sk, u, n, o, 0) : send_far(sk, u, n, o);
 	}
 	return err;
 }
@@ -340,8 +338,9 @@ most_of(const struct dgram_out *o)
 static NOINLINE int
 too_large(struct inet_sock *sk, const struct dgram_out *o)
 {
-	return dgram_too_large(sk, &o->dst, inet_is_local(&o->dst.addr) ?
-			       NET_LO_MTU : far_mtu(o));
+	return dgram_too_large(sk, &o->dst,
+			       inet_is_local(&o->dst.addr) ? NET_LO_MTU :
+							     far_mtu(o));
 }
 
 /* ---- one of several sends ---- */

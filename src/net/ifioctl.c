@@ -89,9 +89,9 @@ get_conf(uint64_t arg)
 		memset(&r, 0, sizeof(r));
 		memcpy(r.name, i.name, sizeof(r.name));
 		put_addr(&r, a.addr);
-		if (c.buf && copy_to_user((void __user *)(c.buf +
-							  (uint64_t)used),
-					  &r, sizeof(r)))
+		if (c.buf &&
+		    copy_to_user((void __user *)(c.buf + (uint64_t)used), &r,
+				 sizeof(r)))
 			return -EFAULT;
 		used += (int32_t)sizeof(r);
 	}
@@ -266,8 +266,9 @@ set(const struct net_if *i, unsigned cmd, const struct ifreq *r)
 	case SIOCSIFFLAGS:
 		return set_flags(i, (uint16_t)r->u.flags);
 	case SIOCSIFMTU:
-		return r->u.value < 0 ? -EINVAL :
-		       net_if_set_mtu(i->index, (uint32_t)r->u.value);
+		return r->u.value < 0 ?
+			       -EINVAL :
+			       net_if_set_mtu(i->index, (uint32_t)r->u.value);
 	case SIOCSIFADDR:
 	case SIOCSIFNETMASK:
 	case SIOCSIFBRDADDR:
@@ -282,7 +283,8 @@ set(const struct net_if *i, unsigned cmd, const struct ifreq *r)
 static long
 route(unsigned cmd, uint64_t arg)
 {
-	struct net_route rt = { .family = AF_INET, .type = RTN_UNICAST,
+	struct net_route rt = { .family = AF_INET,
+				.type = RTN_UNICAST,
 				.protocol = RTPROT_BOOT };
 	struct in_addr4 dst, gw, mask;
 	struct rtentry e;
@@ -309,7 +311,7 @@ route(unsigned cmd, uint64_t arg)
 		char name[IFNAMSIZ];
 		struct net_if i;
 		ssize_t n = copy_string_from_user(
-		    name, (const char __user *)e.dev, sizeof(name));
+			name, (const char __user *)e.dev, sizeof(name));
 
 		if (n < 0)
 			return n == -ENAMETOOLONG ? -ENODEV : n;
@@ -382,8 +384,7 @@ writes(unsigned cmd)
 }
 
 /* A device's own: none of ours has any. */
-static bool
-private(unsigned cmd)
+static bool private(unsigned cmd)
 {
 	return cmd == SIOCETHTOOL ||
 	       (cmd >= SIOCDEVPRIVATE && cmd < SIOCDEVPRIVATE + 16);

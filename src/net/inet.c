@@ -82,7 +82,8 @@ addr6_in(const struct inet_sock *sk, const void *addr, uint32_t len,
 	memcpy(out->addr.b, sa.addr, 16);
 	out->port = swap16(sa.port);
 	out->scope = sa.addr[0] == 0xfe && (sa.addr[1] & 0xc0) == 0x80 ?
-		     sa.scope_id : 0;
+			     sa.scope_id :
+			     0;
 	if (sk->v6only && inet_is_v4(&out->addr))
 		return -ENETUNREACH;
 	return 0;
@@ -220,9 +221,11 @@ create6(int type, int protocol, struct socket **out)
 }
 
 const struct socket_family inet_family = {
-	.family = AF_INET, .create = create4,
+	.family = AF_INET,
+	.create = create4,
 };
 
 const struct socket_family inet6_family = {
-	.family = AF_INET6, .create = create6,
+	.family = AF_INET6,
+	.create = create6,
 };

@@ -38,8 +38,8 @@ struct inet_addr {
 
 struct inet_end {
 	struct inet_addr addr;
-	uint32_t scope;		/* interface of a link-local address */
-	uint16_t port;		/* host byte order */
+	uint32_t scope; /* interface of a link-local address */
+	uint16_t port;	/* host byte order */
 };
 
 /* Multicast groups that a socket has joined. */
@@ -50,29 +50,29 @@ struct inet_group {
 };
 
 struct inet_sock {
-	struct socket sock;	/* first */
+	struct socket sock; /* first */
 	struct refcount refs;
-	struct timer *timer;	/* [I] of its kind, or NULL; see inet_put() */
+	struct timer *timer; /* [I] of its kind, or NULL; see inet_put() */
 	struct reclaim_head reclaim;
-	struct spinlock lock;	/* RANK_EVENT: the queues of its kind */
+	struct spinlock lock; /* RANK_EVENT: the queues of its kind */
 	struct waitq wq;
 	struct inet_end local, remote; /* [ports lock] written; local.addr may
 					* be unspecified */
-	bool v6;		/* [I] AF_INET6 */
-	bool bound;		/* [ports lock] has a port by bind() */
-	bool hashed;		/* [ports lock] in the table of ports */
-	bool child;		/* [I] accepted: shares its listener's port */
-	bool connected;		/* [a] remote is set */
-	bool tcp_listen;	/* [ports lock] LISTEN */
+	bool v6;		       /* [I] AF_INET6 */
+	bool bound;		       /* [ports lock] has a port by bind() */
+	bool hashed;		       /* [ports lock] in the table of ports */
+	bool child;	 /* [I] accepted: shares its listener's port */
+	bool connected;	 /* [a] remote is set */
+	bool tcp_listen; /* [ports lock] LISTEN */
 	struct hlist_node port_link; /* [ports lock] */
-	struct list all_link;	/* [ports lock] every socket of its kind */
+	struct list all_link;	     /* [ports lock] every socket of its kind */
 
 	/* Options: [a], single words. */
 	bool v6only, freebind, transparent;
-	bool recverr, recverr6, pktinfo, pktinfo6, recvttl, recvttl6,
-	    recvtos, recvtos6, recvorigdst;
+	bool recverr, recverr6, pktinfo, pktinfo6, recvttl, recvttl6, recvtos,
+		recvtos6, recvorigdst;
 	bool mcast_loop, mcast_all, hdrincl, autoflowlabel, nodefrag;
-	int16_t ttl, hops;	/* -1: the default */
+	int16_t ttl, hops; /* -1: the default */
 	uint8_t tos, tclass;
 	uint8_t mcast_ttl;
 	int16_t mcast_hops;
@@ -137,8 +137,8 @@ int inet_name(struct inet_sock *sk, bool peer, void *addr, uint32_t *len);
 
 /* ---- life ---- */
 
-void inet_init_sock(struct inet_sock *sk, const struct socket_ops *ops,
-		    bool v6, int type, int protocol);
+void inet_init_sock(struct inet_sock *sk, const struct socket_ops *ops, bool v6,
+		    int type, int protocol);
 static inline void
 inet_get(struct inet_sock *sk)
 {

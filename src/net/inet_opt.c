@@ -17,7 +17,7 @@
 #include <net/netif.h>
 
 #define GROUPS_MAX 20 /* of one socket: igmp_max_memberships */
-#define SLOT(f) offsetof(struct inet_sock, f)
+#define SLOT(f)	   offsetof(struct inet_sock, f)
 
 enum opt_kind { FLAG, BYTE, SHORT, INT };
 
@@ -41,8 +41,7 @@ static const struct inet_opt table[] = {
 	{ IPPROTO_IP, IP_MULTICAST_LOOP, FLAG, SLOT(mcast_loop), 0, 0 },
 	{ IPPROTO_IP, IP_MULTICAST_ALL, FLAG, SLOT(mcast_all), 0, 0 },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, SHORT, SLOT(hops), -1, 255 },
-	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, SHORT, SLOT(mcast_hops), -1,
-	  255 },
+	{ IPPROTO_IPV6, IPV6_MULTICAST_HOPS, SHORT, SLOT(mcast_hops), -1, 255 },
 	{ IPPROTO_IPV6, IPV6_MULTICAST_LOOP, FLAG, SLOT(mcast_loop), 0, 0 },
 	{ IPPROTO_IPV6, IPV6_MULTICAST_ALL, FLAG, SLOT(mcast_all), 0, 0 },
 	{ IPPROTO_IPV6, IPV6_MTU_DISCOVER, BYTE, SLOT(mtu_discover6), 0, 5 },
@@ -184,8 +183,7 @@ void
 inet_drop_groups(struct inet_sock *sk)
 {
 	while (sk->groups)
-		ignore(drop_group(sk, &sk->groups->addr,
-				  sk->groups->ifindex));
+		ignore(drop_group(sk, &sk->groups->addr, sk->groups->ifindex));
 }
 
 static int
@@ -241,8 +239,7 @@ membership6(struct inet_sock *sk, bool join, const void *val, uint32_t len)
 }
 
 static int
-membership_any(struct inet_sock *sk, bool join, const void *val,
-	       uint32_t len)
+membership_any(struct inet_sock *sk, bool join, const void *val, uint32_t len)
 {
 	struct group_req r;
 	struct sockaddr_in6 s6;
@@ -314,8 +311,9 @@ set_ip(struct inet_sock *sk, int name, const void *val, uint32_t len)
 	case MCAST_LEAVE_GROUP:
 		return membership_any(sk, name == MCAST_JOIN_GROUP, val, len);
 	case IP_MULTICAST_IF:
-		return sk->sock.type == SOCK_STREAM ? -EINVAL :
-		       set_mcast_if4(sk, val, len);
+		return sk->sock.type == SOCK_STREAM ?
+			       -EINVAL :
+			       set_mcast_if4(sk, val, len);
 	case IP_OPTIONS:
 		return len ? -EOPNOTSUPP : 0; /* none: they are none */
 	default:
@@ -361,8 +359,9 @@ set_ipv6(struct inet_sock *sk, int name, const void *val, uint32_t len)
 		WRITE_ONCE(sk->v6only, v != 0);
 		return 0;
 	case IPV6_MULTICAST_IF:
-		return err ? err : sk->sock.type == SOCK_STREAM ?
-		       -ENOPROTOOPT : set_mcast_if6(sk, v);
+		return err			    ? err :
+		       sk->sock.type == SOCK_STREAM ? -ENOPROTOOPT :
+						      set_mcast_if6(sk, v);
 	case IPV6_AUTOFLOWLABEL:
 		if (!err)
 			WRITE_ONCE(sk->autoflowlabel, v != 0);
@@ -407,7 +406,8 @@ get_mtu(struct inet_sock *sk, int *v)
 		return -ENOTCONN;
 	if (net_route_lookup(v4 ? AF_INET : AF_INET6,
 			     v4 ? sk->remote.addr.b + 12 : sk->remote.addr.b,
-			     &r) || net_if_get(r.ifindex, &nif))
+			     &r) ||
+	    net_if_get(r.ifindex, &nif))
 		return -ENOTCONN;
 	*v = (int)nif.mtu;
 	return 0;
@@ -426,8 +426,7 @@ put4(void *val, uint32_t *len, uint32_t v)
 static int
 put_ip_int(int level, void *val, uint32_t *len, int v)
 {
-	if (level == IPPROTO_IP && *len < 4 && *len > 0 && v >= 0 &&
-	    v <= 255) {
+	if (level == IPPROTO_IP && *len < 4 && *len > 0 && v >= 0 && v <= 255) {
 		*(uint8_t *)val = (uint8_t)v;
 		*len = 1;
 		return 0;
@@ -436,8 +435,7 @@ put_ip_int(int level, void *val, uint32_t *len, int v)
 }
 
 int
-inet_getopt(struct inet_sock *sk, int level, int name, void *val,
-	    uint32_t *len)
+inet_getopt(struct inet_sock *sk, int level, int name, void *val, uint32_t *len)
 {
 	const struct inet_opt *o = opt_find(sk, level, name);
 	int v = 0, err = 0;
@@ -484,7 +482,9 @@ inet_getopt(struct inet_sock *sk, int level, int name, void *val,
 	} else {
 		/* As Linux, whose two families differ in this. */
 		err = level == SOL_SOCKET || level == sk->sock.protocol ||
-		      sk->v6 ? -ENOPROTOOPT : -EOPNOTSUPP;
+				      sk->v6 ?
+			      -ENOPROTOOPT :
+			      -EOPNOTSUPP;
 	}
 	return err ? err : put_ip_int(level, val, len, v);
 }

@@ -21,8 +21,8 @@
 
 struct inet_sock; /* inet.h */
 
-#define NET_NAME_MAX 16 /* IFNAMSIZ */
-#define NET_IF_LO    1	/* index of the loopback interface */
+#define NET_NAME_MAX 16	    /* IFNAMSIZ */
+#define NET_IF_LO    1	    /* index of the loopback interface */
 #define NET_LO_MTU   65536u /* as Linux's */
 #define NET_DNS_MAX  4
 
@@ -36,12 +36,12 @@ struct net_if_stats {
 struct net_if {
 	int index;
 	char name[NET_NAME_MAX];
-	uint32_t flags;		/* IFF_* as of netdevice(7) */
-	uint16_t type;		/* ARPHRD_*: 1 Ethernet, 772 loopback */
+	uint32_t flags; /* IFF_* as of netdevice(7) */
+	uint16_t type;	/* ARPHRD_*: 1 Ethernet, 772 loopback */
 	uint32_t mtu, txqlen;
-	uint8_t mac[6];		/* zeroes for lo */
+	uint8_t mac[6]; /* zeroes for lo */
 	uint8_t broadcast[6];
-	uint32_t speed_mbit;	/* 0: not known */
+	uint32_t speed_mbit; /* 0: not known */
 	struct net_if_stats stats;
 };
 
@@ -57,21 +57,25 @@ MUST_CHECK int net_if_promisc(int index, bool on);
 
 /* ---- addresses ---- */
 
-enum net_addr_state { NET_ADDR_OK, NET_ADDR_TENTATIVE, NET_ADDR_DEPRECATED,
-		      NET_ADDR_DUPLICATE };
+enum net_addr_state {
+	NET_ADDR_OK,
+	NET_ADDR_TENTATIVE,
+	NET_ADDR_DEPRECATED,
+	NET_ADDR_DUPLICATE
+};
 
 #define NET_ADDR_PERMANENT 0x1 /* not from DHCP or router advertisements */
 #define NET_ADDR_SECONDARY 0x2 /* in the network of one before it */
 
 struct net_addr {
 	int ifindex;
-	uint16_t family;	/* AF_INET, AF_INET6 */
-	uint8_t prefix;		/* bits */
-	uint8_t state;		/* enum net_addr_state */
-	uint8_t flags;		/* NET_ADDR_* */
-	uint8_t scope;		/* RT_SCOPE_*: 0, 253 link, 254 host */
+	uint16_t family; /* AF_INET, AF_INET6 */
+	uint8_t prefix;	 /* bits */
+	uint8_t state;	 /* enum net_addr_state */
+	uint8_t flags;	 /* NET_ADDR_* */
+	uint8_t scope;	 /* RT_SCOPE_*: 0, 253 link, 254 host */
 	uint8_t addr[16];
-	uint8_t broadcast[4];	/* AF_INET; zeroes: none */
+	uint8_t broadcast[4];	       /* AF_INET; zeroes: none */
 	uint32_t valid_s, preferred_s; /* UINT32_MAX: for ever */
 };
 
@@ -88,11 +92,11 @@ bool net_addr_is_local(int family, const void *addr);
 struct net_group {
 	int ifindex;
 	uint16_t family;
-	bool reporter;		/* the last to tell routers was this machine */
-	bool told;		/* routers are */
+	bool reporter; /* the last to tell routers was this machine */
+	bool told;     /* routers are */
 	uint8_t addr[16];
 	unsigned users;
-	uint64_t timer_ns;	/* until a report is sent; 0: none is due */
+	uint64_t timer_ns; /* until a report is sent; 0: none is due */
 };
 
 /* Each interface's, the last joined first; those that an interface is in by
@@ -103,9 +107,9 @@ bool net_group_next(unsigned *cursor, struct net_group *out);
 
 struct net_route {
 	uint16_t family;
-	uint8_t prefix;		/* 0 with zeroes in dst: default */
-	uint8_t type;		/* RTN_UNICAST 1, RTN_LOCAL 2 */
-	uint8_t protocol;	/* RTPROT_*: 2 kernel, 3 boot, 4 static, 9 ra,
+	uint8_t prefix;	  /* 0 with zeroes in dst: default */
+	uint8_t type;	  /* RTN_UNICAST 1, RTN_LOCAL 2 */
+	uint8_t protocol; /* RTPROT_*: 2 kernel, 3 boot, 4 static, 9 ra,
 				 * 16 dhcp */
 	uint8_t scope;
 	int ifindex;
@@ -128,7 +132,7 @@ MUST_CHECK int net_route_lookup(int family, const void *dst,
 struct net_neigh {
 	int ifindex;
 	uint16_t family;
-	uint16_t state;		/* NUD_*: 1 incomplete, 2 reachable, 4 stale,
+	uint16_t state; /* NUD_*: 1 incomplete, 2 reachable, 4 stale,
 				 * 8 delay, 16 probe, 32 failed, 128 permanent */
 	bool router, has_mac;
 	uint8_t addr[16], mac[6];
@@ -140,8 +144,12 @@ MUST_CHECK int net_neigh_del(const struct net_neigh *n);
 
 /* ---- changes ---- */
 
-enum net_change { NET_CHANGE_LINK, NET_CHANGE_ADDR, NET_CHANGE_ROUTE,
-		  NET_CHANGE_DNS };
+enum net_change {
+	NET_CHANGE_LINK,
+	NET_CHANGE_ADDR,
+	NET_CHANGE_ROUTE,
+	NET_CHANGE_DNS
+};
 
 /* Somebody who wants to know.  fn runs in a worker thread, may sleep, and
  * gets the object as it is now (obj: struct net_if, net_addr or net_route;
@@ -159,18 +167,18 @@ void net_listen_remove(struct net_listener *l); /* may sleep */
 
 struct net_sock_info {
 	uint16_t family, type, protocol;
-	uint8_t state;		/* TCP_* of tcp_states: 1 established ... 10
+	uint8_t state; /* TCP_* of tcp_states: 1 established ... 10
 				 * listen; datagrams: 7, connected: 1 */
-	uint8_t timer;		/* /proc/net/tcp's tr: 0, 1, 2, 3, 4 */
+	uint8_t timer; /* /proc/net/tcp's tr: 0, 1, 2, 3, 4 */
 	uint8_t retransmits;
 	uint8_t local[16], remote[16];
 	uint16_t local_port, remote_port; /* host byte order */
 	uint32_t tx_queue, rx_queue; /* listeners: backlog's limit, length */
-	uint64_t timer_ns;	/* until it runs out */
+	uint64_t timer_ns;	     /* until it runs out */
 	uint32_t uid;
-	uint64_t ino;		/* 0: no descriptor has it */
+	uint64_t ino; /* 0: no descriptor has it */
 	uint32_t drops;
-	int ifindex;		/* bound to, or 0 */
+	int ifindex; /* bound to, or 0 */
 };
 
 /* Zeroes to begin with; holds the socket that was told of last, until the end
@@ -191,7 +199,7 @@ struct tcp_info; /* abi/inet.h */
 /* More of the socket that was told of last; tcp: may be NULL. */
 struct net_sock_more {
 	uint32_t rcvbuf, sndbuf, rmem, wmem;
-	uint8_t shutdown;	/* 1: of receiving, 2: of sending */
+	uint8_t shutdown; /* 1: of receiving, 2: of sending */
 	uint8_t tos, tclass;
 	bool v6only;
 };
@@ -201,17 +209,17 @@ void net_sock_more(const struct net_sock_cursor *c, struct net_sock_more *out,
 /* What the protocols counted, for /proc/net/snmp, netstat and sockstat. */
 struct net_counters {
 	uint64_t ip_in, ip_out, ip_in_discards, ip_in_hdr_errors,
-	    ip_in_addr_errors, ip_delivered, ip_out_no_routes, ip_forwarded,
-	    ip_reasm_ok, ip_reasm_fails, ip_frag_ok;
+		ip_in_addr_errors, ip_delivered, ip_out_no_routes, ip_forwarded,
+		ip_reasm_ok, ip_reasm_fails, ip_frag_ok;
 	uint64_t icmp_in, icmp_in_errors, icmp_out;
 	uint64_t tcp_active, tcp_passive, tcp_fails, tcp_resets, tcp_estab,
-	    tcp_in, tcp_out, tcp_retrans, tcp_in_errors, tcp_out_rsts,
-	    tcp_listen_overflows, tcp_cookies_sent, tcp_cookies_good,
-	    tcp_cookies_bad;
+		tcp_in, tcp_out, tcp_retrans, tcp_in_errors, tcp_out_rsts,
+		tcp_listen_overflows, tcp_cookies_sent, tcp_cookies_good,
+		tcp_cookies_bad;
 	uint64_t udp_in, udp_no_ports, udp_in_errors, udp_out,
-	    udp_rcvbuf_errors;
+		udp_rcvbuf_errors;
 	uint64_t tcp_inuse, tcp_tw, udp_inuse, raw_inuse; /* now */
-	uint64_t mem_bytes;	/* now, in buffers of all sockets */
+	uint64_t mem_bytes; /* now, in buffers of all sockets */
 };
 void net_counters_get(struct net_counters *c);
 
@@ -221,15 +229,15 @@ void net_counters_get(struct net_counters *c);
 struct net_frame {
 	int ifindex;
 	bool outgoing;
-	uint8_t pkttype;	/* PACKET_HOST 0, BROADCAST 1, MULTICAST 2,
+	uint8_t pkttype;   /* PACKET_HOST 0, BROADCAST 1, MULTICAST 2,
 				 * OTHERHOST 3, OUTGOING 4 */
-	uint16_t protocol;	/* ethertype, host byte order */
+	uint16_t protocol; /* ethertype, host byte order */
 	uint32_t len;
-	uint32_t link_len;	/* of the link header: 14 */
-	uint64_t time_ns;	/* wall clock */
-	bool csum_partial;	/* the device has yet to fill the checksum */
-	bool made_head;		/* for net_frame_copy(): lo has no header */
-	const void *handle;	/* for net_frame_copy() */
+	uint32_t link_len;  /* of the link header: 14 */
+	uint64_t time_ns;   /* wall clock */
+	bool csum_partial;  /* the device has yet to fill the checksum */
+	bool made_head;	    /* for net_frame_copy(): lo has no header */
+	const void *handle; /* for net_frame_copy() */
 };
 
 /* Bytes copied from position off on. */
@@ -240,8 +248,8 @@ size_t net_frame_copy(const struct net_frame *f, size_t off, void *dst,
  * queues, wakes, and must not sleep nor call the functions above. */
 struct net_tap {
 	void (*fn)(struct net_tap *t, const struct net_frame *f);
-	int ifindex;		/* 0: all */
-	uint16_t protocol;	/* ethertype; ETH_P_ALL 3: all, outgoing too */
+	int ifindex;	   /* 0: all */
+	uint16_t protocol; /* ethertype; ETH_P_ALL 3: all, outgoing too */
 	struct list link;
 };
 void net_tap_add(struct net_tap *t);
@@ -255,7 +263,7 @@ MUST_CHECK int net_link_send(int ifindex, const void *frame, size_t len);
 enum net_method { NET_DHCP, NET_STATIC, NET_NONE };
 
 struct net_static {
-	uint16_t family;	/* 0: unused */
+	uint16_t family; /* 0: unused */
 	uint8_t prefix;
 	bool has_gateway;
 	uint8_t addr[16], gateway[16];
@@ -266,22 +274,22 @@ struct net_if_config {
 	bool has_mac;
 	uint8_t mac[6];
 	enum net_method method;
-	bool no_autoconf6;	/* no IPv6 by router advertisements */
-	uint32_t mtu;		/* 0: the device's */
+	bool no_autoconf6;	   /* no IPv6 by router advertisements */
+	uint32_t mtu;		   /* 0: the device's */
 	struct net_static addr[4]; /* NET_STATIC; IPv6 beside DHCP too */
 };
 
 struct net_dns {
-	uint16_t family;	/* 0: unused */
+	uint16_t family; /* 0: unused */
 	uint8_t addr[16];
 };
 
 struct net_config {
 	struct net_if_config ifs[8];
-	unsigned nifs;		/* NICs beyond: DHCP */
+	unsigned nifs;			 /* NICs beyond: DHCP */
 	struct net_dns dns[NET_DNS_MAX]; /* before those of DHCP */
-	char search[256];	/* domains for resolv.conf, or "" */
-	const char *hostname;	/* for DHCP's option 12; may be NULL */
+	char search[256];		 /* domains for resolv.conf, or "" */
+	const char *hostname;		 /* for DHCP's option 12; may be NULL */
 };
 
 /* Boot, once, before the first socket: lo comes up; NICs are taken as they

@@ -44,7 +44,7 @@
 struct nl_msg {
 	struct list link;
 	uint32_t len;
-	uint32_t group;	/* 0: an answer */
+	uint32_t group; /* 0: an answer */
 	uint8_t data[];
 };
 
@@ -54,7 +54,7 @@ struct nl_sock {
 	uint32_t port;		/* [nl_lock w, a] 0: not bound */
 	uint64_t groups;	/* [nl_lock w, a] bit n - 1: group n */
 	uint32_t options;	/* [a] NLOPT_* */
-	struct sockaddr_nl dst;	/* [nl_lock] connected to */
+	struct sockaddr_nl dst; /* [nl_lock] connected to */
 	struct spinlock lock;	/* RANK_EVENT: the queue */
 	struct list queue;	/* [lock] */
 	uint32_t queued;	/* [lock] bytes */
@@ -194,8 +194,8 @@ take_port(struct nl_sock *s, uint32_t port)
 	} else if (port) {
 		err = -EADDRINUSE;
 	} else {
-		for (want = (uint32_t)-4097;
-		     find_port(s->sock.protocol, want); want--)
+		for (want = (uint32_t)-4097; find_port(s->sock.protocol, want);
+		     want--)
 			;
 		s->port = want;
 	}
@@ -336,8 +336,8 @@ dump_done(struct nl_request *r)
 	struct nl_buf b = { 0 };
 	int ret;
 
-	if (nl_begin(&b, NLMSG_DONE, NLM_F_MULTI, r->hdr->seq,
-		     nl_port(r->from), sizeof(int)))
+	if (nl_begin(&b, NLMSG_DONE, NLM_F_MULTI, r->hdr->seq, nl_port(r->from),
+		     sizeof(int)))
 		nl_end(&b);
 	ret = nl_reply(r, &b);
 	nl_buf_free(&b);
@@ -350,10 +350,10 @@ one_request(struct nl_request *r)
 	bool dump = false;
 	int err = 0;
 
-	if (r->hdr->type >= NLMSG_MIN_TYPE &&
-	    r->hdr->flags & NLM_F_REQUEST) {
+	if (r->hdr->type >= NLMSG_MIN_TYPE && r->hdr->flags & NLM_F_REQUEST) {
 		err = r->from->sock.protocol == NETLINK_ROUTE ?
-		      rtnl_request(r, &dump) : diag_request(r, &dump);
+			      rtnl_request(r, &dump) :
+			      diag_request(r, &dump);
 		if (!err && dump)
 			return dump_done(r);
 	}
@@ -577,14 +577,22 @@ static uint32_t
 option_bit(int name)
 {
 	switch (name) {
-	case NETLINK_PKTINFO:	      return NLOPT_PKTINFO;
-	case NETLINK_NO_ENOBUFS:      return NLOPT_NO_ENOBUFS;
-	case NETLINK_CAP_ACK:	      return NLOPT_CAP_ACK;
-	case NETLINK_EXT_ACK:	      return NLOPT_EXT_ACK;
-	case NETLINK_GET_STRICT_CHK:  return NLOPT_STRICT;
-	case NETLINK_BROADCAST_ERROR: return NLOPT_BROADCAST_ERR;
-	case NETLINK_LISTEN_ALL_NSID: return NLOPT_ALL_NSID;
-	default:		      return 0;
+	case NETLINK_PKTINFO:
+		return NLOPT_PKTINFO;
+	case NETLINK_NO_ENOBUFS:
+		return NLOPT_NO_ENOBUFS;
+	case NETLINK_CAP_ACK:
+		return NLOPT_CAP_ACK;
+	case NETLINK_EXT_ACK:
+		return NLOPT_EXT_ACK;
+	case NETLINK_GET_STRICT_CHK:
+		return NLOPT_STRICT;
+	case NETLINK_BROADCAST_ERROR:
+		return NLOPT_BROADCAST_ERR;
+	case NETLINK_LISTEN_ALL_NSID:
+		return NLOPT_ALL_NSID;
+	default:
+		return 0;
 	}
 }
 
@@ -611,8 +619,8 @@ nl_setopt(struct socket *s, int level, int name, const void *val, uint32_t len)
 	if (v <= 0 || (unsigned)v > group_limit(n))
 		return -EINVAL;
 	set_groups(n, name == NETLINK_ADD_MEMBERSHIP ?
-		   n->groups | 1ull << (v - 1) :
-		   n->groups & ~(1ull << (v - 1)));
+			      n->groups | 1ull << (v - 1) :
+			      n->groups & ~(1ull << (v - 1)));
 	return 0;
 }
 
@@ -690,7 +698,7 @@ proc_show_netlink(struct seq_buf *s, void *arg)
 
 	(void)arg;
 	seq_printf(s, "sk               Eth Pid        Groups   Rmem     Wmem "
-		   "    Dump  Locks    Drops    Inode\n");
+		      "    Dump  Locks    Drops    Inode\n");
 	for (;; done++) {
 		uint32_t protocol, port, groups, queued;
 		unsigned long ino;
@@ -711,9 +719,10 @@ proc_show_netlink(struct seq_buf *s, void *arg)
 		queued = n->queued;
 		ino = (unsigned long)n->sock.ino;
 		spin_unlock(&nl_lock);
-		seq_printf(s, "0000000000000000 %-3u %-10u %08x %-8u %-8d "
-			   "%-5d %-8d %-8d %-8lu\n", protocol, port, groups,
-			   queued, 0, 0, 2, 0, ino);
+		seq_printf(s,
+			   "0000000000000000 %-3u %-10u %08x %-8u %-8d "
+			   "%-5d %-8d %-8d %-8lu\n",
+			   protocol, port, groups, queued, 0, 0, 2, 0, ino);
 	}
 }
 

@@ -16,7 +16,7 @@ struct nl_sock;
 struct nl_buf {
 	uint8_t *data;
 	uint32_t len, cap;
-	uint32_t at;	/* where the message under construction starts */
+	uint32_t at; /* where the message under construction starts */
 	int err;
 };
 
@@ -37,7 +37,7 @@ struct nl_request {
 	const struct nlmsghdr *hdr;
 	const uint8_t *payload; /* of len bytes */
 	uint32_t len;
-	const char *why;	/* for an error: extended acknowledgement */
+	const char *why; /* for an error: extended acknowledgement */
 };
 
 /* The attribute of this type after a family header of size bytes: its value

@@ -25,9 +25,11 @@ show_text(struct seq_buf *s, void *arg)
 	return 0;
 }
 
-#define SYSCTL(name, text) \
-	{ .path = "sys/net/" name, .mode = FILE_MODE, .show = show_text, \
-	  .arg = (void *)(uintptr_t)(text) }
+#define SYSCTL(name, text)                                                     \
+	{                                                                      \
+		.path = "sys/net/" name, .mode = FILE_MODE, .show = show_text, \
+		.arg = (void *)(uintptr_t)(text)                               \
+	}
 
 static const struct pseudo_entry sysctls[] = {
 	SYSCTL("core/somaxconn", "4096"),
@@ -75,8 +77,8 @@ struct if_file {
 static int
 put_mac(struct seq_buf *s, const uint8_t m[6])
 {
-	seq_printf(s, "%02x:%02x:%02x:%02x:%02x:%02x\n", m[0], m[1], m[2],
-		   m[3], m[4], m[5]);
+	seq_printf(s, "%02x:%02x:%02x:%02x:%02x:%02x\n", m[0], m[1], m[2], m[3],
+		   m[4], m[5]);
 	return 0;
 }
 
@@ -137,8 +139,10 @@ show_txqlen(struct seq_buf *s, const struct net_if *i)
 static int
 show_operstate(struct seq_buf *s, const struct net_if *i)
 {
-	seq_printf(s, "%s\n", i->flags & IFF_LOOPBACK ? "unknown" :
-		   i->flags & IFF_RUNNING ? "up" : "down");
+	seq_printf(s, "%s\n",
+		   i->flags & IFF_LOOPBACK ? "unknown" :
+		   i->flags & IFF_RUNNING  ? "up" :
+					     "down");
 	return 0;
 }
 
@@ -169,13 +173,12 @@ show_zero(struct seq_buf *s, const struct net_if *i)
 	return 0;
 }
 
-#define STAT(field)							\
-static int								\
-show_##field(struct seq_buf *s, const struct net_if *i)			\
-{									\
-	seq_printf(s, "%lu\n", (unsigned long)i->stats.field);		\
-	return 0;							\
-}
+#define STAT(field)                                                        \
+	static int show_##field(struct seq_buf *s, const struct net_if *i) \
+	{                                                                  \
+		seq_printf(s, "%lu\n", (unsigned long)i->stats.field);     \
+		return 0;                                                  \
+	}
 
 STAT(rx_packets)
 STAT(rx_bytes)
@@ -188,33 +191,21 @@ STAT(tx_errors)
 STAT(tx_dropped)
 
 static const struct if_file files[] = {
-	{ "addr_len", show_addr_len },
-	{ "address", show_address },
-	{ "broadcast", show_broadcast },
-	{ "carrier", show_carrier },
-	{ "dev_id", show_zero },
-	{ "flags", show_flags },
-	{ "ifindex", show_index },
-	{ "iflink", show_index },
-	{ "link_mode", show_zero },
-	{ "mtu", show_mtu },
-	{ "operstate", show_operstate },
-	{ "speed", show_speed },
-	{ "tx_queue_len", show_txqlen },
-	{ "type", show_type },
+	{ "addr_len", show_addr_len },	 { "address", show_address },
+	{ "broadcast", show_broadcast }, { "carrier", show_carrier },
+	{ "dev_id", show_zero },	 { "flags", show_flags },
+	{ "ifindex", show_index },	 { "iflink", show_index },
+	{ "link_mode", show_zero },	 { "mtu", show_mtu },
+	{ "operstate", show_operstate }, { "speed", show_speed },
+	{ "tx_queue_len", show_txqlen }, { "type", show_type },
 };
 
 static const struct if_file stats[] = {
-	{ "collisions", show_zero },
-	{ "multicast", show_multicast },
-	{ "rx_bytes", show_rx_bytes },
-	{ "rx_dropped", show_rx_dropped },
-	{ "rx_errors", show_rx_errors },
-	{ "rx_packets", show_rx_packets },
-	{ "tx_bytes", show_tx_bytes },
-	{ "tx_dropped", show_tx_dropped },
-	{ "tx_errors", show_tx_errors },
-	{ "tx_packets", show_tx_packets },
+	{ "collisions", show_zero },	 { "multicast", show_multicast },
+	{ "rx_bytes", show_rx_bytes },	 { "rx_dropped", show_rx_dropped },
+	{ "rx_errors", show_rx_errors }, { "rx_packets", show_rx_packets },
+	{ "tx_bytes", show_tx_bytes },	 { "tx_dropped", show_tx_dropped },
+	{ "tx_errors", show_tx_errors }, { "tx_packets", show_tx_packets },
 };
 
 /* An entry's arg: the interface's index, and 1 + the file's, 0 for a
@@ -256,7 +247,9 @@ stats_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	if (n < 0)
 		return n;
 	*e = (struct pseudo_entry){
-		.path = name, .mode = FILE_MODE, .show = show_file,
+		.path = name,
+		.mode = FILE_MODE,
+		.show = show_file,
 		.arg = make_arg((uintptr_t)arg >> 8, 128 + (uintptr_t)n),
 	};
 	return 0;
@@ -282,8 +275,10 @@ if_lookup(const char *name, struct pseudo_entry *e, void *arg)
 
 	if (!strcmp(name, "statistics")) {
 		*e = (struct pseudo_entry){
-			.path = name, .mode = DIR_MODE,
-			.lookup = stats_lookup, .iterate = stats_iterate,
+			.path = name,
+			.mode = DIR_MODE,
+			.lookup = stats_lookup,
+			.iterate = stats_iterate,
 			.arg = make_arg(index, 0),
 		};
 		return 0;
@@ -292,15 +287,16 @@ if_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	if (n < 0)
 		return n;
 	*e = (struct pseudo_entry){
-		.path = name, .mode = FILE_MODE, .show = show_file,
+		.path = name,
+		.mode = FILE_MODE,
+		.show = show_file,
 		.arg = make_arg(index, (uintptr_t)n),
 	};
 	return 0;
 }
 
 static int
-if_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
-	   void *arg)
+if_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode, void *arg)
 {
 	(void)arg;
 	if (*cursor > ARRAY_SIZE(files))
@@ -326,7 +322,9 @@ class_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	if (net_if_find(name, &i))
 		return -ENOENT;
 	*e = (struct pseudo_entry){
-		.path = name, .mode = DIR_MODE, .lookup = if_lookup,
+		.path = name,
+		.mode = DIR_MODE,
+		.lookup = if_lookup,
 		.iterate = if_iterate,
 		.arg = make_arg((uintptr_t)i.index, 0),
 	};
@@ -350,7 +348,9 @@ class_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
 }
 
 static const struct pseudo_entry class_net = {
-	.path = "class/net", .mode = DIR_MODE, .lookup = class_lookup,
+	.path = "class/net",
+	.mode = DIR_MODE,
+	.lookup = class_lookup,
 	.iterate = class_iterate,
 };
 

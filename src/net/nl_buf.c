@@ -124,8 +124,7 @@ nl_check(const struct nl_request *r, uint32_t size)
 }
 
 const void *
-nl_find(const struct nl_request *r, uint32_t size, uint16_t type,
-	uint32_t *len)
+nl_find(const struct nl_request *r, uint32_t size, uint16_t type, uint32_t *len)
 {
 	uint32_t at = NLMSG_ALIGN(size);
 

@@ -38,31 +38,31 @@ struct packet {
 	struct list link;
 	struct sockaddr_ll from;
 	uint64_t time_ns;
-	uint32_t len;	/* on the wire */
-	uint32_t keep;	/* bytes in data */
+	uint32_t len;  /* on the wire */
+	uint32_t keep; /* bytes in data */
 	uint32_t status;
 	uint8_t data[];
 };
 
 struct packet_sock {
-	struct socket sock;	/* first */
-	struct list link;	/* [list_lock] */
-	struct mutex lock;	/* RANK_SOCKET: binding, memberships */
-	struct mutex reader;	/* RANK_FILEPOS: as in unix_priv.h */
-	struct net_tap tap;	/* [lock] */
-	bool tapped;		/* [lock] */
-	uint16_t protocol;	/* [lock] host byte order */
-	int ifindex;		/* [lock] */
-	int members[MEMBERS_MAX]; /* [lock] interfaces made promiscuous */
+	struct socket sock;	       /* first */
+	struct list link;	       /* [list_lock] */
+	struct mutex lock;	       /* RANK_SOCKET: binding, memberships */
+	struct mutex reader;	       /* RANK_FILEPOS: as in unix_priv.h */
+	struct net_tap tap;	       /* [lock] */
+	bool tapped;		       /* [lock] */
+	uint16_t protocol;	       /* [lock] host byte order */
+	int ifindex;		       /* [lock] */
+	int members[MEMBERS_MAX];      /* [lock] interfaces made promiscuous */
 	bool auxdata, ignore_outgoing; /* [a] */
-	int version;		/* [a] */
-	uint32_t reserve;	/* [a] */
+	int version;		       /* [a] */
+	uint32_t reserve;	       /* [a] */
 
-	struct spinlock qlock;	/* RANK_EVENT, with interrupts off */
-	struct list queue;	/* [qlock] */
-	uint32_t queued;	/* [qlock] bytes */
+	struct spinlock qlock;	   /* RANK_EVENT, with interrupts off */
+	struct list queue;	   /* [qlock] */
+	uint32_t queued;	   /* [qlock] bytes */
 	uint32_t npackets, ndrops; /* [qlock] since they were asked for */
-	struct packet_ring *ring; /* [qlock w, lock] */
+	struct packet_ring *ring;  /* [qlock w, lock] */
 	struct waitq wq;
 };
 
@@ -90,7 +90,7 @@ proc_show_packet(struct seq_buf *s, void *arg)
 {
 	(void)arg;
 	seq_printf(s, "sk               RefCnt Type Proto  Iface R Rmem   "
-		   "User   Inode\n");
+		      "User   Inode\n");
 	for (unsigned done = 0;; done++) {
 		struct packet_sock *p;
 		uint32_t type, protocol, queued, uid;
@@ -114,9 +114,10 @@ proc_show_packet(struct seq_buf *s, void *arg)
 		uid = p->sock.uid;
 		ino = (unsigned long)p->sock.ino;
 		spin_unlock(&list_lock);
-		seq_printf(s, "0000000000000000 %-6d %-4u %04x   %-5d %1d "
-			   "%-6u %-6u %-6lu\n", 3, type, protocol, ifindex,
-			   1, queued, uid, ino);
+		seq_printf(s,
+			   "0000000000000000 %-6d %-4u %04x   %-5d %1d "
+			   "%-6u %-6u %-6lu\n",
+			   3, type, protocol, ifindex, 1, queued, uid, ino);
 	}
 }
 
@@ -135,7 +136,9 @@ static uint32_t
 filter(const struct packet_sock *p, const struct packet_view *v)
 {
 	struct bpf_packet b = {
-		.load = view_load, .ctx = v, .len = v->len,
+		.load = view_load,
+		.ctx = v,
+		.len = v->len,
 		.protocol = v->frame->protocol,
 		.pkttype = v->frame->pkttype,
 		.ifindex = (uint32_t)v->frame->ifindex,
@@ -174,10 +177,9 @@ enqueue(struct packet_sock *p, const struct packet_view *v,
 	k->from = *from;
 	k->time_ns = v->frame->time_ns;
 	k->len = v->len;
-	k->keep = (uint32_t)net_frame_copy(v->frame, v->from, k->data,
-					   v->keep);
-	k->status = TP_STATUS_USER | (v->frame->csum_partial ?
-				      TP_STATUS_CSUMNOTREADY : 0);
+	k->keep = (uint32_t)net_frame_copy(v->frame, v->from, k->data, v->keep);
+	k->status = TP_STATUS_USER |
+		    (v->frame->csum_partial ? TP_STATUS_CSUMNOTREADY : 0);
 	list_add_tail(&p->queue, &k->link);
 	p->queued += (uint32_t)sizeof(*k) + k->keep;
 	return true;
@@ -203,7 +205,7 @@ goes_by(struct net_tap *t, const struct net_frame *f)
 	flags = spin_lock_irq(&p->qlock);
 	p->npackets++;
 	kept = p->ring ? ring_put(p->ring, &v, &from, p->ndrops) :
-	       enqueue(p, &v, &from);
+			 enqueue(p, &v, &from);
 	if (!kept)
 		p->ndrops++;
 	spin_unlock_irq(&p->qlock, flags);
@@ -371,7 +373,8 @@ extras(struct packet_sock *p, const struct packet *k, struct sock_msg *sm)
 	sock_cmsg_stamp(&p->sock, sm, k->time_ns);
 	if (p->auxdata) {
 		struct tpacket_auxdata a = {
-			.status = k->status, .len = k->len,
+			.status = k->status,
+			.len = k->len,
 			.snaplen = k->keep,
 			.net = p->sock.type == SOCK_RAW ? ETH_HLEN : 0,
 		};
@@ -658,8 +661,7 @@ packet_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 		return -ENOTTY;
 	f = spin_lock_irq(&p->qlock);
 	if (cmd == SIOCINQ && !list_empty(&p->queue))
-		n = (int)list_first_entry(&p->queue, struct packet,
-					  link)->keep;
+		n = (int)list_first_entry(&p->queue, struct packet, link)->keep;
 	spin_unlock_irq(&p->qlock, f);
 	return copy_to_user((void __user *)arg, &n, sizeof(n));
 }
@@ -686,8 +688,7 @@ packet_create(int type, int protocol, struct socket **out)
 	p = kzalloc(sizeof(*p), ALLOC_KERNEL);
 	if (!p)
 		return -ENOMEM;
-	socket_init(&p->sock, &packet_ops, AF_PACKET, type,
-		    protocol & 0xffff);
+	socket_init(&p->sock, &packet_ops, AF_PACKET, type, protocol & 0xffff);
 	mutex_init(&p->lock, RANK_SOCKET);
 	mutex_init(&p->reader, RANK_FILEPOS);
 	spin_init(&p->qlock, RANK_EVENT);

@@ -18,9 +18,9 @@ struct file_mmap;
 /* A frame as the tap gives it, cut as the socket wants it. */
 struct packet_view {
 	const struct net_frame *frame;
-	uint32_t from;	/* offset of its first byte in the frame */
-	uint32_t len;	/* the whole length from there */
-	uint32_t keep;	/* what the filter left */
+	uint32_t from; /* offset of its first byte in the frame */
+	uint32_t len;  /* the whole length from there */
+	uint32_t keep; /* what the filter left */
 };
 
 /* -EINVAL, -ENOMEM. */

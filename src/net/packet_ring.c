@@ -30,8 +30,8 @@ struct packet_ring {
 	struct vm_object object; /* first */
 	struct page **pages;	 /* [I] npages */
 	uint32_t npages, frame_size, nframes, per_block, block_size; /* [I] */
-	uint32_t reserve;	 /* [I] */
-	uint32_t head;		 /* [socket's lock] next to be filled */
+	uint32_t reserve;					     /* [I] */
+	uint32_t head; /* [socket's lock] next to be filled */
 };
 
 static struct packet_ring *
@@ -108,8 +108,8 @@ static int
 check(const struct tpacket_req *q, uint32_t reserve)
 {
 	uint64_t pages = (uint64_t)q->block_size / PAGE_SIZE * q->block_nr;
-	uint32_t least = (uint32_t)sizeof(struct tpacket2_hdr) + reserve +
-			 MAC_ROOM;
+	uint32_t least =
+		(uint32_t)sizeof(struct tpacket2_hdr) + reserve + MAC_ROOM;
 
 	if (!q->block_nr || !q->block_size || q->block_size & PAGE_MASK)
 		return -EINVAL;
@@ -195,8 +195,8 @@ page_left(const uint8_t *p)
 }
 
 static void
-put_bytes(struct packet_ring *r, uint32_t frame, uint32_t off,
-	  const void *from, uint32_t n)
+put_bytes(struct packet_ring *r, uint32_t frame, uint32_t off, const void *from,
+	  uint32_t n)
 {
 	while (n) {
 		uint8_t *to = at(r, frame, off);
@@ -241,7 +241,8 @@ ring_put(struct packet_ring *r, const struct packet_view *v,
 	uint32_t link = v->from ? 0 : v->frame->link_len;
 	uint32_t meta = align(sizeof(struct tpacket2_hdr), TPACKET_ALIGNMENT);
 	uint32_t net = align(meta + (uint32_t)sizeof(*from) +
-			     (uint32_t)max_u64(link, MAC_ROOM), NET_ALIGN) +
+				     (uint32_t)max_u64(link, MAC_ROOM),
+			     NET_ALIGN) +
 		       r->reserve;
 	uint32_t mac = net - link, room;
 	struct tpacket2_hdr h = { 0 };
@@ -256,13 +257,14 @@ ring_put(struct packet_ring *r, const struct packet_view *v,
 	h.sec = (uint32_t)(v->frame->time_ns / 1000000000u);
 	h.nsec = (uint32_t)(v->frame->time_ns % 1000000000u);
 	put_data(r, r->head, mac, v, h.snaplen);
-	put_bytes(r, r->head, sizeof(uint32_t), (uint8_t *)&h +
-		  sizeof(uint32_t), sizeof(h) - sizeof(uint32_t));
+	put_bytes(r, r->head, sizeof(uint32_t),
+		  (uint8_t *)&h + sizeof(uint32_t),
+		  sizeof(h) - sizeof(uint32_t));
 	put_bytes(r, r->head, meta, from, sizeof(*from));
-	atomic_store_release(status, TP_STATUS_USER |
-			     (losing ? TP_STATUS_LOSING : 0) |
-			     (v->frame->csum_partial ?
-			      TP_STATUS_CSUMNOTREADY : 0));
+	atomic_store_release(
+		status,
+		TP_STATUS_USER | (losing ? TP_STATUS_LOSING : 0) |
+			(v->frame->csum_partial ? TP_STATUS_CSUMNOTREADY : 0));
 	r->head = (r->head + 1) % r->nframes;
 	return true;
 }

@@ -17,23 +17,26 @@
 #include <base/string.h>
 #include <dev/random.h>
 
-#define NHASH	    512u
-#define PORT_FIRST  32768u /* of the kernel's choice: ip_local_port_range */
-#define PORT_LAST   60999u
-#define PORT_PRIV   1024u
+#define NHASH	   512u
+#define PORT_FIRST 32768u /* of the kernel's choice: ip_local_port_range */
+#define PORT_LAST  60999u
+#define PORT_PRIV  1024u
 
 static struct spinlock ports_lock = SPINLOCK_INIT(RANK_DEVICE);
 static struct hlist_head tcp_ports[NHASH], udp_ports[NHASH]; /* [ports_lock] */
 static struct list all[INET_KINDS] = {
-	LIST_INIT(all[0]), LIST_INIT(all[1]), LIST_INIT(all[2]),
-}; /* [ports_lock] */
+	LIST_INIT(all[0]),
+	LIST_INIT(all[1]),
+	LIST_INIT(all[2]),
+};				    /* [ports_lock] */
 static unsigned counts[INET_KINDS]; /* [ports_lock] */
 
 static enum inet_kind
 kind_of(const struct inet_sock *sk)
 {
 	return sk->sock.type == SOCK_STREAM ? INET_TCP :
-	       sk->sock.type == SOCK_DGRAM ? INET_UDP : INET_RAW;
+	       sk->sock.type == SOCK_DGRAM  ? INET_UDP :
+					      INET_RAW;
 }
 
 static struct hlist_head *
@@ -79,8 +82,8 @@ static bool
 may_share(const struct inet_sock *a, const struct inet_sock *b)
 {
 	if (sock_opt(&a->sock, SOCKOPT_REUSEADDR) &&
-	    sock_opt(&b->sock, SOCKOPT_REUSEADDR) &&
-	    !a->tcp_listen && !b->tcp_listen)
+	    sock_opt(&b->sock, SOCKOPT_REUSEADDR) && !a->tcp_listen &&
+	    !b->tcp_listen)
 		return true;
 	return sock_opt(&a->sock, SOCKOPT_REUSEPORT) &&
 	       sock_opt(&b->sock, SOCKOPT_REUSEPORT) &&
@@ -101,8 +104,7 @@ conflict(const struct inet_sock *sk, const struct inet_addr *addr,
 		if (o->sock.ifindex && sk->sock.ifindex &&
 		    o->sock.ifindex != sk->sock.ifindex)
 			continue;
-		if (overlap(sk, addr, o, &o->local.addr) &&
-		    !may_share(sk, o))
+		if (overlap(sk, addr, o, &o->local.addr) && !may_share(sk, o))
 			return true;
 	}
 	return false;
@@ -301,7 +303,8 @@ best_of(struct hlist_head *h, bool listeners, const struct inet_end *dst,
 	if (same < 2 || !sock_opt(&best->sock, SOCKOPT_REUSEPORT))
 		return best;
 	pick = hash_u64(src->addr.d[1] ^ src->addr.d[0] ^
-			((uint64_t)src->port << 16 | dst->port)) % same;
+			((uint64_t)src->port << 16 | dst->port)) %
+	       same;
 	for (n = h->first; n; n = n->next) {
 		struct inet_sock *sk = sk_of_link(n);
 

@@ -73,8 +73,8 @@ put_socket(struct seq_buf *s, unsigned n, int family, int protocol,
 	seq_printf(s, protocol == PROTO_TCP ? "%4u: " : "%5u: ", n);
 	put_addr(s, family, i->local, i->local_port);
 	put_addr(s, family, i->remote, i->remote_port);
-	seq_printf(s, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu ",
-		   i->state, i->tx_queue, i->rx_queue, i->timer,
+	seq_printf(s, "%02X %08X:%08X %02X:%08lX %08X %5u %8d %lu ", i->state,
+		   i->tx_queue, i->rx_queue, i->timer,
 		   (unsigned long)(i->timer_ns / TICK_NS), i->retransmits,
 		   i->uid, 0, (unsigned long)i->ino);
 	if (protocol == PROTO_TCP)
@@ -98,21 +98,27 @@ struct sock_table {
 #define TIMES "tr tm->when retrnsmt   uid  timeout inode"
 
 static const struct sock_table tables[] = {
-	{ AF_INET, PROTO_TCP, 149, "  sl  local_address rem_address   st "
+	{ AF_INET, PROTO_TCP, 149,
+	  "  sl  local_address rem_address   st "
 	  "tx_queue rx_queue " TIMES },
-	{ AF_INET6, PROTO_TCP, 0, "  sl  local_address                    "
-	  "     remote_address                        st tx_queue rx_queue "
-	  TIMES },
-	{ AF_INET, PROTO_UDP, 127, "   sl  local_address rem_address   st "
+	{ AF_INET6, PROTO_TCP, 0,
+	  "  sl  local_address                    "
+	  "     remote_address                        st tx_queue "
+	  "rx_queue " TIMES },
+	{ AF_INET, PROTO_UDP, 127,
+	  "   sl  local_address rem_address   st "
 	  "tx_queue rx_queue " TIMES " ref pointer drops" },
-	{ AF_INET6, PROTO_UDP, 0, "  sl  local_address                    "
-	  "     remote_address                        st tx_queue rx_queue "
-	  TIMES " ref pointer drops" },
-	{ AF_INET, 0, 0, "  sl  local_address rem_address   st tx_queue "
+	{ AF_INET6, PROTO_UDP, 0,
+	  "  sl  local_address                    "
+	  "     remote_address                        st tx_queue "
 	  "rx_queue " TIMES " ref pointer drops" },
-	{ AF_INET6, 0, 0, "  sl  local_address                         "
-	  "remote_address                        st tx_queue rx_queue "
-	  TIMES " ref pointer drops" },
+	{ AF_INET, 0, 0,
+	  "  sl  local_address rem_address   st tx_queue "
+	  "rx_queue " TIMES " ref pointer drops" },
+	{ AF_INET6, 0, 0,
+	  "  sl  local_address                         "
+	  "remote_address                        st tx_queue rx_queue " TIMES
+	  " ref pointer drops" },
 };
 
 static int
@@ -125,8 +131,8 @@ show_sockets(struct seq_buf *s, void *arg)
 
 	seq_printf(s, "%s", t->head);
 	pad_line(s, start, t->width);
-	for (unsigned n = 0;
-	     net_sock_next(t->family, t->protocol, &cursor, &i); n++)
+	for (unsigned n = 0; net_sock_next(t->family, t->protocol, &cursor, &i);
+	     n++)
 		/* A raw socket's number is its protocol, as Linux has it. */
 		put_socket(s, t->protocol ? n : i.protocol, t->family,
 			   t->protocol, &i);
@@ -142,12 +148,14 @@ show_dev(struct seq_buf *s, void *arg)
 
 	(void)arg;
 	net_need();
-	seq_printf(s, "Inter-|   Receive                                    "
+	seq_printf(s,
+		   "Inter-|   Receive                                    "
 		   "            |  Transmit\n face |bytes    packets errs drop "
 		   "fifo frame compressed multicast|bytes    packets errs "
 		   "drop fifo colls carrier compressed\n");
 	for (int at = 0; net_if_next(at, &i); at = i.index)
-		seq_printf(s, "%6s: %7lu %7lu %4lu %4lu %4lu %5lu %10lu %9lu "
+		seq_printf(s,
+			   "%6s: %7lu %7lu %4lu %4lu %4lu %5lu %10lu %9lu "
 			   "%8lu %7lu %4lu %4lu %4lu %5lu %7lu %10lu\n",
 			   i.name, (unsigned long)i.stats.rx_bytes,
 			   (unsigned long)i.stats.rx_packets,
@@ -201,7 +209,7 @@ show_route(struct seq_buf *s, void *arg)
 	(void)arg;
 	net_need();
 	seq_printf(s, "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\t"
-		   "Metric\tMask\t\tMTU\tWindow\tIRTT");
+		      "Metric\tMask\t\tMTU\tWindow\tIRTT");
 	pad_line(s, start, 127);
 	while (net_route_next(&cursor, &r)) {
 		struct net_if i;
@@ -209,12 +217,14 @@ show_route(struct seq_buf *s, void *arg)
 		if (r.family != AF_INET)
 			continue;
 		start = s->len;
-		seq_printf(s, "%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t"
-			   "%u\t%u", name_of(r.ifindex, &i), word(r.dst),
+		seq_printf(s,
+			   "%s\t%08X\t%08X\t%04X\t%d\t%u\t%u\t%08X\t%d\t"
+			   "%u\t%u",
+			   name_of(r.ifindex, &i), word(r.dst),
 			   r.has_gateway ? word(r.gateway) : 0,
 			   RTF_UP | (r.has_gateway ? RTF_GATEWAY : 0) |
-			   (r.prefix == 32 ? RTF_HOST : 0), 0, 0, r.metric,
-			   mask_word(r.prefix), 0, 0, 0);
+				   (r.prefix == 32 ? RTF_HOST : 0),
+			   0, 0, r.metric, mask_word(r.prefix), 0, 0, 0);
 		pad_line(s, start, 127);
 	}
 	return 0;
@@ -230,8 +240,9 @@ put_hex(struct seq_buf *s, const uint8_t *p, unsigned n)
 static unsigned
 scope6(uint8_t scope)
 {
-	return scope == RT_SCOPE_HOST ? 0x10 : scope == RT_SCOPE_LINK ? 0x20 :
-	       0;
+	return scope == RT_SCOPE_HOST ? 0x10 :
+	       scope == RT_SCOPE_LINK ? 0x20 :
+					0;
 }
 
 static int
@@ -248,8 +259,8 @@ show_if_inet6(struct seq_buf *s, void *arg)
 		if (a.family != AF_INET6)
 			continue;
 		put_hex(s, a.addr, 16);
-		seq_printf(s, " %02x %02x %02x %02x %8s\n",
-			   (unsigned)a.ifindex, a.prefix, scope6(a.scope),
+		seq_printf(s, " %02x %02x %02x %02x %8s\n", (unsigned)a.ifindex,
+			   a.prefix, scope6(a.scope),
 			   (unsigned)rtnl_addr_flags(&a),
 			   name_of(a.ifindex, &i));
 	}
@@ -277,7 +288,7 @@ show_ipv6_route(struct seq_buf *s, void *arg)
 		put_hex(s, r.has_gateway ? r.gateway : none, 16);
 		seq_printf(s, " %08x %08x %08x %08x %8s\n", r.metric, 1, 0,
 			   RTF_UP | (r.has_gateway ? RTF_GATEWAY : 0) |
-			   (r.prefix == 128 ? RTF_HOST : 0),
+				   (r.prefix == 128 ? RTF_HOST : 0),
 			   name_of(r.ifindex, &i));
 	}
 	return 0;
@@ -292,7 +303,7 @@ show_arp(struct seq_buf *s, void *arg)
 	(void)arg;
 	net_need();
 	seq_printf(s, "IP address       HW type     Flags       HW address"
-		   "            Mask     Device\n");
+		      "            Mask     Device\n");
 	while (net_neigh_next(&cursor, &n)) {
 		struct net_if i;
 		size_t start = s->len;
@@ -306,9 +317,11 @@ show_arp(struct seq_buf *s, void *arg)
 		/* Flags: complete 2, permanent 4. */
 		seq_printf(s, "0x1         0x%x         ",
 			   (n.has_mac ? 2 : 0) | (n.state == 128 ? 4 : 0));
-		seq_printf(s, "%02x:%02x:%02x:%02x:%02x:%02x     *        "
-			   "%s\n", n.mac[0], n.mac[1], n.mac[2], n.mac[3],
-			   n.mac[4], n.mac[5], name_of(n.ifindex, &i));
+		seq_printf(s,
+			   "%02x:%02x:%02x:%02x:%02x:%02x     *        "
+			   "%s\n",
+			   n.mac[0], n.mac[1], n.mac[2], n.mac[3], n.mac[4],
+			   n.mac[5], name_of(n.ifindex, &i));
 	}
 	return 0;
 }
@@ -343,7 +356,7 @@ counters(void)
 	return c;
 }
 
-#define N(x) ((int64_t)c.x)
+#define N(x)		 ((int64_t)c.x)
 #define PUT(s, title, v) put_counters((s), (title), (v), ARRAY_SIZE(v))
 
 static int
@@ -351,7 +364,8 @@ show_snmp(struct seq_buf *s, void *arg)
 {
 	struct net_counters c = counters();
 	const struct counter ip[] = {
-		{ "Forwarding", 2 }, { "DefaultTTL", 64 },
+		{ "Forwarding", 2 },
+		{ "DefaultTTL", 64 },
 		{ "InReceives", N(ip_in) },
 		{ "InHdrErrors", N(ip_in_hdr_errors) },
 		{ "InAddrErrors", N(ip_in_addr_errors) },
@@ -359,36 +373,47 @@ show_snmp(struct seq_buf *s, void *arg)
 		{ "InUnknownProtos", 0 },
 		{ "InDiscards", N(ip_in_discards) },
 		{ "InDelivers", N(ip_delivered) },
-		{ "OutRequests", N(ip_out) }, { "OutDiscards", 0 },
+		{ "OutRequests", N(ip_out) },
+		{ "OutDiscards", 0 },
 		{ "OutNoRoutes", N(ip_out_no_routes) },
-		{ "ReasmTimeout", 0 }, { "ReasmReqds", 0 },
+		{ "ReasmTimeout", 0 },
+		{ "ReasmReqds", 0 },
 		{ "ReasmOKs", N(ip_reasm_ok) },
 		{ "ReasmFails", N(ip_reasm_fails) },
-		{ "FragOKs", N(ip_frag_ok) }, { "FragFails", 0 },
+		{ "FragOKs", N(ip_frag_ok) },
+		{ "FragFails", 0 },
 		{ "FragCreates", 0 },
 	};
 	const struct counter icmp[] = {
-		{ "InMsgs", N(icmp_in) }, { "InErrors", N(icmp_in_errors) },
+		{ "InMsgs", N(icmp_in) },
+		{ "InErrors", N(icmp_in_errors) },
 		{ "OutMsgs", N(icmp_out) },
 	};
 	const struct counter tcp[] = {
-		{ "RtoAlgorithm", 1 }, { "RtoMin", 200 },
-		{ "RtoMax", 120000 }, { "MaxConn", -1 },
+		{ "RtoAlgorithm", 1 },
+		{ "RtoMin", 200 },
+		{ "RtoMax", 120000 },
+		{ "MaxConn", -1 },
 		{ "ActiveOpens", N(tcp_active) },
 		{ "PassiveOpens", N(tcp_passive) },
 		{ "AttemptFails", N(tcp_fails) },
 		{ "EstabResets", N(tcp_resets) },
-		{ "CurrEstab", N(tcp_estab) }, { "InSegs", N(tcp_in) },
-		{ "OutSegs", N(tcp_out) }, { "RetransSegs", N(tcp_retrans) },
+		{ "CurrEstab", N(tcp_estab) },
+		{ "InSegs", N(tcp_in) },
+		{ "OutSegs", N(tcp_out) },
+		{ "RetransSegs", N(tcp_retrans) },
 		{ "InErrs", N(tcp_in_errors) },
-		{ "OutRsts", N(tcp_out_rsts) }, { "InCsumErrors", 0 },
+		{ "OutRsts", N(tcp_out_rsts) },
+		{ "InCsumErrors", 0 },
 	};
 	const struct counter udp[] = {
-		{ "InDatagrams", N(udp_in) }, { "NoPorts", N(udp_no_ports) },
+		{ "InDatagrams", N(udp_in) },
+		{ "NoPorts", N(udp_no_ports) },
 		{ "InErrors", N(udp_in_errors) },
 		{ "OutDatagrams", N(udp_out) },
 		{ "RcvbufErrors", N(udp_rcvbuf_errors) },
-		{ "SndbufErrors", 0 }, { "InCsumErrors", 0 },
+		{ "SndbufErrors", 0 },
+		{ "InCsumErrors", 0 },
 	};
 
 	(void)arg;
@@ -462,19 +487,20 @@ show_igmp(struct seq_buf *s, void *arg)
 	(void)arg;
 	net_need();
 	seq_printf(s, "Idx\tDevice    : Count Querier\tGroup    Users Timer\t"
-		   "Reporter\n");
+		      "Reporter\n");
 	for (int at = 0; net_if_next(at, &i); at = i.index) {
 		seq_printf(s, "%d\t%-10s: %5u %7s\n", i.index, i.name,
 			   count_groups(i.index, AF_INET),
 			   i.index == NET_IF_LO ? "V3" : "V2");
 		for (cursor = 0; net_group_next(&cursor, &g);)
 			if (g.ifindex == i.index && g.family == AF_INET)
-				seq_printf(s, "\t\t\t\t%08X %5u %d:%08lX\t"
-					   "\t%d\n", word(g.addr), g.users,
-					   g.timer_ns != 0,
-					   (unsigned long)(g.timer_ns /
-							   TICK_NS),
-					   g.reporter);
+				seq_printf(
+					s,
+					"\t\t\t\t%08X %5u %d:%08lX\t"
+					"\t%d\n",
+					word(g.addr), g.users, g.timer_ns != 0,
+					(unsigned long)(g.timer_ns / TICK_NS),
+					g.reporter);
 	}
 	return 0;
 }
@@ -500,16 +526,15 @@ show_igmp6(struct seq_buf *s, void *arg)
 
 		if (g.family != AF_INET6)
 			continue;
-		seq_printf(s, "%-4d %-15s ", g.ifindex,
-			   name_of(g.ifindex, &i));
+		seq_printf(s, "%-4d %-15s ", g.ifindex, name_of(g.ifindex, &i));
 		for (unsigned k = 0; k < 16; k++)
 			seq_printf(s, "%02x", g.addr[k]);
 		seq_printf(s, " %5u %08X %lu\n", g.users,
 			   (g.timer_ns ? MAF_TIMER_RUNNING : 0) |
-			   (g.reporter ? MAF_LAST_REPORTER : 0) |
-			   (g.told ? MAF_LOADED : 0) |
-			   (all_nodes ? MAF_LOADED : 0) |
-			   (all_nodes || !g.told ? MAF_NOREPORT : 0),
+				   (g.reporter ? MAF_LAST_REPORTER : 0) |
+				   (g.told ? MAF_LOADED : 0) |
+				   (all_nodes ? MAF_LOADED : 0) |
+				   (all_nodes || !g.told ? MAF_NOREPORT : 0),
 			   (unsigned long)(g.timer_ns / TICK_NS));
 	}
 	return 0;
@@ -536,8 +561,8 @@ show_dev_mcast(struct seq_buf *s, void *arg)
 		seq_printf(s, "%-4d %-15s %-5d %-5d ", g.ifindex,
 			   name_of(g.ifindex, &i), 1, 0);
 		if (g.family == AF_INET)
-			seq_printf(s, "01005e%02x%02x%02x\n", a[1] & 0x7f,
-				   a[2], a[3]);
+			seq_printf(s, "01005e%02x%02x%02x\n", a[1] & 0x7f, a[2],
+				   a[3]);
 		else
 			seq_printf(s, "3333%02x%02x%02x%02x\n", a[12], a[13],
 				   a[14], a[15]);
@@ -572,30 +597,34 @@ show_pnp(struct seq_buf *s, void *arg)
 /* ---- registration ---- */
 
 #define FILE_MODE 0100444u
-#define TABLE(name, n) \
-	{ .path = "net/" name, .mode = FILE_MODE, .show = show_sockets, \
-	  .arg = (void *)(uintptr_t)&tables[n] }
+#define TABLE(name, n)                                                        \
+	{                                                                     \
+		.path = "net/" name, .mode = FILE_MODE, .show = show_sockets, \
+		.arg = (void *)(uintptr_t)&tables[n]                          \
+	}
 
 static const struct pseudo_entry entries[] = {
-	TABLE("tcp", 0), TABLE("tcp6", 1), TABLE("udp", 2), TABLE("udp6", 3),
-	TABLE("raw", 4), TABLE("raw6", 5),
+	TABLE("tcp", 0),
+	TABLE("tcp6", 1),
+	TABLE("udp", 2),
+	TABLE("udp6", 3),
+	TABLE("raw", 4),
+	TABLE("raw6", 5),
 	{ .path = "net/unix", .mode = FILE_MODE, .show = proc_show_unix },
-	{ .path = "net/netlink", .mode = FILE_MODE,
-	  .show = proc_show_netlink },
+	{ .path = "net/netlink", .mode = FILE_MODE, .show = proc_show_netlink },
 	{ .path = "net/packet", .mode = FILE_MODE, .show = proc_show_packet },
 	{ .path = "net/dev", .mode = FILE_MODE, .show = show_dev },
 	{ .path = "net/route", .mode = FILE_MODE, .show = show_route },
-	{ .path = "net/if_inet6", .mode = FILE_MODE,
-	  .show = show_if_inet6 },
-	{ .path = "net/ipv6_route", .mode = FILE_MODE,
+	{ .path = "net/if_inet6", .mode = FILE_MODE, .show = show_if_inet6 },
+	{ .path = "net/ipv6_route",
+	  .mode = FILE_MODE,
 	  .show = show_ipv6_route },
 	{ .path = "net/arp", .mode = FILE_MODE, .show = show_arp },
 	{ .path = "net/snmp", .mode = FILE_MODE, .show = show_snmp },
 	{ .path = "net/netstat", .mode = FILE_MODE, .show = show_netstat },
 	{ .path = "net/igmp", .mode = FILE_MODE, .show = show_igmp },
 	{ .path = "net/igmp6", .mode = FILE_MODE, .show = show_igmp6 },
-	{ .path = "net/dev_mcast", .mode = FILE_MODE,
-	  .show = show_dev_mcast },
+	{ .path = "net/dev_mcast", .mode = FILE_MODE, .show = show_dev_mcast },
 	{ .path = "net/pnp", .mode = FILE_MODE, .show = show_pnp },
 	{ .path = "net/sockstat", .mode = FILE_MODE, .show = show_sockstat },
 };

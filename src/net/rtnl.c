@@ -147,8 +147,7 @@ dump_rules(struct nl_request *r, struct nl_buf *b)
 	if (family == AF_UNSPEC || family == AF_INET) {
 		rtnl_fill_rule(b, &to, AF_INET, RT_TABLE_LOCAL, 0);
 		rtnl_fill_rule(b, &to, AF_INET, RT_TABLE_MAIN, PRIO_MAIN);
-		rtnl_fill_rule(b, &to, AF_INET, RT_TABLE_DEFAULT,
-			       PRIO_DEFAULT);
+		rtnl_fill_rule(b, &to, AF_INET, RT_TABLE_DEFAULT, PRIO_DEFAULT);
 	}
 	if (family == AF_UNSPEC || family == AF_INET6) {
 		rtnl_fill_rule(b, &to, AF_INET6, RT_TABLE_LOCAL, 0);
@@ -355,7 +354,7 @@ change_addr(struct nl_request *r)
 	if (net_if_get(a.ifindex, &i))
 		return -ENODEV;
 	return r->hdr->type == RTM_NEWADDR ? net_addr_add(&a) :
-	       net_addr_del(&a);
+					     net_addr_del(&a);
 }
 
 static int
@@ -536,8 +535,7 @@ rtnl_request(struct nl_request *r, bool *is_dump)
 		return err ? err : change(r);
 	}
 	*is_dump = (r->hdr->flags & NLM_F_DUMP) == NLM_F_DUMP ||
-		   (r->hdr->flags & NLM_F_DUMP &&
-		    r->hdr->type != RTM_GETLINK &&
+		   (r->hdr->flags & NLM_F_DUMP && r->hdr->type != RTM_GETLINK &&
 		    r->hdr->type != RTM_GETROUTE);
 	if (*is_dump) {
 		err = dump(r, &b);
@@ -568,22 +566,23 @@ told(struct net_listener *l, enum net_change what, const void *obj, bool gone)
 	case NET_CHANGE_LINK:
 		group = RTNLGRP_LINK;
 		if (nl_has_members(group))
-			rtnl_fill_link(&b, &to, gone ? RTM_DELLINK :
-				       RTM_NEWLINK, obj);
+			rtnl_fill_link(&b, &to,
+				       gone ? RTM_DELLINK : RTM_NEWLINK, obj);
 		break;
 	case NET_CHANGE_ADDR:
 		group = a->family == AF_INET ? RTNLGRP_IPV4_IFADDR :
-			RTNLGRP_IPV6_IFADDR;
+					       RTNLGRP_IPV6_IFADDR;
 		if (nl_has_members(group))
-			rtnl_fill_addr(&b, &to, gone ? RTM_DELADDR :
-				       RTM_NEWADDR, a);
+			rtnl_fill_addr(&b, &to,
+				       gone ? RTM_DELADDR : RTM_NEWADDR, a);
 		break;
 	case NET_CHANGE_ROUTE:
 		group = r->family == AF_INET ? RTNLGRP_IPV4_ROUTE :
-			RTNLGRP_IPV6_ROUTE;
+					       RTNLGRP_IPV6_ROUTE;
 		if (nl_has_members(group))
-			rtnl_fill_route(&b, &to, gone ? RTM_DELROUTE :
-					RTM_NEWROUTE, r, false);
+			rtnl_fill_route(&b, &to,
+					gone ? RTM_DELROUTE : RTM_NEWROUTE, r,
+					false);
 		break;
 	default:
 		return;

@@ -23,9 +23,9 @@ static void
 fill_stats(struct nl_buf *b, const struct net_if_stats *s)
 {
 	const uint64_t v[] = {
-		s->rx_packets, s->tx_packets, s->rx_bytes, s->tx_bytes,
-		s->rx_errors, s->tx_errors, s->rx_dropped, s->tx_dropped,
-		s->multicast,
+		s->rx_packets, s->tx_packets, s->rx_bytes,
+		s->tx_bytes,   s->rx_errors,  s->tx_errors,
+		s->rx_dropped, s->tx_dropped, s->multicast,
 	};
 	uint64_t wide[25] = { 0 };
 	uint32_t narrow[24] = { 0 };
@@ -44,8 +44,8 @@ rtnl_fill_link(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 {
 	bool lo = i->flags & IFF_LOOPBACK;
 	bool running = i->flags & IFF_RUNNING;
-	struct ifinfomsg *h = nl_begin(b, type, to->flags, to->seq,
-				       to->pid, sizeof(*h));
+	struct ifinfomsg *h =
+		nl_begin(b, type, to->flags, to->seq, to->pid, sizeof(*h));
 
 	if (!h)
 		return;
@@ -56,8 +56,10 @@ rtnl_fill_link(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 	h->change = to->change;
 	nl_attr_str(b, IFLA_IFNAME, i->name);
 	nl_attr_u32(b, IFLA_TXQLEN, i->txqlen);
-	nl_attr_u8(b, IFLA_OPERSTATE, lo ? OPER_UNKNOWN :
-		   running ? OPER_UP : OPER_DOWN);
+	nl_attr_u8(b, IFLA_OPERSTATE,
+		   lo	   ? OPER_UNKNOWN :
+		   running ? OPER_UP :
+			     OPER_DOWN);
 	nl_attr_u8(b, IFLA_LINKMODE, 0);
 	nl_attr_u32(b, IFLA_MTU, i->mtu);
 	nl_attr_u32(b, IFLA_GROUP, 0);
@@ -99,8 +101,8 @@ rtnl_fill_addr(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 	struct ifa_cacheinfo ci = { a->preferred_s, a->valid_s, 0, 0 };
 	uint32_t flags = rtnl_addr_flags(a), len = addr_len(a->family);
 	struct net_if i;
-	struct ifaddrmsg *h = nl_begin(b, type, to->flags, to->seq,
-				       to->pid, sizeof(*h));
+	struct ifaddrmsg *h =
+		nl_begin(b, type, to->flags, to->seq, to->pid, sizeof(*h));
 
 	if (!h)
 		return;
@@ -129,8 +131,8 @@ rtnl_fill_route(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 		const struct net_route *r, bool cloned)
 {
 	uint32_t len = addr_len(r->family);
-	struct rtmsg *h = nl_begin(b, type, to->flags, to->seq, to->pid,
-				   sizeof(*h));
+	struct rtmsg *h =
+		nl_begin(b, type, to->flags, to->seq, to->pid, sizeof(*h));
 
 	if (!h)
 		return;
@@ -158,8 +160,8 @@ void
 rtnl_fill_neigh(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 		const struct net_neigh *n)
 {
-	struct ndmsg *h = nl_begin(b, type, to->flags, to->seq, to->pid,
-				   sizeof(*h));
+	struct ndmsg *h =
+		nl_begin(b, type, to->flags, to->seq, to->pid, sizeof(*h));
 
 	if (!h)
 		return;
@@ -178,8 +180,8 @@ void
 rtnl_fill_rule(struct nl_buf *b, const struct rtnl_to *to, int family,
 	       uint8_t table, uint32_t priority)
 {
-	struct fib_rule_hdr *h = nl_begin(b, RTM_NEWRULE, to->flags,
-					  to->seq, to->pid, sizeof(*h));
+	struct fib_rule_hdr *h = nl_begin(b, RTM_NEWRULE, to->flags, to->seq,
+					  to->pid, sizeof(*h));
 
 	if (!h)
 		return;

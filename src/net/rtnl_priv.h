@@ -22,9 +22,9 @@ void rtnl_fill_link(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 void rtnl_fill_addr(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
 		    const struct net_addr *a);
 /* cloned: the way to one destination, as `ip route get` asks. */
-void rtnl_fill_route(struct nl_buf *b, const struct rtnl_to *to,
-		     uint16_t type, const struct net_route *r, bool cloned);
-void rtnl_fill_neigh(struct nl_buf *b, const struct rtnl_to *to,
-		     uint16_t type, const struct net_neigh *n);
+void rtnl_fill_route(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
+		     const struct net_route *r, bool cloned);
+void rtnl_fill_neigh(struct nl_buf *b, const struct rtnl_to *to, uint16_t type,
+		     const struct net_neigh *n);
 void rtnl_fill_rule(struct nl_buf *b, const struct rtnl_to *to, int family,
 		    uint8_t table, uint32_t priority);

@@ -70,9 +70,9 @@ fill(struct nl_request *r, struct nl_buf *b, const struct inet_diag_req_v2 *q,
      uint16_t flags)
 {
 	bool tcp = q->protocol == PROTO_TCP;
-	struct inet_diag_msg *d = nl_begin(b, SOCK_DIAG_BY_FAMILY, flags,
-					   r->hdr->seq, nl_port(r->from),
-					   sizeof(*d));
+	struct inet_diag_msg *d =
+		nl_begin(b, SOCK_DIAG_BY_FAMILY, flags, r->hdr->seq,
+			 nl_port(r->from), sizeof(*d));
 	struct net_sock_more m;
 	struct tcp_info ti;
 
@@ -117,8 +117,9 @@ dump(struct nl_request *r, struct nl_buf *b, const struct inet_diag_req_v2 *q)
 
 	if (nl_find(r, sizeof(*q), INET_DIAG_REQ_BYTECODE, &len))
 		return -EOPNOTSUPP;
-	while (!err && net_sock_next(q->family, q->protocol == PROTO_RAW ? 0 :
-				     q->protocol, &c, &i)) {
+	while (!err && net_sock_next(q->family,
+				     q->protocol == PROTO_RAW ? 0 : q->protocol,
+				     &c, &i)) {
 		if (!(q->states & 1u << i.state) ||
 		    (q->id.sport && q->id.sport != be16(i.local_port)) ||
 		    (q->id.dport && q->id.dport != be16(i.remote_port)))
@@ -140,8 +141,7 @@ is_it(const struct inet_diag_req_v2 *q, const struct net_sock_info *i)
 
 	return id->sport == be16(i->local_port) &&
 	       id->dport == be16(i->remote_port) &&
-	       !memcmp(id->src, i->local, n) &&
-	       !memcmp(id->dst, i->remote, n);
+	       !memcmp(id->src, i->local, n) && !memcmp(id->dst, i->remote, n);
 }
 
 static int
@@ -154,8 +154,9 @@ one(struct nl_request *r, struct nl_buf *b, const struct inet_diag_req_v2 *q)
 		   q->id.cookie[1] == INET_DIAG_NOCOOKIE;
 	int err = -ENOENT;
 
-	while (err && net_sock_next(q->family, q->protocol == PROTO_RAW ? 0 :
-				    q->protocol, &c, &i)) {
+	while (err && net_sock_next(q->family,
+				    q->protocol == PROTO_RAW ? 0 : q->protocol,
+				    &c, &i)) {
 		if (!is_it(q, &i))
 			continue;
 		if (!any && cookie != i.ino)

@@ -29,8 +29,8 @@
 
 /* The families that there are; others: -EAFNOSUPPORT. */
 static const struct socket_family *const families[] = {
-	&unix_family, &inet_family, &inet6_family, &netlink_family,
-	&packet_family,
+	&unix_family,	 &inet_family,	 &inet6_family,
+	&netlink_family, &packet_family,
 };
 
 static uint32_t nsockets; /* [a] */
@@ -210,21 +210,22 @@ sock_cmsg_stamp(struct socket *s, struct sock_msg *m, uint64_t ns)
 			     SOCKOPT_STAMPING))))
 		return;
 	if (opts & SOCKOPT_TIMESTAMPNS) {
-		sock_cmsg_put(m, SOL_SOCKET, opts & SOCKOPT_TS_NEW ?
-			      SO_TIMESTAMPNS_NEW : SO_TIMESTAMPNS, v,
-			      sizeof(v));
+		sock_cmsg_put(m, SOL_SOCKET,
+			      opts & SOCKOPT_TS_NEW ? SO_TIMESTAMPNS_NEW :
+						      SO_TIMESTAMPNS,
+			      v, sizeof(v));
 	} else if (opts & SOCKOPT_TIMESTAMP) {
 		int64_t us[2] = { v[0], v[1] / 1000 };
 
-		sock_cmsg_put(m, SOL_SOCKET, opts & SOCKOPT_TS_NEW ?
-			      SO_TIMESTAMP_NEW : SO_TIMESTAMP, us,
-			      sizeof(us));
+		sock_cmsg_put(m, SOL_SOCKET,
+			      opts & SOCKOPT_TS_NEW ? SO_TIMESTAMP_NEW :
+						      SO_TIMESTAMP,
+			      us, sizeof(us));
 	}
 	if (opts & SOCKOPT_STAMPING) {
 		int64_t all[6] = { v[0], v[1] }; /* no device has a clock */
 
-		sock_cmsg_put(m, SOL_SOCKET, SO_TIMESTAMPING, all,
-			      sizeof(all));
+		sock_cmsg_put(m, SOL_SOCKET, SO_TIMESTAMPING, all, sizeof(all));
 	}
 }
 
@@ -359,8 +360,8 @@ socket_file(struct socket *s, unsigned flags, struct file **out)
 
 	if (err)
 		return err;
-	(*out)->mode |= FILE_STREAM |
-			(s->type == SOCK_STREAM ? 0 : FILE_NOSIGPIPE);
+	(*out)->mode |=
+		FILE_STREAM | (s->type == SOCK_STREAM ? 0 : FILE_NOSIGPIPE);
 	s->file = *out;
 	return 0;
 }

@@ -52,27 +52,27 @@ struct sock_files {
  * into files, which the caller must free.
  */
 struct sock_msg {
-	int flags;		/* MSG_*; DONTWAIT as well if O_NONBLOCK */
-	int out_flags;		/* recv: MSG_TRUNC, CTRUNC, EOR, OOB, ... */
+	int flags;     /* MSG_*; DONTWAIT as well if O_NONBLOCK */
+	int out_flags; /* recv: MSG_TRUNC, CTRUNC, EOR, OOB, ... */
 	void *addr;
 	uint32_t addrlen;
-	uint32_t control_len;	/* bytes in control */
-	uint32_t control_size;	/* recv: bytes that fit into control */
-	bool control_wanted;	/* recv: by recvmsg */
+	uint32_t control_len;  /* bytes in control */
+	uint32_t control_size; /* recv: bytes that fit into control */
+	bool control_wanted;   /* recv: by recvmsg */
 	bool has_cred;
 	struct ucred cred;
 	uint8_t *control;
-	uint64_t control_room;	/* recv: left of the program's room */
+	uint64_t control_room; /* recv: left of the program's room */
 	struct sock_files *files;
 };
 
 struct socket_ops {
 	int (*bind)(struct socket *s, const void *addr, uint32_t len);
 	int (*connect)(struct socket *s, const void *addr, uint32_t len,
-		       bool nonblock);			  /* EOPNOTSUPP */
-	int (*listen)(struct socket *s, int backlog);	  /* EOPNOTSUPP */
+		       bool nonblock);		      /* EOPNOTSUPP */
+	int (*listen)(struct socket *s, int backlog); /* EOPNOTSUPP */
 	int (*accept)(struct socket *s, bool nonblock,
-		      struct socket **out);		  /* EOPNOTSUPP */
+		      struct socket **out); /* EOPNOTSUPP */
 	int (*name)(struct socket *s, bool peer, void *addr, uint32_t *len);
 	/* Bytes or -errno; m is never NULL.  -EPIPE: the caller sends the
 	 * signal, on stream sockets. */
@@ -83,7 +83,7 @@ struct socket_ops {
 	 * layer copies. */
 	ssize_t (*send_pages)(struct socket *s, const struct page_piece *v,
 			      unsigned n, struct sock_msg *m);
-	int (*shutdown)(struct socket *s, int how);	  /* EOPNOTSUPP */
+	int (*shutdown)(struct socket *s, int how); /* EOPNOTSUPP */
 	/* Options that the common layer does not keep; value and length as
 	 * the program gave them (get: val has room for *len, at most OPT_MAX,
 	 * and *len becomes what was filled).  -ENOPROTOOPT: not known.  NULL:
@@ -101,8 +101,8 @@ struct socket_ops {
 	void (*release)(struct socket *s);
 };
 
-#define OPT_MAX	    1024u  /* of an option's value, out */
-#define OPT_MAX_IN  16384u /* in */
+#define OPT_MAX	   1024u  /* of an option's value, out */
+#define OPT_MAX_IN 16384u /* in */
 
 /* Bits of socket->opts, changed atomically. */
 #define SOCKOPT_DEBUG	    (1u << 0)
@@ -126,28 +126,28 @@ struct socket_ops {
 #define SOCKOPT_STAMPING    (1u << 18) /* SCM_TIMESTAMPING of what comes */
 
 struct socket {
-	const struct socket_ops *ops;	/* [I] */
-	uint16_t family, type, protocol; /* [I] */
-	bool listening;			/* [a] SO_ACCEPTCONN */
-	uint32_t opts;			/* [a] SOCKOPT_* */
-	struct file *file;		/* [I] once it has one */
-	uint64_t ino;			/* [I] the cookie as well */
+	const struct socket_ops *ops;	   /* [I] */
+	uint16_t family, type, protocol;   /* [I] */
+	bool listening;			   /* [a] SO_ACCEPTCONN */
+	uint32_t opts;			   /* [a] SOCKOPT_* */
+	struct file *file;		   /* [I] once it has one */
+	uint64_t ino;			   /* [I] the cookie as well */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* [a] 0: none; SOCK_TIMEO_NOW */
-	uint32_t rcvbuf, sndbuf;	/* [a] as getsockopt tells: doubled */
-	int rcvlowat;			/* [a] at least 1 */
-	int linger_s;			/* [a] with SOCKOPT_LINGER */
-	int error;			/* [a] SO_ERROR: positive errno */
-	int priority;			/* [a] */
-	uint32_t mark;			/* [a] */
-	int ifindex;			/* [a] SO_BINDTODEVICE; 0: any */
-	int busy_poll;			/* [a] microseconds */
-	int stamping;			/* [a] SO_TIMESTAMPING */
-	int peek_off;			/* [a] SO_PEEK_OFF; -1: off */
-	int incoming_cpu;		/* [a] -1: not known */
-	uint32_t uid;			/* [I] who made it */
-	uint64_t pacing;		/* [a] SO_MAX_PACING_RATE */
-	uint64_t stamp_ns;		/* [a] of the last packet: SIOCGSTAMP */
-	struct sock_prog *filter;	/* [q] SO_ATTACH_FILTER: bpf.h */
+	uint32_t rcvbuf, sndbuf;  /* [a] as getsockopt tells: doubled */
+	int rcvlowat;		  /* [a] at least 1 */
+	int linger_s;		  /* [a] with SOCKOPT_LINGER */
+	int error;		  /* [a] SO_ERROR: positive errno */
+	int priority;		  /* [a] */
+	uint32_t mark;		  /* [a] */
+	int ifindex;		  /* [a] SO_BINDTODEVICE; 0: any */
+	int busy_poll;		  /* [a] microseconds */
+	int stamping;		  /* [a] SO_TIMESTAMPING */
+	int peek_off;		  /* [a] SO_PEEK_OFF; -1: off */
+	int incoming_cpu;	  /* [a] -1: not known */
+	uint32_t uid;		  /* [I] who made it */
+	uint64_t pacing;	  /* [a] SO_MAX_PACING_RATE */
+	uint64_t stamp_ns;	  /* [a] of the last packet: SIOCGSTAMP */
+	struct sock_prog *filter; /* [q] SO_ATTACH_FILTER: bpf.h */
 };
 
 #define SOCK_TIMEO_NOW UINT64_MAX /* a time-out in the past */
@@ -173,8 +173,7 @@ MUST_CHECK int socket_create(int family, int type, int protocol,
 MUST_CHECK int socket_pair(int family, int type, int protocol,
 			   struct socket *out[2]);
 /* Takes the socket over, on success only. */
-MUST_CHECK int socket_file(struct socket *s, unsigned flags,
-			   struct file **out);
+MUST_CHECK int socket_file(struct socket *s, unsigned flags, struct file **out);
 /* NULL: not a socket. */
 struct socket *socket_of(struct file *f);
 
@@ -184,8 +183,7 @@ struct socket_family {
 	int (*create)(int type, int protocol, struct socket **out);
 	int (*pair)(int type, int protocol, struct socket *out[2]);
 };
-extern const struct socket_family unix_family, netlink_family,
-	packet_family;
+extern const struct socket_family unix_family, netlink_family, packet_family;
 
 static inline bool
 sock_opt(const struct socket *s, uint32_t bits)
@@ -214,8 +212,8 @@ void sock_cmsg_put(struct sock_msg *m, int level, int type, const void *data,
  * ns (CLOCK_REALTIME). */
 void sock_cmsg_stamp(struct socket *s, struct sock_msg *m, uint64_t ns);
 /* send: walks m->control; *at starts at 0; false at the end. */
-bool sock_cmsg_next(const struct sock_msg *m, uint32_t *at,
-		    struct cmsghdr *h, const uint8_t **data);
+bool sock_cmsg_next(const struct sock_msg *m, uint32_t *at, struct cmsghdr *h,
+		    const uint8_t **data);
 void sock_files_free(struct sock_files *f); /* NULL: nothing */
 
 /* Linux's way with int options: -EINVAL when len is short. */

@@ -87,19 +87,32 @@ static uint32_t
 flag_of(int name)
 {
 	switch (name) {
-	case SO_DEBUG:		  return SOCKOPT_DEBUG;
-	case SO_REUSEADDR:	  return SOCKOPT_REUSEADDR;
-	case SO_REUSEPORT:	  return SOCKOPT_REUSEPORT;
-	case SO_DONTROUTE:	  return SOCKOPT_DONTROUTE;
-	case SO_BROADCAST:	  return SOCKOPT_BROADCAST;
-	case SO_KEEPALIVE:	  return SOCKOPT_KEEPALIVE;
-	case SO_OOBINLINE:	  return SOCKOPT_OOBINLINE;
-	case SO_NO_CHECK:	  return SOCKOPT_NO_CHECK;
-	case SO_PASSCRED:	  return SOCKOPT_PASSCRED;
-	case SO_RXQ_OVFL:	  return SOCKOPT_RXQ_OVFL;
-	case SO_SELECT_ERR_QUEUE: return SOCKOPT_ERR_QUEUE;
-	case SO_LOCK_FILTER:	  return SOCKOPT_LOCK_FILTER;
-	default:		  return 0;
+	case SO_DEBUG:
+		return SOCKOPT_DEBUG;
+	case SO_REUSEADDR:
+		return SOCKOPT_REUSEADDR;
+	case SO_REUSEPORT:
+		return SOCKOPT_REUSEPORT;
+	case SO_DONTROUTE:
+		return SOCKOPT_DONTROUTE;
+	case SO_BROADCAST:
+		return SOCKOPT_BROADCAST;
+	case SO_KEEPALIVE:
+		return SOCKOPT_KEEPALIVE;
+	case SO_OOBINLINE:
+		return SOCKOPT_OOBINLINE;
+	case SO_NO_CHECK:
+		return SOCKOPT_NO_CHECK;
+	case SO_PASSCRED:
+		return SOCKOPT_PASSCRED;
+	case SO_RXQ_OVFL:
+		return SOCKOPT_RXQ_OVFL;
+	case SO_SELECT_ERR_QUEUE:
+		return SOCKOPT_ERR_QUEUE;
+	case SO_LOCK_FILTER:
+		return SOCKOPT_LOCK_FILTER;
+	default:
+		return 0;
 	}
 }
 
@@ -181,7 +194,8 @@ set_linger(struct socket *s, const void *val, uint32_t len)
 	set_bit(s, SOCKOPT_LINGER, l.onoff != 0);
 	if (l.onoff)
 		WRITE_ONCE(s->linger_s, (uint32_t)l.linger > LINGER_MAX ?
-			   LINGER_MAX : l.linger);
+						LINGER_MAX :
+						l.linger);
 	return 0;
 }
 
@@ -191,17 +205,17 @@ set_stamp(struct socket *s, int name, bool on)
 	bool ns = name == SO_TIMESTAMPNS || name == SO_TIMESTAMPNS_NEW;
 	bool new = name == SO_TIMESTAMP_NEW || name == SO_TIMESTAMPNS_NEW;
 
-	atomic_and(&s->opts, ~(SOCKOPT_TIMESTAMP | SOCKOPT_TIMESTAMPNS |
-			       SOCKOPT_TS_NEW));
+	atomic_and(&s->opts,
+		   ~(SOCKOPT_TIMESTAMP | SOCKOPT_TIMESTAMPNS | SOCKOPT_TS_NEW));
 	if (on)
-		atomic_or(&s->opts, (ns ? SOCKOPT_TIMESTAMPNS :
-				     SOCKOPT_TIMESTAMP) |
-			  (new ? SOCKOPT_TS_NEW : 0));
+		atomic_or(&s->opts,
+			  (ns ? SOCKOPT_TIMESTAMPNS : SOCKOPT_TIMESTAMP) |
+				  (new ? SOCKOPT_TS_NEW : 0));
 }
 
-#define STAMPS_KNOWN                                                      \
-	(SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |       \
-	 SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE |    \
+#define STAMPS_KNOWN                                                   \
+	(SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE |    \
+	 SOF_TIMESTAMPING_TX_HARDWARE | SOF_TIMESTAMPING_RX_HARDWARE | \
 	 SOF_TIMESTAMPING_SYS_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE)
 
 /* Of what is received, by the kernel's clock; asking for a device's changes
@@ -362,9 +376,9 @@ read_only(int name)
 	return name == SO_TYPE || name == SO_PROTOCOL || name == SO_DOMAIN ||
 	       name == SO_ERROR || name == SO_ACCEPTCONN ||
 	       name == SO_PEERCRED || name == SO_SNDLOWAT ||
-	       name == SO_COOKIE || name == SO_PEERNAME ||
-	       name == SO_PEERSEC || name == SO_MEMINFO ||
-	       name == SO_PEERGROUPS || name == SO_BPF_EXTENSIONS;
+	       name == SO_COOKIE || name == SO_PEERNAME || name == SO_PEERSEC ||
+	       name == SO_MEMINFO || name == SO_PEERGROUPS ||
+	       name == SO_BPF_EXTENSIONS;
 }
 
 int
@@ -455,22 +469,54 @@ static int
 get_int(struct socket *s, int name, int *v)
 {
 	switch (name) {
-	case SO_TYPE:	    *v = s->type; return 0;
-	case SO_DOMAIN:	    *v = s->family; return 0;
-	case SO_PROTOCOL:   *v = s->protocol; return 0;
-	case SO_ERROR:	    *v = -sock_take_error(s); return 0;
-	case SO_ACCEPTCONN: *v = s->listening; return 0;
-	case SO_SNDBUF:	    *v = (int)s->sndbuf; return 0;
-	case SO_RCVBUF:	    *v = (int)s->rcvbuf; return 0;
-	case SO_RCVLOWAT:   *v = s->rcvlowat; return 0;
-	case SO_SNDLOWAT:   *v = 1; return 0;
-	case SO_PRIORITY:   *v = s->priority; return 0;
-	case SO_MARK:	    *v = (int)s->mark; return 0;
-	case SO_BUSY_POLL:  *v = s->busy_poll; return 0;
-	case SO_INCOMING_CPU: *v = s->incoming_cpu; return 0;
-	case SO_BINDTOIFINDEX: *v = s->ifindex; return 0;
-	case SO_BPF_EXTENSIONS: *v = BPF_EXTENSIONS; return 0;
-	case SO_BSDCOMPAT:  *v = 0; return 0;
+	case SO_TYPE:
+		*v = s->type;
+		return 0;
+	case SO_DOMAIN:
+		*v = s->family;
+		return 0;
+	case SO_PROTOCOL:
+		*v = s->protocol;
+		return 0;
+	case SO_ERROR:
+		*v = -sock_take_error(s);
+		return 0;
+	case SO_ACCEPTCONN:
+		*v = s->listening;
+		return 0;
+	case SO_SNDBUF:
+		*v = (int)s->sndbuf;
+		return 0;
+	case SO_RCVBUF:
+		*v = (int)s->rcvbuf;
+		return 0;
+	case SO_RCVLOWAT:
+		*v = s->rcvlowat;
+		return 0;
+	case SO_SNDLOWAT:
+		*v = 1;
+		return 0;
+	case SO_PRIORITY:
+		*v = s->priority;
+		return 0;
+	case SO_MARK:
+		*v = (int)s->mark;
+		return 0;
+	case SO_BUSY_POLL:
+		*v = s->busy_poll;
+		return 0;
+	case SO_INCOMING_CPU:
+		*v = s->incoming_cpu;
+		return 0;
+	case SO_BINDTOIFINDEX:
+		*v = s->ifindex;
+		return 0;
+	case SO_BPF_EXTENSIONS:
+		*v = BPF_EXTENSIONS;
+		return 0;
+	case SO_BSDCOMPAT:
+		*v = 0;
+		return 0;
 	case SO_TIMESTAMP:
 	case SO_TIMESTAMPNS:
 	case SO_TIMESTAMP_NEW:
@@ -516,8 +562,8 @@ get_common(struct socket *s, int name, void *val, uint32_t *len)
 	case SO_MAX_PACING_RATE:
 		if (*len >= sizeof(uint64_t))
 			return put_u64(val, len, s->pacing);
-		return sock_put_int(val, len, (int)min_u64(s->pacing,
-							   UINT32_MAX));
+		return sock_put_int(val, len,
+				    (int)min_u64(s->pacing, UINT32_MAX));
 	default:
 		err = get_int(s, name, &v);
 		return err ? err : sock_put_int(val, len, v);
@@ -534,8 +580,7 @@ get_peercred(void *val, uint32_t *len)
 }
 
 int
-socket_getopt(struct socket *s, int level, int name, void *val,
-	      uint32_t *len)
+socket_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 {
 	int err = -ENOPROTOOPT;
 
@@ -548,8 +593,7 @@ socket_getopt(struct socket *s, int level, int name, void *val,
 	if (err == -ENOPROTOOPT && level == SOL_SOCKET && name == SO_PEERCRED)
 		return get_peercred(val, len);
 	/* Without a security module Linux has no SO_PEERSEC either. */
-	if (err == -ENOPROTOOPT && !(level == SOL_SOCKET &&
-				     name == SO_PEERSEC))
+	if (err == -ENOPROTOOPT && !(level == SOL_SOCKET && name == SO_PEERSEC))
 		socket_count_missing(false, level, name);
 	return err;
 }

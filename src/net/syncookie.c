@@ -11,8 +11,9 @@
 
 /* What paths have: IPv4's and IPv6's least, tunnels, Ethernet with and
  * without time stamps or IPv6, jumbo frames. */
-static const uint16_t sizes[8] = { 216, 536, 1220, 1300, 1400, 1440, 1460,
-				   8940 };
+static const uint16_t sizes[8] = {
+	216, 536, 1220, 1300, 1400, 1440, 1460, 8940
+};
 
 static uint32_t
 hash(const uint64_t key[2], const struct syncookie_ends *e, uint64_t count,

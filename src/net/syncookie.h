@@ -28,6 +28,5 @@ uint32_t syncookie_make(const uint64_t key[2], const struct syncookie_ends *e,
 			uint64_t seconds, uint16_t mss);
 /* The largest segment, not above what make() was told; 0: none of ours, or
  * too old. */
-uint16_t syncookie_check(const uint64_t key[2],
-			 const struct syncookie_ends *e, uint64_t seconds,
-			 uint32_t cookie);
+uint16_t syncookie_check(const uint64_t key[2], const struct syncookie_ends *e,
+			 uint64_t seconds, uint32_t cookie);

@@ -25,7 +25,7 @@
 #include <vm/uaccess.h>
 #include <vm/uio.h>
 
-#define NEAR_SNDBUF 2626560u /* what Linux reaches on lo */
+#define NEAR_SNDBUF  2626560u /* what Linux reaches on lo */
 #define FIRST_SNDBUF 16384u
 #define FIRST_RCVBUF 131072u
 
@@ -172,8 +172,8 @@ autotune_sndbuf(struct tcp_sock *t)
 	uint64_t most = mem_total_pages() * PAGE_SIZE / 16;
 
 	if (!sock_opt(&t->in.sock, SOCKOPT_SNDBUF_SET))
-		t->in.sock.sndbuf = (uint32_t)min_u64(NEAR_SNDBUF,
-						      max_u64(most, 65536));
+		t->in.sock.sndbuf =
+			(uint32_t)min_u64(NEAR_SNDBUF, max_u64(most, 65536));
 }
 
 void
@@ -269,8 +269,9 @@ tcp_got_reset(struct tcp_sock *t, int err)
 	irqflags_t f = tcp_lock(t);
 
 	if (!err)
-		err = t->state == TCP_SYN_SENT ? ECONNREFUSED :
-		      t->state == TCP_CLOSE_WAIT ? EPIPE : ECONNRESET;
+		err = t->state == TCP_SYN_SENT	 ? ECONNREFUSED :
+		      t->state == TCP_CLOSE_WAIT ? EPIPE :
+						   ECONNRESET;
 	if (t->state != TCP_CLOSE)
 		sock_set_error(&t->in.sock, err);
 	t->state = TCP_CLOSE;
@@ -293,7 +294,7 @@ uint32_t
 tcp_queued(const struct tcp_sock *t)
 {
 	return t->peer ? tcp_near_queued(t) :
-	       READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
+			 READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
 }
 
 static bool
@@ -350,8 +351,8 @@ tcp_bind(struct socket *s, const void *addr, uint32_t len)
 	if (inet_is_multicast(&want.addr) && !inet_is_v4(&want.addr))
 		return -EINVAL;
 	if (!inet_is_any(&want.addr) && !sk->freebind &&
-	    !inet_is_multicast(&want.addr) &&
-	    !inet_is_broadcast(&want.addr) && !inet_is_own(&want.addr))
+	    !inet_is_multicast(&want.addr) && !inet_is_broadcast(&want.addr) &&
+	    !inet_is_own(&want.addr))
 		return -EADDRNOTAVAIL;
 	return inet_bind_port(sk, &want);
 }
@@ -390,8 +391,7 @@ bool
 tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force)
 {
 	irqflags_t f = tcp_lock(l);
-	bool ok = l->state == TCP_LISTEN &&
-		  (force || l->nqueue <= l->backlog);
+	bool ok = l->state == TCP_LISTEN && (force || l->nqueue <= l->backlog);
 
 	if (ok) {
 		list_add_tail(&l->queue, &child->queue_link);
@@ -428,8 +428,8 @@ static int
 tcp_accept(struct socket *s, bool nonblock, struct socket **out)
 {
 	struct tcp_sock *l = tcp_of(inet_of(s)), *c = NULL;
-	uint64_t deadline = sock_deadline(s, false,
-					  nonblock ? MSG_DONTWAIT : 0);
+	uint64_t deadline =
+		sock_deadline(s, false, nonblock ? MSG_DONTWAIT : 0);
 	struct wait_entry e;
 	int err = 0;
 
@@ -442,11 +442,12 @@ tcp_accept(struct socket *s, bool nonblock, struct socket **out)
 		wait_start_exclusive(&l->in.wq, &e, true);
 		while (!(c = take_child(l)) && !err)
 			err = can_accept(l) && list_empty(&l->queue) ?
-			      -EINVAL : wait_sleep(&e, deadline);
+				      -EINVAL :
+				      wait_sleep(&e, deadline);
 		wait_end(&l->in.wq, &e);
 		if (!c)
 			return err == -EINVAL ? err :
-			       sock_wait_error(s, false, err);
+						sock_wait_error(s, false, err);
 	}
 	tcp_near_admit(l);
 	*out = &c->in.sock;
@@ -559,7 +560,7 @@ tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 		return -EINPROGRESS;
 wait:
 	err = tcp_wait(t, tcp_connect_over, true,
-			 sock_deadline(s, true, nonblock ? MSG_DONTWAIT : 0));
+		       sock_deadline(s, true, nonblock ? MSG_DONTWAIT : 0));
 	if (err)
 		return err == -EAGAIN ? -EINPROGRESS : err;
 	t->connecting = false;
@@ -705,8 +706,7 @@ poll_urgent(struct tcp_sock *t, uint32_t have, uint32_t *mask)
 
 	if (t->urg == URG_HERE)
 		*mask |= POLLPRI;
-	if (have && tcp_at_mark(t) &&
-	    !sock_opt(&t->in.sock, SOCKOPT_OOBINLINE))
+	if (have && tcp_at_mark(t) && !sock_opt(&t->in.sock, SOCKOPT_OOBINLINE))
 		have--;
 	tcp_unlock(t, f);
 	return have;
@@ -789,8 +789,7 @@ tcp_name(struct socket *s, bool peer, void *addr, uint32_t *len)
 {
 	struct tcp_sock *t = tcp_of(inet_of(s));
 
-	if (peer && (tcp_state(t) == TCP_CLOSE ||
-		     tcp_state(t) == TCP_SYN_SENT))
+	if (peer && (tcp_state(t) == TCP_CLOSE || tcp_state(t) == TCP_SYN_SENT))
 		return -ENOTCONN;
 	return inet_name(&t->in, peer, addr, len);
 }

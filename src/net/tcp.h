@@ -23,9 +23,9 @@
 struct nbuf {
 	struct nbuf *next;
 	uint8_t *data;
-	uint32_t len;		/* bytes left at data */
-	uint32_t truesize;	/* bytes of memory */
-	struct refcount refs;	/* its owner's and lwIP's segments' */
+	uint32_t len;		      /* bytes left at data */
+	uint32_t truesize;	      /* bytes of memory */
+	struct refcount refs;	      /* its owner's and lwIP's segments' */
 	void (*free)(struct nbuf *b); /* NULL: kfree */
 	void *priv;
 };
@@ -35,7 +35,7 @@ struct nbuf_queue {
 	uint32_t bytes;
 };
 
-void nbuf_free(struct nbuf *b); /* drops one reference */
+void nbuf_free(struct nbuf *b);			       /* drops one reference */
 struct nbuf *nbuf_alloc(uint32_t len, unsigned alloc); /* NULL: no memory */
 static inline void
 nbuf_queue_init(struct nbuf_queue *q)
@@ -50,55 +50,55 @@ struct nbuf *nbuf_take_all(struct nbuf_queue *q);
 enum tcp_urg { URG_NONE, URG_COMING, URG_HERE, URG_READ };
 
 struct tcp_sock {
-	struct inet_sock in;	/* first; in.lock guards [l] */
-	uint8_t state;		/* [l] enum tcp_linux_state, [a] read */
-	bool connecting;	/* [l] connect() under way or not yet told */
+	struct inet_sock in;	 /* first; in.lock guards [l] */
+	uint8_t state;		 /* [l] enum tcp_linux_state, [a] read */
+	bool connecting;	 /* [l] connect() under way or not yet told */
 	bool rcv_shut, snd_shut; /* [l, a] as Linux's sk_shutdown */
-	bool done;		/* [l] a FIN has come: recv says 0, no error */
-	bool closed;		/* [l] the descriptor is gone */
-	bool nospace;		/* [a] a writer waits for room */
-	struct nbuf_queue rx;	/* [l] */
-	uint8_t urg;		/* [l] enum tcp_urg: of the mark, tcp_urg.c */
-	uint64_t urg_at;	/* [l] where in the stream */
-	uint64_t rx_total;	/* [l] bytes that ever came */
-	uint64_t tx_total;	/* [l] bytes that were ever sent */
-	struct tcp_sock *peer;	/* [I] once connected; referenced; near */
-	bool near_over;		/* [o] and given back */
+	bool done;		 /* [l] a FIN has come: recv says 0, no error */
+	bool closed;		 /* [l] the descriptor is gone */
+	bool nospace;		 /* [a] a writer waits for room */
+	struct nbuf_queue rx;	 /* [l] */
+	uint8_t urg;		 /* [l] enum tcp_urg: of the mark, tcp_urg.c */
+	uint64_t urg_at;	 /* [l] where in the stream */
+	uint64_t rx_total;	 /* [l] bytes that ever came */
+	uint64_t tx_total;	 /* [l] bytes that were ever sent */
+	struct tcp_sock *peer;	 /* [I] once connected; referenced; near */
+	bool near_over;		 /* [o] and given back */
 
 	/* listening */
-	struct list queue;	/* [l] of accepted: queue_link */
-	struct list waiting;	/* [l] near ones that found it full */
-	struct list queue_link;	/* [the listener's l] */
+	struct list queue;	   /* [l] of accepted: queue_link */
+	struct list waiting;	   /* [l] near ones that found it full */
+	struct list queue_link;	   /* [the listener's l] */
 	struct tcp_sock *listener; /* [l] whose `waiting` this is in; ref */
-	unsigned nqueue, backlog; /* [l] */
+	unsigned nqueue, backlog;  /* [l] */
 
 	/* far */
-	void *pcb;		/* [core] lwIP's; NULL: none */
+	void *pcb; /* [core] lwIP's; NULL: none */
 	struct net_work work;
-	uint32_t todo;		/* [a] FAR_* */
-	struct nbuf_queue tx;	/* [l] not yet given to lwIP */
-	uint64_t tx_urg;	/* [l] far: tx_total behind the last byte that
+	uint32_t todo;		 /* [a] FAR_* */
+	struct nbuf_queue tx;	 /* [l] not yet given to lwIP */
+	uint64_t tx_urg;	 /* [l] far: tx_total behind the last byte that
 				 * is urgent; 0: lwIP knows it, or none is */
-	uint32_t tx_unacked;	/* [l, a] bytes given and not acknowledged */
-	uint32_t rx_read;	/* [l] bytes read that lwIP was not told of */
-	uint32_t rx_window;	/* [core] bytes lwIP may have in our queue */
-	uint32_t rx_out;	/* [core] bytes that lwIP waits to hear of */
-	bool fin_wanted;	/* [core] when all data is with lwIP */
-	bool deferred;		/* [core] TCP_DEFER_ACCEPT: in no queue yet */
-	uint64_t rx_epoch_ns;	/* [l] autotuning: since when */
+	uint32_t tx_unacked;	 /* [l, a] bytes given and not acknowledged */
+	uint32_t rx_read;	 /* [l] bytes read that lwIP was not told of */
+	uint32_t rx_window;	 /* [core] bytes lwIP may have in our queue */
+	uint32_t rx_out;	 /* [core] bytes that lwIP waits to hear of */
+	bool fin_wanted;	 /* [core] when all data is with lwIP */
+	bool deferred;		 /* [core] TCP_DEFER_ACCEPT: in no queue yet */
+	uint64_t rx_epoch_ns;	 /* [l] autotuning: since when */
 	uint32_t rx_epoch_bytes; /* [l] bytes read since */
-	struct timer timer;	/* keep-alive, user time-out, cork */
-	uint64_t cork_ns;	/* [l] when corked data must go; 0 */
-	uint64_t last_rx_ns;	/* [core] something came */
+	struct timer timer;	 /* keep-alive, user time-out, cork */
+	uint64_t cork_ns;	 /* [l] when corked data must go; 0 */
+	uint64_t last_rx_ns;	 /* [core] something came */
 	uint64_t last_tx_ns;
-	uint8_t probes;		/* [core] keep-alive probes without answer */
-	int soft_error;		/* [core] ICMP: told when it times out */
+	uint8_t probes; /* [core] keep-alive probes without answer */
+	int soft_error; /* [core] ICMP: told when it times out */
 
 	/* options, [a] */
 	bool nodelay, cork, quickack;
 	uint16_t maxseg;
-	int keepidle_s, keepintvl_s, keepcnt, syncnt, linger2_s,
-	    defer_accept_s, user_timeout_ms, window_clamp;
+	int keepidle_s, keepintvl_s, keepcnt, syncnt, linger2_s, defer_accept_s,
+		user_timeout_ms, window_clamp;
 	uint32_t notsent_lowat;
 	bool inq;
 };
@@ -132,8 +132,7 @@ void tcp_has_room(struct tcp_sock *t);
 /* Our FIN was acknowledged. */
 void tcp_fin_acked(struct tcp_sock *t);
 /* Puts a connected child into its listener's queue; false: closed or full. */
-bool tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child,
-		       bool force);
+bool tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force);
 /* The byte at this position of the stream is urgent; it may have come. */
 void tcp_got_urgent(struct tcp_sock *t, uint64_t at);
 /* Bytes that may be on their way from t. */
@@ -155,20 +154,19 @@ void tcp_near_give_up(struct tcp_sock *t); /* leaves `waiting` */
 
 int tcp_setopt(struct socket *s, int level, int name, const void *val,
 	       uint32_t len);
-int tcp_getopt(struct socket *s, int level, int name, void *val,
-	       uint32_t *len);
+int tcp_getopt(struct socket *s, int level, int name, void *val, uint32_t *len);
 
 void tcp_fill_info(struct tcp_sock *t, struct tcp_info *ti);
 
 /* ---- lwip/far_tcp.c ---- */
 
-#define FAR_PUSH   (1u << 0) /* there is data to send */
-#define FAR_READ   (1u << 1) /* rx_read has grown */
-#define FAR_FIN	   (1u << 2) /* shutdown for writing */
-#define FAR_CLOSE  (1u << 3) /* the socket goes */
-#define FAR_ABORT  (1u << 4) /* with a reset */
-#define FAR_OPTS   (1u << 5) /* options changed */
-#define FAR_TIMER  (1u << 6)
+#define FAR_PUSH  (1u << 0) /* there is data to send */
+#define FAR_READ  (1u << 1) /* rx_read has grown */
+#define FAR_FIN	  (1u << 2) /* shutdown for writing */
+#define FAR_CLOSE (1u << 3) /* the socket goes */
+#define FAR_ABORT (1u << 4) /* with a reset */
+#define FAR_OPTS  (1u << 5) /* options changed */
+#define FAR_TIMER (1u << 6)
 
 /* Any context, no lock held. */
 void tcp_far_do(struct tcp_sock *t, uint32_t what);

@@ -21,8 +21,8 @@
 #include <mem/page.h>
 #include <vm/uio.h>
 
-#define CORK_NS 200000000ull /* the longest that data is held back */
-#define COPY_STRETCH 65536u  /* bytes copied per time under the lock */
+#define CORK_NS	     200000000ull /* the longest that data is held back */
+#define COPY_STRETCH 65536u	  /* bytes copied per time under the lock */
 
 /* Bytes of one piece when sending much; small machines think smaller. */
 static uint32_t
@@ -56,8 +56,8 @@ check_send(struct tcp_sock *t, uint64_t deadline)
 	err = sock_take_error(&t->in.sock);
 	if (err)
 		return err;
-	if (t->snd_shut || (tcp_state(t) != TCP_ESTABLISHED &&
-			    tcp_state(t) != TCP_CLOSE_WAIT))
+	if (t->snd_shut ||
+	    (tcp_state(t) != TCP_ESTABLISHED && tcp_state(t) != TCP_CLOSE_WAIT))
 		return -EPIPE;
 	return 0;
 }
@@ -90,8 +90,8 @@ send_piece(struct tcp_sock *t, struct nbuf *b, bool urgent)
 static ssize_t
 make_piece(struct uio *u, size_t room, struct nbuf **out)
 {
-	uint32_t want = (uint32_t)min_u64(min_u64(room, u->resid),
-					  piece_size());
+	uint32_t want =
+		(uint32_t)min_u64(min_u64(room, u->resid), piece_size());
 	struct nbuf *b = nbuf_alloc(want, ALLOC_KERNEL);
 	ssize_t n;
 
@@ -385,10 +385,10 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 	if (m->flags & MSG_OOB)
 		return tcp_urg_recv(t, u, m);
 	target = m->flags & MSG_WAITALL ? len :
-		 min_u64(len, (unsigned)s->rcvlowat);
+					  min_u64(len, (unsigned)s->rcvlowat);
 	if (!len) {
 		err = can_recv(t) ? recv_empty(t) :
-		      tcp_wait(t, can_recv, false, deadline);
+				    tcp_wait(t, can_recv, false, deadline);
 		return err < 0 ? err : 0;
 	}
 	while (done < len) {
@@ -407,8 +407,8 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 			continue;
 		if (done >= target && done)
 			break;
-		if (done && (t->rcv_shut || !deadline ||
-			     READ_ONCE(t->in.sock.error)))
+		if (done &&
+		    (t->rcv_shut || !deadline || READ_ONCE(t->in.sock.error)))
 			break;
 		if (!done) {
 			err = recv_empty(t);

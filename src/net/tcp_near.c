@@ -88,8 +88,7 @@ wait_for_room(struct tcp_sock *t, struct tcp_sock *l)
 int
 tcp_near_connect(struct tcp_sock *t)
 {
-	struct inet_sock *in = inet_find_listener(&t->in.remote,
-						  &t->in.local);
+	struct inet_sock *in = inet_find_listener(&t->in.remote, &t->in.local);
 	struct tcp_sock *l;
 	int err;
 
@@ -112,8 +111,7 @@ take_waiting(struct tcp_sock *l, bool *listens)
 	*listens = l->state == TCP_LISTEN;
 	if (!list_empty(&l->waiting) &&
 	    (!*listens || l->nqueue <= l->backlog)) {
-		t = list_first_entry(&l->waiting, struct tcp_sock,
-				     queue_link);
+		t = list_first_entry(&l->waiting, struct tcp_sock, queue_link);
 		list_del(&t->queue_link);
 	}
 	unlock(l, f);

@@ -137,8 +137,7 @@ set_tcp(struct tcp_sock *t, int name, int v)
 }
 
 int
-tcp_setopt(struct socket *s, int level, int name, const void *val,
-	   uint32_t len)
+tcp_setopt(struct socket *s, int level, int name, const void *val, uint32_t len)
 {
 	struct tcp_sock *t = tcp_of(inet_of(s));
 	int v, err;

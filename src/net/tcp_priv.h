@@ -26,8 +26,8 @@ bool tcp_connect_over(struct tcp_sock *t);
 
 ssize_t tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m);
-ssize_t tcp_data_pages(struct socket *s, const struct page_piece *v,
-		       unsigned n, struct sock_msg *m);
+ssize_t tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
+		       struct sock_msg *m);
 
 /* ---- tcp_urg.c; unless it says otherwise the caller holds t's lock ---- */
 

@@ -50,8 +50,9 @@ unix_new(int type)
 
 	if (!u)
 		return NULL;
-	socket_init(&u->sock, type == SOCK_STREAM ? &unix_stream_ops :
-		    &unix_packet_ops, AF_UNIX, type, 0);
+	socket_init(&u->sock,
+		    type == SOCK_STREAM ? &unix_stream_ops : &unix_packet_ops,
+		    AF_UNIX, type, 0);
 	refcount_set(&u->refs, 1);
 	spin_init(&u->lock, RANK_EVENT);
 	list_init(&u->queue);
@@ -88,8 +89,7 @@ unix_create(int type, int protocol, struct socket **out)
 		return -EPROTONOSUPPORT;
 	if (type == SOCK_RAW)
 		type = SOCK_DGRAM; /* as Linux */
-	if (type != SOCK_STREAM && type != SOCK_DGRAM &&
-	    type != SOCK_SEQPACKET)
+	if (type != SOCK_STREAM && type != SOCK_DGRAM && type != SOCK_SEQPACKET)
 		return -ESOCKTNOSUPPORT;
 	u = unix_new(type);
 	if (!u)
@@ -119,8 +119,8 @@ unix_pair(int type, int protocol, struct socket *out[2])
 void
 unix_wake_ends(struct unix_sock *u)
 {
-	wait_wake_all(&u->read_wq, POLLIN | POLLRDNORM | POLLHUP |
-		      POLLRDHUP | POLLERR);
+	wait_wake_all(&u->read_wq,
+		      POLLIN | POLLRDNORM | POLLHUP | POLLRDHUP | POLLERR);
 	wait_wake_all(&u->write_wq, POLLOUT | POLLWRNORM | POLLHUP | POLLERR);
 }
 
@@ -236,7 +236,8 @@ static struct hlist_head *
 bucket_of_name(const struct sockaddr_un *sa, uint32_t len, int type)
 {
 	return &names[hash_bytes((uint64_t)type, sa->path,
-				 len - sizeof(sa->family)) % NAME_BUCKETS];
+				 len - sizeof(sa->family)) %
+		      NAME_BUCKETS];
 }
 
 static struct hlist_head *
@@ -341,7 +342,8 @@ set_name(struct unix_sock *u, const struct sockaddr_un *sa, uint32_t len,
 		u->inode = i;
 		__atomic_store_n(&u->addrlen, len, __ATOMIC_RELEASE);
 		hlist_add(i ? bucket_of_inode(i) :
-			  bucket_of_name(sa, len, u->sock.type), &u->names);
+			      bucket_of_name(sa, len, u->sock.type),
+			  &u->names);
 	}
 	spin_unlock(&unix_lock);
 	return err;
@@ -550,8 +552,8 @@ readable(struct unix_sock *u)
 	else if (list_empty(&u->queue))
 		n = 0;
 	else
-		n = (int)list_first_entry(&u->queue, struct unix_msg,
-					  link)->len;
+		n = (int)list_first_entry(&u->queue, struct unix_msg, link)
+			    ->len;
 	spin_unlock(&u->lock);
 	return n;
 }
@@ -571,7 +573,7 @@ unix_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	case SIOCOUTQ:
 		p = unix_is_dgram(u) ? NULL : unix_connected(u);
 		n = (int)(p ? READ_ONCE(p->queued) :
-			  atomic_load_relaxed(&u->wmem));
+			      atomic_load_relaxed(&u->wmem));
 		break;
 	default:
 		return -ENOTTY;

@@ -88,8 +88,8 @@ try_connect(struct unix_sock *u, struct unix_sock *l, struct unix_sock *end)
 static int
 connect_to(struct unix_sock *u, struct unix_sock *l, bool nonblock)
 {
-	uint64_t until = sock_deadline(&u->sock, true,
-				       nonblock ? MSG_DONTWAIT : 0);
+	uint64_t until =
+		sock_deadline(&u->sock, true, nonblock ? MSG_DONTWAIT : 0);
 	struct unix_sock *end = unix_new(u->sock.type);
 	struct wait_entry e UNINIT;
 	int err;

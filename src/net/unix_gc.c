@@ -35,11 +35,11 @@
 /* A thread that is freeing messages; on its stack. */
 struct drain {
 	struct list link;
-	struct list msgs;	/* [unix_lock] */
+	struct list msgs; /* [unix_lock] */
 	struct thread *owner;
 };
 
-static struct list drains = LIST_INIT(drains);	   /* [unix_lock] */
+static struct list drains = LIST_INIT(drains);	     /* [unix_lock] */
 static struct list in_flight = LIST_INIT(in_flight); /* [unix_lock] */
 static uint64_t nfiles;	  /* [unix_lock] files of any kind in flight */
 static uint64_t nsockets; /* [unix_lock, a read] of them AF_UNIX */
@@ -304,7 +304,7 @@ unix_gc(void)
 	list_for_each_entry(u, &in_flight, inflight_link) {
 		u->gc_refs = u->inflight;
 		u->gc_candidate =
-		    refcount_read(&u->sock.file->refs) == u->inflight;
+			refcount_read(&u->sock.file->refs) == u->inflight;
 	}
 	list_for_each_entry(u, &in_flight, inflight_link)
 		if (u->gc_candidate)

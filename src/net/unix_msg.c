@@ -331,8 +331,8 @@ read_queue(struct unix_sock *u, struct uio *uio, struct sock_msg *sm,
 	   const struct unix_msg **first, struct ucred *c, bool *stop)
 {
 	bool peek = sm->flags & MSG_PEEK, whole;
-	uint32_t skip = peek && u->sock.peek_off > 0 ?
-			(uint32_t)u->sock.peek_off : 0;
+	uint32_t skip =
+		peek && u->sock.peek_off > 0 ? (uint32_t)u->sock.peek_off : 0;
 	struct unix_msg *m = first_message(u), *next;
 	ssize_t done = 0, n;
 
@@ -392,8 +392,8 @@ wait_stream_data(struct unix_sock *u, uint32_t seen, int flags)
 		return -EAGAIN;
 	wait_start_exclusive(&u->read_wq, &e, true);
 	while (!err && (seen ? READ_ONCE(u->readable) <= seen &&
-			!(READ_ONCE(u->shut) & UNIX_SHUT_READ) :
-			!stream_readable(u)))
+					!(READ_ONCE(u->shut) & UNIX_SHUT_READ) :
+			       !stream_readable(u)))
 		err = wait_sleep(&e, until);
 	wait_end(&u->read_wq, &e);
 	return sock_wait_error(&u->sock, false, err);
@@ -426,8 +426,9 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		return sm->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
 	if (unlikely(!p))
 		return -EINVAL;
-	want = sm->flags & MSG_WAITALL ? uio->resid :
-	       min_size(uio->resid, (size_t)s->rcvlowat);
+	want = sm->flags & MSG_WAITALL ?
+		       uio->resid :
+		       min_size(uio->resid, (size_t)s->rcvlowat);
 	for (;;) {
 		bool stop = false;
 
@@ -439,11 +440,10 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		if (unlikely(n < 0))
 			break;
 		done += n;
-		if (likely((size_t)done >= want && done) || stop ||
-		    !uio->resid)
+		if (likely((size_t)done >= want && done) || stop || !uio->resid)
 			break;
-		n = stream_empty(u, sm, done != 0, sm->flags & MSG_PEEK ?
-				 (uint32_t)done : 0);
+		n = stream_empty(u, sm, done != 0,
+				 sm->flags & MSG_PEEK ? (uint32_t)done : 0);
 		if (n)
 			break;
 		if (sm->flags & MSG_PEEK && done)
@@ -496,8 +496,10 @@ may_send(struct unix_sock *u, struct unix_sock *to, uint32_t cost)
 			return -EPIPE;
 		/* One that is larger than what is left goes when alone. */
 		return READ_ONCE(to->queued) &&
-		       (uint64_t)READ_ONCE(to->queued) + cost >
-		       u->sock.sndbuf ? -EAGAIN : 0;
+				       (uint64_t)READ_ONCE(to->queued) + cost >
+					       u->sock.sndbuf ?
+			       -EAGAIN :
+			       0;
 	}
 	spin_lock(&unix_lock);
 	if (to->state == UNIX_CLOSED) {
@@ -525,7 +527,8 @@ wait_packet_room(struct unix_sock *u, struct unix_sock *to, uint32_t cost,
 {
 	uint64_t until = sock_deadline(&u->sock, true, flags);
 	struct waitq *wq = unix_is_dgram(u) && unix_dgram_full(u, to) ?
-			   &to->write_wq : &u->write_wq;
+				   &to->write_wq :
+				   &u->write_wq;
 	struct wait_entry e UNINIT;
 	int err = 0;
 

@@ -44,7 +44,7 @@ enum unix_state { UNIX_OPEN, UNIX_LISTEN, UNIX_CONNECTED, UNIX_CLOSED };
 struct unix_msg {
 	struct list link;
 	uint32_t len, off;
-	uint32_t cost;		  /* counts against the sender's buffer */
+	uint32_t cost; /* counts against the sender's buffer */
 	struct ucred cred;
 	struct unix_sock *from;	  /* datagrams: referenced */
 	struct sock_files *files; /* in flight; NULL: none */
@@ -52,40 +52,40 @@ struct unix_msg {
 };
 
 struct unix_sock {
-	struct socket sock;	/* first */
+	struct socket sock; /* first */
 	struct refcount refs;
 	uint32_t state;		/* [unix_lock w, a] enum unix_state */
 	uint32_t shut;		/* [unix_lock w, a] UNIX_SHUT_* */
 	struct unix_sock *peer; /* [unix_lock; connected: a] referenced */
 
-	struct spinlock lock;	/* RANK_EVENT: the queue */
-	bool dead;		/* [lock] nobody will read any more */
-	struct list queue;	/* [lock] struct unix_msg */
-	uint32_t queued;	/* [lock w, a] cost of the queue */
-	uint32_t nqueued;	/* [lock w, a] messages */
-	uint32_t readable;	/* [lock w, a] bytes */
-	uint32_t wmem;		/* [a] cost of own datagrams that are queued */
-	struct mutex reader;	/* RANK_FILEPOS */
-	struct waitq read_wq;	/* data, connections, ends */
-	struct waitq write_wq;	/* room */
+	struct spinlock lock;  /* RANK_EVENT: the queue */
+	bool dead;	       /* [lock] nobody will read any more */
+	struct list queue;     /* [lock] struct unix_msg */
+	uint32_t queued;       /* [lock w, a] cost of the queue */
+	uint32_t nqueued;      /* [lock w, a] messages */
+	uint32_t readable;     /* [lock w, a] bytes */
+	uint32_t wmem;	       /* [a] cost of own datagrams that are queued */
+	struct mutex reader;   /* RANK_FILEPOS */
+	struct waitq read_wq;  /* data, connections, ends */
+	struct waitq write_wq; /* room */
 
 	struct ucred peer_cred; /* [unix_lock w] of connect or listen */
 	bool has_peer_cred;
-	struct ucred cred;	/* [unix_lock] a listener's */
+	struct ucred cred;	 /* [unix_lock] a listener's */
 	struct sockaddr_un addr; /* [unix_lock w] written once */
-	uint32_t addrlen;	/* [unix_lock w, a] 0: no name */
-	struct inode *inode;	/* [unix_lock] bound to a path: referenced */
+	uint32_t addrlen;	 /* [unix_lock w, a] 0: no name */
+	struct inode *inode;	 /* [unix_lock] bound to a path: referenced */
 	struct hlist_node names; /* [unix_lock] in the table of names */
-	struct list all;	/* [unix_lock] */
+	struct list all;	 /* [unix_lock] */
 
-	struct list clients;	/* [unix_lock] datagrams: whose peer we are */
+	struct list clients;	 /* [unix_lock] datagrams: whose peer we are */
 	struct list client_link; /* [unix_lock] in the peer's clients */
-	struct list backlog;	/* [unix_lock] connected, not yet accepted */
+	struct list backlog;	 /* [unix_lock] connected, not yet accepted */
 	struct list backlog_link;
 	unsigned nbacklog, backlog_max; /* [unix_lock] */
 
 	/* [unix_lock] unix_gc.c */
-	unsigned inflight;	/* references to our file in messages */
+	unsigned inflight; /* references to our file in messages */
 	long gc_refs;
 	bool gc_candidate;
 	struct list inflight_link, gc_link;
@@ -116,8 +116,9 @@ unix_is_dgram(const struct unix_sock *u)
 static inline struct unix_sock *
 unix_connected(const struct unix_sock *u)
 {
-	return __atomic_load_n(&u->state, __ATOMIC_ACQUIRE) ==
-	       UNIX_CONNECTED ? u->peer : NULL;
+	return __atomic_load_n(&u->state, __ATOMIC_ACQUIRE) == UNIX_CONNECTED ?
+		       u->peer :
+		       NULL;
 }
 
 /* unix.c */

@@ -74,12 +74,13 @@ proc_show_unix(struct seq_buf *s, void *arg)
 	if (!v)
 		return -ENOMEM;
 	seq_printf(s, "Num       RefCount Protocol Flags    Type St Inode "
-		   "Path\n");
+		      "Path\n");
 	while (!s->err && (n = take_lines(v, done)) > 0) {
 		for (unsigned i = 0; i < n; i++) {
-			seq_printf(s, "0000000000000000: %08X 00000000 %08X "
-				   "%04X %02X %5lu", v[i].refs, v[i].flags,
-				   v[i].type, v[i].state,
+			seq_printf(s,
+				   "0000000000000000: %08X 00000000 %08X "
+				   "%04X %02X %5lu",
+				   v[i].refs, v[i].flags, v[i].type, v[i].state,
 				   (unsigned long)v[i].ino);
 			if (v[i].addrlen)
 				put_name(s, &v[i]);

@@ -14,14 +14,14 @@
 #include <file/fdtable.h>
 #include <vm/uaccess.h>
 
-#define NAMESPACES                                                        \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |    \
+#define NAMESPACES                                                     \
+	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | \
 	 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 #define THREAD_FLAGS (CLONE_VM | CLONE_SIGHAND | CLONE_THREAD)
 /* Flags that may come with CLONE_THREAD. */
-#define KNOWN_FLAGS                                                       \
-	(THREAD_FLAGS | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM |          \
-	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |      \
+#define KNOWN_FLAGS                                                        \
+	(THREAD_FLAGS | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM |           \
+	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID |       \
 	 CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_IO | CLONE_UNTRACED | \
 	 CLONE_PTRACE | CLONE_PARENT)
 
@@ -33,7 +33,8 @@ tell_of_fork(struct thread *t)
 	control_notice("%s asked for a second process (fork); there is only "
 		       "one: look for an option that keeps it in the "
 		       "foreground, single or threaded (nginx: -g 'daemon "
-		       "off; master_process off;')", t->name);
+		       "off; master_process off;')",
+		       t->name);
 }
 
 static int
@@ -126,8 +127,8 @@ process_clone(struct thread *t, const struct clone_args *a)
 	n->nice = t->nice;
 	n->affinity = t->affinity;
 	n->arch.gs_base = t->arch.gs_base;
-	arch_set_tls(&n->arch, a->flags & CLONE_SETTLS ? a->tls :
-							 t->arch.fs_base);
+	arch_set_tls(&n->arch,
+		     a->flags & CLONE_SETTLS ? a->tls : t->arch.fs_base);
 	err = store_tids(n, a);
 	if (err)
 		goto discard;

@@ -17,7 +17,7 @@
 #include <vm/space.h>
 
 #define STACK_BYTES 16384u
-#define STACK_BELOW 128u  /* the red zone */
+#define STACK_BELOW 128u /* the red zone */
 #define STACK_LINE  256u
 #define FRAMES_MAX  64u
 

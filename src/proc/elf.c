@@ -210,8 +210,8 @@ map_bss(struct vm_space *s, const struct elf64_phdr *p, vaddr_t bias)
 	int err;
 
 	if (p->p_filesz && page_end > data_end && p->p_flags & PF_W) {
-		size_t n = min_u64(page_end - data_end,
-				   p->p_memsz - p->p_filesz);
+		size_t n =
+			min_u64(page_end - data_end, p->p_memsz - p->p_filesz);
 
 		/* To the page's end, also what lies behind memsz: a program
 		 * may count on zeroes there, as on Linux. */
@@ -222,14 +222,13 @@ map_bss(struct vm_space *s, const struct elf64_phdr *p, vaddr_t bias)
 	}
 	if (end <= page_end)
 		return 0;
-	at = vm_map(s, page_end, end - page_end, vma_flags_of(p), NULL, NULL,
-		    0, VM_FIXED_NOREPLACE);
+	at = vm_map(s, page_end, end - page_end, vma_flags_of(p), NULL, NULL, 0,
+		    VM_FIXED_NOREPLACE);
 	return at < 0 ? (int)at : 0;
 }
 
 static int
-map_segment(struct elf_file *e, struct vm_space *s,
-	    const struct elf64_phdr *p)
+map_segment(struct elf_file *e, struct vm_space *s, const struct elf64_phdr *p)
 {
 	vaddr_t start = e->bias + align_down(p->p_vaddr, PAGE_SIZE);
 	vaddr_t end = e->bias + p->p_vaddr + p->p_filesz;
@@ -268,8 +267,8 @@ choose_bias(struct elf_file *e, struct vm_space *s, vaddr_t base)
 	int err;
 
 	if (!base) {
-		at = vm_map(s, 0, span + e->align - PAGE_SIZE, 0, NULL, NULL,
-			    0, 0);
+		at = vm_map(s, 0, span + e->align - PAGE_SIZE, 0, NULL, NULL, 0,
+			    0);
 		if (at < 0)
 			return (int)at;
 		/* Nobody else maps meanwhile: exec has a single thread. */

@@ -52,21 +52,21 @@ struct script {
 };
 
 struct exec {
-	struct file *file;	    /* what is executed in the end */
+	struct file *file; /* what is executed in the end */
 	struct file *interp_file;
 	struct elf_file program, interp;
 	bool program_open, interp_open;
 	char *const *argv;
-	char **own_argv;	    /* argv, when we made it */
+	char **own_argv; /* argv, when we made it */
 	struct script *scripts[LIMIT_INTERP_DEPTH];
 	unsigned nscripts;
-	const char *path;	    /* as the caller named it */
+	const char *path; /* as the caller named it */
 	char fd_path[32];
-	struct cred *cred;	    /* new, or NULL: unchanged */
+	struct cred *cred; /* new, or NULL: unchanged */
 	bool secure;
 };
 
-static char *const empty_argv[] = { (char *)(uintptr_t)"", NULL };
+static char *const empty_argv[] = { (char *)(uintptr_t) "", NULL };
 
 /* ---- finding the file ---- */
 
@@ -296,9 +296,9 @@ prepare(struct exec *x, int dfd, const char *path, unsigned flags,
 	if (err)
 		return err;
 	do {
-		err = try_script(x, x->nscripts ?
-					    x->scripts[x->nscripts - 1]->interp :
-					    x->path);
+		err = try_script(
+			x, x->nscripts ? x->scripts[x->nscripts - 1]->interp :
+					 x->path);
 	} while (err == 1);
 	if (err)
 		return err;
@@ -362,11 +362,13 @@ map_files(struct exec *x, struct vm_space *s)
 }
 
 static int
-load(struct exec *x, struct process *p, struct vm_space *s,
-     char *const envp[], struct thread *t)
+load(struct exec *x, struct process *p, struct vm_space *s, char *const envp[],
+     struct thread *t)
 {
 	struct exec_stack st = {
-		.argv = x->argv, .envp = envp, .execfn = x->path,
+		.argv = x->argv,
+		.envp = envp,
+		.execfn = x->path,
 		.program = &x->program,
 		.interp = x->interp_open ? &x->interp : NULL,
 		.secure = x->secure,
@@ -470,8 +472,8 @@ commit(struct exec *x, char *const envp[])
 }
 
 int
-process_exec(int dfd, const char *path, char *const argv[],
-	     char *const envp[], unsigned flags)
+process_exec(int dfd, const char *path, char *const argv[], char *const envp[],
+	     unsigned flags)
 {
 	struct exec *x = kzalloc(sizeof(*x), ALLOC_KERNEL);
 	int err;

@@ -29,16 +29,16 @@
 #define BUCKET_BITS 8
 
 struct bucket {
-	struct spinlock lock;	/* RANK_FUTEX */
-	unsigned nwaiters;	/* [lock, a read] */
-	struct list waiters;	/* [lock] in order of arrival */
+	struct spinlock lock; /* RANK_FUTEX */
+	unsigned nwaiters;    /* [lock, a read] */
+	struct list waiters;  /* [lock] in order of arrival */
 } ALIGNED(64);
 
 struct waiter {
-	struct list link;	/* [bucket's lock] */
-	struct futex_key key;	/* [bucket's lock] requeue changes it */
+	struct list link;     /* [bucket's lock] */
+	struct futex_key key; /* [bucket's lock] requeue changes it */
 	struct thread *thread;
-	struct bucket *bucket;	/* [bucket's lock, a read] NULL: woken */
+	struct bucket *bucket; /* [bucket's lock, a read] NULL: woken */
 	uint32_t bitset;
 };
 
@@ -169,8 +169,8 @@ sleep_in_bucket(struct waiter *w, uint64_t deadline_ns)
 }
 
 long
-futex_wait(struct thread *t, uint32_t __user *uaddr, bool shared,
-	   uint32_t val, uint32_t bitset, uint64_t deadline_ns)
+futex_wait(struct thread *t, uint32_t __user *uaddr, bool shared, uint32_t val,
+	   uint32_t bitset, uint64_t deadline_ns)
 {
 	struct waiter w = { .thread = t, .bitset = bitset };
 	uint32_t now;
@@ -541,6 +541,8 @@ futex_exit_robust(struct thread *t)
 		at = next;
 	}
 	if (head.list_op_pending)
-		ignore(owner_died(t, (head.list_op_pending & ~1ull) +
-				     (uint64_t)head.futex_offset, true));
+		ignore(owner_died(t,
+				  (head.list_op_pending & ~1ull) +
+					  (uint64_t)head.futex_offset,
+				  true));
 }

@@ -16,13 +16,13 @@ struct regs;
 /* ---- elf.c: files into an address space ---- */
 
 struct elf_file {
-	struct file *file;	  /* not owned */
+	struct file *file; /* not owned */
 	struct elf64_ehdr *ehdr;
 	struct elf64_phdr *phdrs; /* owned */
 	bool has_interp;
 	bool exec_stack;
-	vaddr_t low, high;	  /* span of the PT_LOADs, page aligned */
-	uint64_t align;		  /* largest p_align */
+	vaddr_t low, high; /* span of the PT_LOADs, page aligned */
+	uint64_t align;	   /* largest p_align */
 	/* set by elf_map() */
 	vaddr_t bias;		  /* added to the file's addresses */
 	vaddr_t entry, phdr, end; /* end: of the last byte, bss included */
@@ -31,8 +31,7 @@ struct elf_file {
 #define BINPRM_SIZE 256 /* bytes of a "#!" line that count, as on Linux */
 
 /* Reads len bytes at pos: 0, or -ENOEXEC when the file is shorter. */
-MUST_CHECK int elf_read_at(struct file *f, void *buf, size_t len,
-			   uint64_t pos);
+MUST_CHECK int elf_read_at(struct file *f, void *buf, size_t len, uint64_t pos);
 /* Reads and checks headers; e is to be given to elf_close() only on success.
  * -ENOEXEC, -ENOMEM, -EIO. */
 MUST_CHECK int elf_open(struct file *f, struct elf_file *e);

@@ -160,9 +160,9 @@ wait_alone(struct process *p, bool intr, uint64_t deadline_ns)
 	wait_start(&p->exec_wq, &e, intr);
 	while (atomic_load_acquire(&p->nthreads) > 1) {
 		err = wait_sleep(&e, deadline_ns);
-		if (err == -EINTR && !(atomic_load_relaxed(
-					   &thread_current()->pending) &
-				       PENDING_KILL))
+		if (err == -EINTR &&
+		    !(atomic_load_relaxed(&thread_current()->pending) &
+		      PENDING_KILL))
 			err = wait_sleep(&e, clock_mono_ns() + 1000000);
 		if (err == -EINTR || err == -ETIMEDOUT)
 			break;
@@ -408,8 +408,7 @@ process_kill(uint64_t wait_ns)
 {
 	uint64_t until = clock_mono_ns() + wait_ns;
 
-	if (!first_process ||
-	    signal_send_process(first_process, SIGKILL, NULL))
+	if (!first_process || signal_send_process(first_process, SIGKILL, NULL))
 		return;
 	while (!atomic_load_acquire(&program_over) && clock_mono_ns() < until)
 		thread_delay(NSEC_PER_SEC / 1000);
@@ -605,8 +604,10 @@ process_start(const char *program, char *const argv[], char *const envp[],
 	      const char *cwd, bool aslr)
 {
 	struct start_args a = {
-		.program = program, .cwd = cwd ? cwd : "/",
-		.argv = argv, .envp = envp,
+		.program = program,
+		.cwd = cwd ? cwd : "/",
+		.argv = argv,
+		.envp = envp,
 	};
 	struct regs regs;
 	struct process *p;
@@ -623,8 +624,7 @@ process_start(const char *program, char *const argv[], char *const envp[],
 	err = thread_create_user("init", &regs, &t);
 	if (err)
 		return err;
-	err = first_thread_setup(p, t, stdio, uid, gid, groups, ngroups,
-				 umask);
+	err = first_thread_setup(p, t, stdio, uid, gid, groups, ngroups, umask);
 	if (err)
 		return err;
 	completion_init(&a.done);

@@ -20,38 +20,38 @@ struct file;
 struct vm_space;
 
 struct process {
-	int pid;		  /* [I] the first thread's tid */
-	int ppid, pgid, sid;	  /* ppid 0 */
-	struct mutex lock;	  /* RANK_PROCESS */
-	struct list threads;	  /* [lock + sig.lock w] thread->proc_link */
-	unsigned nthreads;	  /* [lock, a read] */
-	struct thread *leader;	  /* [lock] */
-	bool exiting;		  /* [lock, a read] */
+	int pid;	       /* [I] the first thread's tid */
+	int ppid, pgid, sid;   /* ppid 0 */
+	struct mutex lock;     /* RANK_PROCESS */
+	struct list threads;   /* [lock + sig.lock w] thread->proc_link */
+	unsigned nthreads;     /* [lock, a read] */
+	struct thread *leader; /* [lock] */
+	bool exiting;	       /* [lock, a read] */
 	uint32_t exit_kind, exit_code; /* [lock] abi/pith.h */
-	struct thread *execer;	  /* [lock] thread in execve, or NULL */
-	struct waitq exec_wq;	  /* woken when nthreads falls */
-	int leader_status;	  /* [lock] as given to exit(2) */
-	bool stopped;		  /* [sig.lock] by SIGSTOP, until SIGCONT */
-	struct waitq stop_wq;	  /* woken by SIGCONT and by the end */
+	struct thread *execer;	       /* [lock] thread in execve, or NULL */
+	struct waitq exec_wq;	       /* woken when nthreads falls */
+	int leader_status;	       /* [lock] as given to exit(2) */
+	bool stopped;	      /* [sig.lock] by SIGSTOP, until SIGCONT */
+	struct waitq stop_wq; /* woken by SIGCONT and by the end */
 	struct sig_process sig;
-	struct timers *timers;	  /* [I] timers.c: interval and POSIX timers */
-	struct vm_space *space;	  /* changes in execve only */
-	struct file *exe;	  /* [lock] */
+	struct timers *timers;	/* [I] timers.c: interval and POSIX timers */
+	struct vm_space *space; /* changes in execve only */
+	struct file *exe;	/* [lock] */
 	struct rlimits limits;
-	uint64_t start_ns;	  /* monotonic */
+	uint64_t start_ns;		       /* monotonic */
 	uint64_t dead_utime_ns, dead_stime_ns; /* [sig.lock] of threads that
 					* have ended */
-	uint64_t dead_nvcsw, dead_nivcsw; /* [lock] */
-	bool aslr;		  /* [I] */
-	bool fork_noticed;	  /* [a] the user has been told once */
-	uint8_t auxv[512];	  /* [lock] as given to the program */
+	uint64_t dead_nvcsw, dead_nivcsw;      /* [lock] */
+	bool aslr;			       /* [I] */
+	bool fork_noticed; /* [a] the user has been told once */
+	uint8_t auxv[512]; /* [lock] as given to the program */
 	unsigned auxv_len;
 	bool dumpable, no_new_privs, thp_disabled;
 	int pdeath_sig;
 	uint32_t personality;
 	bool subreaper;
-	uint64_t max_rss;	  /* [a] pages, the most that was seen */
-	uint32_t membarrier;	  /* [a] commands that were registered */
+	uint64_t max_rss;    /* [a] pages, the most that was seen */
+	uint32_t membarrier; /* [a] commands that were registered */
 	uint64_t timer_slack_ns;
 };
 
@@ -60,9 +60,9 @@ struct process {
  * Takes its own references to the files; NULL: not open. */
 MUST_CHECK int process_start(const char *program, char *const argv[],
 			     char *const envp[], struct file *const stdio[3],
-			     uint32_t uid, uint32_t gid,
-			     const uint32_t *groups, unsigned ngroups,
-			     uint32_t umask, const char *cwd, bool aslr);
+			     uint32_t uid, uint32_t gid, const uint32_t *groups,
+			     unsigned ngroups, uint32_t umask, const char *cwd,
+			     bool aslr);
 
 /* A limit that the first process starts with; before process_start().
  * -EINVAL. */

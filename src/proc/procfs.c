@@ -20,8 +20,8 @@
 #include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
-#include <dev/tty.h>
 #include <core/log.h>
+#include <dev/tty.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
 #include <file/file.h>
@@ -33,11 +33,11 @@
 
 #define FDINFO_MAX (1u << 20)
 
-#define DIR_MODE  (0040000u | 0555u)
-#define FILE_MODE (0100000u | 0444u)
-#define PRIV_MODE (0100000u | 0400u)
-#define RW_MODE	  (0100000u | 0644u)
-#define LINK_MODE (0120000u | 0777u)
+#define DIR_MODE	 (0040000u | 0555u)
+#define FILE_MODE	 (0100000u | 0444u)
+#define PRIV_MODE	 (0100000u | 0400u)
+#define RW_MODE		 (0100000u | 0644u)
+#define LINK_MODE	 (0120000u | 0777u)
 #define MAPS_NAME_COLUMN 73
 
 static struct process *
@@ -94,8 +94,7 @@ map_line(struct seq_buf *s, struct vma *v, char *path)
 		   (unsigned)(dev >> 8 & 0xfff), (unsigned)(dev & 0xff),
 		   i ? (unsigned long)i->ino : 0ul);
 	if (v->file && v->file->dentry)
-		name = dentry_path(v->file->dentry, NULL, path,
-				   PATH_MAX_BYTES);
+		name = dentry_path(v->file->dentry, NULL, path, PATH_MAX_BYTES);
 	if (!name) {
 		seq_printf(s, "\n");
 		return;
@@ -174,8 +173,7 @@ smaps_one(struct vma *v, void *arg)
 		   "Locked:         %8lu kB\n",
 		   (unsigned long)kb, (unsigned long)rss, (unsigned long)rss,
 		   (unsigned long)(rss - dirty), (unsigned long)dirty,
-		   (unsigned long)rss,
-		   (unsigned long)(v->object ? dirty : rss),
+		   (unsigned long)rss, (unsigned long)(v->object ? dirty : rss),
 		   (unsigned long)(v->flags & VMA_LOCKED ? kb : 0));
 	return !m->out->err;
 }
@@ -231,8 +229,8 @@ show_statm(struct seq_buf *s, void *arg)
 	seq_printf(s, "%lu %lu %lu %lu 0 %lu 0\n",
 		   sp ? (unsigned long)sp->total_pages : 0ul,
 		   (unsigned long)rss_pages(sp),
-		   sp ? (unsigned long)sp->rss_file : 0ul,
-		   (unsigned long)m.exe, (unsigned long)(m.data + m.stack));
+		   sp ? (unsigned long)sp->rss_file : 0ul, (unsigned long)m.exe,
+		   (unsigned long)(m.data + m.stack));
 	return 0;
 }
 
@@ -320,9 +318,11 @@ status_ids(struct seq_buf *s, const struct thread *t)
 	const struct cred *c = t->cred;
 	unsigned i;
 
-	seq_printf(s, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n"
-		      "FDSize:\t64\nGroups:\t", c->uid, c->euid, c->suid,
-		   c->fsuid, c->gid, c->egid, c->sgid, c->fsgid);
+	seq_printf(s,
+		   "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n"
+		   "FDSize:\t64\nGroups:\t",
+		   c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid, c->sgid,
+		   c->fsgid);
 	for (i = 0; i < c->ngroups; i++)
 		seq_printf(s, "%u ", c->groups[i]);
 	seq_printf(s, "%s\n", c->ngroups ? "" : " ");
@@ -336,23 +336,22 @@ status_memory(struct seq_buf *s, const struct vm_space *sp)
 	if (!sp)
 		return;
 	usage(&m);
-	seq_printf(s,
-		   "VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\n"
-		   "VmPin:\t       0 kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n"
-		   "RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\n"
-		   "RssShmem:\t       0 kB\nVmData:\t%8lu kB\n"
-		   "VmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n"
-		   "VmPTE:\t       0 kB\nVmSwap:\t       0 kB\n",
-		   (unsigned long)max_u64(sp->hiwater_pages, sp->total_pages) *
-		       4,
-		   (unsigned long)sp->total_pages * 4,
-		   (unsigned long)m.locked * 4,
-		   (unsigned long)process_max_rss(self()) * 4,
-		   (unsigned long)rss_pages(sp) * 4,
-		   (unsigned long)sp->rss_anon * 4,
-		   (unsigned long)sp->rss_file * 4, (unsigned long)m.data * 4,
-		   (unsigned long)m.stack * 4, (unsigned long)m.exe * 4,
-		   (unsigned long)m.lib * 4);
+	seq_printf(
+		s,
+		"VmPeak:\t%8lu kB\nVmSize:\t%8lu kB\nVmLck:\t%8lu kB\n"
+		"VmPin:\t       0 kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n"
+		"RssAnon:\t%8lu kB\nRssFile:\t%8lu kB\n"
+		"RssShmem:\t       0 kB\nVmData:\t%8lu kB\n"
+		"VmStk:\t%8lu kB\nVmExe:\t%8lu kB\nVmLib:\t%8lu kB\n"
+		"VmPTE:\t       0 kB\nVmSwap:\t       0 kB\n",
+		(unsigned long)max_u64(sp->hiwater_pages, sp->total_pages) * 4,
+		(unsigned long)sp->total_pages * 4, (unsigned long)m.locked * 4,
+		(unsigned long)process_max_rss(self()) * 4,
+		(unsigned long)rss_pages(sp) * 4,
+		(unsigned long)sp->rss_anon * 4,
+		(unsigned long)sp->rss_file * 4, (unsigned long)m.data * 4,
+		(unsigned long)m.stack * 4, (unsigned long)m.exe * 4,
+		(unsigned long)m.lib * 4);
 }
 
 static void
@@ -371,7 +370,8 @@ status_signals(struct seq_buf *s, const struct thread *t)
 	seq_printf(s,
 		   "Threads:\t%u\nSigQ:\t%u/%lu\nSigPnd:\t%016lx\n"
 		   "ShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
-		   "SigCgt:\t%016lx\n", p->nthreads, p->sig.queued,
+		   "SigCgt:\t%016lx\n",
+		   p->nthreads, p->sig.queued,
 		   (unsigned long)p->limits.soft[RLIMIT_SIGPENDING],
 		   (unsigned long)t->sig->pending.set,
 		   (unsigned long)p->sig.pending.set,
@@ -402,9 +402,10 @@ status_cpus(struct seq_buf *s, const struct thread *t)
 			seq_printf(s, "%s%u", sep, i);
 		sep = ",";
 	}
-	seq_printf(s, "\nMems_allowed:\t1\nMems_allowed_list:\t0\n"
-		      "voluntary_ctxt_switches:\t%lu\n"
-		      "nonvoluntary_ctxt_switches:\t%lu\n",
+	seq_printf(s,
+		   "\nMems_allowed:\t1\nMems_allowed_list:\t0\n"
+		   "voluntary_ctxt_switches:\t%lu\n"
+		   "nonvoluntary_ctxt_switches:\t%lu\n",
 		   (unsigned long)t->nvcsw, (unsigned long)t->nivcsw);
 }
 
@@ -479,11 +480,10 @@ show_stat(struct seq_buf *s, void *arg)
 		   "%d (%s) %c %d %d %d %d %d 4194304 %lu 0 %lu 0 %lu %lu 0 0 "
 		   "%d %d %u 0 %lu %lu %lu %lu ",
 		   t->tid, t->name, state_of(t), p->ppid, p->pgid, p->sid,
-		   tty_nr, tpgid,
-		   sp ? (unsigned long)sp->minflt : 0ul,
+		   tty_nr, tpgid, sp ? (unsigned long)sp->minflt : 0ul,
 		   sp ? (unsigned long)sp->majflt : 0ul, ticks(cpu.user_ns),
-		   ticks(cpu.system_ns),
-		   20 + t->nice, t->nice, p->nthreads, ticks(p->start_ns),
+		   ticks(cpu.system_ns), 20 + t->nice, t->nice, p->nthreads,
+		   ticks(p->start_ns),
 		   sp ? (unsigned long)(sp->total_pages << PAGE_SHIFT) : 0ul,
 		   (unsigned long)rss_pages(sp),
 		   (unsigned long)p->limits.soft[RLIMIT_RSS]);
@@ -651,9 +651,9 @@ mountinfo_line(const struct mount_info *m, void *arg)
 	uint64_t dev = m->sb->dev;
 	const char *opt = m->options && *m->options ? m->options : "rw";
 
-	seq_printf(arg, "%u %u %u:%u / %s %s - %s %s %s\n", m->id,
-		   m->parent_id, (unsigned)(dev >> 8 & 0xfff),
-		   (unsigned)(dev & 0xff), m->target, opt, m->type,
+	seq_printf(arg, "%u %u %u:%u / %s %s - %s %s %s\n", m->id, m->parent_id,
+		   (unsigned)(dev >> 8 & 0xfff), (unsigned)(dev & 0xff),
+		   m->target, opt, m->type,
 		   m->source && *m->source ? m->source : "none", opt);
 	return true;
 }
@@ -810,7 +810,8 @@ show_fdinfo(struct seq_buf *s, void *arg)
 	seq_printf(s, "pos:\t%ld\nflags:\t0%o\nmnt_id:\t1\nino:\t%lu\n",
 		   (long)f->pos,
 		   f->flags | (fd_get_cloexec(thread_current()->fds, fd) > 0 ?
-				       02000000u : 0u),
+				       02000000u :
+				       0u),
 		   f->inode ? (unsigned long)f->inode->ino : 0ul);
 	if (f->ops->fdinfo)
 		fdinfo_extra(s, f);
@@ -842,8 +843,10 @@ fd_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	if (err)
 		return err;
 	*e = (struct pseudo_entry){
-		.path = name, .mode = 0120000u | 0700u,
-		.readlink = fd_readlink, .follow = fd_follow,
+		.path = name,
+		.mode = 0120000u | 0700u,
+		.readlink = fd_readlink,
+		.follow = fd_follow,
 		.arg = (void *)(intptr_t)fd,
 	};
 	return 0;
@@ -858,7 +861,9 @@ fdinfo_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	if (err)
 		return err;
 	*e = (struct pseudo_entry){
-		.path = name, .mode = FILE_MODE, .show = show_fdinfo,
+		.path = name,
+		.mode = FILE_MODE,
+		.show = show_fdinfo,
 		.arg = (void *)(intptr_t)fd,
 	};
 	return 0;
@@ -884,8 +889,7 @@ iterate_fds(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
 }
 
 static int
-fd_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
-	   void *arg)
+fd_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode, void *arg)
 {
 	(void)arg;
 	return iterate_fds(cursor, name, size, mode, 0120000u | 0700u);
@@ -907,32 +911,55 @@ fdinfo_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
  * is filled in at lookup. */
 static const struct pseudo_entry common[] = {
 	{ .path = "auxv", .mode = PRIV_MODE, .show = show_auxv },
-	{ .path = "cgroup", .mode = FILE_MODE, .show = show_text,
+	{ .path = "cgroup",
+	  .mode = FILE_MODE,
+	  .show = show_text,
 	  .arg = TEXT("0::/\n") },
 	{ .path = "cmdline", .mode = FILE_MODE, .show = show_cmdline },
-	{ .path = "comm", .mode = RW_MODE, .show = show_comm,
+	{ .path = "comm",
+	  .mode = RW_MODE,
+	  .show = show_comm,
 	  .store = store_comm },
-	{ .path = "cwd", .mode = LINK_MODE, .readlink = link_readlink,
-	  .follow = link_follow, .arg = (void *)LINK_CWD },
+	{ .path = "cwd",
+	  .mode = LINK_MODE,
+	  .readlink = link_readlink,
+	  .follow = link_follow,
+	  .arg = (void *)LINK_CWD },
 	{ .path = "environ", .mode = PRIV_MODE, .show = show_environ },
-	{ .path = "exe", .mode = LINK_MODE, .readlink = link_readlink,
-	  .follow = link_follow, .arg = (void *)LINK_EXE },
-	{ .path = "fd", .mode = 0040000u | 0500u, .lookup = fd_lookup,
+	{ .path = "exe",
+	  .mode = LINK_MODE,
+	  .readlink = link_readlink,
+	  .follow = link_follow,
+	  .arg = (void *)LINK_EXE },
+	{ .path = "fd",
+	  .mode = 0040000u | 0500u,
+	  .lookup = fd_lookup,
 	  .iterate = fd_iterate },
-	{ .path = "fdinfo", .mode = DIR_MODE, .lookup = fdinfo_lookup,
+	{ .path = "fdinfo",
+	  .mode = DIR_MODE,
+	  .lookup = fdinfo_lookup,
 	  .iterate = fdinfo_iterate },
 	{ .path = "limits", .mode = FILE_MODE, .show = show_limits },
 	{ .path = "maps", .mode = FILE_MODE, .show = show_maps },
 	{ .path = "mountinfo", .mode = FILE_MODE, .show = show_mountinfo },
 	{ .path = "mounts", .mode = FILE_MODE, .show = show_mounts },
-	{ .path = "oom_score", .mode = FILE_MODE, .show = show_text,
+	{ .path = "oom_score",
+	  .mode = FILE_MODE,
+	  .show = show_text,
 	  .arg = TEXT("0\n") },
-	{ .path = "oom_score_adj", .mode = RW_MODE, .show = show_oom_adj,
+	{ .path = "oom_score_adj",
+	  .mode = RW_MODE,
+	  .show = show_oom_adj,
 	  .store = store_oom_adj },
-	{ .path = "personality", .mode = PRIV_MODE, .show = show_text,
+	{ .path = "personality",
+	  .mode = PRIV_MODE,
+	  .show = show_text,
 	  .arg = TEXT("00000000\n") },
-	{ .path = "root", .mode = LINK_MODE, .readlink = link_readlink,
-	  .follow = link_follow, .arg = (void *)LINK_ROOT },
+	{ .path = "root",
+	  .mode = LINK_MODE,
+	  .readlink = link_readlink,
+	  .follow = link_follow,
+	  .arg = (void *)LINK_ROOT },
 	{ .path = "schedstat", .mode = FILE_MODE, .show = show_schedstat },
 	{ .path = "smaps", .mode = FILE_MODE, .show = show_smaps },
 	{ .path = "stat", .mode = FILE_MODE, .show = show_stat },
@@ -990,8 +1017,11 @@ task_lookup(const char *name, struct pseudo_entry *e, void *arg)
 		return -ENOENT;
 	thread_put(t);
 	*e = (struct pseudo_entry){
-		.path = name, .mode = DIR_MODE, .lookup = thread_dir_lookup,
-		.iterate = thread_dir_iterate, .arg = (void *)(intptr_t)v,
+		.path = name,
+		.mode = DIR_MODE,
+		.lookup = thread_dir_lookup,
+		.iterate = thread_dir_iterate,
+		.arg = (void *)(intptr_t)v,
 	};
 	return 0;
 }
@@ -1029,8 +1059,7 @@ self_readlink(char *buf, size_t size, void *arg)
 	if (!t->proc)
 		return -ENOENT;
 	if (arg)
-		ksnprintf(tmp, sizeof(tmp), "%d/task/%d", t->proc->pid,
-			  t->tid);
+		ksnprintf(tmp, sizeof(tmp), "%d/task/%d", t->proc->pid, t->tid);
 	else
 		ksnprintf(tmp, sizeof(tmp), "%d", t->proc->pid);
 	n = min_size(strlen(tmp), size);
@@ -1040,9 +1069,13 @@ self_readlink(char *buf, size_t size, void *arg)
 
 static const struct pseudo_entry top[] = {
 	{ .path = "self", .mode = LINK_MODE, .readlink = self_readlink },
-	{ .path = "thread-self", .mode = LINK_MODE,
-	  .readlink = self_readlink, .arg = (void *)1 },
-	{ .path = "1/task", .mode = DIR_MODE, .lookup = task_lookup,
+	{ .path = "thread-self",
+	  .mode = LINK_MODE,
+	  .readlink = self_readlink,
+	  .arg = (void *)1 },
+	{ .path = "1/task",
+	  .mode = DIR_MODE,
+	  .lookup = task_lookup,
 	  .iterate = task_iterate },
 };
 

@@ -32,23 +32,23 @@
 #include <vm/space.h>
 #include <vm/uaccess.h>
 
-#define DEPTH	  48u /* of a stack, kernel and program together */
-#define SEND_NS	  (NSEC_PER_SEC / 10)
+#define DEPTH	48u /* of a stack, kernel and program together */
+#define SEND_NS (NSEC_PER_SEC / 10)
 
 struct sampler {
 	struct timer timer;
 	struct spinlock lock;
 	uint8_t *buf[2];
-	unsigned active;	/* [lock] the one that is filled */
-	size_t used;		/* [lock] bytes of it */
-	uint64_t lost;		/* [lock] samples */
+	unsigned active; /* [lock] the one that is filled */
+	size_t used;	 /* [lock] bytes of it */
+	uint64_t lost;	 /* [lock] samples */
 };
 
-static struct sampler *samplers;	/* [I] by CPU; NULL: off */
-static uint64_t period_ns;		/* [I] */
-static unsigned sample_hz;		/* [I] */
-static bool stopped;			/* [a] */
-static struct mutex send_lock;		/* one sends; RANK_TRACE */
+static struct sampler *samplers; /* [I] by CPU; NULL: off */
+static uint64_t period_ns;	 /* [I] */
+static unsigned sample_hz;	 /* [I] */
+static bool stopped;		 /* [a] */
+static struct mutex send_lock;	 /* one sends; RANK_TRACE */
 
 /* ---- one sample ---- */
 
@@ -95,7 +95,8 @@ user_chain(struct chain *c, const struct regs *r)
 	push(c, regs_pc(r));
 	while (c->n < DEPTH && fp && !(fp & 7)) {
 		if (copy_from_user_nofault(f, (const void __user *)fp,
-					   sizeof(f)) || !f[1])
+					   sizeof(f)) ||
+		    !f[1])
 			return;
 		push(c, f[1]);
 		if (f[0] <= fp) /* stacks grow down: no loops */
@@ -260,8 +261,8 @@ free_samplers(struct sampler *s)
 static struct sampler *
 make_samplers(void)
 {
-	struct sampler *s = kzalloc(cpu_online_count * sizeof(*s),
-				    ALLOC_KERNEL);
+	struct sampler *s =
+		kzalloc(cpu_online_count * sizeof(*s), ALLOC_KERNEL);
 
 	for (unsigned i = 0; s && i < cpu_online_count; i++) {
 		timer_init(&s[i].timer, tick);

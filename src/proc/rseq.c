@@ -52,8 +52,8 @@ rseq_update(struct thread *t, struct regs *r)
 		return;
 	/* The common case: still here, and in no section. */
 	if (!user_load32(&w[1], &cpu) && !user_load32(&w[2], &cs_low) &&
-	    !user_load32(&w[3], &cs_high) && cpu == this_cpu()->id &&
-	    !cs_low && !cs_high)
+	    !user_load32(&w[3], &cs_high) && cpu == this_cpu()->id && !cs_low &&
+	    !cs_high)
 		return;
 	if (copy_from_user(&a, (void __user *)t->rseq_addr, sizeof(a)))
 		goto bad;

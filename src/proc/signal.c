@@ -21,12 +21,12 @@
 #include <core/clock.h>
 #include <mem/heap.h>
 
-#define SIG_STOPS                                                       \
-	(SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) |       \
+#define SIG_STOPS                                                 \
+	(SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | \
 	 SIG_BIT(SIGTTOU))
 /* Taken first, as they belong to the instruction at hand. */
-#define SIG_SYNCHRONOUS                                                 \
-	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) |         \
+#define SIG_SYNCHRONOUS                                         \
+	(SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | \
 	 SIG_BIT(SIGTRAP) | SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
 static void

@@ -23,7 +23,7 @@ struct file;
 
 #define NSIG 64
 
-#define SIG_BIT(sig) (1ull << ((sig) - 1))
+#define SIG_BIT(sig)	(1ull << ((sig)-1))
 #define SIG_UNBLOCKABLE (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))
 
 /* One pending signal with its information. */
@@ -33,7 +33,7 @@ struct sig_entry {
 	/* NULL: freed when it is taken.  Else it belongs to a timer: called
 	 * with the lock held, may change the information. */
 	void (*taken)(struct sig_entry *e, struct siginfo *info);
-	bool queued;	  /* [lock] */
+	bool queued; /* [lock] */
 };
 
 struct sig_queue {	   /* pending signals */
@@ -45,21 +45,21 @@ struct sig_process {
 	struct spinlock lock;
 	struct ksigaction action[NSIG]; /* [lock] abi/signal.h */
 	struct sig_queue pending;	/* [lock] to any thread */
-	unsigned queued;		/* [lock] bounded by RLIMIT_SIGPENDING */
+	unsigned queued; /* [lock] bounded by RLIMIT_SIGPENDING */
 	struct waitq signalfd_wq;
 };
 
 struct sig_thread {
-	uint64_t mask;		    /* [o write, lock] blocked */
-	uint64_t saved_mask;	    /* [o] rt_sigsuspend, ppoll */
-	bool restore_mask;	    /* [o] */
-	uint64_t wait_set;	    /* [lock] rt_sigtimedwait waits for these */
+	uint64_t mask;	     /* [o write, lock] blocked */
+	uint64_t saved_mask; /* [o] rt_sigsuspend, ppoll */
+	bool restore_mask;   /* [o] */
+	uint64_t wait_set;   /* [lock] rt_sigtimedwait waits for these */
 	/* [o] restart_syscall(2): what it continues, and its arguments */
 	long (*restart)(struct thread *t, const uint64_t a[4]);
 	uint64_t restart_args[4];
-	struct sig_queue pending;   /* [lock] */
-	struct sigaltstack alt;	    /* [o] */
-	int trapno;		    /* [o] of the last fault, for the frame */
+	struct sig_queue pending; /* [lock] */
+	struct sigaltstack alt;	  /* [o] */
+	int trapno;		  /* [o] of the last fault, for the frame */
 	uint64_t trap_err;
 	vaddr_t cr2;
 };
@@ -89,8 +89,7 @@ int signal_wait(struct thread *t, uint64_t set, struct siginfo *info,
 void signal_set_action(struct process *p, int sig, const struct ksigaction *a,
 		       struct ksigaction *old);
 /* New signalfd file with the set; or changes f's set when it is one. */
-MUST_CHECK int signalfd_create(uint64_t set, unsigned flags,
-			       struct file **out);
+MUST_CHECK int signalfd_create(uint64_t set, unsigned flags, struct file **out);
 MUST_CHECK int signalfd_set(struct file *f, uint64_t set);
 
 /* Called for each signal that runs a handler or ends the program (fatal); set

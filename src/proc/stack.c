@@ -26,17 +26,17 @@
 #include <vm/space.h>
 #include <vm/uaccess.h>
 
-#define STACK_ROOM  (128u << 10) /* mapped at once below the strings */
-#define AUXV_PAIRS  24
+#define STACK_ROOM     (128u << 10) /* mapped at once below the strings */
+#define AUXV_PAIRS     24
 #define ARG_STRING_MAX (128u << 10) /* one string, as on Linux */
 
 static const char platform_name[] = "x86_64";
 
 struct builder {
-	vaddr_t strings;   /* where the next string goes */
-	uint64_t *vector;  /* argc, argv ..., in the kernel */
+	vaddr_t strings;  /* where the next string goes */
+	uint64_t *vector; /* argc, argv ..., in the kernel */
 	size_t nwords;
-	uint64_t *auxv;	   /* within vector */
+	uint64_t *auxv; /* within vector */
 	unsigned nauxv;
 };
 
@@ -133,8 +133,8 @@ static int
 map_stack(struct vm_space *s, uint64_t bytes, bool exec)
 {
 	uint64_t len = align_up(bytes, PAGE_SIZE) + STACK_ROOM;
-	uint32_t flags = VMA_READ | VMA_WRITE | VMA_MAYWRITE | VMA_STACK |
-			 VMA_GROWSDOWN;
+	uint32_t flags =
+		VMA_READ | VMA_WRITE | VMA_MAYWRITE | VMA_STACK | VMA_GROWSDOWN;
 	long at;
 
 	if (exec)

@@ -26,35 +26,39 @@
 #include <core/timer.h>
 #include <mem/heap.h>
 
-#define PTIMERS_MAX 4096u
+#define PTIMERS_MAX	 4096u
 #define CPU_CHECK_MIN_NS 1000000ull
 
 enum clock_kind {
-	KIND_MONO, KIND_REAL, KIND_PROC_CPU, KIND_PROC_USER, KIND_THREAD_CPU
+	KIND_MONO,
+	KIND_REAL,
+	KIND_PROC_CPU,
+	KIND_PROC_USER,
+	KIND_THREAD_CPU
 };
 
-struct xtimer {			/* what both kinds share */
+struct xtimer { /* what both kinds share */
 	struct timer timer;
-	struct process *p;	/* [I] */
-	enum clock_kind kind;	/* [I] */
-	struct thread *cpu_of;	/* [I] KIND_THREAD_CPU: referenced */
-	struct thread *target;	/* [I] SIGEV_THREAD_ID: referenced */
-	uint64_t deadline;	/* on its clock, ns; 0: not armed */
+	struct process *p;     /* [I] */
+	enum clock_kind kind;  /* [I] */
+	struct thread *cpu_of; /* [I] KIND_THREAD_CPU: referenced */
+	struct thread *target; /* [I] SIGEV_THREAD_ID: referenced */
+	uint64_t deadline;     /* on its clock, ns; 0: not armed */
 	uint64_t interval;
-	int sig;		/* [I] 0: SIGEV_NONE */
+	int sig; /* [I] 0: SIGEV_NONE */
 	struct sig_entry entry;
-	bool rearm_on_take;	/* [I] POSIX timer */
+	bool rearm_on_take; /* [I] POSIX timer */
 	int overrun, last_overrun;
-	bool cpu_limit;		/* [I] the timer of RLIMIT_CPU */
+	bool cpu_limit; /* [I] the timer of RLIMIT_CPU */
 };
 
 struct ptimer {
 	struct xtimer x;
-	int id;			/* [I] */
+	int id; /* [I] */
 	struct list link;
 };
 
-struct timers {			/* all under sig.lock */
+struct timers { /* all under sig.lock */
 	struct xtimer itimer[3];
 	struct xtimer limit;
 	struct list ptimers;
@@ -353,8 +357,7 @@ ptimer_free(struct ptimer *pt)
 
 /* What sev asks for: -EINVAL when it makes no sense. */
 static int
-apply_sigevent(struct ptimer *pt, struct process *p,
-	       const struct sigevent *sev)
+apply_sigevent(struct ptimer *pt, struct process *p, const struct sigevent *sev)
 {
 	struct xtimer *x = &pt->x;
 	struct siginfo *info = &x->entry.info;
@@ -453,8 +456,7 @@ ptimer_set(struct process *p, int id, bool absolute, uint64_t value_ns,
 }
 
 int
-ptimer_get(struct process *p, int id, uint64_t *value_ns,
-	   uint64_t *interval_ns)
+ptimer_get(struct process *p, int id, uint64_t *value_ns, uint64_t *interval_ns)
 {
 	irqflags_t f = spin_lock_irq(&p->sig.lock);
 	struct ptimer *pt = find_locked(p, id);

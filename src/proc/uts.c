@@ -11,13 +11,11 @@
 #include <core/spinlock.h>
 
 static struct spinlock lock = SPINLOCK_INIT(RANK_FUTEX);
-static struct utsname uts = {	/* [lock] */
-	.sysname = "Linux",
-	.nodename = "pith",
-	.release = "6.1.0-pith",
-	.version = "#1 SMP Pith " PITH_VERSION,
-	.machine = "x86_64",
-	.domainname = "(none)",
+static struct utsname uts = {
+	/* [lock] */
+	.sysname = "Linux",	 .nodename = "pith",
+	.release = "6.1.0-pith", .version = "#1 SMP Pith " PITH_VERSION,
+	.machine = "x86_64",	 .domainname = "(none)",
 };
 
 void

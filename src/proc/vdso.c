@@ -130,8 +130,8 @@ make_pages(void)
 			code_pages[i] = page_alloc(0, ALLOC_KERNEL);
 		if (!code_pages[i])
 			return -ENOMEM;
-		memcpy(page_addr(code_pages[i]),
-		       vdso_image + i * PAGE_SIZE, PAGE_SIZE);
+		memcpy(page_addr(code_pages[i]), vdso_image + i * PAGE_SIZE,
+		       PAGE_SIZE);
 		code_pages[i]->flags |= PG_UPTODATE;
 	}
 	vm_object_init(&code_object, &code_ops);
@@ -165,8 +165,8 @@ vdso_map(struct vm_space *s)
 	if (at < 0)
 		return at;
 	data = vm_map(s, (vaddr_t)at, PAGE_SIZE,
-		      VMA_READ | VMA_SPECIAL | VMA_DONTDUMP, &data_object,
-		      NULL, 0, VM_FIXED);
+		      VMA_READ | VMA_SPECIAL | VMA_DONTDUMP, &data_object, NULL,
+		      0, VM_FIXED);
 	if (data < 0)
 		return data;
 	at = vm_map(s, (vaddr_t)at + PAGE_SIZE, len - PAGE_SIZE,

@@ -38,11 +38,11 @@ may_wait(const void *lock, unsigned rank)
 	lock_debug_may_sleep();
 	for (i = 0; i < t->nheld; i++) {
 		if (t->held[i].lock == lock)
-			panic("%s: lock of rank %u taken twice", t->name,
-			      rank);
+			panic("%s: lock of rank %u taken twice", t->name, rank);
 		if (t->held[i].rank && rank && t->held[i].rank > rank)
 			panic("%s: lock order: rank %u taken with rank %u "
-			      "held", t->name, rank, t->held[i].rank);
+			      "held",
+			      t->name, rank, t->held[i].rank);
 	}
 }
 

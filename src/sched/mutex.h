@@ -11,8 +11,8 @@
 #include <sched/wait.h>
 
 struct mutex {
-	uint32_t state;	  /* [a] 0 free, 1 held, 2 held and waited for */
-	uint16_t rank;	  /* [I] */
+	uint32_t state;	      /* [a] 0 free, 1 held, 2 held and waited for */
+	uint16_t rank;	      /* [I] */
 	struct thread *owner; /* [a] */
 	struct waitq wq;
 };
@@ -25,9 +25,9 @@ void mutex_unlock(struct mutex *m);
 bool mutex_held(const struct mutex *m); /* by the current thread */
 
 struct rwlock {
-	int32_t readers;	/* [a] -1: a writer holds it */
+	int32_t readers;	  /* [a] -1: a writer holds it */
 	uint32_t writers_waiting; /* [a] */
-	uint16_t rank;		/* [I] */
+	uint16_t rank;		  /* [I] */
 	struct waitq read_wq, write_wq;
 };
 
@@ -46,6 +46,6 @@ struct completion {
 	struct waitq wq;
 };
 void completion_init(struct completion *c);
-void completion_done(struct completion *c);	  /* any context */
+void completion_done(struct completion *c); /* any context */
 void completion_wait(struct completion *c);
 int completion_wait_until(struct completion *c, uint64_t deadline_ns);

@@ -33,23 +33,23 @@
 #include <core/watchdog.h>
 #include <mem/heap.h>
 
-#define SLICE_NS	4000000ull /* alone with one other thread */
-#define SLICE_MIN_NS	1000000ull
-#define PULL_MIN_NS	100000ull  /* when an idle CPU could help */
-#define PULL_MAX_NS	1000000ull /* when it never can */
-#define WAKE_BONUS_NS	3000000ull
-#define PREEMPT_NS	1000000ull /* a wake preempts beyond this lead */
-#define PULL_AFTER_NS	30000ull   /* an idle CPU takes what waited so long */
-#define POLL_MAX_NS	40000ull
-#define POLL_MIN_NS	2000ull
-#define SYNC_NS		20000ull   /* sleeps within this after a wake */
+#define SLICE_NS      4000000ull /* alone with one other thread */
+#define SLICE_MIN_NS  1000000ull
+#define PULL_MIN_NS   100000ull	 /* when an idle CPU could help */
+#define PULL_MAX_NS   1000000ull /* when it never can */
+#define WAKE_BONUS_NS 3000000ull
+#define PREEMPT_NS    1000000ull /* a wake preempts beyond this lead */
+#define PULL_AFTER_NS 30000ull	 /* an idle CPU takes what waited so long */
+#define POLL_MAX_NS   40000ull
+#define POLL_MIN_NS   2000ull
+#define SYNC_NS	      20000ull /* sleeps within this after a wake */
 
 /* vruntime per ns in 1/1024, by nice -20..19: 1.25 to the power of nice. */
 static const uint32_t nice_factor[40] = {
-	12,    15,    18,    23,    29,    36,	  45,	 56,	70,    88,
-	110,   137,   172,   215,   268,   336,	  419,	 524,	655,   819,
-	1024,  1280,  1600,  2000,  2500,  3125,  3906,	 4883,	6104,  7629,
-	9537,  11921, 14901, 18626, 23283, 29104, 36380, 45475, 56843, 71054,
+	12,   15,    18,    23,	   29,	  36,	 45,	56,    70,    88,
+	110,  137,   172,   215,   268,	  336,	 419,	524,   655,   819,
+	1024, 1280,  1600,  2000,  2500,  3125,	 3906,	4883,  6104,  7629,
+	9537, 11921, 14901, 18626, 23283, 29104, 36380, 45475, 56843, 71054,
 };
 
 uint64_t sched_idle_cpus;
@@ -67,12 +67,14 @@ queue_insert(struct runqueue *rq, struct thread *t)
 	/* From both ends: a new place is near one of them. */
 	for (;;) {
 		if (back == head ||
-		    (int64_t)(list_entry(back, struct thread, rq_link)->vruntime -
+		    (int64_t)(list_entry(back, struct thread, rq_link)
+				      ->vruntime -
 			      t->vruntime) <= 0) {
 			list_add(back, &t->rq_link);
 			break;
 		}
-		if ((int64_t)(list_entry(front, struct thread, rq_link)->vruntime -
+		if ((int64_t)(list_entry(front, struct thread, rq_link)
+				      ->vruntime -
 			      t->vruntime) > 0) {
 			list_add_tail(front, &t->rq_link);
 			break;
@@ -251,13 +253,12 @@ sample(struct timer *timer)
 	if (t->kernel)
 		return;
 	/* What it stands for: a host that is busy delays samples. */
-	weight = t->cpu_time_ns + (now - t->run_start_ns) -
-		 t->sampled_user_ns - t->sampled_kernel_ns;
+	weight = t->cpu_time_ns + (now - t->run_start_ns) - t->sampled_user_ns -
+		 t->sampled_kernel_ns;
 	if (regs_user(c->irq_regs))
 		WRITE_ONCE(t->sampled_user_ns, t->sampled_user_ns + weight);
 	else
-		WRITE_ONCE(t->sampled_kernel_ns,
-			   t->sampled_kernel_ns + weight);
+		WRITE_ONCE(t->sampled_kernel_ns, t->sampled_kernel_ns + weight);
 	arm_sample(c->rq, now);
 }
 
@@ -283,7 +284,8 @@ sched_finish_switch(void)
 	if (unlikely(dead))
 		thread_put(prev);
 	else if (unlikely(move))
-		enqueue_on(choose_cpu(prev, 0), prev, rq->current->run_start_ns);
+		enqueue_on(choose_cpu(prev, 0), prev,
+			   rq->current->run_start_ns);
 	arm_slice(rq, rq->current->run_start_ns);
 	arm_sample(rq, rq->current->run_start_ns);
 }
@@ -321,9 +323,8 @@ switch_away(struct runqueue *rq)
 	}
 	/* A critical section of rseq(2) may be broken off by a preemption or
 	 * a fault; a call that sleeps is in none. */
-	if (prev->rseq_addr &&
-	    (prev->state == THREAD_RUNNING ||
-	     !regs_in_syscall(arch_user_regs(&prev->arch))))
+	if (prev->rseq_addr && (prev->state == THREAD_RUNNING ||
+				!regs_in_syscall(arch_user_regs(&prev->arch))))
 		atomic_or(&prev->pending, PENDING_RSEQ);
 	next->run_start_ns = now;
 	rq->nswitches++;
@@ -348,8 +349,8 @@ waker_is_sync(struct thread *waker, uint64_t now)
 	uint8_t n = waker->wakes_away;
 
 	waker->wake_time_ns = now;
-	waker->wake_stays = waker->sync_score >= SYNC_SCORE_YES ||
-			    (n & (n - 1)) == 0;
+	waker->wake_stays =
+		waker->sync_score >= SYNC_SCORE_YES || (n & (n - 1)) == 0;
 	if (waker->sync_score < SYNC_SCORE_YES)
 		waker->wakes_away++;
 	return waker->wake_stays;
@@ -417,8 +418,8 @@ enqueue_on(struct cpu *c, struct thread *t, uint64_t now)
 	spin_lock(&rq->lock);
 	if (from != c) {
 		if (from)
-			t->vruntime += rq->min_vruntime -
-				       from->rq->min_vruntime;
+			t->vruntime +=
+				rq->min_vruntime - from->rq->min_vruntime;
 		atomic_store_release(&t->cpu, c);
 		if (t->rseq_addr) /* the CPU's number in its area is old */
 			atomic_or(&t->pending, PENDING_RSEQ);
@@ -430,7 +431,7 @@ enqueue_on(struct cpu *c, struct thread *t, uint64_t now)
 	queue_insert(rq, t);
 	if (runs_idle(rq) || c != this_cpu() ||
 	    (int64_t)(rq->current->vruntime - t->vruntime) >
-		(int64_t)(PREEMPT_NS + WAKE_BONUS_NS))
+		    (int64_t)(PREEMPT_NS + WAKE_BONUS_NS))
 		resched_current(rq);
 	spin_unlock(&rq->lock);
 	if (c == this_cpu())
@@ -768,7 +769,7 @@ pull(struct runqueue *rq, uint64_t now)
 			continue;
 		if (!atomic_load_relaxed(&c->rq->nr) ||
 		    (int64_t)(now - atomic_load_relaxed(&c->rq->queued_ns)) <
-			(int64_t)PULL_AFTER_NS)
+			    (int64_t)PULL_AFTER_NS)
 			continue;
 		if (!spin_trylock(&c->rq->lock))
 			continue;

@@ -16,20 +16,20 @@
 #define SYNC_SCORE_NEW 6
 
 struct runqueue {
-	struct spinlock lock;	   /* RANK_RUNQUEUE; interrupts off */
-	unsigned nr;		   /* [lock, a read] threads in queue */
-	struct list queue;	   /* [lock] by vruntime, lowest first */
-	struct thread *current;	   /* [lock] running here */
-	struct thread *prev;	   /* [o] handed over across a switch */
-	struct cpu *cpu;	   /* [I] */
-	uint64_t min_vruntime;	   /* [lock] only grows */
-	uint64_t queued_ns;	   /* [lock, a read] when nr left zero */
-	bool slice_armed;	   /* [o, interrupts off] */
-	uint64_t pull_ns;	   /* [o] the slice while a CPU is idle */
-	bool polling;		   /* [a] idle, awake: a store is enough */
-	uint64_t poll_ns;	   /* [o] how long to poll before a halt */
-	uint64_t nswitches;	   /* [o] */
-	bool sample_armed;	   /* [o, interrupts off] */
+	struct spinlock lock;	/* RANK_RUNQUEUE; interrupts off */
+	unsigned nr;		/* [lock, a read] threads in queue */
+	struct list queue;	/* [lock] by vruntime, lowest first */
+	struct thread *current; /* [lock] running here */
+	struct thread *prev;	/* [o] handed over across a switch */
+	struct cpu *cpu;	/* [I] */
+	uint64_t min_vruntime;	/* [lock] only grows */
+	uint64_t queued_ns;	/* [lock, a read] when nr left zero */
+	bool slice_armed;	/* [o, interrupts off] */
+	uint64_t pull_ns;	/* [o] the slice while a CPU is idle */
+	bool polling;		/* [a] idle, awake: a store is enough */
+	uint64_t poll_ns;	/* [o] how long to poll before a halt */
+	uint64_t nswitches;	/* [o] */
+	bool sample_armed;	/* [o, interrupts off] */
 	struct timer slice_timer, sample_timer;
 };
 

@@ -24,12 +24,12 @@
 #include <mem/heap.h>
 #include <mem/kmap.h>
 
-#define TABLE_SIZE  256u
+#define TABLE_SIZE 256u
 
 static struct spinlock table_lock = SPINLOCK_INIT(RANK_WAITQ);
-static struct hlist_head table[TABLE_SIZE]; /* [table_lock w, q r] */
-static unsigned nthreads;		    /* [table_lock, a read] */
-static int next_tid = 1;		    /* [table_lock] */
+static struct hlist_head table[TABLE_SIZE];   /* [table_lock w, q r] */
+static unsigned nthreads;		      /* [table_lock, a read] */
+static int next_tid = 1;		      /* [table_lock] */
 static int next_kernel_tid = TID_KERNEL_BASE; /* [table_lock] */
 static struct cache *thread_cache;
 static struct thread boot_idle;
@@ -358,7 +358,8 @@ thread_create_idle(struct cpu *c)
 	struct thread *t = &boot_idle;
 
 	if (!thread_cache)
-		thread_cache = cache_create("thread", sizeof(struct thread), 64);
+		thread_cache =
+			cache_create("thread", sizeof(struct thread), 64);
 	else
 		t = kzalloc(sizeof(*t), ALLOC_ATOMIC);
 	if (!thread_cache || !t)

@@ -29,12 +29,12 @@
 #include <core/spinlock.h>
 #include <core/timer.h>
 
-struct process;	    /* proc/process.h */
-struct fdtable;	    /* file/fdtable.h */
-struct fs_context;  /* file/fs_context.h */
-struct cred;	    /* file/cred.h */
-struct vm_space;    /* vm/space.h */
-struct sig_thread;  /* proc/signal.h */
+struct process;	   /* proc/process.h */
+struct fdtable;	   /* file/fdtable.h */
+struct fs_context; /* file/fs_context.h */
+struct cred;	   /* file/cred.h */
+struct vm_space;   /* vm/space.h */
+struct sig_thread; /* proc/signal.h */
 
 #define KSTACK_SIZE 16384u
 #define TIME_NEVER  UINT64_MAX
@@ -55,50 +55,50 @@ enum wake_reason { WAKE_NORMAL, WAKE_TIMEOUT, WAKE_SIGNAL };
 #define PENDING_RSEQ	(1u << 5) /* was switched: rseq area to be updated */
 
 struct thread {
-	struct arch_thread arch;    /* first: offsets known to entry.S */
-	uint32_t pending;	    /* [a] PENDING_*; 0 = straight back */
-	uint8_t state;		    /* [a] enum thread_state */
-	bool sleep_intr;	    /* [o] a signal ends this sleep */
-	uint8_t wake_reason;	    /* [rq] enum wake_reason of the last wake */
-	bool queued;		    /* [rq] in a run queue */
-	uint8_t sync_score;	    /* [o] sleeps soon after it wakes others? */
-	bool wake_stays;	    /* [o] its last wake was for its own CPU */
-	uint8_t wakes_away;	    /* [o] those that were not, counted */
-	bool kernel;		    /* [I] never goes to user mode */
-	bool syscall_restart;	    /* [o] */
-	int tid;		    /* [I] 1.. */
-	int nice;		    /* [a] */
+	struct arch_thread arch; /* first: offsets known to entry.S */
+	uint32_t pending;	 /* [a] PENDING_*; 0 = straight back */
+	uint8_t state;		 /* [a] enum thread_state */
+	bool sleep_intr;	 /* [o] a signal ends this sleep */
+	uint8_t wake_reason;	 /* [rq] enum wake_reason of the last wake */
+	bool queued;		 /* [rq] in a run queue */
+	uint8_t sync_score;	 /* [o] sleeps soon after it wakes others? */
+	bool wake_stays;	 /* [o] its last wake was for its own CPU */
+	uint8_t wakes_away;	 /* [o] those that were not, counted */
+	bool kernel;		 /* [I] never goes to user mode */
+	bool syscall_restart;	 /* [o] */
+	int tid;		 /* [I] 1.. */
+	int nice;		 /* [a] */
 	struct refcount refs;
-	struct cpu *cpu;	    /* [rq] where it runs or last ran */
-	uint64_t affinity;	    /* [a] bit per CPU */
-	struct list rq_link;	    /* [rq] */
-	uint64_t vruntime;	    /* [rq] CPU time weighed by nice, ns */
-	uint64_t wake_time_ns;	    /* [o] of its last wake of another; 0 */
-	void (*start_fn)(void *);   /* [I] */
-	void *start_arg;	    /* [I] */
-	uint64_t cpu_time_ns;	    /* [o] user + system */
-	uint64_t run_start_ns;	    /* [o] when it was last switched to */
+	struct cpu *cpu;	  /* [rq] where it runs or last ran */
+	uint64_t affinity;	  /* [a] bit per CPU */
+	struct list rq_link;	  /* [rq] */
+	uint64_t vruntime;	  /* [rq] CPU time weighed by nice, ns */
+	uint64_t wake_time_ns;	  /* [o] of its last wake of another; 0 */
+	void (*start_fn)(void *); /* [I] */
+	void *start_arg;	  /* [I] */
+	uint64_t cpu_time_ns;	  /* [o] user + system */
+	uint64_t run_start_ns;	  /* [o] when it was last switched to */
 	uint64_t sampled_user_ns, sampled_kernel_ns; /* [o, a read] sched.c */
-	uint64_t utime_ns, stime_ns;/* [signal lock] proc/cputime.c */
-	uint64_t nvcsw, nivcsw;	    /* [o] */
+	uint64_t utime_ns, stime_ns; /* [signal lock] proc/cputime.c */
+	uint64_t nvcsw, nivcsw;	     /* [o] */
 	struct timer sleep_timer;
-	void *kstack;		    /* [I] lowest address */
+	void *kstack;		      /* [I] lowest address */
 	struct hlist_node table_link; /* [thread table] */
-	char name[16];		    /* comm; [a] torn reads are harmless */
+	char name[16];		      /* comm; [a] torn reads are harmless */
 	struct reclaim_head reclaim;
 
 	/* upper layers; each set by the layer named, [o] unless said */
-	struct process *proc;	    /* [I] proc */
-	int tgid;		    /* [I] proc: what getpid() answers */
-	struct list proc_link;	    /* [process lock] */
-	struct sig_thread *sig;	    /* [I] proc */
-	struct fdtable *fds;	    /* file */
-	struct fs_context *fsctx;   /* file */
-	struct cred *cred;	    /* file; replaced whole, [q] for readers */
-	struct vm_space *space;	    /* vm */
-	vaddr_t clear_tid;	    /* proc: CLONE_CHILD_CLEARTID */
-	vaddr_t robust_list;	    /* proc: set_robust_list */
-	uint64_t rseq_addr;	    /* proc */
+	struct process *proc;	  /* [I] proc */
+	int tgid;		  /* [I] proc: what getpid() answers */
+	struct list proc_link;	  /* [process lock] */
+	struct sig_thread *sig;	  /* [I] proc */
+	struct fdtable *fds;	  /* file */
+	struct fs_context *fsctx; /* file */
+	struct cred *cred;	  /* file; replaced whole, [q] for readers */
+	struct vm_space *space;	  /* vm */
+	vaddr_t clear_tid;	  /* proc: CLONE_CHILD_CLEARTID */
+	vaddr_t robust_list;	  /* proc: set_robust_list */
+	uint64_t rseq_addr;	  /* proc */
 	uint32_t rseq_len, rseq_sig;
 	uint32_t nofault;	    /* vm: inside copies that may not fault */
 	void *journal;		    /* fs: its open handle of a journal */
@@ -108,11 +108,11 @@ struct thread {
 	struct {
 		const void *lock;
 		uint16_t rank;
-	} held[16];		    /* [o] sleeping locks */
-	unsigned nheld;		    /* [o] */
+	} held[16];	/* [o] sleeping locks */
+	unsigned nheld; /* [o] */
 #endif
-	void *trace;		    /* linux: the tracer's per-thread state */
-	uint16_t mempolicy;	    /* linux: set_mempolicy's mode */
+	void *trace;	    /* linux: the tracer's per-thread state */
+	uint16_t mempolicy; /* linux: set_mempolicy's mode */
 	bool mempolicy_node0;
 };
 
@@ -165,7 +165,7 @@ void thread_yield(void);
 void thread_resched_point(void);
 bool thread_signal_pending(void); /* current: PENDING_SIGNAL|KILL|STOP */
 int thread_set_affinity(struct thread *t, uint64_t mask);
-unsigned thread_count(void);	/* all, kernel threads included */
+unsigned thread_count(void); /* all, kernel threads included */
 
 /* Called in the thread's context on the way to user mode when more
  * than PENDING_RESCHED is set; proc hands it down at boot. */
@@ -181,7 +181,7 @@ void thread_set_nice(struct thread *t, int nice);
 /* Calls fn for each thread, with a reference held; stops when fn is false. */
 void thread_for_each(bool (*fn)(struct thread *, void *arg), void *arg);
 
-void sched_init(void);	   /* boot CPU: the caller becomes its idle thread */
+void sched_init(void); /* boot CPU: the caller becomes its idle thread */
 NORETURN void sched_idle(void);
 /* Idle nanoseconds of a CPU, and context switches, for /proc/stat. */
 uint64_t sched_idle_ns(unsigned cpu);

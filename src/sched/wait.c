@@ -100,8 +100,7 @@ wait_wake_locked(struct waitq *q, unsigned n, uint32_t events)
 	struct wait_entry *e, *next;
 
 	list_for_each_entry_safe(e, next, &q->entries, link) {
-		bool counts = e->fn ? e->fn(e, events) :
-				      thread_wake(e->thread);
+		bool counts = e->fn ? e->fn(e, events) : thread_wake(e->thread);
 
 		if (e->exclusive && counts && --n == 0)
 			break;

@@ -39,11 +39,14 @@ struct wait_entry {
 	bool intr;
 };
 
-#define WAITQ_INIT(name) \
-	{ .lock = SPINLOCK_INIT(RANK_WAITQ), .entries = LIST_INIT((name).entries) }
+#define WAITQ_INIT(name)                             \
+	{                                            \
+		.lock = SPINLOCK_INIT(RANK_WAITQ),   \
+		.entries = LIST_INIT((name).entries) \
+	}
 
 void waitq_init(struct waitq *q);
-void waitq_add(struct waitq *q, struct wait_entry *e);	/* callback entries */
+void waitq_add(struct waitq *q, struct wait_entry *e); /* callback entries */
 void waitq_remove(struct waitq *q, struct wait_entry *e);
 static inline bool
 waitq_active(const struct waitq *q)

@@ -16,6 +16,6 @@ struct work {
 };
 
 void work_init(struct work *w, void (*fn)(struct work *));
-void work_queue(struct work *w);  /* any context */
-void work_flush(struct work *w);  /* waits until it is not queued or running */
-void work_start(void);		  /* boot: starts the worker threads */
+void work_queue(struct work *w); /* any context */
+void work_flush(struct work *w); /* waits until it is not queued or running */
+void work_start(void);		 /* boot: starts the worker threads */

@@ -104,8 +104,7 @@ will_need(struct vm_space *s, vaddr_t start, vaddr_t end)
 		if (v->object != NULL && !(v->flags & VMA_SPECIAL)) {
 			o = v->object;
 			vm_object_get(o);
-			index = v->pgoff +
-				((start - v->start) >> PAGE_SHIFT);
+			index = v->pgoff + ((start - v->start) >> PAGE_SHIFT);
 		}
 		n = ((v->end < end ? v->end : end) - start) >> PAGE_SHIFT;
 		read_unlock(&s->lock);
@@ -149,7 +148,7 @@ vm_populate_range(struct vm_space *s, vaddr_t start, vaddr_t end)
 			/* A shared page is not made dirty by locking it. */
 			err = vm_populate(s, start, stop,
 					  (flags & VMA_WRITE) &&
-					  !(flags & VMA_SHARED));
+						  !(flags & VMA_SHARED));
 			if (err)
 				return err == -EFAULT ? -ENOMEM : err;
 		}
@@ -250,9 +249,10 @@ vm_advise(struct vm_space *s, vaddr_t addr, size_t len, int advice)
 		return addr == end ? 0 : will_need(s, addr, end);
 	case MADV_POPULATE_READ:
 	case MADV_POPULATE_WRITE:
-		return addr == end ? 0
-				   : populate_for(s, addr, end, advice ==
-						  MADV_POPULATE_WRITE);
+		return addr == end ?
+			       0 :
+			       populate_for(s, addr, end,
+					    advice == MADV_POPULATE_WRITE);
 	default:
 		return -EINVAL;
 	}
@@ -308,8 +308,7 @@ vm_sync(struct vm_space *s, vaddr_t addr, size_t len, int flags)
 		read_unlock(&s->lock);
 		if (o != NULL) {
 			if (!err)
-				err = o->ops->writeback(o, f, first,
-							first + n);
+				err = o->ops->writeback(o, f, first, first + n);
 			if (f != NULL)
 				vm_hooks.file_put(f);
 			vm_object_put(o);

@@ -31,9 +31,9 @@
 #include <sched/thread.h>
 
 #define FAULT_RETRY ((enum fault_result)100)
-#define AROUND	    16u	   /* pages mapped at a time from an object */
-#define MAX_RETRIES 1000u  /* of one fault; then it is repeated from outside */
-#define HUGE_SPARE  8192u  /* free pages that large pages leave alone */
+#define AROUND	    16u	  /* pages mapped at a time from an object */
+#define MAX_RETRIES 1000u /* of one fault; then it is repeated from outside */
+#define HUGE_SPARE  8192u /* free pages that large pages leave alone */
 
 unsigned
 vma_prot(uint32_t flags)
@@ -145,8 +145,8 @@ anon_read(struct vma *v, vaddr_t va)
 {
 	v->populated = true;
 	v->zeroes = true;
-	return result_of(map_locked(va, page_zero,
-				    vma_prot(v->flags) & ~PTE_WRITE));
+	return result_of(
+		map_locked(va, page_zero, vma_prot(v->flags) & ~PTE_WRITE));
 }
 
 /* A page of the program's own, whose reference goes with it. */
@@ -258,8 +258,9 @@ upgrade(struct vma *v, vaddr_t va, struct page **out)
 				start = va & ~(HUGE_SIZE - 1);
 				end = start + HUGE_SIZE;
 			}
-			r = pt_protect(start, end, ~0u, vma_prot(v->flags))
-				    ? FAULT_NOMEM : FAULT_DONE;
+			r = pt_protect(start, end, ~0u, vma_prot(v->flags)) ?
+				    FAULT_NOMEM :
+				    FAULT_DONE;
 		} else {
 			page_get(p);
 			*out = p;
@@ -298,8 +299,7 @@ fault_anon(struct vm_space *s, struct vma *v, vaddr_t va, unsigned what)
 	struct page *p;
 
 	if (!(what & FAULT_WRITE))
-		return what & FAULT_PRESENT ? refresh(v, va)
-					    : anon_read(v, va);
+		return what & FAULT_PRESENT ? refresh(v, va) : anon_read(v, va);
 	if (!(what & FAULT_PRESENT))
 		return anon_write(s, v, va);
 	r = upgrade(v, va, &p);
@@ -392,10 +392,9 @@ install(struct vm_space *s, struct vma *v, vaddr_t va, struct page *p,
 	for (vaddr_t a = first; a < end; a += PAGE_SIZE)
 		pages[(a - first) >> PAGE_SHIFT] =
 			a == va ? p : o->ops->peek(o, index_of(v, a));
-	err = map_object_pages(s, first, pages,
-			       (unsigned)((end - first) >> PAGE_SHIFT),
-			       object_prot(v, write),
-			       (unsigned)((va - first) >> PAGE_SHIFT));
+	err = map_object_pages(
+		s, first, pages, (unsigned)((end - first) >> PAGE_SHIFT),
+		object_prot(v, write), (unsigned)((va - first) >> PAGE_SHIFT));
 	read_unlock(&o->mapping_lock);
 	return result_of(err);
 }
@@ -440,8 +439,9 @@ make_writable(struct vm_space *s, struct vma *v, vaddr_t va, struct page *p)
 
 	vm_object_get(o);
 	read_unlock(&v->lock);
-	err = o->ops->make_writable != NULL
-		      ? o->ops->make_writable(o, index, p) : 0;
+	err = o->ops->make_writable != NULL ?
+		      o->ops->make_writable(o, index, p) :
+		      0;
 	if (err) {
 		r = error_result(err);
 		goto out;
@@ -534,8 +534,8 @@ fault_object(struct vm_space *s, struct vma *v, vaddr_t va, unsigned what)
 		p = o->ops->peek(o, index_of(v, va));
 	if (p == NULL)
 		return ask_object(s, v, va, write, seq);
-	r = write ? install_copy(s, v, va, p)
-		  : install(s, v, va, p, seq, false);
+	r = write ? install_copy(s, v, va, p) :
+		    install(s, v, va, p, seq, false);
 	read_unlock(&v->lock);
 	return r;
 }

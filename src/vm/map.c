@@ -12,10 +12,10 @@
  */
 #include "space_priv.h"
 
+#include <abi/errno.h>
 #include <arch/mmu.h>
 #include <base/assert.h>
 #include <base/limits.h>
-#include <abi/errno.h>
 #include <mem/page.h>
 
 #define LOW32_START 0x40000000ull /* MAP_32BIT: Linux's range */
@@ -125,8 +125,9 @@ hint_freed(struct vm_space *s, vaddr_t end)
 	if (end <= s->hole_hint)
 		return;
 	above = vma_find(s, end - 1);
-	s->hole_hint = above != NULL && above->start < s->mmap_top
-			       ? above->start : s->mmap_top;
+	s->hole_hint = above != NULL && above->start < s->mmap_top ?
+			       above->start :
+			       s->mmap_top;
 }
 
 /*
@@ -256,8 +257,7 @@ choose_address(struct vm_space *s, vaddr_t addr, size_t len, uint32_t flags,
 /* The address may be taken: makes the vma and joins it with its like. */
 static int
 map_at(struct vm_space *s, vaddr_t start, vaddr_t end, uint32_t flags,
-       struct vm_object *o, struct file *file, uint64_t pgoff,
-       const char *name)
+       struct vm_object *o, struct file *file, uint64_t pgoff, const char *name)
 {
 	struct vma *v;
 

@@ -29,8 +29,8 @@ struct vm_object_ops {
 	 * object allocates, copies up, marks dirty).  May sleep; called with
 	 * no lock of the address space held.  -ENOMEM; -EIO and -ENXIO
 	 * (beyond the end) become SIGBUS. */
-	MUST_CHECK int (*fault)(struct vm_object *o, uint64_t index,
-				bool write, struct page **out);
+	MUST_CHECK int (*fault)(struct vm_object *o, uint64_t index, bool write,
+				struct page **out);
 	/* Looks only: a page that is present and up to date, with a
 	 * reference, or NULL.  Never sleeps; for fault-around. */
 	struct page *(*peek)(struct vm_object *o, uint64_t index);
@@ -49,10 +49,10 @@ struct vm_object_ops {
 struct vm_object {
 	const struct vm_object_ops *ops; /* [I] */
 	struct refcount refs;
-	struct rwlock mapping_lock;	/* RANK_MAPPING */
-	struct list vmas;		/* [mapping_lock] vma->object_link */
-	uint64_t writable_maps;		/* [mapping_lock] shared and writable */
-	uint64_t unmap_seq;		/* [mapping_lock] _unmap()s, _protect()s */
+	struct rwlock mapping_lock; /* RANK_MAPPING */
+	struct list vmas;	    /* [mapping_lock] vma->object_link */
+	uint64_t writable_maps;	    /* [mapping_lock] shared and writable */
+	uint64_t unmap_seq;	    /* [mapping_lock] _unmap()s, _protect()s */
 };
 
 void vm_object_init(struct vm_object *o, const struct vm_object_ops *ops);

@@ -163,8 +163,7 @@ check_vma(const struct vma *v, const struct move *m)
 }
 
 static long
-remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr,
-	     bool *grown)
+remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr, bool *grown)
 {
 	struct vma *v = vma_at(s, m->from);
 	long at;
@@ -180,9 +179,8 @@ remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr,
 		}
 		if (m->old_len == m->new_len)
 			return (long)m->from;
-		if (m->old_len != 0 &&
-		    can_grow(s, v, m->from + m->old_len,
-			     m->from + m->new_len)) {
+		if (m->old_len != 0 && can_grow(s, v, m->from + m->old_len,
+						m->from + m->new_len)) {
 			vma_set_range(v, v->start, m->from + m->new_len);
 			vma_merge(v);
 			*grown = true;
@@ -194,10 +192,11 @@ remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr,
 	/* Room for the two parts of a split, as Linux asks. */
 	if (s->nvmas + 3 >= LIMIT_MAPS)
 		return -ENOMEM;
-	err = vm_may_add(s, m->flags & MREMAP_DONTUNMAP || m->old_len == 0
-				 ? m->new_len
-				 : m->new_len > m->old_len
-					   ? m->new_len - m->old_len : 0,
+	err = vm_may_add(s,
+			 m->flags & MREMAP_DONTUNMAP || m->old_len == 0 ?
+				 m->new_len :
+			 m->new_len > m->old_len ? m->new_len - m->old_len :
+						   0,
 			 v->flags);
 	if (err)
 		return err;
@@ -215,9 +214,11 @@ remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr,
 		at = (long)new_addr;
 	} else {
 		/* Keeps a large area on its place within 2 MiB. */
-		size_t align = m->new_len >= HUGE_SIZE &&
-			       (m->from & (HUGE_SIZE - 1)) == 0
-				       ? HUGE_SIZE : PAGE_SIZE;
+		size_t align =
+			m->new_len >= HUGE_SIZE &&
+					(m->from & (HUGE_SIZE - 1)) == 0 ?
+				HUGE_SIZE :
+				PAGE_SIZE;
 
 		at = vm_find_gap(s, m->flags & MREMAP_DONTUNMAP ? new_addr : 0,
 				 m->new_len, align, 0);

@@ -9,9 +9,9 @@
  */
 #include "space_priv.h"
 
+#include <abi/errno.h>
 #include <arch/cpu.h>
 #include <base/assert.h>
-#include <abi/errno.h>
 #include <mem/heap.h>
 
 #define STACK_RANDOM_PAGES (1ull << 22)
@@ -124,8 +124,7 @@ vm_unmap_all(struct vm_space *s)
 }
 
 void
-vm_for_each(struct vm_space *s, bool (*fn)(struct vma *v, void *arg),
-	    void *arg)
+vm_for_each(struct vm_space *s, bool (*fn)(struct vma *v, void *arg), void *arg)
 {
 	struct vma *v;
 

@@ -22,66 +22,66 @@ struct file;
 struct vm_object;
 
 /* vma->flags */
-#define VMA_READ    (1u << 0)
-#define VMA_WRITE   (1u << 1)
-#define VMA_EXEC    (1u << 2)
-#define VMA_SHARED  (1u << 3)
-#define VMA_GROWSDOWN (1u << 4)
-#define VMA_LOCKED  (1u << 5)
-#define VMA_HEAP    (1u << 6) /* brk */
-#define VMA_STACK   (1u << 7)
-#define VMA_NOHUGE  (1u << 8)
-#define VMA_HUGE    (1u << 9)
-#define VMA_DONTDUMP (1u << 10)
-#define VMA_MAYWRITE (1u << 11) /* mprotect may add write */
-#define VMA_SPECIAL (1u << 12) /* vdso, vvar: name in vma->name */
-#define VMA_NORESERVE (1u << 13)
+#define VMA_READ       (1u << 0)
+#define VMA_WRITE      (1u << 1)
+#define VMA_EXEC       (1u << 2)
+#define VMA_SHARED     (1u << 3)
+#define VMA_GROWSDOWN  (1u << 4)
+#define VMA_LOCKED     (1u << 5)
+#define VMA_HEAP       (1u << 6) /* brk */
+#define VMA_STACK      (1u << 7)
+#define VMA_NOHUGE     (1u << 8)
+#define VMA_HUGE       (1u << 9)
+#define VMA_DONTDUMP   (1u << 10)
+#define VMA_MAYWRITE   (1u << 11) /* mprotect may add write */
+#define VMA_SPECIAL    (1u << 12) /* vdso, vvar: name in vma->name */
+#define VMA_NORESERVE  (1u << 13)
 #define VMA_WIPEONFORK (1u << 14)
-#define VMA_DONTFORK (1u << 15)
+#define VMA_DONTFORK   (1u << 15)
 
 struct vma {
-	vaddr_t start, end;	 /* [space] page aligned */
-	uint32_t flags;		 /* [space] VMA_* */
+	vaddr_t start, end;	  /* [space] page aligned */
+	uint32_t flags;		  /* [space] VMA_* */
 	struct vm_object *object; /* [I] NULL: anonymous private */
-	uint64_t pgoff;		 /* [space] page of the object at start */
-	struct file *file;	 /* [I] for /proc/self/maps; reference */
-	const char *name;	 /* [I] "[heap]"; static */
-	struct rb_node node;	 /* [space] */
-	struct list object_link; /* [object's mapping lock] */
-	struct vm_space *space;	 /* [I] */
-	struct rwlock lock;	 /* read: faults; write: changes to it */
-	bool dead;		 /* [lock] unmapped; the fault looks again */
-	bool zeroes;		 /* [a] may hold the shared zero page */
-	bool populated;		 /* [a] has had a page mapped */
+	uint64_t pgoff;		  /* [space] page of the object at start */
+	struct file *file;	  /* [I] for /proc/self/maps; reference */
+	const char *name;	  /* [I] "[heap]"; static */
+	struct rb_node node;	  /* [space] */
+	struct list object_link;  /* [object's mapping lock] */
+	struct vm_space *space;	  /* [I] */
+	struct rwlock lock;	  /* read: faults; write: changes to it */
+	bool dead;		  /* [lock] unmapped; the fault looks again */
+	bool zeroes;		  /* [a] may hold the shared zero page */
+	bool populated;		  /* [a] has had a page mapped */
 	struct reclaim_head reclaim;
 };
 
 struct vm_space {
-	struct rwlock lock;	 /* RANK_VMSPACE */
-	struct rb_root vmas;	 /* [lock] */
-	struct list dead;	 /* [lock] vmas whose references are owed */
+	struct rwlock lock;  /* RANK_VMSPACE */
+	struct rb_root vmas; /* [lock] */
+	struct list dead;    /* [lock] vmas whose references are owed */
 	struct refcount refs;
-	vaddr_t mmap_top;	 /* [I] mappings grow down from here */
-	vaddr_t brk_start, brk;	 /* [lock] */
-	vaddr_t stack_top;	 /* [I] */
+	vaddr_t mmap_top;	/* [I] mappings grow down from here */
+	vaddr_t brk_start, brk; /* [lock] */
+	vaddr_t stack_top;	/* [I] */
 	vaddr_t arg_start, arg_end, env_start, env_end;
 	vaddr_t vdso;
-	uint64_t stack_limit;	 /* bytes, RLIMIT_STACK at exec */
-	uint64_t as_limit;	 /* RLIMIT_AS, bytes */
+	uint64_t stack_limit; /* bytes, RLIMIT_STACK at exec */
+	uint64_t as_limit;    /* RLIMIT_AS, bytes */
 	uint64_t data_limit;
-	uint64_t total_pages;	 /* [lock] VmSize */
+	uint64_t total_pages;	     /* [lock] VmSize */
 	uint64_t rss_anon, rss_file; /* [a] pages */
-	uint64_t hiwater_pages;	 /* [a] */
-	uint64_t minflt, majflt; /* [a] */
-	bool aslr;		 /* [I] */
-	bool no_huge;		 /* [a] prctl(PR_SET_THP_DISABLE) */
-	bool lock_future;	 /* [lock] mlockall(MCL_FUTURE) */
-	bool lock_on_fault;	 /* [lock] ... and MCL_ONFAULT */
-	uint64_t locked_pages;	 /* [lock] VmLck */
-	uint64_t data_pages;	 /* [lock] VmData */
-	unsigned nvmas;		 /* [lock] */
-	vaddr_t hole_hint;	 /* [lock] no gap above is larger than */
-	size_t hole_len;	 /* [lock] ... this many bytes */
+	uint64_t hiwater_pages;	     /* [a] */
+	uint64_t minflt, majflt;     /* [a] */
+	bool aslr;		     /* [I] */
+	bool no_huge;		     /* [a] prctl(PR_SET_THP_DISABLE) */
+	bool lock_future;	     /* [lock] mlockall(MCL_FUTURE) */
+	bool lock_on_fault;	     /* [lock] ... and MCL_ONFAULT */
+	uint64_t locked_pages;	     /* [lock] VmLck */
+	uint64_t data_pages;	     /* [lock] VmData */
+	unsigned nvmas;		     /* [lock] */
+	vaddr_t hole_hint;	     /* [lock] no gap above is larger than */
+	size_t hole_len;	     /* [lock] ... this many bytes */
 };
 
 /* What vm needs of layers above it; handed down by kmain() once. */
@@ -118,8 +118,7 @@ MUST_CHECK long vm_remap(struct vm_space *s, vaddr_t old, size_t old_len,
 vaddr_t vm_brk(struct vm_space *s, vaddr_t brk); /* as brk(2): new break */
 MUST_CHECK int vm_advise(struct vm_space *s, vaddr_t addr, size_t len,
 			 int advice);
-MUST_CHECK int vm_sync(struct vm_space *s, vaddr_t addr, size_t len,
-		       int flags);
+MUST_CHECK int vm_sync(struct vm_space *s, vaddr_t addr, size_t len, int flags);
 /* populate: brings the pages in, too (not MLOCK_ONFAULT). */
 MUST_CHECK int vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len,
 			     bool lock, bool populate);

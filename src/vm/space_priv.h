@@ -27,10 +27,9 @@ page_ceil(uint64_t x)
 	return (x + PAGE_MASK) & ~PAGE_MASK;
 }
 
-#define VMA_RWX	       (VMA_READ | VMA_WRITE | VMA_EXEC)
-#define STACK_GUARD    (256ull * PAGE_SIZE) /* below a stack that grows */
-#define MMAP_MIN       USER_MIN
-
+#define VMA_RWX	    (VMA_READ | VMA_WRITE | VMA_EXEC)
+#define STACK_GUARD (256ull * PAGE_SIZE) /* below a stack that grows */
+#define MMAP_MIN    USER_MIN
 
 extern struct vm_hooks vm_hooks;
 extern struct spinlock pt_lock; /* RANK_PAGETABLE: user page tables */
@@ -59,11 +58,11 @@ struct vma *vma_lookup_read(struct vm_space *s, vaddr_t addr);
 struct vma *vma_create(struct vm_space *s, vaddr_t start, vaddr_t end,
 		       uint32_t flags, struct vm_object *o, struct file *file,
 		       uint64_t pgoff);
-void vma_free(struct vma *v);	  /* never inserted */
-void vma_publish(struct vma *v);  /* into the tree and its object's list */
+void vma_free(struct vma *v);	 /* never inserted */
+void vma_publish(struct vma *v); /* into the tree and its object's list */
 void vma_publish_linked(struct vma *v); /* into the tree only */
-void vma_kill(struct vma *v);	  /* out of both; its pages stay */
-void vma_bury(struct vma *v);	  /* after vma_kill(), without the lock */
+void vma_kill(struct vma *v);		/* out of both; its pages stay */
+void vma_bury(struct vma *v);		/* after vma_kill(), without the lock */
 void vma_set_range(struct vma *v, vaddr_t start, vaddr_t end);
 void vma_set_flags(struct vma *v, uint32_t flags);
 MUST_CHECK int vma_split(struct vma *v, vaddr_t at); /* v keeps the low part */
@@ -78,8 +77,7 @@ MUST_CHECK int vm_isolate(struct vm_space *s, vaddr_t start, vaddr_t end);
 /* zap.c: removes the pages of [start, end) of v, flushes, frees. */
 #define ZAP_KEEP_PRIVATE (1u << 0) /* copies of a private mapping stay */
 /* -ENOMEM: a 2 MiB page lies across an end and could not be split. */
-MUST_CHECK int vm_zap(struct vma *v, vaddr_t start, vaddr_t end,
-		      unsigned how);
+MUST_CHECK int vm_zap(struct vma *v, vaddr_t start, vaddr_t end, unsigned how);
 /* Splits a 2 MiB page that lies across va, so that vm_zap() up to va or from
  * va cannot fail. */
 MUST_CHECK int vm_cut_huge(vaddr_t va);
@@ -87,14 +85,13 @@ MUST_CHECK int vm_cut_huge(vaddr_t va);
 /* map.c */
 MUST_CHECK long vm_find_gap(struct vm_space *s, vaddr_t hint, size_t len,
 			    size_t align, unsigned how);
-MUST_CHECK int vm_unmap_locked(struct vm_space *s, vaddr_t start,
-			       vaddr_t end);
+MUST_CHECK int vm_unmap_locked(struct vm_space *s, vaddr_t start, vaddr_t end);
 MUST_CHECK int vm_may_add(struct vm_space *s, size_t len, uint32_t flags);
 
 MUST_CHECK long vm_map_locked(struct vm_space *s, vaddr_t addr, size_t len,
 			      uint32_t flags, struct vm_object *o,
-			      struct file *file, uint64_t offset,
-			      unsigned how, const char *name);
+			      struct file *file, uint64_t offset, unsigned how,
+			      const char *name);
 bool vm_range_valid(vaddr_t addr, size_t len);
 
 /* fault.c */

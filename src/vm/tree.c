@@ -75,8 +75,8 @@ vma_insert(struct vm_space *s, struct vma *v)
 
 	while (*link != NULL) {
 		parent = *link;
-		link = v->start < vma_of(parent)->start ? &parent->left
-							: &parent->right;
+		link = v->start < vma_of(parent)->start ? &parent->left :
+							  &parent->right;
 	}
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	rb_link(&v->node, parent, link);

@@ -32,8 +32,9 @@ copy_from_user(void *dst, const void __user *src, size_t len)
 {
 	if (unlikely(!user_range_ok(src, len)))
 		return -EFAULT;
-	return unlikely(arch_copy_from_user(dst, safe_addr(src), len))
-		       ? -EFAULT : 0;
+	return unlikely(arch_copy_from_user(dst, safe_addr(src), len)) ?
+		       -EFAULT :
+		       0;
 }
 
 int
@@ -41,8 +42,8 @@ copy_to_user(void __user *dst, const void *src, size_t len)
 {
 	if (unlikely(!user_range_ok(dst, len)))
 		return -EFAULT;
-	return unlikely(arch_copy_to_user(safe_addr(dst), src, len)) ? -EFAULT
-								     : 0;
+	return unlikely(arch_copy_to_user(safe_addr(dst), src, len)) ? -EFAULT :
+								       0;
 }
 
 int

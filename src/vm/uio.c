@@ -146,14 +146,15 @@ copy_piece(const struct uio *u, enum direction dir, char *k, size_t len)
 		return 0;
 	}
 	if (dir == FROM_UIO)
-		return u->nofault
-			? copy_from_user_nofault(k, (void __user *)base, len)
-			: copy_from_user_partial(k, (void __user *)base, len);
+		return u->nofault ?
+			       copy_from_user_nofault(k, (void __user *)base,
+						      len) :
+			       copy_from_user_partial(k, (void __user *)base,
+						      len);
 	if (dir == ZERO_UIO)
-		return clear_user_partial((void __user *)base, len,
-					  u->nofault);
-	return u->nofault ? copy_to_user_nofault((void __user *)base, k, len)
-			  : copy_to_user_partial((void __user *)base, k, len);
+		return clear_user_partial((void __user *)base, len, u->nofault);
+	return u->nofault ? copy_to_user_nofault((void __user *)base, k, len) :
+			    copy_to_user_partial((void __user *)base, k, len);
 }
 
 static ssize_t
@@ -210,8 +211,7 @@ uio_prefault(const struct uio *u, size_t len, bool write)
 	for (unsigned i = 0; i < u->nsegs && len > 0; i++) {
 		const struct uio_seg *s = &u->segs[i];
 		size_t n = s->len < len ? s->len : len;
-		int err = user_prefault((const void __user *)s->base, n,
-					write);
+		int err = user_prefault((const void __user *)s->base, n, write);
 
 		if (err)
 			return err;

@@ -20,15 +20,15 @@ struct uio_seg {
 #define UIO_MAX_SEGS  1024 /* IOV_MAX */
 
 struct uio {
-	struct uio_seg *segs;	/* segs left; [0] is partly consumed */
+	struct uio_seg *segs; /* segs left; [0] is partly consumed */
 	unsigned nsegs;
-	bool user;		/* addresses are the program's */
-	bool nofault;		/* copies fail rather than fault */
-	bool append;		/* RWF_APPEND: at the end of the file */
-	bool nowait;		/* RWF_NOWAIT: -EAGAIN rather than sleep */
-	size_t resid;		/* bytes left in all */
+	bool user;    /* addresses are the program's */
+	bool nofault; /* copies fail rather than fault */
+	bool append;  /* RWF_APPEND: at the end of the file */
+	bool nowait;  /* RWF_NOWAIT: -EAGAIN rather than sleep */
+	size_t resid; /* bytes left in all */
 	struct uio_seg fast[UIO_FAST_SEGS];
-	struct uio_seg *heap;	/* to be freed by uio_fini */
+	struct uio_seg *heap; /* to be freed by uio_fini */
 };
 
 void uio_init_user(struct uio *u, const void __user *buf, size_t len);

@@ -13,9 +13,9 @@
  */
 #include "space_priv.h"
 
+#include <abi/errno.h>
 #include <base/assert.h>
 #include <base/limits.h>
-#include <abi/errno.h>
 #include <mem/heap.h>
 
 static inline uint64_t

@@ -10,9 +10,9 @@
  */
 #include "space_priv.h"
 
+#include <abi/errno.h>
 #include <arch/mmu.h>
 #include <base/assert.h>
-#include <abi/errno.h>
 #include <mem/page.h>
 
 #define FILE_BATCH 64u
@@ -44,8 +44,8 @@ zap_page(void *arg, vaddr_t va, paddr_t pa, unsigned prot)
 	} else {
 		assert(z->nfile < FILE_BATCH);
 		__atomic_fetch_sub(&p->mapcount, 1, __ATOMIC_RELAXED);
-		z->file[z->nfile++] = (uint64_t)p |
-				      (prot & PTE_DIRTY ? DIRTY_BIT : 0);
+		z->file[z->nfile++] =
+			(uint64_t)p | (prot & PTE_DIRTY ? DIRTY_BIT : 0);
 	}
 }
 

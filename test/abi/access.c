@@ -12,8 +12,8 @@
 static void
 battery(const char *who)
 {
-	static const int modes[] = { 0, 0400, 0040, 0004, 0200, 0100, 0640,
-				     0750, 0777, 0107 };
+	static const int modes[] = { 0,	   0400, 0040, 0004, 0200,
+				     0100, 0640, 0750, 0777, 0107 };
 	char name[16];
 
 	printf("%s\n", who);
@@ -25,7 +25,9 @@ battery(const char *who)
 		printf(" |");
 		for (int a = 0; a < 8; a++)
 			printf(" %ld", syscall(SYS_faccessat2, AT_FDCWD, name,
-					       a, AT_EACCESS) ? errno : 0l);
+					       a, AT_EACCESS) ?
+					       errno :
+					       0l);
 		for (int a = 0; a < 3; a++) {
 			int fd = open(name, a);
 
@@ -56,28 +58,31 @@ battery(const char *who)
 int
 main(void)
 {
-	static const int modes[] = { 0, 0400, 0040, 0004, 0200, 0100, 0640,
-				     0750, 0777, 0107 };
+	static const int modes[] = { 0,	   0400, 0040, 0004, 0200,
+				     0100, 0640, 0750, 0777, 0107 };
 	char name[16];
 	int fd;
 
 	path_setup();
 	PATHS("access", syscall(SYS_access, p, R_OK), (void)0);
 	PATHS("faccessat", syscall(SYS_faccessat, AT_FDCWD, p, R_OK), (void)0);
-	PATHS("faccessat2 NOFOLLOW", syscall(SYS_faccessat2, AT_FDCWD, p,
-					     F_OK, AT_SYMLINK_NOFOLLOW), (void)0);
+	PATHS("faccessat2 NOFOLLOW",
+	      syscall(SYS_faccessat2, AT_FDCWD, p, F_OK, AT_SYMLINK_NOFOLLOW),
+	      (void)0);
 	/* Not of the root directory, which is the machine's. */
-	PATHS("chmod", outside(p) ? 0 :
-	      syscall(SYS_chmod, p, 0711), show_stat("f"));
-	PATHS("fchmodat", outside(p) ? 0 :
-	      syscall(SYS_fchmodat, AT_FDCWD, p, 0700), show_stat("f"));
-	PATHS("chown", outside(p) ? 0 :
-	      syscall(SYS_chown, p, 5, 6), show_stat("f"));
-	PATHS("lchown", outside(p) ? 0 :
-	      syscall(SYS_lchown, p, 5, 6), (show_stat("f"),
-					     show_stat("lf")));
-	PATHS("fchownat", outside(p) ? 0 :
-	      syscall(SYS_fchownat, AT_FDCWD, p, 5, 6, AT_SYMLINK_NOFOLLOW),
+	PATHS("chmod", outside(p) ? 0 : syscall(SYS_chmod, p, 0711),
+	      show_stat("f"));
+	PATHS("fchmodat",
+	      outside(p) ? 0 : syscall(SYS_fchmodat, AT_FDCWD, p, 0700),
+	      show_stat("f"));
+	PATHS("chown", outside(p) ? 0 : syscall(SYS_chown, p, 5, 6),
+	      show_stat("f"));
+	PATHS("lchown", outside(p) ? 0 : syscall(SYS_lchown, p, 5, 6),
+	      (show_stat("f"), show_stat("lf")));
+	PATHS("fchownat",
+	      outside(p) ? 0 :
+			   syscall(SYS_fchownat, AT_FDCWD, p, 5, 6,
+				   AT_SYMLINK_NOFOLLOW),
 	      show_stat("lf"));
 	SHOW(chown(".", 0, 0));
 	SHOW(chmod(".", 0777));

@@ -9,8 +9,13 @@
 int
 main(void)
 {
-	struct { uint32_t version; int pid; } h = { 0x20080522, 0 };
-	struct { uint32_t e, p, i; } d[2];
+	struct {
+		uint32_t version;
+		int pid;
+	} h = { 0x20080522, 0 };
+	struct {
+		uint32_t e, p, i;
+	} d[2];
 
 	show("get", syscall(SYS_capget, &h, d));
 	printf("effective in permitted %d\n",

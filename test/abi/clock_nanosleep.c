@@ -36,10 +36,10 @@ main(void)
 			printf("%d %d: %d %d\n", i, flags, err,
 			       now_ns() - t0 >= 11900000);
 		}
-	printf("past %d\n", clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME,
-					    &ts, NULL));
-	printf("thread %d\n", clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &ts,
-					      NULL));
+	printf("past %d\n",
+	       clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL));
+	printf("thread %d\n",
+	       clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL));
 	printf("clock %d\n", clock_nanosleep(77, 0, &ts, NULL));
 	ts.tv_nsec = 2000000000;
 	printf("time %d\n", clock_nanosleep(CLOCK_MONOTONIC, 0, &ts, NULL));

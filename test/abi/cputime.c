@@ -91,8 +91,8 @@ stat_ticks(const char *path, long *u, long *s)
 	if (!fgets(line, sizeof(line), f))
 		return;
 	p = strrchr(line, ')');
-	sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld",
-	       u, s);
+	sscanf(p + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %ld %ld", u,
+	       s);
 	fclose(f);
 }
 
@@ -135,8 +135,8 @@ timers(void)
 		before = usage(RUSAGE_SELF).user;
 		compute(0.02);
 	}
-	printf("virtual: %d, about when it should %d\n",
-	       (int)count[SIGVTALRM], when - t0 > 0.12 && before - t0 < 0.4);
+	printf("virtual: %d, about when it should %d\n", (int)count[SIGVTALRM],
+	       when - t0 > 0.12 && before - t0 < 0.4);
 	setitimer(ITIMER_PROF, &it, NULL);
 	t0 = seconds(CLOCK_PROCESS_CPUTIME_ID);
 	for (i = 0; i < 60 && !count[SIGPROF]; i++) {

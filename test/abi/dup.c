@@ -82,8 +82,8 @@ locks(void)
 	SHOW(fcntl(b, F_OFD_SETLK, &l));
 	l.l_start = 15, l.l_len = 0;
 	SHOW(fcntl(b, F_OFD_GETLK, &l));
-	printf("type %d start %ld len %ld pid %d\n", l.l_type,
-	       (long)l.l_start, (long)l.l_len, l.l_pid);
+	printf("type %d start %ld len %ld pid %d\n", l.l_type, (long)l.l_start,
+	       (long)l.l_len, l.l_pid);
 	l.l_pid = 1;
 	SHOW(fcntl(b, F_OFD_SETLK, &l));
 	close(a), close(b);

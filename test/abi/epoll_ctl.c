@@ -14,16 +14,16 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
-#define CREATE(n)	   syscall(SYS_epoll_create, n)
-#define CREATE1(f)	   syscall(SYS_epoll_create1, f)
-#define CTL(ep, op, fd, e) syscall(SYS_epoll_ctl, ep, op, fd, e)
-#define WAIT(ep, e, n, ms) syscall(SYS_epoll_wait, ep, e, n, ms)
+#define CREATE(n)		  syscall(SYS_epoll_create, n)
+#define CREATE1(f)		  syscall(SYS_epoll_create1, f)
+#define CTL(ep, op, fd, e)	  syscall(SYS_epoll_ctl, ep, op, fd, e)
+#define WAIT(ep, e, n, ms)	  syscall(SYS_epoll_wait, ep, e, n, ms)
 #define PWAIT(ep, e, n, ms, m, s) syscall(SYS_epoll_pwait, ep, e, n, ms, m, s)
 #define PWAIT2(ep, e, n, t, m, s) syscall(SYS_epoll_pwait2, ep, e, n, t, m, s)
-#define SHOW(x) (errno = 0, show(#x, (long)(x)))
-#define ADD EPOLL_CTL_ADD
-#define MOD EPOLL_CTL_MOD
-#define DEL EPOLL_CTL_DEL
+#define SHOW(x)			  (errno = 0, show(#x, (long)(x)))
+#define ADD			  EPOLL_CTL_ADD
+#define MOD			  EPOLL_CTL_MOD
+#define DEL			  EPOLL_CTL_DEL
 
 static struct epoll_event got[8];
 
@@ -71,8 +71,8 @@ static void
 arguments(void)
 {
 	struct epoll_event e = { EPOLLIN, { .u64 = 1 } };
-	struct epoll_event *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE |
-				      MAP_ANONYMOUS, -1, 0);
+	struct epoll_event *ro =
+		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int ep = epoll_create1(0), f = open("/proc/self/exe", O_RDONLY);
 	int path = open("/", O_PATH), null = open("/dev/null", O_RDWR);
 
@@ -229,8 +229,8 @@ nested(void)
 		e[i] = epoll_create1(0), far[i] = epoll_create1(0);
 	pipe_at(20, 21);
 	SHOW(ctl(e[0], ADD, 20, EPOLLIN));
-	SHOW(CTL(e[1], ADD, e[0], (&(struct epoll_event){ EPOLLIN | EPOLLET,
-							  { .u64 = 101 } })));
+	SHOW(CTL(e[1], ADD, e[0],
+		 (&(struct epoll_event){ EPOLLIN | EPOLLET, { .u64 = 101 } })));
 	ready("outer, nothing", e[1]);
 	put(21);
 	ready("outer", e[1]);

@@ -12,7 +12,7 @@
 
 #define EVENTFD(n)     syscall(SYS_eventfd, n)
 #define EVENTFD2(n, f) syscall(SYS_eventfd2, n, f)
-#define SHOW(x)        (errno = 0, show(#x, (long)(x)))
+#define SHOW(x)	       (errno = 0, show(#x, (long)(x)))
 
 static void
 give(int fd, uint64_t v)

@@ -36,7 +36,9 @@ locks(const char *what)
 		sscanf(kind + 1, "%*s %*s %*s %d", &pid);
 		snprintf(out[n++], sizeof(out[0]), "  %.22s pid %s %s",
 			 kind + 1,
-			 pid == getpid() ? "ours" : pid == -1 ? "-1" : "other",
+			 pid == getpid() ? "ours" :
+			 pid == -1	 ? "-1" :
+					   "other",
 			 at + strlen(key));
 	}
 	if (f)
@@ -49,8 +51,10 @@ locks(const char *what)
 static long
 set(int fd, int cmd, int type, long start, long len)
 {
-	struct flock l = { .l_type = type, .l_whence = SEEK_SET,
-			   .l_start = start, .l_len = len };
+	struct flock l = { .l_type = type,
+			   .l_whence = SEEK_SET,
+			   .l_start = start,
+			   .l_len = len };
 
 	return fcntl(fd, cmd, &l);
 }

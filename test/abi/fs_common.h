@@ -21,21 +21,21 @@
 #define BAD ((void *)16)
 
 /* One line: the call as written, and its result or its error's name. */
-#define SHOW(call)                                                             \
-	do {                                                                   \
-		errno = 0;                                                     \
-		long show_r = (long)(call);                                    \
-		if (show_r == -1)                                              \
-			printf("%s: %s\n", #call, strerrorname_np(errno));     \
-		else                                                           \
-			printf("%s: %ld\n", #call, show_r);                    \
+#define SHOW(call)                                                         \
+	do {                                                               \
+		errno = 0;                                                 \
+		long show_r = (long)(call);                                \
+		if (show_r == -1)                                          \
+			printf("%s: %s\n", #call, strerrorname_np(errno)); \
+		else                                                       \
+			printf("%s: %ld\n", #call, show_r);                \
 	} while (0)
 /* The same for a call whose value says nothing (a descriptor). */
-#define SHOW_OK(call)                                                          \
-	do {                                                                   \
-		errno = 0;                                                     \
-		printf("%s: %s\n", #call, (long)(call) == -1                   \
-			       ? strerrorname_np(errno) : "ok");               \
+#define SHOW_OK(call)                                                       \
+	do {                                                                \
+		errno = 0;                                                  \
+		printf("%s: %s\n", #call,                                   \
+		       (long)(call) == -1 ? strerrorname_np(errno) : "ok"); \
 	} while (0)
 
 static char fs_dir[] = "/tmp/abi.XXXXXX";

@@ -64,23 +64,23 @@ main(void)
 	spawn(t, 4, FUTEX_BITSET_MATCH_ANY);
 	show("one", futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
 	settle(1);
-	show("requeue", futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1,
-			      (void *)1, &word2, 0));
+	show("requeue",
+	     futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &word2, 0));
 	settle(2);
-	show("not equal", futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1,
-				(void *)1, &word2, 5));
+	show("not equal",
+	     futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1, &word2, 5));
 	show("first", futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
 	settle(3);
-	show("second", futex(&word2, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL,
-			     0));
+	show("second",
+	     futex(&word2, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
 	settle(4);
 	for (int i = 0; i < 4; i++)
 		pthread_join(t[i], NULL);
 	spawn(t, 2, 4);
-	show("other bits", futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX,
-				 NULL, NULL, 3));
-	show("bits", futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL,
-			   NULL, 6));
+	show("other bits",
+	     futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 3));
+	show("bits",
+	     futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 6));
 	settle(2);
 	for (int i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);
@@ -92,8 +92,8 @@ main(void)
 	printf("word %u\n", word);
 	pthread_join(t[0], NULL);
 	show("no bits", futex(&word, FUTEX_WAIT_BITSET, 3, NULL, NULL, 0));
-	show("odd", futex((uint32_t *)((char *)&word + 1), FUTEX_WAKE, 1,
-			  NULL, NULL, 0));
+	show("odd", futex((uint32_t *)((char *)&word + 1), FUTEX_WAKE, 1, NULL,
+			  NULL, 0));
 	show("bad", futex((uint32_t *)BAD, FUTEX_WAIT, 0, NULL, NULL, 0));
 	show("operation", futex(&word, 77, 0, NULL, NULL, 0));
 	ts.tv_nsec = 1000000000;

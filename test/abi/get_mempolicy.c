@@ -8,8 +8,8 @@
 #include "fs_common.h"
 #include <sys/mman.h>
 
-#define set(m, n, k)	      syscall(SYS_set_mempolicy, m, n, (long)(k))
-#define get(m, n, k, a, f)    syscall(SYS_get_mempolicy, m, n, (long)(k), a, f)
+#define set(m, n, k)	       syscall(SYS_set_mempolicy, m, n, (long)(k))
+#define get(m, n, k, a, f)     syscall(SYS_get_mempolicy, m, n, (long)(k), a, f)
 #define bind(a, l, m, n, k, f) syscall(SYS_mbind, a, l, m, n, (long)(k), f)
 
 static void

@@ -75,8 +75,7 @@ working_directory(void)
 	PATHS("chdir", syscall(SYS_chdir, p), chdir(fs_dir));
 	memset(buf, 0, sizeof(buf));
 	SHOW(chdir("d"));
-	SHOW(syscall(SYS_getcwd, buf, sizeof(buf)) ==
-	     (long)strlen(fs_dir) + 3);
+	SHOW(syscall(SYS_getcwd, buf, sizeof(buf)) == (long)strlen(fs_dir) + 3);
 	printf("%s\n", buf + strlen(fs_dir));
 	SHOW(syscall(SYS_getcwd, buf, 3));
 	SHOW(syscall(SYS_getcwd, buf, 0));

@@ -12,12 +12,12 @@ main(void)
 {
 	pid_t me = getpid();
 
-	show("getpgid 0 is getpgrp", syscall(SYS_getpgid, 0) ==
-				      syscall(SYS_getpgrp));
-	show("getpgid of self", syscall(SYS_getpgid, me) ==
-				 syscall(SYS_getpgrp));
-	show("getsid of self", syscall(SYS_getsid, me) ==
-				syscall(SYS_getsid, 0));
+	show("getpgid 0 is getpgrp",
+	     syscall(SYS_getpgid, 0) == syscall(SYS_getpgrp));
+	show("getpgid of self",
+	     syscall(SYS_getpgid, me) == syscall(SYS_getpgrp));
+	show("getsid of self",
+	     syscall(SYS_getsid, me) == syscall(SYS_getsid, 0));
 	show("getpgid -1", syscall(SYS_getpgid, -1));
 	show("getpgid none", syscall(SYS_getpgid, 0x3fffffff));
 	show("getsid -1", syscall(SYS_getsid, -1));

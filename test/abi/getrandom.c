@@ -31,12 +31,12 @@ kinds(const unsigned char *p, size_t n)
 int
 main(void)
 {
-	static const size_t sizes[] = { 0, 1, 7, 255, 256, 257, 4095, 4096,
-					4097, 1 << 20 };
+	static const size_t sizes[] = { 0,   1,	   7,	 255,  256,
+					257, 4095, 4096, 4097, 1 << 20 };
 	unsigned char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
 				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	unsigned char *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE |
-				 MAP_ANONYMOUS, -1, 0);
+	unsigned char *ro =
+		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	munmap(page + 4096, 4096);

@@ -19,9 +19,10 @@ main(void)
 	getrusage(RUSAGE_SELF, &b);
 	printf("more %d, rss %d\n",
 	       b.ru_utime.tv_sec * 1000000 + b.ru_utime.tv_usec +
-	       b.ru_stime.tv_sec * 1000000 + b.ru_stime.tv_usec >
-	       a.ru_utime.tv_sec * 1000000 + a.ru_utime.tv_usec +
-	       a.ru_stime.tv_sec * 1000000 + a.ru_stime.tv_usec,
+			       b.ru_stime.tv_sec * 1000000 +
+			       b.ru_stime.tv_usec >
+		       a.ru_utime.tv_sec * 1000000 + a.ru_utime.tv_usec +
+			       a.ru_stime.tv_sec * 1000000 + a.ru_stime.tv_usec,
 	       b.ru_maxrss > 0);
 	show("thread", getrusage(RUSAGE_THREAD, &b));
 	show("children", getrusage(RUSAGE_CHILDREN, &b));

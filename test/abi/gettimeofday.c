@@ -24,9 +24,10 @@ main(void)
 	show("vdso", gettimeofday(&b, NULL));
 	clock_gettime(CLOCK_REALTIME, &ts);
 	printf("order %d\n", us_of(&a) <= us_of(&b));
-	printf("same clock %d\n",
-	       (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 -
-		   us_of(&b) < 1000000);
+	printf("same clock %d\n", (uint64_t)ts.tv_sec * 1000000 +
+						  (uint64_t)ts.tv_nsec / 1000 -
+						  us_of(&b) <
+					  1000000);
 	printf("this century %d\n", a.tv_sec > 1600000000);
 	show("nothing", syscall(SYS_gettimeofday, 0, 0));
 	show("address", syscall(SYS_gettimeofday, 1, 0));

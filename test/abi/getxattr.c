@@ -29,16 +29,15 @@ main(void)
 	long n;
 
 	path_setup();
-	PATHS("setxattr", outside(p) ? 0 :
-	      setxattr(p, N, "v", 1, 0), (void)0);
-	PATHS("lsetxattr", outside(p) ? 0 :
-	      lsetxattr(p, N, "v", 1, 0), (void)0);
+	PATHS("setxattr", outside(p) ? 0 : setxattr(p, N, "v", 1, 0), (void)0);
+	PATHS("lsetxattr", outside(p) ? 0 : lsetxattr(p, N, "v", 1, 0),
+	      (void)0);
 	PATHS("getxattr", getxattr(p, N, buf, sizeof(buf)), (void)0);
 	PATHS("lgetxattr", lgetxattr(p, N, buf, sizeof(buf)), (void)0);
-	PATHS("listxattr", outside(p) ? 0 :
-	      listxattr(p, buf, sizeof(buf)), (void)0);
-	PATHS("llistxattr", outside(p) ? 0 :
-	      llistxattr(p, buf, sizeof(buf)), (void)0);
+	PATHS("listxattr", outside(p) ? 0 : listxattr(p, buf, sizeof(buf)),
+	      (void)0);
+	PATHS("llistxattr", outside(p) ? 0 : llistxattr(p, buf, sizeof(buf)),
+	      (void)0);
 	PATHS("removexattr", removexattr(p, N), (void)0);
 	PATHS("lremovexattr", lremovexattr(p, N), (void)0);
 
@@ -74,8 +73,8 @@ main(void)
 	SHOW(setxattr("f", "trusted.empty", NULL, 0, 0));
 	SHOW(getxattr("f", "trusted.empty", buf, 10));
 	n = flistxattr(ro, buf, sizeof(buf));
-	printf("list: %d %d %d\n", has(buf, n, N),
-	       has(buf, n, "trusted.empty"), has(buf, n, "trusted.no"));
+	printf("list: %d %d %d\n", has(buf, n, N), has(buf, n, "trusted.empty"),
+	       has(buf, n, "trusted.no"));
 	SHOW(flistxattr(ro, NULL, 0) == n);
 	SHOW(flistxattr(ro, buf, 3));
 	SHOW(flistxattr(ro, BAD, sizeof(buf)));

@@ -39,14 +39,21 @@ print_mask(uint32_t m)
 		uint32_t bit;
 		const char *name;
 	} n[] = {
-		{ IN_ACCESS, "ACCESS" }, { IN_MODIFY, "MODIFY" },
-		{ IN_ATTRIB, "ATTRIB" }, { IN_CLOSE_WRITE, "CLOSE_WRITE" },
-		{ IN_CLOSE_NOWRITE, "CLOSE_NOWRITE" }, { IN_OPEN, "OPEN" },
-		{ IN_MOVED_FROM, "MOVED_FROM" }, { IN_MOVED_TO, "MOVED_TO" },
-		{ IN_CREATE, "CREATE" }, { IN_DELETE, "DELETE" },
+		{ IN_ACCESS, "ACCESS" },
+		{ IN_MODIFY, "MODIFY" },
+		{ IN_ATTRIB, "ATTRIB" },
+		{ IN_CLOSE_WRITE, "CLOSE_WRITE" },
+		{ IN_CLOSE_NOWRITE, "CLOSE_NOWRITE" },
+		{ IN_OPEN, "OPEN" },
+		{ IN_MOVED_FROM, "MOVED_FROM" },
+		{ IN_MOVED_TO, "MOVED_TO" },
+		{ IN_CREATE, "CREATE" },
+		{ IN_DELETE, "DELETE" },
 		{ IN_DELETE_SELF, "DELETE_SELF" },
-		{ IN_MOVE_SELF, "MOVE_SELF" }, { IN_UNMOUNT, "UNMOUNT" },
-		{ IN_Q_OVERFLOW, "OVERFLOW" }, { IN_IGNORED, "IGNORED" },
+		{ IN_MOVE_SELF, "MOVE_SELF" },
+		{ IN_UNMOUNT, "UNMOUNT" },
+		{ IN_Q_OVERFLOW, "OVERFLOW" },
+		{ IN_IGNORED, "IGNORED" },
 		{ IN_ISDIR, "ISDIR" },
 	};
 
@@ -84,10 +91,10 @@ events(const char *what)
 	}
 	printf("  FIONREAD %s\n", bytes == total ? "right" : "wrong");
 }
-#define STEP(call)                                                             \
-	do {                                                                   \
-		SHOW_OK(call);                                                 \
-		events("->");                                                  \
+#define STEP(call)             \
+	do {                   \
+		SHOW_OK(call); \
+		events("->");  \
 	} while (0)
 
 static int
@@ -219,8 +226,7 @@ directory(void)
 	STEP(rename("d/back", "d/victim"));
 	make_file("d/a", "v");
 	events("made");
-	STEP(renameat2(AT_FDCWD, "d/a", AT_FDCWD, "d/victim",
-		       RENAME_EXCHANGE));
+	STEP(renameat2(AT_FDCWD, "d/a", AT_FDCWD, "d/victim", RENAME_EXCHANGE));
 	STEP(dir = opendir("d"));
 	STEP(readdir(dir));
 	STEP(closedir(dir));

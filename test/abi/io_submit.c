@@ -7,17 +7,17 @@
 #define _GNU_SOURCE
 #include "fs_common.h"
 #include <linux/aio_abi.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/uio.h>
-#include <poll.h>
 #include <time.h>
 
-#define setup(n, c)	  syscall(SYS_io_setup, n, c)
-#define destroy(c)	  syscall(SYS_io_destroy, c)
-#define submit(c, n, l)	  syscall(SYS_io_submit, c, n, l)
-#define cancel(c, i, r)	  syscall(SYS_io_cancel, c, i, r)
+#define setup(n, c)	      syscall(SYS_io_setup, n, c)
+#define destroy(c)	      syscall(SYS_io_destroy, c)
+#define submit(c, n, l)	      syscall(SYS_io_submit, c, n, l)
+#define cancel(c, i, r)	      syscall(SYS_io_cancel, c, i, r)
 #define events(c, a, b, e, t) syscall(SYS_io_getevents, c, a, b, e, t)
 
 static aio_context_t ctx;
@@ -26,9 +26,12 @@ static void *volatile bad = BAD;
 static struct iocb
 req(int op, int fd, void *buf, size_t n, long off, uint64_t data)
 {
-	struct iocb i = { .aio_lio_opcode = op, .aio_fildes = fd,
-			  .aio_buf = (uint64_t)buf, .aio_nbytes = n,
-			  .aio_offset = off, .aio_data = data };
+	struct iocb i = { .aio_lio_opcode = op,
+			  .aio_fildes = fd,
+			  .aio_buf = (uint64_t)buf,
+			  .aio_nbytes = n,
+			  .aio_offset = off,
+			  .aio_data = data };
 
 	return i;
 }

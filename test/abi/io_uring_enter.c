@@ -25,8 +25,8 @@ main(int argc, char **argv)
 {
 	struct __kernel_timespec t = { 100, 0 };
 	struct io_uring_sqe *s;
-	struct iocb io = { .aio_lio_opcode = IOCB_CMD_POLL,
-			   .aio_buf = POLLIN }, *list[1] = { &io };
+	struct iocb io = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_buf = POLLIN },
+		    *list[1] = { &io };
 	aio_context_t ctx = 0;
 	static char c;
 	int p[2], q[2];

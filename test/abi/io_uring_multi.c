@@ -193,8 +193,7 @@ main(void)
 	char dir[] = "/tmp/uring-multi-XXXXXX";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!mkdtemp(dir) || chdir(dir) ||
-	    io_uring_queue_init(16, &ring, 0))
+	if (!mkdtemp(dir) || chdir(dir) || io_uring_queue_init(16, &ring, 0))
 		return 1;
 	messages();
 	attributes();

@@ -220,15 +220,15 @@ paths(void)
 	s = sqe(0), io_uring_prep_linkat(s, AT_FDCWD, "f", AT_FDCWD, "hard", 0);
 	s->user_data = 3;
 	go("names", 3);
-	s = sqe(0), io_uring_prep_renameat(s, AT_FDCWD, "hard", AT_FDCWD,
-					   "dir/moved", 0);
+	s = sqe(0),
+	io_uring_prep_renameat(s, AT_FDCWD, "hard", AT_FDCWD, "dir/moved", 0);
 	s->user_data = 1;
 	go("rename", 1);
 	s = sqe(0), io_uring_prep_statx(s, AT_FDCWD, "dir/moved", 0,
 					STATX_BASIC_STATS, &st);
 	s->user_data = 1;
-	s = sqe(0), io_uring_prep_statx(s, AT_FDCWD, "none", 0,
-					STATX_BASIC_STATS, &st);
+	s = sqe(0),
+	io_uring_prep_statx(s, AT_FDCWD, "none", 0, STATX_BASIC_STATS, &st);
 	s->user_data = 2;
 	go("statx", 2);
 	printf("size %llu nlink %u\n", (unsigned long long)st.stx_size,

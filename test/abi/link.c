@@ -15,8 +15,9 @@ main(void)
 	path_setup();
 	PATHS("link from", syscall(SYS_link, p, "to"), show_stat("to"));
 	PATHS("link to", syscall(SYS_link, "f", p), show_stat("f"));
-	PATHS("linkat FOLLOW", syscall(SYS_linkat, AT_FDCWD, p, AT_FDCWD,
-				       "to", AT_SYMLINK_FOLLOW),
+	PATHS("linkat FOLLOW",
+	      syscall(SYS_linkat, AT_FDCWD, p, AT_FDCWD, "to",
+		      AT_SYMLINK_FOLLOW),
 	      show_stat("to"));
 	PATHS("symlink to", syscall(SYS_symlink, "target", p), (void)0);
 	PATHS("symlinkat from", syscall(SYS_symlinkat, p, AT_FDCWD, "to"),
@@ -28,10 +29,11 @@ main(void)
 	      show_stat("d"));
 	PATHS("rename link to", syscall(SYS_rename, "lf", p), show_stat("f"));
 	PATHS("rename from", syscall(SYS_rename, p, "to"), show_stat("to"));
-	PATHS("renameat to full", syscall(SYS_renameat, AT_FDCWD, p, AT_FDCWD,
-					  "full"), (void)0);
-	PATHS("renameat into d", syscall(SYS_renameat, AT_FDCWD, p,
-					 open("d", O_RDONLY), "in"), (void)0);
+	PATHS("renameat to full",
+	      syscall(SYS_renameat, AT_FDCWD, p, AT_FDCWD, "full"), (void)0);
+	PATHS("renameat into d",
+	      syscall(SYS_renameat, AT_FDCWD, p, open("d", O_RDONLY), "in"),
+	      (void)0);
 	for (int i = 3; i < 1024; i++)
 		close(i);
 

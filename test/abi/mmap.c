@@ -7,8 +7,8 @@
 #include "mm_common.h"
 
 #define MAP_(a, l, p, f, fd, o) SHOW(mmap((void *)(a), l, p, f, fd, o))
-#define AP (MAP_PRIVATE | MAP_ANONYMOUS)
-#define RW (PROT_READ | PROT_WRITE)
+#define AP			(MAP_PRIVATE | MAP_ANONYMOUS)
+#define RW			(PROT_READ | PROT_WRITE)
 
 static void
 errors(int fd, int rofd, int wofd)

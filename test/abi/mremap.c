@@ -47,8 +47,8 @@ main(void)
 	printf("grown in place %d\n", p == q);
 	print("contents", p, 6);
 	/* blocked: it must move */
-	r = mmap(p + 6 * PG, PG, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS |
-		 MAP_FIXED, -1, 0);
+	r = mmap(p + 6 * PG, PG, PROT_READ,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	SHOW(mremap(p, 6 * PG, 8 * PG, 0));
 	q = mremap(p, 6 * PG, 8 * PG, MREMAP_MAYMOVE);
 	printf("moved %d\n", q != p && q != MAP_FAILED);

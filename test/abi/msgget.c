@@ -55,8 +55,8 @@ stat_of(const char *what)
 		return;
 	}
 	printf("%s: key %d mode %o uid %u bytes %lu msgs %lu max %lu stime %d "
-	       "rtime %d ctime %d lspid %d lrpid %d\n", what,
-	       d.msg_perm.__key == key, d.msg_perm.mode, d.msg_perm.uid,
+	       "rtime %d ctime %d lspid %d lrpid %d\n",
+	       what, d.msg_perm.__key == key, d.msg_perm.mode, d.msg_perm.uid,
 	       d.__msg_cbytes, d.msg_qnum, d.msg_qbytes, !!d.msg_stime,
 	       !!d.msg_rtime, !!d.msg_ctime, d.msg_lspid == getpid(),
 	       d.msg_lrpid == getpid());
@@ -173,7 +173,8 @@ control(void)
 		if (n == 0)
 			printf("%s", line);
 		else if (sscanf(line, "%d %d %o %d %d", &k, &i, &mode, &bytes,
-				&num) == 5 && i == id)
+				&num) == 5 &&
+			 i == id)
 			printf("line: mode %o bytes %d num %d, %zu long\n",
 			       mode, bytes, num, strlen(line));
 	fclose(f);

@@ -7,8 +7,8 @@ int
 main(void)
 {
 	int fd = file_of("/tmp/msync.test", 3);
-	unsigned char *p = mmap(NULL, 3 * PG, PROT_READ | PROT_WRITE,
-				MAP_SHARED, fd, 0);
+	unsigned char *p =
+		mmap(NULL, 3 * PG, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	char c = 0;
 
 	mm_setup();

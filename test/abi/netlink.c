@@ -60,18 +60,19 @@ sockets(void)
 	show("peer", getpeername(fd, (struct sockaddr *)&b, &len));
 	printf("peer %u %u %u\n", b.nl_family, b.nl_pid, b.nl_groups);
 	v = RTNLGRP_IPV6_IFADDR;
-	show("join", setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &v, 4));
+	show("join",
+	     setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &v, 4));
 	len = sizeof(b);
 	getsockname(fd, (struct sockaddr *)&b, &len);
 	printf("groups %x\n", b.nl_groups);
-	show("leave", setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &v,
-				 4));
+	show("leave",
+	     setsockopt(fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &v, 4));
 	v = 0;
-	show("join 0", setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &v,
-				  4));
+	show("join 0",
+	     setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &v, 4));
 	v = 1000;
-	show("join 1000", setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP,
-				     &v, 4));
+	show("join 1000",
+	     setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &v, 4));
 	for (int o = NETLINK_PKTINFO; o <= NETLINK_GET_STRICT_CHK; o++) {
 		if (o > 5 && o < 10)
 			continue;
@@ -140,7 +141,8 @@ answers(const char *what, int fd)
 			if (h->nlmsg_type == NLMSG_ERROR) {
 				printf("%s: error %s flags %x of %u\n", what,
 				       e->error ? strerrorname_np(-e->error) :
-				       "0", h->nlmsg_flags & 0x100,
+						  "0",
+				       h->nlmsg_flags & 0x100,
 				       e->msg.nlmsg_type);
 			} else if (h->nlmsg_type == NLMSG_DONE) {
 				printf("%s: done %x\n", what, h->nlmsg_flags);
@@ -148,14 +150,16 @@ answers(const char *what, int fd)
 			} else if (h->nlmsg_type == RTM_NEWLINK &&
 				   l->ifi_index == 1) {
 				printf("%s: link 1 type %u flags %x seq %u\n",
-				       what, l->ifi_type, l->ifi_flags &
-				       (IFF_UP | IFF_LOOPBACK | IFF_RUNNING),
+				       what, l->ifi_type,
+				       l->ifi_flags & (IFF_UP | IFF_LOOPBACK |
+						       IFF_RUNNING),
 				       h->nlmsg_seq);
 			} else if (h->nlmsg_type == RTM_NEWADDR &&
 				   a->ifa_index == 1) {
 				printf("%s: address family %u prefix %u "
-				       "scope %u\n", what, a->ifa_family,
-				       a->ifa_prefixlen, a->ifa_scope);
+				       "scope %u\n",
+				       what, a->ifa_family, a->ifa_prefixlen,
+				       a->ifa_scope);
 			}
 		}
 	}
@@ -265,9 +269,14 @@ ioctls(void)
 	struct ifreq r;
 	struct ifconf c;
 	struct sockaddr_in *in = (void *)&r.ifr_addr;
-	static const struct { unsigned long cmd; const char *name; } get[] = {
-		{ SIOCGIFADDR, "addr" }, { SIOCGIFNETMASK, "mask" },
-		{ SIOCGIFBRDADDR, "broadcast" }, { SIOCGIFDSTADDR, "dst" },
+	static const struct {
+		unsigned long cmd;
+		const char *name;
+	} get[] = {
+		{ SIOCGIFADDR, "addr" },
+		{ SIOCGIFNETMASK, "mask" },
+		{ SIOCGIFBRDADDR, "broadcast" },
+		{ SIOCGIFDSTADDR, "dst" },
 	};
 
 	memset(&r, 0, sizeof(r));

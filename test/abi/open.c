@@ -49,8 +49,7 @@ main(void)
 
 	path_setup();
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		PATHS(modes[i].name,
-		      syscall(SYS_open, p, modes[i].flags, 0640),
+		PATHS(modes[i].name, syscall(SYS_open, p, modes[i].flags, 0640),
 		      (fstat((int)r, &st),
 		       printf("  mode %o%s\n", st.st_mode,
 			      S_ISREG(st.st_mode) && !st.st_size ? " empty" :

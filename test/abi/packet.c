@@ -49,18 +49,16 @@ names(void)
 	show("lo", bind(fd, (struct sockaddr *)&a, sizeof(a)));
 	getsockname(fd, (struct sockaddr *)&b, &len);
 	printf("length %u: %u %x %d type %u halen %u\n", len, b.sll_family,
-	       ntohs(b.sll_protocol), b.sll_ifindex, b.sll_hatype,
-	       b.sll_halen);
+	       ntohs(b.sll_protocol), b.sll_ifindex, b.sll_hatype, b.sll_halen);
 	len = sizeof(b);
 	show("peer", getpeername(fd, (struct sockaddr *)&b, &len));
 	show("listen", listen(fd, 1));
 	show("connect", connect(fd, (struct sockaddr *)&a, sizeof(a)));
 	show("nothing", recv(fd, &b, sizeof(b), MSG_DONTWAIT));
 	a.sll_ifindex = 9999;
-	show("send nowhere", sendto(fd, "x", 1, 0, (struct sockaddr *)&a,
-				    sizeof(a)));
-	show("short address", sendto(fd, "x", 1, 0, (struct sockaddr *)&a,
-				     5));
+	show("send nowhere",
+	     sendto(fd, "x", 1, 0, (struct sockaddr *)&a, sizeof(a)));
+	show("short address", sendto(fd, "x", 1, 0, (struct sockaddr *)&a, 5));
 	close(fd);
 }
 
@@ -87,16 +85,17 @@ options(int fd)
 	printf("%d\n", v);
 	v = 9;
 	show("header 9", getsockopt(fd, SOL_PACKET, PACKET_HDRLEN, &v, &len));
-	show("no link", setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m,
-				   sizeof(m)));
+	show("no link",
+	     setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, sizeof(m)));
 	m.mr_ifindex = 1;
-	show("not joined", setsockopt(fd, SOL_PACKET, PACKET_DROP_MEMBERSHIP,
-				      &m, sizeof(m)) ? 0 : 0);
-	show("short", setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m,
-				 8));
+	show("not joined",
+	     setsockopt(fd, SOL_PACKET, PACKET_DROP_MEMBERSHIP, &m, sizeof(m)) ?
+		     0 :
+		     0);
+	show("short", setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &m, 8));
 	len = sizeof(st);
-	show("statistics", getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st,
-				      &len));
+	show("statistics",
+	     getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &st, &len));
 	printf("%u\n", len);
 }
 
@@ -105,8 +104,7 @@ try_filter(const char *what, int fd, struct sock_filter *f, unsigned n)
 {
 	struct sock_fprog p = { (unsigned short)n, f };
 
-	show(what, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p,
-			      sizeof(p)));
+	show(what, setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &p, sizeof(p)));
 }
 
 static void
@@ -116,18 +114,16 @@ filters(int fd)
 	struct sock_filter no_ret[] = { BPF_STMT(BPF_LD | BPF_IMM, 1) };
 	struct sock_filter far[] = { BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
 				     BPF_STMT(BPF_RET | BPF_K, 0) };
-	struct sock_filter back[] = {
-		BPF_JUMP(BPF_JMP | BPF_JEQ, 1, 255, 0),
-		BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_filter back[] = { BPF_JUMP(BPF_JMP | BPF_JEQ, 1, 255, 0),
+				      BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_filter zero[] = { BPF_STMT(BPF_ALU | BPF_DIV | BPF_K, 0),
 				      BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_filter mem[] = { BPF_STMT(BPF_ST, 16),
 				     BPF_STMT(BPF_RET | BPF_K, 0) };
 	struct sock_filter code[] = { { 0xffff, 0, 0, 0 },
 				      BPF_STMT(BPF_RET | BPF_K, 0) };
-	struct sock_filter shift[] = {
-		BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32),
-		BPF_STMT(BPF_RET | BPF_K, 0) };
+	struct sock_filter shift[] = { BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 32),
+				       BPF_STMT(BPF_RET | BPF_K, 0) };
 	int v = 1;
 
 	show("none", setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &v, 4));

@@ -97,17 +97,17 @@ path_setup(void)
  * Runs EXPR with `p` set to each path; prints the result or the error's name.
  * AFTER runs when the call succeeded, before the files are made afresh.
  */
-#define PATHS(name, expr, after)                                               \
-	do {                                                                   \
-		for (size_t path_i = 0; path_i < PATH_CASES; path_i++) {       \
-			const char *p = path_cases[path_i].path;               \
-			errno = 0;                                             \
-			long r = (long)(expr);                                 \
-			printf("%s, %s: %s\n", name, path_cases[path_i].what,  \
-			       r == -1 ? strerrorname_np(errno) : "ok");       \
-			if (r != -1) {                                         \
-				after;                                         \
-				path_remake();                                 \
-			}                                                      \
-		}                                                              \
+#define PATHS(name, expr, after)                                              \
+	do {                                                                  \
+		for (size_t path_i = 0; path_i < PATH_CASES; path_i++) {      \
+			const char *p = path_cases[path_i].path;              \
+			errno = 0;                                            \
+			long r = (long)(expr);                                \
+			printf("%s, %s: %s\n", name, path_cases[path_i].what, \
+			       r == -1 ? strerrorname_np(errno) : "ok");      \
+			if (r != -1) {                                        \
+				after;                                        \
+				path_remake();                                \
+			}                                                     \
+		}                                                             \
 	} while (0)

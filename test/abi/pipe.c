@@ -80,9 +80,8 @@ main(void)
 	SHOW(syscall(SYS_pipe2, BAD, 0));
 	SHOW(syscall(SYS_pipe2, p, 1));
 	SHOW(syscall(SYS_pipe2, p, O_CLOEXEC | O_NONBLOCK));
-	printf("%d %d flags %#o %#o fd %d\n", p[0], p[1],
-	       fcntl(p[0], F_GETFL), fcntl(p[1], F_GETFL),
-	       fcntl(p[0], F_GETFD));
+	printf("%d %d flags %#o %#o fd %d\n", p[0], p[1], fcntl(p[0], F_GETFL),
+	       fcntl(p[1], F_GETFL), fcntl(p[0], F_GETFD));
 	printf("empty %x %x\n", ready(p[0]), ready(p[1]));
 	SHOW(fcntl(p[0], F_GETPIPE_SZ));
 	/* Full: what does not fit whole waits, if it is up to PIPE_BUF. */

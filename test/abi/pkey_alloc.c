@@ -9,8 +9,8 @@
 #define _GNU_SOURCE
 #include "mm_common.h"
 
-#define ALLOC(f, r)	  syscall(SYS_pkey_alloc, f, r)
-#define FREE(k)		  syscall(SYS_pkey_free, k)
+#define ALLOC(f, r)		syscall(SYS_pkey_alloc, f, r)
+#define FREE(k)			syscall(SYS_pkey_free, k)
 #define MPROTECT(p, n, prot, k) syscall(SYS_pkey_mprotect, p, n, prot, k)
 
 int

@@ -15,11 +15,11 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
-#define POLL(f, n, ms)	     syscall(SYS_poll, f, (unsigned long)(n), ms)
-#define PPOLL(f, n, t, m, s) syscall(SYS_ppoll, f, n, t, m, s)
-#define SELECT(n, r, w, e, t) syscall(SYS_select, n, r, w, e, t)
+#define POLL(f, n, ms)		  syscall(SYS_poll, f, (unsigned long)(n), ms)
+#define PPOLL(f, n, t, m, s)	  syscall(SYS_ppoll, f, n, t, m, s)
+#define SELECT(n, r, w, e, t)	  syscall(SYS_select, n, r, w, e, t)
 #define PSELECT(n, r, w, e, t, m) syscall(SYS_pselect6, n, r, w, e, t, m)
-#define SHOW(x) (errno = 0, show(#x, (long)(x)))
+#define SHOW(x)			  (errno = 0, show(#x, (long)(x)))
 
 static const int64_t zero[2], second[2] = { 1, 0 }, ms10[2] = { 0, 10000000 };
 
@@ -86,12 +86,13 @@ kinds(void)
 static void
 poll_arguments(void)
 {
-	struct pollfd p[3] = { { 99, POLLIN, 1 }, { -1, POLLIN, 1 },
+	struct pollfd p[3] = { { 99, POLLIN, 1 },
+			       { -1, POLLIN, 1 },
 			       { 98, 0, 1 } };
 	static struct pollfd nine[9];
 	struct rlimit old, few = { 8, 0 };
-	struct pollfd *page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE |
-				   MAP_ANONYMOUS, -1, 0);
+	struct pollfd *page =
+		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	SHOW(POLL(p, 3, -1));
 	printf("%#x %#x %#x\n", p[0].revents, p[1].revents, p[2].revents);
@@ -169,8 +170,8 @@ select_arguments(void)
 		     ((uintptr_t[2]){ (uintptr_t)BAD, 8 })));
 	SHOW(PSELECT(11, &r, NULL, NULL, zero, ((uintptr_t[2]){ 0, 5 })));
 	FD_SET(10, &r);
-	SHOW(PSELECT(11, &r, NULL, NULL,
-		     ((int64_t[2]){ 0, 1000000000 }), NULL));
+	SHOW(PSELECT(11, &r, NULL, NULL, ((int64_t[2]){ 0, 1000000000 }),
+		     NULL));
 	SHOW(PSELECT(11, &r, NULL, NULL, ((int64_t[2]){ -1, 0 }), NULL));
 }
 

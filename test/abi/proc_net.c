@@ -55,11 +55,12 @@ int
 main(void)
 {
 	static const char *const names[] = {
-		"tcp", "tcp6", "udp", "udp6", "raw", "raw6", "unix", "dev",
-		"arp", "netlink", "packet",
+		"tcp",	"tcp6", "udp", "udp6",	  "raw",    "raw6",
+		"unix", "dev",	"arp", "netlink", "packet",
 	};
 	struct sockaddr_nl nl = { .nl_family = AF_NETLINK,
-				  .nl_pid = 0x7654321, .nl_groups = 5 };
+				  .nl_pid = 0x7654321,
+				  .nl_groups = 5 };
 	char inode[32];
 	struct stat st;
 	int l, c;

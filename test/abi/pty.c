@@ -123,10 +123,10 @@ making(void)
 	fstat(s, &st);
 	fstat(s2, &st2);
 	printf("same inode %d, mode %o, major %u, minor is the number %d, "
-	       "links %d, owner %d %d\n", st.st_ino == st2.st_ino, st.st_mode,
-	       major(st.st_rdev), (int)minor(st.st_rdev) == n,
-	       (int)st.st_nlink, st.st_uid == geteuid(),
-	       st.st_ino == (ino_t)n + 3);
+	       "links %d, owner %d %d\n",
+	       st.st_ino == st2.st_ino, st.st_mode, major(st.st_rdev),
+	       (int)minor(st.st_rdev) == n, (int)st.st_nlink,
+	       st.st_uid == geteuid(), st.st_ino == (ino_t)n + 3);
 	fstat(m, &st);
 	printf("master: %o %u:%u\n", st.st_mode & S_IFMT, major(st.st_rdev),
 	       minor(st.st_rdev));
@@ -164,8 +164,7 @@ listing(void)
 
 	while ((d = readdir(dir)))
 		if (!strcmp(d->d_name, path + 9) ||
-		    !strcmp(d->d_name, other + 9) ||
-		    !strcmp(d->d_name, "ptmx"))
+		    !strcmp(d->d_name, other + 9) || !strcmp(d->d_name, "ptmx"))
 			seen += d->d_type == DT_CHR;
 	closedir(dir);
 	printf("seen %d, different %d\n", seen, a != b);

@@ -12,17 +12,18 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#define READ(fd, b, n)       syscall(SYS_read, fd, b, n)
-#define WRITE(fd, b, n)      syscall(SYS_write, fd, b, n)
-#define PREAD(fd, b, n, o)   syscall(SYS_pread64, fd, b, n, o)
-#define PWRITE(fd, b, n, o)  syscall(SYS_pwrite64, fd, b, n, (long)(o))
-#define READV(fd, v, n)      syscall(SYS_readv, fd, v, n)
-#define WRITEV(fd, v, n)     syscall(SYS_writev, fd, v, n)
-#define PREADV(fd, v, n, o)  syscall(SYS_preadv, fd, v, n, (long)(o), 0)
-#define PWRITEV(fd, v, n, o) syscall(SYS_pwritev, fd, v, n, (long)(o), 0)
-#define PREADV2(fd, v, n, o, f)  syscall(SYS_preadv2, fd, v, n, (long)(o), 0, f)
-#define PWRITEV2(fd, v, n, o, f) syscall(SYS_pwritev2, fd, v, n, (long)(o), 0, f)
-#define LSEEK(fd, o, w)      syscall(SYS_lseek, fd, (long)(o), w)
+#define READ(fd, b, n)		syscall(SYS_read, fd, b, n)
+#define WRITE(fd, b, n)		syscall(SYS_write, fd, b, n)
+#define PREAD(fd, b, n, o)	syscall(SYS_pread64, fd, b, n, o)
+#define PWRITE(fd, b, n, o)	syscall(SYS_pwrite64, fd, b, n, (long)(o))
+#define READV(fd, v, n)		syscall(SYS_readv, fd, v, n)
+#define WRITEV(fd, v, n)	syscall(SYS_writev, fd, v, n)
+#define PREADV(fd, v, n, o)	syscall(SYS_preadv, fd, v, n, (long)(o), 0)
+#define PWRITEV(fd, v, n, o)	syscall(SYS_pwritev, fd, v, n, (long)(o), 0)
+#define PREADV2(fd, v, n, o, f) syscall(SYS_preadv2, fd, v, n, (long)(o), 0, f)
+#define PWRITEV2(fd, v, n, o, f) \
+	syscall(SYS_pwritev2, fd, v, n, (long)(o), 0, f)
+#define LSEEK(fd, o, w) syscall(SYS_lseek, fd, (long)(o), w)
 
 static char buf[20000];
 static struct iovec many[1025];
@@ -66,8 +67,8 @@ bad_memory(void)
 {
 	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-			-1, 0);
+	char *ro =
+		mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct iovec v[3] = { { buf, 4 }, { BAD, 4 }, { buf, 4 } };
 	int fd = open("bm", O_RDWR | O_CREAT | O_TRUNC, 0644);
 

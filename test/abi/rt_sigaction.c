@@ -28,7 +28,8 @@ run(int flags)
 	sigaction(SIGUSR1, &a, NULL);
 	raise(SIGUSR1);
 	sigaction(SIGUSR1, NULL, &old);
-	printf("calls %d, deepest %d, reset %d\n", calls, deepest, old.sa_handler == SIG_DFL);
+	printf("calls %d, deepest %d, reset %d\n", calls, deepest,
+	       old.sa_handler == SIG_DFL);
 }
 
 int

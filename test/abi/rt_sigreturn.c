@@ -25,7 +25,9 @@ disturb(int sig)
 {
 	double d = sig * 1.5;
 
-	__asm__ volatile("movsd %0, %%xmm15; movsd %0, %%xmm3" : : "m"(d)
+	__asm__ volatile("movsd %0, %%xmm15; movsd %0, %%xmm3"
+			 :
+			 : "m"(d)
 			 : "xmm15", "xmm3");
 }
 
@@ -40,17 +42,18 @@ main(void)
 	sigaction(SIGILL, &a, NULL);
 	sigaction(SIGUSR1, &b, NULL);
 	__asm__ volatile("movq $0x1234, %%r12; ud2; movq %%r12, %1"
-			 : "+a"(rax), "=r"(r12) : : "r12", "memory");
+			 : "+a"(rax), "=r"(r12)
+			 :
+			 : "r12", "memory");
 	printf("rax %ld r12 %lx sig %d\n", rax, r12, got_signal == SIGILL);
-	__asm__ volatile("movsd %2, %%xmm3; movsd %2, %%xmm15\n\t"
-			 "movl %3, %%edi; movl %4, %%esi; movl %5, %%eax\n\t"
-			 "syscall\n\t"
-			 "movsd %%xmm3, %0; movsd %%xmm15, %1"
-			 : "=m"(out3), "=m"(out15)
-			 : "m"(in), "r"((int)gettid()), "i"(SIGUSR1),
-			   "i"(SYS_tkill)
-			 : "xmm3", "xmm15", "rax", "rdi", "rsi", "rcx", "r11",
-			   "memory");
+	__asm__ volatile(
+		"movsd %2, %%xmm3; movsd %2, %%xmm15\n\t"
+		"movl %3, %%edi; movl %4, %%esi; movl %5, %%eax\n\t"
+		"syscall\n\t"
+		"movsd %%xmm3, %0; movsd %%xmm15, %1"
+		: "=m"(out3), "=m"(out15)
+		: "m"(in), "r"((int)gettid()), "i"(SIGUSR1), "i"(SYS_tkill)
+		: "xmm3", "xmm15", "rax", "rdi", "rsi", "rcx", "r11", "memory");
 	printf("xmm %.2f %.2f\n", out3, out15);
 	return 0;
 }

@@ -19,7 +19,7 @@ main(void)
 	       got_code == SI_QUEUE);
 	show("nobody", syscall(SYS_rt_tgsigqueueinfo, getpid(), 0x3fffff,
 			       SIGRTMIN, &info));
-	show("zero", syscall(SYS_rt_tgsigqueueinfo, 0, gettid(), SIGRTMIN,
-			     &info));
+	show("zero",
+	     syscall(SYS_rt_tgsigqueueinfo, 0, gettid(), SIGRTMIN, &info));
 	return 0;
 }

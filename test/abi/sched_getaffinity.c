@@ -10,8 +10,8 @@ main(void)
 {
 	unsigned long m[16] = { 0 };
 
-	printf("positive %d\n", syscall(SYS_sched_getaffinity, 0, sizeof(m),
-					m) > 0);
+	printf("positive %d\n",
+	       syscall(SYS_sched_getaffinity, 0, sizeof(m), m) > 0);
 	printf("some %d\n", m[0] != 0);
 	show("odd size", syscall(SYS_sched_getaffinity, 0, 9, m));
 	show("small", syscall(SYS_sched_getaffinity, 0, 0, m));

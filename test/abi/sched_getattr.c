@@ -33,8 +33,7 @@ main(void)
 	show("getattr flags", syscall(SYS_sched_getattr, 0, &a, 48, 1));
 	show("getattr bad", syscall(SYS_sched_getattr, 0, BAD, 48, 0));
 	show("getattr null", syscall(SYS_sched_getattr, 0, NULL, 48, 0));
-	show("getattr none", syscall(SYS_sched_getattr, 0x3fffffff, &a, 48,
-				     0));
+	show("getattr none", syscall(SYS_sched_getattr, 0x3fffffff, &a, 48, 0));
 	show("getattr -1", syscall(SYS_sched_getattr, -1, &a, 48, 0));
 	a.size = 48;
 	a.nice = 5;

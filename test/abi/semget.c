@@ -187,7 +187,8 @@ control(void)
 		if (n == 0)
 			printf("%s", line);
 		else if (sscanf(line, "%d %d %o %d", &k, &i, &mode, &nsems) ==
-			 4 && i == id)
+				 4 &&
+			 i == id)
 			printf("line: mode %o nsems %d, %zu long\n", mode,
 			       nsems, strlen(line));
 	fclose(f);

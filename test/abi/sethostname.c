@@ -11,9 +11,9 @@
 #include <sched.h>
 #include <sys/utsname.h>
 
-#define SETHOST(p, n)   syscall(SYS_sethostname, p, n)
+#define SETHOST(p, n)	syscall(SYS_sethostname, p, n)
 #define SETDOMAIN(p, n) syscall(SYS_setdomainname, p, n)
-#define SHOW(x)	        (errno = 0, show(#x, (long)(x)))
+#define SHOW(x)		(errno = 0, show(#x, (long)(x)))
 
 static void
 names(void)

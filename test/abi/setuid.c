@@ -9,9 +9,9 @@
 #define _GNU_SOURCE
 #include "proc_common.h"
 #include <grp.h>
+#include <linux/capability.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
-#include <linux/capability.h>
 
 /* The bare calls: libc's are of the whole process, and set all threads'. */
 #define U(x) ((unsigned)(x))
@@ -36,11 +36,11 @@ ids(void)
 		printf("  the calls do not agree\n");
 }
 
-#define DO(call)                                                               \
-	do {                                                                   \
-		errno = 0;                                                     \
-		show(#call, (call));                                           \
-		ids();                                                         \
+#define DO(call)                     \
+	do {                         \
+		errno = 0;           \
+		show(#call, (call)); \
+		ids();               \
 	} while (0)
 
 int

@@ -7,11 +7,11 @@
  */
 #define _GNU_SOURCE
 #include "fs_common.h"
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/ipc.h>
 #include <sys/mman.h>
 #include <sys/shm.h>
-#include <setjmp.h>
-#include <signal.h>
 
 static key_t key;
 static sigjmp_buf jump;
@@ -47,9 +47,11 @@ stat_of(const char *what, int id)
 		return;
 	}
 	printf("%s: key %s size %lu mode %o nattch %lu uid %u gid %u cuid %u "
-	       "cpid %d lpid %d atime %d dtime %d ctime %d\n", what,
-	       d.shm_perm.__key == key ? "ours" : d.shm_perm.__key ? "other"
-								   : "none",
+	       "cpid %d lpid %d atime %d dtime %d ctime %d\n",
+	       what,
+	       d.shm_perm.__key == key ? "ours" :
+	       d.shm_perm.__key	       ? "other" :
+					 "none",
 	       d.shm_segsz, d.shm_perm.mode, d.shm_nattch, d.shm_perm.uid,
 	       d.shm_perm.gid, d.shm_perm.cuid, d.shm_cpid == getpid(),
 	       d.shm_lpid == getpid(), !!d.shm_atime, !!d.shm_dtime,
@@ -70,7 +72,8 @@ proc_line(int id)
 		if (!n++)
 			printf("%s", line);
 		else if (sscanf(line, "%d %d %o %lu %d %d %d", &k, &i, &mode,
-				&size, &cpid, &lpid, &natt) == 7 && i == id)
+				&size, &cpid, &lpid, &natt) == 7 &&
+			 i == id)
 			printf("line: mode %o size %lu nattch %d, %zu long\n",
 			       mode, size, natt, strlen(line));
 	}

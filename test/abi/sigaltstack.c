@@ -68,8 +68,7 @@ int
 main(void)
 {
 	stack_t s = { .ss_sp = stack, .ss_size = sizeof(stack) }, old;
-	struct sigaction a = { .sa_handler = handler,
-			       .sa_flags = SA_ONSTACK };
+	struct sigaction a = { .sa_handler = handler, .sa_flags = SA_ONSTACK };
 
 	show("get", sigaltstack(NULL, &old));
 	printf("disabled %d\n", old.ss_flags == SS_DISABLE);

@@ -96,11 +96,11 @@ print(const struct nlmsghdr *h, unsigned ext)
 	inet_ntop(m->idiag_family, m->id.idiag_src, src, sizeof(src));
 	inet_ntop(m->idiag_family, m->id.idiag_dst, dst, sizeof(dst));
 	printf("%s: type %u flags %x family %u state %u timer %u retrans %u "
-	       "%s%s %s %s if %u queues %u %u uid %u", names[i],
-	       h->nlmsg_type, h->nlmsg_flags, m->idiag_family, m->idiag_state,
-	       m->idiag_timer, m->idiag_retrans, src,
-	       m->id.idiag_sport == port_of(fds[i]) ? " (port)" : "",
-	       dst, m->id.idiag_dport ? "(port)" : "", m->id.idiag_if,
+	       "%s%s %s %s if %u queues %u %u uid %u",
+	       names[i], h->nlmsg_type, h->nlmsg_flags, m->idiag_family,
+	       m->idiag_state, m->idiag_timer, m->idiag_retrans, src,
+	       m->id.idiag_sport == port_of(fds[i]) ? " (port)" : "", dst,
+	       m->id.idiag_dport ? "(port)" : "", m->id.idiag_if,
 	       m->idiag_rqueue, m->idiag_wqueue, m->idiag_uid);
 	attributes(h, ext);
 	printf("\n");
@@ -149,8 +149,8 @@ ask(const char *what, const void *req, size_t len, int flags, unsigned ext)
 }
 
 static void
-dump(const char *what, int family, int protocol, unsigned states,
-     unsigned ext, unsigned short sport)
+dump(const char *what, int family, int protocol, unsigned states, unsigned ext,
+     unsigned short sport)
 {
 	struct inet_diag_req_v2 q = { .sdiag_family = (__u8)family,
 				      .sdiag_protocol = (__u8)protocol,
@@ -204,10 +204,10 @@ each(int family)
 	add("server", accept(s, NULL, NULL));
 	send(c, "1234", 4, 0);
 	dump("listeners", family, IPPROTO_TCP, 1u << TCP_LISTEN, ext, lp);
-	dump("client", family, IPPROTO_TCP, all, 0,
+	dump("client", family, IPPROTO_TCP, all, 0, (unsigned short)port_of(c));
+	dump("client, more", family, IPPROTO_TCP, all,
+	     ext & ~(1u << (INET_DIAG_MEMINFO - 1)),
 	     (unsigned short)port_of(c));
-	dump("client, more", family, IPPROTO_TCP, all, ext &
-	     ~(1u << (INET_DIAG_MEMINFO - 1)), (unsigned short)port_of(c));
 	dump("established at the listener's port", family, IPPROTO_TCP,
 	     1u << TCP_ESTABLISHED, 0, lp);
 	shutdown(c, SHUT_WR);
@@ -215,8 +215,9 @@ each(int family)
 	     lp);
 	/* The listener alone. */
 	q.id.idiag_sport = lp;
-	memcpy(q.id.idiag_src, family == AF_INET ? (void *)&v4.sin_addr :
-	       (void *)&v6.sin6_addr, family == AF_INET ? 4 : 16);
+	memcpy(q.id.idiag_src,
+	       family == AF_INET ? (void *)&v4.sin_addr : (void *)&v6.sin6_addr,
+	       family == AF_INET ? 4 : 16);
 	q.id.idiag_cookie[0] = q.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	ask("one", &q, sizeof(q), 0, 0);
 	q.id.idiag_cookie[1] = 0x1234;

@@ -98,12 +98,16 @@ print_addr(const char *what, const void *p, unsigned port)
 
 	if (a->sa.sa_family == AF_INET) {
 		inet_ntop(AF_INET, &a->v4.sin_addr, text, sizeof(text));
-		printf(" %s %s%s", what, text, ntohs(a->v4.sin_port) == port ?
-		       " (port)" : a->v4.sin_port ? " (another)" : "");
+		printf(" %s %s%s", what, text,
+		       ntohs(a->v4.sin_port) == port ? " (port)" :
+		       a->v4.sin_port		     ? " (another)" :
+						       "");
 	} else if (a->sa.sa_family == AF_INET6) {
 		inet_ntop(AF_INET6, &a->v6.sin6_addr, text, sizeof(text));
-		printf(" %s %s%s", what, text, ntohs(a->v6.sin6_port) == port ?
-		       " (port)" : a->v6.sin6_port ? " (another)" : "");
+		printf(" %s %s%s", what, text,
+		       ntohs(a->v6.sin6_port) == port ? " (port)" :
+		       a->v6.sin6_port		      ? " (another)" :
+							"");
 	} else {
 		printf(" %s family %d", what, a->sa.sa_family);
 	}
@@ -140,8 +144,10 @@ take(const char *what, int fd, unsigned port, size_t room, size_t croom)
 	static char data[70000], control[512];
 	union addr name = { 0 };
 	struct iovec v = { data, room };
-	struct msghdr m = { .msg_name = &name, .msg_namelen = sizeof(name),
-			    .msg_iov = &v, .msg_iovlen = 1,
+	struct msghdr m = { .msg_name = &name,
+			    .msg_namelen = sizeof(name),
+			    .msg_iov = &v,
+			    .msg_iovlen = 1,
 			    .msg_control = control,
 			    .msg_controllen = croom };
 	ssize_t n = recvmsg(fd, &m, MSG_ERRQUEUE);

@@ -82,8 +82,7 @@ data(void)
 	TRY(sendto(fd, edge, 1, MSG_DONTWAIT | MSG_NOSIGNAL, BAD, 16));
 	TRY(sendto(fd, edge, 1, MSG_DONTWAIT | MSG_NOSIGNAL, a, 16));
 	TRY(sendto(fd, edge, 1, MSG_DONTWAIT | MSG_NOSIGNAL, a, 200));
-	TRY(sendto(fd, edge, 1, MSG_DONTWAIT | MSG_NOSIGNAL, a,
-		   (socklen_t)-1));
+	TRY(sendto(fd, edge, 1, MSG_DONTWAIT | MSG_NOSIGNAL, a, (socklen_t)-1));
 	TRY(recv(fd, (void *)-4096, 10, MSG_DONTWAIT));
 	TRY(recvfrom(fd, edge, 1, MSG_DONTWAIT, BAD, BAD));
 	TRY(recvfrom(fd, edge, 1, MSG_DONTWAIT, a, &len));
@@ -179,8 +178,10 @@ controls(void)
 	TRY(fallocate(fd, 0, 0, 1));
 	if (!strncmp(name, "tcp", 3))
 		return; /* Linux's can be mapped, to receive */
-	printf("%s mmap: %s\n", name, mmap(NULL, 4096, PROT_READ, MAP_SHARED,
-	       fd, 0) == MAP_FAILED ? strerrorname_np(errno) : "ok");
+	printf("%s mmap: %s\n", name,
+	       mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED ?
+		       strerrorname_np(errno) :
+		       "ok");
 }
 
 int

@@ -13,17 +13,46 @@ static const struct {
 	int name;
 	const char *text;
 } opts[] = {
-#define O(x) { x, #x }
-	O(SO_DEBUG), O(SO_REUSEADDR), O(SO_TYPE), O(SO_ERROR),
-	O(SO_DONTROUTE), O(SO_BROADCAST), O(SO_SNDBUF), O(SO_RCVBUF),
-	O(SO_KEEPALIVE), O(SO_OOBINLINE), O(SO_NO_CHECK), O(SO_PRIORITY),
-	O(SO_LINGER), O(SO_BSDCOMPAT), O(SO_PASSCRED), O(SO_RCVLOWAT),
-	O(SO_SNDLOWAT), O(SO_RCVTIMEO), O(SO_SNDTIMEO), O(SO_TIMESTAMP),
-	O(SO_ACCEPTCONN), O(SO_TIMESTAMPNS), O(SO_MARK), O(SO_PROTOCOL),
-	O(SO_DOMAIN), O(SO_RXQ_OVFL), O(SO_SELECT_ERR_QUEUE),
-	O(SO_BUSY_POLL), O(SO_COOKIE), O(SO_MAX_PACING_RATE),
-	O(SO_LOCK_FILTER), O(SO_BINDTOIFINDEX), { 63, "TIMESTAMP_NEW" },
-	{ 66, "RCVTIMEO_NEW" }, { 67, "SNDTIMEO_NEW" }, { 9999, "9999" },
+#define O(x)          \
+	{             \
+		x, #x \
+	}
+	O(SO_DEBUG),
+	O(SO_REUSEADDR),
+	O(SO_TYPE),
+	O(SO_ERROR),
+	O(SO_DONTROUTE),
+	O(SO_BROADCAST),
+	O(SO_SNDBUF),
+	O(SO_RCVBUF),
+	O(SO_KEEPALIVE),
+	O(SO_OOBINLINE),
+	O(SO_NO_CHECK),
+	O(SO_PRIORITY),
+	O(SO_LINGER),
+	O(SO_BSDCOMPAT),
+	O(SO_PASSCRED),
+	O(SO_RCVLOWAT),
+	O(SO_SNDLOWAT),
+	O(SO_RCVTIMEO),
+	O(SO_SNDTIMEO),
+	O(SO_TIMESTAMP),
+	O(SO_ACCEPTCONN),
+	O(SO_TIMESTAMPNS),
+	O(SO_MARK),
+	O(SO_PROTOCOL),
+	O(SO_DOMAIN),
+	O(SO_RXQ_OVFL),
+	O(SO_SELECT_ERR_QUEUE),
+	O(SO_BUSY_POLL),
+	O(SO_COOKIE),
+	O(SO_MAX_PACING_RATE),
+	O(SO_LOCK_FILTER),
+	O(SO_BINDTOIFINDEX),
+	{ 63, "TIMESTAMP_NEW" },
+	{ 66, "RCVTIMEO_NEW" },
+	{ 67, "SNDTIMEO_NEW" },
+	{ 9999, "9999" },
 };
 
 static void
@@ -51,8 +80,7 @@ set(int fd, int name, const char *text, const void *v, socklen_t len)
 {
 	int r = setsockopt(fd, SOL_SOCKET, name, v, len);
 
-	printf("set %s/%u: %s\n", text, len, r ? strerrorname_np(errno) :
-	       "ok");
+	printf("set %s/%u: %s\n", text, len, r ? strerrorname_np(errno) : "ok");
 }
 
 static void
@@ -95,9 +123,9 @@ static void
 flags(void)
 {
 	static const int names[] = {
-		SO_REUSEADDR, SO_KEEPALIVE, SO_BROADCAST, SO_OOBINLINE,
+		SO_REUSEADDR, SO_KEEPALIVE, SO_BROADCAST,   SO_OOBINLINE,
 		SO_DONTROUTE, SO_TIMESTAMP, SO_TIMESTAMPNS, SO_PASSCRED,
-		SO_RXQ_OVFL, SO_PRIORITY,
+		SO_RXQ_OVFL,  SO_PRIORITY,
 	};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
@@ -122,9 +150,11 @@ flags(void)
 static void
 structures(void)
 {
-	struct { long sec, usec; } tv[] = {
-		{ 0, 0 }, { 1, 500000 }, { 0, 1000000 },
-		{ 0, -1 }, { -1, 0 }, { 5, 999999 },
+	struct {
+		long sec, usec;
+	} tv[] = {
+		{ 0, 0 },  { 1, 500000 }, { 0, 1000000 },
+		{ 0, -1 }, { -1, 0 },	  { 5, 999999 },
 	};
 	struct linger l[] = { { 1, 5 }, { 0, 9 }, { 7, 0 } };
 	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);

@@ -24,7 +24,7 @@ sayx(const struct statx *x)
 	       x->stx_mask & STATX_BASIC_STATS, x->stx_mode,
 	       S_ISDIR(x->stx_mode) ? 0 : x->stx_nlink,
 	       x->stx_blksize ? "blksize" : "", x->stx_atime.tv_sec > 0,
-	       x->stx_mtime.tv_nsec < 1000000000, x->stx_ctime.tv_sec > 0);
+	       x->stx_mtime.tv_nsec<1000000000, x->stx_ctime.tv_sec> 0);
 }
 
 int
@@ -35,15 +35,18 @@ main(void)
 	int fd, p2[2];
 
 	path_setup();
-	PATHS("stat", syscall(SYS_stat, p, &a), strcmp(p, "/") && *p != '/' ?
-	      say(&a) : (void)0);
-	PATHS("lstat", syscall(SYS_lstat, p, &a), strcmp(p, "/") && *p != '/' ?
-	      say(&a) : (void)0);
-	PATHS("newfstatat 0", syscall(SYS_newfstatat, AT_FDCWD, p, &a, 0), (void)0);
-	PATHS("newfstatat NOFOLLOW", syscall(SYS_newfstatat, AT_FDCWD, p, &a,
-					     AT_SYMLINK_NOFOLLOW), (void)0);
-	PATHS("statx", syscall(SYS_statx, AT_FDCWD, p, 0, STATX_BASIC_STATS,
-			       &x), *p != '/' ? sayx(&x) : (void)0);
+	PATHS("stat", syscall(SYS_stat, p, &a),
+	      strcmp(p, "/") && *p != '/' ? say(&a) : (void)0);
+	PATHS("lstat", syscall(SYS_lstat, p, &a),
+	      strcmp(p, "/") && *p != '/' ? say(&a) : (void)0);
+	PATHS("newfstatat 0", syscall(SYS_newfstatat, AT_FDCWD, p, &a, 0),
+	      (void)0);
+	PATHS("newfstatat NOFOLLOW",
+	      syscall(SYS_newfstatat, AT_FDCWD, p, &a, AT_SYMLINK_NOFOLLOW),
+	      (void)0);
+	PATHS("statx",
+	      syscall(SYS_statx, AT_FDCWD, p, 0, STATX_BASIC_STATS, &x),
+	      *p != '/' ? sayx(&x) : (void)0);
 
 	SHOW(syscall(SYS_stat, "f", BAD));
 	SHOW(syscall(SYS_stat, "no", BAD));
@@ -98,8 +101,8 @@ main(void)
 	if (pipe(p2))
 		return 1;
 	fstat(p2[0], &a);
-	printf("pipe: mode %o size %ld nlink %ld\n", a.st_mode,
-	       (long)a.st_size, (long)a.st_nlink);
+	printf("pipe: mode %o size %ld nlink %ld\n", a.st_mode, (long)a.st_size,
+	       (long)a.st_nlink);
 	fd = (int)syscall(SYS_eventfd2, 0, 0);
 	fstat(fd, &a);
 	printf("eventfd: type %o\n", a.st_mode & S_IFMT);

@@ -22,11 +22,11 @@ main(void)
 	SHOW(statfs("f", &s));
 	fd = open("f", O_PATH);
 	SHOW(fstatfs(fd, &t));
-	printf("same %d\n", s.f_type == t.f_type && s.f_bsize == t.f_bsize &&
-	       !memcmp(&s.f_fsid, &t.f_fsid, sizeof(s.f_fsid)));
-	printf("sane %d %d %d %ld\n", s.f_bsize >= 512,
-	       s.f_bfree <= s.f_blocks, s.f_bavail <= s.f_bfree,
-	       (long)s.f_namelen);
+	printf("same %d\n",
+	       s.f_type == t.f_type && s.f_bsize == t.f_bsize &&
+		       !memcmp(&s.f_fsid, &t.f_fsid, sizeof(s.f_fsid)));
+	printf("sane %d %d %d %ld\n", s.f_bsize >= 512, s.f_bfree <= s.f_blocks,
+	       s.f_bavail <= s.f_bfree, (long)s.f_namelen);
 	SHOW(statfs("/proc", &s));
 	printf("proc %lx bsize %ld namelen %ld\n", (long)s.f_type,
 	       (long)s.f_bsize, (long)s.f_namelen);

@@ -90,9 +90,9 @@ main(void)
 	getsockname(s, (struct sockaddr *)&me, &len);
 	len = sizeof(peer);
 	getpeername(s, (struct sockaddr *)&peer, &len);
-	printf("me %s, peer %s, same port %d, len %d\n",
-	       inet_ntoa(me.sin_addr), inet_ntoa(peer.sin_addr),
-	       peer.sin_port == sa.sin_port, (int)len);
+	printf("me %s, peer %s, same port %d, len %d\n", inet_ntoa(me.sin_addr),
+	       inet_ntoa(peer.sin_addr), peer.sin_port == sa.sin_port,
+	       (int)len);
 	for (int i = 0; i < 1000; i++) {
 		char c = (char)i, d = 0;
 
@@ -102,8 +102,9 @@ main(void)
 	pthread_create(&w, NULL, writer, &s);
 	while ((n = recv(s, buf, sizeof(buf), 0)) > 0) {
 		for (ssize_t i = 0; i < n; i++)
-			bad += buf[i] != (unsigned char)((x = x * 1103515245 +
-						12345) >> 16);
+			bad += buf[i] !=
+			       (unsigned char)((x = x * 1103515245 + 12345) >>
+					       16);
 		total += (size_t)n;
 	}
 	pthread_join(w, &r);

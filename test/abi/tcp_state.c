@@ -23,11 +23,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define R(what, expr)                                                      \
-	do {                                                               \
-		errno = 0;                                                 \
-		long r_ = (long)(expr);                                    \
-		printf("%s: %ld %s\n", what, r_, r_ < 0 ? strerrorname_np(errno) : "");\
+#define R(what, expr)                                         \
+	do {                                                  \
+		errno = 0;                                    \
+		long r_ = (long)(expr);                       \
+		printf("%s: %ld %s\n", what, r_,              \
+		       r_ < 0 ? strerrorname_np(errno) : ""); \
 	} while (0)
 
 static struct sockaddr_in addr;
@@ -148,8 +149,8 @@ refused(void)
 	ev("poll after", s);
 	R("so_error again", so_error(s));
 	R("send", send(s, "x", 1, MSG_NOSIGNAL));
-	R("connect to listener", connect(s, (struct sockaddr *)&addr,
-					 sizeof(addr)));
+	R("connect to listener",
+	  connect(s, (struct sockaddr *)&addr, sizeof(addr)));
 	poll(&p, 1, 1000);
 	ev("poll connected", s);
 	R("connect again", connect(s, (struct sockaddr *)&addr, sizeof(addr)));
@@ -278,8 +279,8 @@ reading(void)
 	R("peek all", recv(v[1], b, 64, MSG_PEEK));
 	R("trunc", recv(v[1], b, 2, MSG_TRUNC));
 	R("recvmsg", recvmsg(v[1], &m, 0));
-	printf("%.3s|%.6s namelen %d flags %x\n", b, b + 10,
-	       (int)m.msg_namelen, (unsigned)m.msg_flags);
+	printf("%.3s|%.6s namelen %d flags %x\n", b, b + 10, (int)m.msg_namelen,
+	       (unsigned)m.msg_flags);
 	send(v[0], "ab", 2, 0);
 	send(v[0], "cd", 2, 0);
 	R("waitall 4", recv(v[1], b, 4, MSG_WAITALL));
@@ -290,8 +291,8 @@ reading(void)
 	R("recv oob", recv(v[1], b, 1, MSG_OOB));
 	R("zero", recv(v[1], b, 0, 0));
 	R("send zero", send(v[1], b, 0, 0));
-	R("sendto with address", sendto(v[1], "x", 1, 0,
-					(struct sockaddr *)&addr, sizeof(addr)));
+	R("sendto with address",
+	  sendto(v[1], "x", 1, 0, (struct sockaddr *)&addr, sizeof(addr)));
 	R("lseek", lseek(v[1], 0, SEEK_SET));
 	R("pread", pread(v[1], b, 1, 0));
 	R("bad pointer", send(v[1], (void *)8, 4, 0));
@@ -438,8 +439,8 @@ binding(void)
 	R("bind c any", bind(c, (struct sockaddr *)&sa, sizeof(sa)));
 	R("twice", bind(b, (struct sockaddr *)&sa, sizeof(sa)));
 	R("listen twice", listen(b, 7));
-	R("connect listener", connect(b, (struct sockaddr *)&addr,
-				      sizeof(addr)));
+	R("connect listener",
+	  connect(b, (struct sockaddr *)&addr, sizeof(addr)));
 	ev("listener", b);
 	R("shutdown listener", shutdown(b, SHUT_RDWR));
 	R("accept", accept(b, NULL, NULL));
@@ -466,8 +467,8 @@ v6(void)
 	R("v4 to v6", connect(c, (struct sockaddr *)&s4, sizeof(s4)));
 	l = sizeof(p);
 	s = accept(a, (struct sockaddr *)&p, &l);
-	printf("from %s len %d\n", inet_ntop(AF_INET6, &p.sin6_addr, t,
-					     sizeof(t)), (int)l);
+	printf("from %s len %d\n",
+	       inet_ntop(AF_INET6, &p.sin6_addr, t, sizeof(t)), (int)l);
 	close(s);
 	close(c);
 	c = socket(AF_INET6, SOCK_STREAM, 0);
@@ -475,8 +476,8 @@ v6(void)
 	R("v6 to v6", connect(c, (struct sockaddr *)&s6, sizeof(s6)));
 	l = sizeof(p);
 	s = accept(a, (struct sockaddr *)&p, &l);
-	printf("from %s len %d\n", inet_ntop(AF_INET6, &p.sin6_addr, t,
-					     sizeof(t)), (int)l);
+	printf("from %s len %d\n",
+	       inet_ntop(AF_INET6, &p.sin6_addr, t, sizeof(t)), (int)l);
 	close(s);
 	close(c);
 	close(a);
@@ -507,8 +508,9 @@ backlog(void)
 	listen_on(1);
 	for (int i = 0; i < 4; i++) {
 		s[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-		again += connect(s[i], (struct sockaddr *)&addr,
-				 sizeof(addr)) < 0 && errno == EINPROGRESS;
+		again += connect(s[i], (struct sockaddr *)&addr, sizeof(addr)) <
+				 0 &&
+			 errno == EINPROGRESS;
 	}
 	usleep(20000);
 	for (int i = 0; i < 4; i++)
@@ -544,8 +546,7 @@ much_to_nobody(void)
 	printf("some of it %d\n", n > 0 && n < 1 << 30);
 	errno = 0;
 	n = writev(v[0], iov, 1024);
-	printf("then %d\n",
-	       n == -1 && (errno == EPIPE || errno == ECONNRESET));
+	printf("then %d\n", n == -1 && (errno == EPIPE || errno == ECONNRESET));
 	close(v[0]);
 }
 

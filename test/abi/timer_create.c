@@ -34,8 +34,7 @@ arm(struct sigevent *ev, long ns)
 int
 main(void)
 {
-	struct sigaction a = { .sa_sigaction = fired,
-			       .sa_flags = SA_SIGINFO };
+	struct sigaction a = { .sa_sigaction = fired, .sa_flags = SA_SIGINFO };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
 			       .sigev_signo = SIGRTMIN + 2,
 			       .sigev_value.sival_int = 42 };

@@ -22,8 +22,9 @@ main(void)
 		timer_settime(t, 0, &s, NULL);
 		r = timer_delete(t);
 		clock_gettime(CLOCK_MONOTONIC, &after);
-	} while ((after.tv_sec - before.tv_sec) * 1000000000 +
-		 after.tv_nsec - before.tv_nsec > 40000000);
+	} while ((after.tv_sec - before.tv_sec) * 1000000000 + after.tv_nsec -
+			 before.tv_nsec >
+		 40000000);
 	show("delete", r);
 	usleep(70000);
 	printf("got %d\n", got_signal);

@@ -11,10 +11,10 @@
 #include <poll.h>
 #include <sys/timerfd.h>
 
-#define CREATE(c, f)	      syscall(SYS_timerfd_create, c, f)
-#define SETTIME(fd, f, n, o)  syscall(SYS_timerfd_settime, fd, f, n, o)
-#define GETTIME(fd, c)	      syscall(SYS_timerfd_gettime, fd, c)
-#define SHOW(x)		      (errno = 0, show(#x, (long)(x)))
+#define CREATE(c, f)	     syscall(SYS_timerfd_create, c, f)
+#define SETTIME(fd, f, n, o) syscall(SYS_timerfd_settime, fd, f, n, o)
+#define GETTIME(fd, c)	     syscall(SYS_timerfd_gettime, fd, c)
+#define SHOW(x)		     (errno = 0, show(#x, (long)(x)))
 
 static struct itimerspec
 in(long sec, long nsec, long isec, long insec)
@@ -76,15 +76,15 @@ long_timer(int clock)
 	       old.it_interval.tv_sec, old.it_interval.tv_nsec);
 	SHOW(SETTIME(fd, 0, &t, &old));
 	SHOW(GETTIME(fd, &old));
-	printf("%d %ld.%ld\n", old.it_value.tv_sec > 50,
-	       old.it_interval.tv_sec, old.it_interval.tv_nsec);
+	printf("%d %ld.%ld\n", old.it_value.tv_sec > 50, old.it_interval.tv_sec,
+	       old.it_interval.tv_nsec);
 	SHOW(read(fd, &n, 8));
 	SHOW(poll(&(struct pollfd){ fd, POLLIN | POLLOUT, 0 }, 1, 0));
 	/* Disarmed: the interval goes with it. */
 	t = in(0, 0, 7, 8);
 	SHOW(SETTIME(fd, 0, &t, &old));
-	printf("%d %ld.%ld\n", old.it_value.tv_sec > 50,
-	       old.it_interval.tv_sec, old.it_interval.tv_nsec);
+	printf("%d %ld.%ld\n", old.it_value.tv_sec > 50, old.it_interval.tv_sec,
+	       old.it_interval.tv_nsec);
 	SHOW(GETTIME(fd, &old));
 	printf("value %ld.%ld\n", old.it_value.tv_sec, old.it_value.tv_nsec);
 	/* Far beyond the end of time. */

@@ -18,8 +18,7 @@ main(void)
 	       b.tms_utime + b.tms_stime == a.tms_utime + a.tms_stime)
 		;
 	t1 = times(NULL);
-	printf("elapsed %d, children %ld\n", t1 - t0 >= 5,
-	       (long)b.tms_cutime);
+	printf("elapsed %d, children %ld\n", t1 - t0 >= 5, (long)b.tms_cutime);
 	show("bad", syscall(SYS_times, BAD));
 	return 0;
 }

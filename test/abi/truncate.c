@@ -37,14 +37,19 @@ main(void)
 
 	path_setup();
 	PATHS("truncate", syscall(SYS_truncate, p, 5l), show_file("f"));
-	PATHS("utime", outside(p) ? 0 :
-	      syscall(SYS_utime, p, &ub), show_times("f"));
-	PATHS("utimes", outside(p) ? 0 :
-	      syscall(SYS_utimes, p, tv), show_times("f"));
-	PATHS("futimesat", outside(p) ? 0 : !p ? 0 :
-	      syscall(SYS_futimesat, AT_FDCWD, p, tv), show_times("f"));
-	PATHS("utimensat", outside(p) ? 0 : !p ? 0 :
-	      syscall(SYS_utimensat, AT_FDCWD, p, ts, AT_SYMLINK_NOFOLLOW),
+	PATHS("utime", outside(p) ? 0 : syscall(SYS_utime, p, &ub),
+	      show_times("f"));
+	PATHS("utimes", outside(p) ? 0 : syscall(SYS_utimes, p, tv),
+	      show_times("f"));
+	PATHS("futimesat",
+	      outside(p) ? 0 :
+	      !p	 ? 0 :
+			   syscall(SYS_futimesat, AT_FDCWD, p, tv),
+	      show_times("f"));
+	PATHS("utimensat",
+	      outside(p) ? 0 :
+	      !p	 ? 0 :
+		   syscall(SYS_utimensat, AT_FDCWD, p, ts, AT_SYMLINK_NOFOLLOW),
 	      (show_times("f"), show_times("lf")));
 
 	SHOW(syscall(SYS_truncate, "f", -1l));
@@ -67,7 +72,9 @@ main(void)
 	SHOW(ftruncate(fd, 3));
 	stat("f", &b);
 	printf("mtime %s\n", a.st_mtim.tv_nsec != b.st_mtim.tv_nsec ||
-	       a.st_mtime != b.st_mtime ? "changed" : "same");
+					     a.st_mtime != b.st_mtime ?
+				     "changed" :
+				     "same");
 	r = open("f", O_RDONLY);
 	SHOW(syscall(SYS_ftruncate, r, 0l));
 	SHOW(pipe(p));

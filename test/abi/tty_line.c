@@ -141,8 +141,7 @@ one(int m, int s, const char *input, int lines, const char *end)
 			text(b, (size_t)k);
 		else
 			n += (size_t)k;
-	} while (lines ? !memchr(b, '~', (size_t)k) :
-			 n < 2 || b[n - 2] != '~');
+	} while (lines ? !memchr(b, '~', (size_t)k) : n < 2 || b[n - 2] != '~');
 	if (!lines)
 		text(b, n);
 	n = 0;
@@ -151,8 +150,7 @@ one(int m, int s, const char *input, int lines, const char *end)
 	do {
 		k = wait_read(m, out + n, sizeof(out) - n);
 		n += k > 0 ? (size_t)k : 0;
-	} while (k > 0 && n < sizeof(out) &&
-		 !memmem(out, n, END, strlen(END)));
+	} while (k > 0 && n < sizeof(out) && !memmem(out, n, END, strlen(END)));
 	printf(" shows");
 	text(out, n);
 	printf("\n");

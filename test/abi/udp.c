@@ -17,12 +17,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define R(what, expr)                                                      \
-	do {                                                               \
-		errno = 0;                                                 \
-		long r_ = (long)(expr);                                    \
-		printf("%s: %ld %s\n", what, r_,                           \
-		       r_ < 0 ? strerrorname_np(errno) : "");              \
+#define R(what, expr)                                         \
+	do {                                                  \
+		errno = 0;                                    \
+		long r_ = (long)(expr);                       \
+		printf("%s: %ld %s\n", what, r_,              \
+		       r_ < 0 ? strerrorname_np(errno) : ""); \
 	} while (0)
 
 static void
@@ -67,25 +67,25 @@ plain(void)
 	puts("-- plain");
 	ev("fresh", sa);
 	R("recv nothing", recv(sa, buf, 1, MSG_DONTWAIT));
-	R("sendto", sendto(sa, "hello", 5, 0, (struct sockaddr *)&b,
-			   sizeof(b)));
+	R("sendto",
+	  sendto(sa, "hello", 5, 0, (struct sockaddr *)&b, sizeof(b)));
 	ev("with one", sb);
 	ioctl(sb, FIONREAD, &n);
 	printf("FIONREAD %d\n", n);
 	R("peek", recv(sb, buf, sizeof(buf), MSG_PEEK));
 	R("trunc", recv(sb, buf, 2, MSG_PEEK | MSG_TRUNC));
-	R("recvfrom", recvfrom(sb, buf, sizeof(buf), 0,
-			       (struct sockaddr *)&from, &l));
-	printf("%.5s from %s, mine %d, len %d\n", buf,
-	       inet_ntoa(from.sin_addr), from.sin_port == a.sin_port, (int)l);
+	R("recvfrom",
+	  recvfrom(sb, buf, sizeof(buf), 0, (struct sockaddr *)&from, &l));
+	printf("%.5s from %s, mine %d, len %d\n", buf, inet_ntoa(from.sin_addr),
+	       from.sin_port == a.sin_port, (int)l);
 	R("empty", sendto(sa, "", 0, 0, (struct sockaddr *)&b, sizeof(b)));
 	ev("with empty", sb);
 	R("recv empty", recv(sb, buf, 5, 0));
 	R("send unconnected", send(sa, "x", 1, 0));
-	R("port 0", (b.sin_port = 0, sendto(sa, "x", 1, 0,
-				(struct sockaddr *)&b, sizeof(b))));
-	R("too long", sendto(sa, buf, 65508, 0, (struct sockaddr *)&a,
-			     sizeof(a)));
+	R("port 0", (b.sin_port = 0,
+		     sendto(sa, "x", 1, 0, (struct sockaddr *)&b, sizeof(b))));
+	R("too long",
+	  sendto(sa, buf, 65508, 0, (struct sockaddr *)&a, sizeof(a)));
 	R("getpeername", getpeername(sa, (struct sockaddr *)&from, &l));
 	R("shutdown", shutdown(sa, SHUT_RD));
 	R("listen", listen(sa, 1));
@@ -106,11 +106,9 @@ connected(void)
 	R("connect", connect(sa, (struct sockaddr *)&b, sizeof(b)));
 	R("send", send(sa, "one", 3, 0));
 	R("recv", recv(sb, buf, 8, 0));
-	R("stranger", sendto(sc, "no", 2, 0, (struct sockaddr *)&a,
-			     sizeof(a)));
+	R("stranger", sendto(sc, "no", 2, 0, (struct sockaddr *)&a, sizeof(a)));
 	R("not for us", recv(sa, buf, 8, MSG_DONTWAIT));
-	R("friend", sendto(sb, "yes", 3, 0, (struct sockaddr *)&a,
-			   sizeof(a)));
+	R("friend", sendto(sb, "yes", 3, 0, (struct sockaddr *)&a, sizeof(a)));
 	R("for us", recv(sa, buf, 8, MSG_DONTWAIT));
 	close(sb);
 	R("send to nobody", send(sa, "x", 1, 0));
@@ -141,8 +139,10 @@ show_cmsgs(int s)
 {
 	char buf[64], ctl[256], t[64];
 	struct iovec io = { buf, sizeof(buf) };
-	struct msghdr m = { .msg_iov = &io, .msg_iovlen = 1,
-			    .msg_control = ctl, .msg_controllen = sizeof(ctl) };
+	struct msghdr m = { .msg_iov = &io,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl,
+			    .msg_controllen = sizeof(ctl) };
 	ssize_t n = recvmsg(s, &m, 0);
 
 	printf("recvmsg %zd flags %x\n", n, (unsigned)m.msg_flags);
@@ -226,8 +226,8 @@ groups(void)
 	struct sockaddr_in g = { .sin_family = AF_INET };
 	struct ip_mreqn r = { .imr_ifindex = 1 };
 	socklen_t l = sizeof(g);
-	int s = socket(AF_INET, SOCK_DGRAM, 0), t = socket(AF_INET, SOCK_DGRAM,
-							   0);
+	int s = socket(AF_INET, SOCK_DGRAM, 0),
+	    t = socket(AF_INET, SOCK_DGRAM, 0);
 	char buf[8];
 
 	puts("-- groups");
@@ -235,23 +235,21 @@ groups(void)
 	R("bind", bind(s, (struct sockaddr *)&g, sizeof(g)));
 	getsockname(s, (struct sockaddr *)&g, &l);
 	R("join", setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof(r)));
-	R("twice", setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r,
-			      sizeof(r)));
+	R("twice", setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof(r)));
 	R("if", setsockopt(t, IPPROTO_IP, IP_MULTICAST_IF, &r, sizeof(r)));
 	g.sin_addr = r.imr_multiaddr;
 	R("send", sendto(t, "mc", 2, 0, (struct sockaddr *)&g, sizeof(g)));
 	usleep(10000);
 	R("recv", recv(s, buf, 8, MSG_DONTWAIT));
-	R("leave", setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &r,
-			      sizeof(r)));
-	R("leave again", setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &r,
-				    sizeof(r)));
+	R("leave",
+	  setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &r, sizeof(r)));
+	R("leave again",
+	  setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &r, sizeof(r)));
 	r.imr_multiaddr.s_addr = inet_addr("10.0.0.1");
-	R("no group", setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r,
-				 sizeof(r)));
+	R("no group",
+	  setsockopt(s, IPPROTO_IP, IP_ADD_MEMBERSHIP, &r, sizeof(r)));
 	g.sin_addr.s_addr = 0xffffffff;
-	R("broadcast", sendto(t, "bc", 2, 0, (struct sockaddr *)&g,
-			      sizeof(g)));
+	R("broadcast", sendto(t, "bc", 2, 0, (struct sockaddr *)&g, sizeof(g)));
 	close(s);
 	close(t);
 }

@@ -48,8 +48,8 @@ value(int fd, int level, int name)
 
 /* A receiver, and a sender that is connected to it or not. */
 static void
-pair(int family, int *to, int *from, struct sockaddr_storage *a,
-     socklen_t *len, int connected)
+pair(int family, int *to, int *from, struct sockaddr_storage *a, socklen_t *len,
+     int connected)
 {
 	struct sockaddr_in *v4 = (void *)a;
 	struct sockaddr_in6 *v6 = (void *)a;
@@ -78,7 +78,8 @@ drain(const char *what, int fd)
 	printf("%s:", what);
 	for (;;) {
 		struct iovec v = { b, sizeof(b) };
-		struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+		struct msghdr m = { .msg_iov = &v,
+				    .msg_iovlen = 1,
 				    .msg_control = control,
 				    .msg_controllen = sizeof(control) };
 		ssize_t n = recvmsg(fd, &m, MSG_DONTWAIT);
@@ -165,8 +166,8 @@ mapped(void)
 	pair(AF_INET, &to, &from, &a, &l, 0);
 	m.sin6_port = ((struct sockaddr_in *)&a)->sin_port;
 	m.sin6_addr.s6_addr[10] = m.sin6_addr.s6_addr[11] = 0xff;
-	memcpy(&m.sin6_addr.s6_addr[12],
-	       &((struct sockaddr_in *)&a)->sin_addr, 4);
+	memcpy(&m.sin6_addr.s6_addr[12], &((struct sockaddr_in *)&a)->sin_addr,
+	       4);
 	result("mapped", sendto(fd, "m", 1, MSG_MORE, (void *)&m, sizeof(m)));
 	result("mapped", sendto(fd, "n", 1, 0, (void *)&m, sizeof(m)));
 	drain("mapped", to);
@@ -183,8 +184,10 @@ send_sized(int fd, size_t n, uint16_t size)
 		struct cmsghdr h;
 	} c;
 	struct iovec v = { big, n };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
-			    .msg_control = &c, .msg_controllen = sizeof(c) };
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
 
 	memset(&c, 0, sizeof(c));
 	c.h.cmsg_level = IPPROTO_UDP;
@@ -247,7 +250,8 @@ stamps(void)
 	struct sockaddr_storage a;
 	char b[10], control[300];
 	struct iovec v = { b, sizeof(b) };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
 			    .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	struct timespec ts[3], now;
@@ -264,7 +268,7 @@ stamps(void)
 	drain("report only", to);
 	result("both", option(to, SOL_SOCKET, SO_TIMESTAMPING,
 			      SOF_TIMESTAMPING_SOFTWARE |
-			      SOF_TIMESTAMPING_RX_SOFTWARE));
+				      SOF_TIMESTAMPING_RX_SOFTWARE));
 	printf("SO_TIMESTAMPING %d\n", value(to, SOL_SOCKET, SO_TIMESTAMPING));
 	send(from, "b", 1, 0);
 	recvmsg(to, &m, 0);

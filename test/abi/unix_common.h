@@ -6,13 +6,13 @@
 
 #include "proc_common.h"
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <linux/sockios.h>
 
 static inline const char *
 ok(long r)

@@ -31,8 +31,8 @@ recv_show(const char *what, int fd, size_t size, int flags)
 		printf("%s: %s\n", what, strerrorname_np(errno));
 		return;
 	}
-	printf("%s: %zd %.*s ", what, n, n < (ssize_t)size ? (int)n :
-	       (int)size, b);
+	printf("%s: %zd %.*s ", what, n, n < (ssize_t)size ? (int)n : (int)size,
+	       b);
 	show_addr("from", 0, &sa, len);
 }
 
@@ -73,8 +73,7 @@ borders(void)
 	len = un_addr(&sa, "@pith-a");
 	show("short address", sendto(b, "x", 1, 0, (struct sockaddr *)&sa, 2));
 	show("bad address", sendto(b, "x", 1, 0, BAD, 10));
-	show("long address", sendto(b, "x", 1, 0, (struct sockaddr *)&sa,
-				    200));
+	show("long address", sendto(b, "x", 1, 0, (struct sockaddr *)&sa, 200));
 	sa.sun_family = AF_INET;
 	show("family", sendto(b, "x", 1, 0, (struct sockaddr *)&sa, len));
 	show("oob", send(b, "x", 1, MSG_OOB));

@@ -17,7 +17,8 @@ static long
 send_ctl(int fd, const char *data, size_t len, size_t ctl_len, int flags)
 {
 	struct iovec v = { (void *)data, len };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
 			    .msg_control = ctl_len ? &ctl : NULL,
 			    .msg_controllen = ctl_len };
 
@@ -49,7 +50,8 @@ recv_ctl(const char *what, int fd, size_t room, int flags)
 {
 	char b[16];
 	struct iovec v = { b, sizeof(b) };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1,
+	struct msghdr m = { .msg_iov = &v,
+			    .msg_iovlen = 1,
 			    .msg_control = room ? &ctl : NULL,
 			    .msg_controllen = room };
 	struct cmsghdr *h;
@@ -68,8 +70,7 @@ recv_ctl(const char *what, int fd, size_t room, int flags)
 		int *fds = (int *)CMSG_DATA(h);
 		size_t k = (h->cmsg_len - sizeof(*h)) / sizeof(int);
 
-		printf(" [%d %d %zu", h->cmsg_level, h->cmsg_type,
-		       h->cmsg_len);
+		printf(" [%d %d %zu", h->cmsg_level, h->cmsg_type, h->cmsg_len);
 		if (h->cmsg_type == SCM_RIGHTS) {
 			printf(" cloexec %x", fcntl(fds[0], F_GETFD));
 			for (size_t i = 0; i < k; i++) {
@@ -79,8 +80,10 @@ recv_ctl(const char *what, int fd, size_t room, int flags)
 					close(fds[i]);
 			}
 		} else if (h->cmsg_type == SCM_CREDENTIALS && k == 3) {
-			printf(" pid %s uid %d gid %d", !fds[0] ? "0" :
-			       fds[0] == getpid() ? "mine" : "other",
+			printf(" pid %s uid %d gid %d",
+			       !fds[0]		  ? "0" :
+			       fds[0] == getpid() ? "mine" :
+						    "other",
 			       fds[1], fds[2]);
 		}
 		printf("]");
@@ -111,14 +114,14 @@ descriptors(void)
 	show("send", send_fds(fd[0], p, 1));
 	printf("works %d\n", works(recv_ctl("one", fd[1], 100, 0)));
 	send_fds(fd[0], p, 2);
-	printf("works %d\n", works(recv_ctl("two", fd[1], 100,
-					    MSG_CMSG_CLOEXEC)));
+	printf("works %d\n",
+	       works(recv_ctl("two", fd[1], 100, MSG_CMSG_CLOEXEC)));
 	send_fds(fd[0], p, 2);
 	printf("works %d\n", works(recv_ctl("peek", fd[1], 100, MSG_PEEK)));
 	printf("works %d\n", works(recv_ctl("after", fd[1], 100, 0)));
 	send_fds(fd[0], p, 2);
-	printf("works %d\n", works(recv_ctl("room for 1", fd[1],
-					    CMSG_LEN(4), 0)));
+	printf("works %d\n",
+	       works(recv_ctl("room for 1", fd[1], CMSG_LEN(4), 0)));
 	send_fds(fd[0], p, 2);
 	recv_ctl("no room", fd[1], 0, 0);
 	send_fds(fd[0], p, 2);

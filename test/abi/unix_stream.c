@@ -28,8 +28,9 @@ creation(void)
 	show("pair bad", socketpair(AF_UNIX, SOCK_STREAM, 0, BAD));
 	show("pair protocol", socketpair(AF_UNIX, SOCK_STREAM, 9, fd));
 	show("pair type", socketpair(AF_UNIX, SOCK_STREAM | 0x1000, 0, fd));
-	show("pair", socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC |
-				SOCK_NONBLOCK, 0, fd));
+	show("pair",
+	     socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+			fd));
 	printf("flags %x %x\n", fcntl(fd[0], F_GETFL), fcntl(fd[1], F_GETFD));
 	show_names("pair", fd[0]);
 	close(fd[0]);
@@ -126,8 +127,8 @@ backlog(void)
 	printf("listener %x\n", ready(l));
 	fcntl(l, F_SETFL, O_NONBLOCK);
 	show("accept flags", accept4(l, NULL, NULL, 1));
-	show("accept no length", accept(l, (struct sockaddr *)&sa, NULL) < 0 ?
-	     -1 : 0);
+	show("accept no length",
+	     accept(l, (struct sockaddr *)&sa, NULL) < 0 ? -1 : 0);
 	n = accept4(l, (struct sockaddr *)&sa, &len, SOCK_CLOEXEC);
 	show_addr("accepted", n, &sa, len);
 	printf("flags %x %x\n", fcntl(n, F_GETFL), fcntl(n, F_GETFD));
@@ -200,7 +201,7 @@ data(void)
 	show("peek end", recv(fd[1], b, 64, MSG_PEEK));
 	show("read 5", read(fd[1], b, 5));
 	n = -5;
-	getsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &n, &(socklen_t){4});
+	getsockopt(fd[1], SOL_SOCKET, SO_PEEK_OFF, &n, &(socklen_t){ 4 });
 	printf("offset %d\n", n);
 	close(fd[0]);
 	close(fd[1]);

@@ -31,23 +31,26 @@ struct qemu_plugin_insn;
 
 enum { FLAGS_NO_REGS = 0, INLINE_ADD_U64 = 0 };
 
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
-	void (*cb)(plugin_id id, struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb,
-	int op, void *ptr, uint64_t imm);
+void qemu_plugin_register_vcpu_tb_trans_cb(
+	plugin_id id, void (*cb)(plugin_id id, struct qemu_plugin_tb *tb));
+void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, int op,
+					      void *ptr, uint64_t imm);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
-	void (*cb)(unsigned cpu, void *arg), int flags, void *arg);
+					    void (*cb)(unsigned cpu, void *arg),
+					    int flags, void *arg);
 void qemu_plugin_register_atexit_cb(plugin_id id,
-	void (*cb)(plugin_id id, void *arg), void *arg);
+				    void (*cb)(plugin_id id, void *arg),
+				    void *arg);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(
-	const struct qemu_plugin_tb *tb, size_t i);
+struct qemu_plugin_insn *
+qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t i);
 uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn,
-	int op, void *ptr, uint64_t imm);
+						int op, void *ptr,
+						uint64_t imm);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
@@ -81,8 +84,10 @@ kind_of(const struct qemu_plugin_insn *insn)
 		return &kinds[0];
 	if (n != 2 || p[0] != 0x0f)
 		return NULL;
-	return p[1] == 0x30 ? &kinds[1] : p[1] == 0x32 ? &kinds[2] :
-	       p[1] == 0xa2 ? &kinds[3] : NULL;
+	return p[1] == 0x30 ? &kinds[1] :
+	       p[1] == 0x32 ? &kinds[2] :
+	       p[1] == 0xa2 ? &kinds[3] :
+			      NULL;
 }
 
 /* The same code may be translated many times: one counter for each address. */
@@ -187,7 +192,8 @@ qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		if (!strncmp(argv[i], "out=", 4))
 			fd = open(argv[i] + 4,
-				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+				  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+				  0644);
 		else if (!strncmp(argv[i], "start=", 6))
 			start = strtoull(argv[i] + 6, NULL, 0);
 		else if (!strncmp(argv[i], "stop=", 5))

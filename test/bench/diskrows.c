@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAGE	4096u
-#define BIG_MB	64u
+#define PAGE   4096u
+#define BIG_MB 64u
 
 static uint64_t
 now_ns(void)
@@ -117,8 +117,7 @@ touch(int fd, const char *name, unsigned n, int cold, int random)
 	unsigned i;
 
 	if (cold)
-		check(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED),
-		      "fadvise");
+		check(!posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), "fadvise");
 	p = mmap(NULL, BIG_MB << 20, PROT_READ, MAP_SHARED, fd, 0);
 	check(p != MAP_FAILED, "mmap");
 	t0 = now_ns();

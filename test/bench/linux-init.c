@@ -51,8 +51,8 @@ load_modules(void)
 
 		line[strcspn(line, "\n")] = 0;
 		fd = open(line, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) &&
-			       errno != EEXIST))
+		if (fd < 0 ||
+		    (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
 			die(line);
 		close(fd);
 	}

@@ -364,8 +364,7 @@ run_echo(int port)
 	fflush(stdout);
 	for (;;) {
 		socklen_t len = sizeof(a);
-		ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, (void *)&a,
-				     &len);
+		ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, (void *)&a, &len);
 
 		if (n >= 0)
 			sendto(fd, buf, (size_t)n, 0, (void *)&a, len);

@@ -212,7 +212,8 @@ struct pair {
 };
 
 static void
-in_two_threads(void *(*other)(void *), struct pair *p, void (*mine)(struct pair *))
+in_two_threads(void *(*other)(void *), struct pair *p,
+	       void (*mine)(struct pair *))
 {
 	pthread_t t;
 
@@ -314,7 +315,8 @@ udp_pair(int fd[2])
 	a = lo_addr;
 	fd[1] = lo_socket(SOCK_DGRAM);
 	check(!connect(fd[0], (struct sockaddr *)&lo_addr, sizeof(a)) &&
-	      !connect(fd[1], (struct sockaddr *)&a, sizeof(a)), "connect");
+		      !connect(fd[1], (struct sockaddr *)&a, sizeof(a)),
+	      "connect");
 }
 
 static void *
@@ -325,7 +327,8 @@ sock_other(void *arg)
 
 	for (uint64_t i = 0; i < p->n; i++)
 		check(recv(p->a[1], buf, 64, 0) == 64 &&
-		      send(p->a[1], buf, 64, 0) == 64, "echo");
+			      send(p->a[1], buf, 64, 0) == 64,
+		      "echo");
 	return NULL;
 }
 
@@ -336,7 +339,8 @@ sock_mine(struct pair *p)
 
 	for (uint64_t i = 0; i < p->n; i++)
 		check(send(p->a[0], buf, 64, 0) == 64 &&
-		      recv(p->a[0], buf, 64, 0) == 64, "ping");
+			      recv(p->a[0], buf, 64, 0) == 64,
+		      "ping");
 }
 
 static void
@@ -370,7 +374,8 @@ bulk_other(void *arg)
 
 	for (uint64_t i = 0; i < p->n; i++)
 		check(recv(p->a[1], bulk_in, sizeof(bulk_in), MSG_WAITALL) ==
-		      sizeof(bulk_in), "recv");
+			      sizeof(bulk_in),
+		      "recv");
 	return NULL;
 }
 
@@ -379,7 +384,8 @@ bulk_mine(struct pair *p)
 {
 	for (uint64_t i = 0; i < p->n; i++)
 		check(send(p->a[0], bulk_out, sizeof(bulk_out), 0) ==
-		      sizeof(bulk_out), "send");
+			      sizeof(bulk_out),
+		      "send");
 }
 
 static void
@@ -404,8 +410,8 @@ row_tcp_connect(uint64_t n)
 	while (n--) {
 		int c = socket(AF_INET, SOCK_STREAM, 0), s;
 
-		check(!connect(c, (struct sockaddr *)&lo_addr,
-			       sizeof(lo_addr)), "connect");
+		check(!connect(c, (struct sockaddr *)&lo_addr, sizeof(lo_addr)),
+		      "connect");
 		s = accept(l, NULL, NULL);
 		setsockopt(c, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		close(c);

@@ -230,8 +230,10 @@ load_space(unsigned n)
 			break;
 		case 1:
 			touches(path);
-			ignore(fs_fallocate(path, FALLOC_FL_KEEP_SIZE |
-					    FALLOC_FL_PUNCH_HOLE, off, len));
+			ignore(fs_fallocate(path,
+					    FALLOC_FL_KEEP_SIZE |
+						    FALLOC_FL_PUNCH_HOLE,
+					    off, len));
 			break;
 		case 2:
 			touches(path);
@@ -245,8 +247,8 @@ load_space(unsigned n)
 		case 4:
 			touches(path);
 			ignore(fs_fallocate(path,
-					    rnd(2) ? FALLOC_FL_COLLAPSE_RANGE
-						   : FALLOC_FL_INSERT_RANGE,
+					    rnd(2) ? FALLOC_FL_COLLAPSE_RANGE :
+						     FALLOC_FL_INSERT_RANGE,
 					    off & ~4095ull,
 					    (len & ~4095ull) + 4096));
 			break;
@@ -284,10 +286,8 @@ static const struct {
 	void (*fn)(unsigned n);
 	unsigned n;
 } loads[] = {
-	{ "files", load_files, 60 },
-	{ "rename", load_rename, 40 },
-	{ "names", load_names, 150 },
-	{ "space", load_space, 50 },
+	{ "files", load_files, 60 },  { "rename", load_rename, 40 },
+	{ "names", load_names, 150 }, { "space", load_space, 50 },
 	{ "many", load_many, 60 },
 };
 
@@ -341,7 +341,7 @@ make_cut(uint8_t *img, size_t at, enum how how)
 
 /* ---- judging ---- */
 
-static char out[65536];	/* of the host's programs */
+static char out[65536]; /* of the host's programs */
 
 static void
 check_promises(uint32_t at)
@@ -354,11 +354,12 @@ check_promises(uint32_t at)
 		if (p->from > at || (p->to && p->to <= at))
 			continue;
 		err = fs_hash(p->path, &hash, &size);
-		if (p->gone ? err != -ENOENT
-			    : err || hash != p->hash || size != p->size) {
+		if (p->gone ? err != -ENOENT :
+			      err || hash != p->hash || size != p->size) {
 			printf("mark %u, promised at %u, until %u: error %d, "
-			       "size %lu for %lu\n", at, p->from, p->to, err,
-			       (unsigned long)size, (unsigned long)p->size);
+			       "size %lu for %lu\n",
+			       at, p->from, p->to, err, (unsigned long)size,
+			       (unsigned long)p->size);
 			fail("not what was synced", p->path);
 		}
 	}

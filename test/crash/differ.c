@@ -34,7 +34,7 @@
 
 static struct host_disk disk;
 static char paths[NPATHS][300];
-static char text[400];	/* the operation, for the report */
+static char text[400]; /* the operation, for the report */
 static uint8_t data[300000];
 
 const char *__asan_default_options(void);
@@ -47,15 +47,15 @@ __asan_default_options(void)
 /* ---- our side ---- */
 
 static int
-our_write(const char *p, uint64_t pos, const void *buf, size_t len,
-	  bool append)
+our_write(const char *p, uint64_t pos, const void *buf, size_t len, bool append)
 {
 	int64_t at = (int64_t)pos;
 	struct file *f;
 	struct uio u;
 	ssize_t r;
-	int err = path_open(AT_FDCWD, p, O_RDWR | O_CREAT |
-			    (append ? O_APPEND : 0), 0644, 0, &f);
+	int err = path_open(AT_FDCWD, p,
+			    O_RDWR | O_CREAT | (append ? O_APPEND : 0), 0644, 0,
+			    &f);
 
 	if (err)
 		return err;
@@ -73,8 +73,8 @@ our_fallocate(const char *p, int mode, int64_t off, int64_t len)
 
 	if (err)
 		return err;
-	err = f->ops->fallocate ? f->ops->fallocate(f, mode, off, len)
-				: -ENODEV;
+	err = f->ops->fallocate ? f->ops->fallocate(f, mode, off, len) :
+				  -ENODEV;
 	file_put(f);
 	return err;
 }
@@ -234,7 +234,8 @@ compare(const char *p, bool times)
 		return;
 	printf("after %s: %s\n"
 	       "ours:  error %d mode %o links %u owner %u %u size %lu %lx %ld\n"
-	       "linux: error %d mode %o links %u owner %u %u size %lu %lx %ld\n",
+	       "linux: error %d mode %o links %u owner %u %u size %lu %lx "
+	       "%ld\n",
 	       text, p, a.err, a.mode, a.nlink, a.uid, a.gid,
 	       (unsigned long)a.size, (unsigned long)a.hash, (long)a.mtime,
 	       b.err, b.mode, b.nlink, b.uid, b.gid, (unsigned long)b.size,
@@ -263,9 +264,8 @@ make_paths(void)
 	}
 }
 
-static const char *const xnames[] = {
-	"user.a", "user.bb", "trusted.t", "security.s", "user.long-name-here"
-};
+static const char *const xnames[] = { "user.a", "user.bb", "trusted.t",
+				      "security.s", "user.long-name-here" };
 
 static void
 one(void)
@@ -314,8 +314,7 @@ one(void)
 		     linux_rename(p, q, f));
 		break;
 	case 13:
-		same(path_link(AT_FDCWD, p, AT_FDCWD, q, 0),
-		     linux_link(p, q));
+		same(path_link(AT_FDCWD, p, AT_FDCWD, q, 0), linux_link(p, q));
 		break;
 	case 14:
 		/* Relative, so that both sides mean the same; often in vain. */
@@ -361,7 +360,8 @@ one(void)
 	case 22:
 	case 23: {
 		static const int modes[] = {
-			0, FALLOC_FL_KEEP_SIZE,
+			0,
+			FALLOC_FL_KEEP_SIZE,
 			FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
 			FALLOC_FL_ZERO_RANGE,
 			FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
@@ -377,8 +377,8 @@ one(void)
 		f = rnd(2) ? S_IFIFO : S_IFCHR;
 		same(path_mknod(AT_FDCWD, p, f | 0600,
 				f == S_IFCHR ? DEV_MAKE(300, 70000) : 0),
-		     linux_mknod(p, f | 0600, f == S_IFCHR
-					      ? 300ull << 32 | 70000 : 0));
+		     linux_mknod(p, f | 0600,
+				 f == S_IFCHR ? 300ull << 32 | 70000 : 0));
 		break;
 	default:
 		if (rnd(2))

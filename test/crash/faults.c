@@ -80,7 +80,8 @@ one_file(unsigned k)
 	ignore(did(path_rename(AT_FDCWD, b, AT_FDCWD, "/moved", 0)));
 	snprintf(b, sizeof(b), "/d%u/link-%u", k % 3, k);
 	ignore(did(path_symlink("a/text/that/does/not/fit/into/the/inode/and/"
-				"needs/a/block", AT_FDCWD, b)));
+				"needs/a/block",
+				AT_FDCWD, b)));
 	if (k % 5 == 4)
 		ignore(did(path_unlink(AT_FDCWD, b, false)));
 	if (k % 6 == 5)
@@ -153,8 +154,7 @@ recover(const char *image, unsigned n)
 }
 
 static int
-child(void (*fn)(const char *image, unsigned n), const char *image,
-      unsigned n)
+child(void (*fn)(const char *image, unsigned n), const char *image, unsigned n)
 {
 	int status;
 	pid_t pid;
@@ -241,8 +241,8 @@ full(unsigned unused)
 	}
 	want(err == -ENOSPC && !room().f_ffree, "the last inode", k);
 	want(!path_unlink(AT_FDCWD, "/i0", false), "unlink", k);
-	want(!path_mknod(AT_FDCWD, path, S_IFREG | 0644, 0),
-	     "a freed inode", k);
+	want(!path_mknod(AT_FDCWD, path, S_IFREG | 0644, 0), "a freed inode",
+	     k);
 }
 
 static void
@@ -258,8 +258,8 @@ many(unsigned n)
 
 			snprintf(path, sizeof(path), "/m/name-%u", k);
 			if (round == 0) {
-				err = path_mknod(AT_FDCWD, path,
-						 S_IFREG | 0644, 0);
+				err = path_mknod(AT_FDCWD, path, S_IFREG | 0644,
+						 0);
 			} else if (round == 1) {
 				err = path_lookup(AT_FDCWD, path, 0, &d);
 				if (!err)
@@ -284,8 +284,8 @@ lists(unsigned unused)
 	want(path_unlink(AT_FDCWD, "/old", false) == -EOPNOTSUPP,
 	     "unlink of a block list", 0);
 	want(!fs_write("/new", 0, 10, 1), "write", 0);
-	want(path_rename(AT_FDCWD, "/new", AT_FDCWD, "/old", 0) ==
-		     -EOPNOTSUPP, "rename over a block list", 0);
+	want(path_rename(AT_FDCWD, "/new", AT_FDCWD, "/old", 0) == -EOPNOTSUPP,
+	     "rename over a block list", 0);
 	want(!path_link(AT_FDCWD, "/old", AT_FDCWD, "/second", 0) &&
 		     !path_unlink(AT_FDCWD, "/old", false),
 	     "a name that is not the last", 0);

@@ -158,8 +158,8 @@ hash_inode(struct inode *i, uint64_t *hash)
 
 	*hash = 0;
 	while (pos < i->size) {
-		ssize_t r = page_cache_read_kernel(i->cache, buf, sizeof(buf),
-						   pos);
+		ssize_t r =
+			page_cache_read_kernel(i->cache, buf, sizeof(buf), pos);
 
 		if (r <= 0)
 			return r ? (int)r : -EIO;
@@ -246,8 +246,8 @@ walk(const char *path)
 		}
 		if (asprintf(&lines[nlines++],
 			     "%s %o %u %u %u %lu %lx %lu.%u %s", sub, i->mode,
-			     i->nlink, i->uid, i->gid, (unsigned long)
-			     (S_ISDIR(i->mode) ? 0 : i->size),
+			     i->nlink, i->uid, i->gid,
+			     (unsigned long)(S_ISDIR(i->mode) ? 0 : i->size),
 			     (unsigned long)hash, (unsigned long)i->mtime.sec,
 			     i->mtime.nsec, text) < 0)
 			exit(1);

@@ -111,8 +111,8 @@ visit(const char *path, unsigned depth)
 	dentry_put(d);
 	host_check_unlocked();
 	for (unsigned k = 0; k < v->n; k++) {
-		snprintf(sub, sizeof(sub), "%s/%s",
-			 depth ? path : "", v->name[k]);
+		snprintf(sub, sizeof(sub), "%s/%s", depth ? path : "",
+			 v->name[k]);
 		ignore(fs_read(sub, 0, buf, sizeof(buf)));
 		ignore(fs_xattrs(sub));
 		ignore(path_readlink(AT_FDCWD, sub, buf, 4096));
@@ -221,8 +221,8 @@ main(int argc, char **argv)
 			one(img, n);
 		waitpid(pid, &status, 0);
 		if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-			printf("round %u of seed %s: status %x\n", k,
-			       argv[2], (unsigned)status);
+			printf("round %u of seed %s: status %x\n", k, argv[2],
+			       (unsigned)status);
 			return 1;
 		}
 	}

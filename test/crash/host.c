@@ -41,9 +41,17 @@ uint64_t host_clock_ns = 1700000000ull * NSEC_PER_SEC;
 
 /* ---- core ---- */
 
-uint64_t clock_mono_ns(void) { return host_clock_ns; }
+uint64_t
+clock_mono_ns(void)
+{
+	return host_clock_ns;
+}
 /* Moves on, so that times differ. */
-uint64_t clock_real_ns(void) { return host_clock_ns += CLOCK_COARSE_NS; }
+uint64_t
+clock_real_ns(void)
+{
+	return host_clock_ns += CLOCK_COARSE_NS;
+}
 
 /* ---- memory ---- */
 
@@ -94,12 +102,36 @@ page_phys(const struct page *p)
 	return (paddr_t)((const struct frame *)p)->mem;
 }
 
-void page_clear(void *dst) { memset(dst, 0, PAGE_SIZE); }
-void page_copy(void *dst, const void *src) { memcpy(dst, src, PAGE_SIZE); }
-void mem_count(enum mem_counter c, long n) { (void)c, (void)n; }
-uint64_t mem_total_pages(void) { return 16384; }
-uint64_t mem_free_pages(void) { return 8192; }
-void mem_set_wait(void (*fn)(void)) { (void)fn; }
+void
+page_clear(void *dst)
+{
+	memset(dst, 0, PAGE_SIZE);
+}
+void
+page_copy(void *dst, const void *src)
+{
+	memcpy(dst, src, PAGE_SIZE);
+}
+void
+mem_count(enum mem_counter c, long n)
+{
+	(void)c, (void)n;
+}
+uint64_t
+mem_total_pages(void)
+{
+	return 16384;
+}
+uint64_t
+mem_free_pages(void)
+{
+	return 8192;
+}
+void
+mem_set_wait(void (*fn)(void))
+{
+	(void)fn;
+}
 void
 mem_register_shrinker(size_t (*fn)(size_t npages, unsigned alloc))
 {
@@ -148,9 +180,22 @@ kstrdup(const char *s, unsigned alloc)
 	return kmemdup(s, strlen(s) + 1, alloc);
 }
 
-void kfree(void *p) { free(p); }
-void *vmalloc(size_t size, unsigned alloc) { (void)alloc; return calloc(1, size); }
-void vfree(void *p) { free(p); }
+void
+kfree(void *p)
+{
+	free(p);
+}
+void *
+vmalloc(size_t size, unsigned alloc)
+{
+	(void)alloc;
+	return calloc(1, size);
+}
+void
+vfree(void *p)
+{
+	free(p);
+}
 
 struct cache {
 	size_t size;
@@ -172,7 +217,12 @@ cache_alloc(struct cache *c, unsigned alloc)
 	return kmalloc(c->size, alloc);
 }
 
-void cache_free(struct cache *c, void *p) { (void)c; free(p); }
+void
+cache_free(struct cache *c, void *p)
+{
+	(void)c;
+	free(p);
+}
 
 /* ---- waiting and threads ---- */
 
@@ -217,12 +267,34 @@ thread_create(const char *name, void (*fn)(void *), void *arg,
 	return 0;
 }
 
-void thread_start(struct thread *t) { (void)t; }
-void thread_exit(void) { panic("thread_exit"); }
-void thread_delay(uint64_t ns) { host_clock_ns += ns; }
-void thread_resched_point(void) { }
-void thread_yield(void) { }
-bool thread_signal_pending(void) { return false; }
+void
+thread_start(struct thread *t)
+{
+	(void)t;
+}
+void
+thread_exit(void)
+{
+	panic("thread_exit");
+}
+void
+thread_delay(uint64_t ns)
+{
+	host_clock_ns += ns;
+}
+void
+thread_resched_point(void)
+{
+}
+void
+thread_yield(void)
+{
+}
+bool
+thread_signal_pending(void)
+{
+	return false;
+}
 
 /* ---- vm: nothing is mapped; "user" memory is the test's ---- */
 
@@ -234,7 +306,11 @@ vm_object_init(struct vm_object *o, const struct vm_object_ops *ops)
 	refcount_set(&o->refs, 1);
 }
 
-void vm_object_get(struct vm_object *o) { refcount_get(&o->refs); }
+void
+vm_object_get(struct vm_object *o)
+{
+	refcount_get(&o->refs);
+}
 
 void
 vm_object_put(struct vm_object *o)
@@ -257,31 +333,128 @@ vm_object_protect(struct vm_object *o, uint64_t first, uint64_t end)
 }
 
 #define NO_USER panic("no user memory here")
-int copy_from_user(void *d, const void __user *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
-int copy_to_user(void __user *d, const void *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
-size_t copy_from_user_nofault(void *d, const void __user *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
-size_t copy_to_user_nofault(void __user *d, const void *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
-size_t copy_from_user_partial(void *d, const void __user *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
-size_t copy_to_user_partial(void __user *d, const void *s, size_t n) { (void)d, (void)s, (void)n; NO_USER; return 0; }
-size_t clear_user_partial(void __user *d, size_t n, bool nf) { (void)d, (void)n, (void)nf; NO_USER; return 0; }
-int user_prefault(const void __user *p, size_t n, bool w) { (void)p, (void)n, (void)w; return -EFAULT; }
-struct page *user_pin_page(const void __user *p, bool w) { (void)p, (void)w; return NULL; }
-bool user_range_ok(const void __user *p, size_t n) { (void)p, (void)n; return true; }
+int
+copy_from_user(void *d, const void __user *s, size_t n)
+{
+	(void)d, (void)s, (void)n;
+	NO_USER;
+	return 0;
+}
+int
+copy_to_user(void __user *d, const void *s, size_t n)
+{
+	(void)d, (void)s, (void)n;
+	NO_USER;
+	return 0;
+}
+size_t
+copy_from_user_nofault(void *d, const void __user *s, size_t n)
+{
+	(void)d, (void)s, (void)n;
+	NO_USER;
+	return 0;
+}
+size_t
+copy_to_user_nofault(void __user *d, const void *s, size_t n)
+{
+	(void)d, (void)s, (void)n;
+	NO_USER;
+	return 0;
+}
+size_t
+copy_from_user_partial(void *d, const void __user *s, size_t n)
+{
+	(void)d, (void)s, (void)n;
+	NO_USER;
+	return 0;
+}
+size_t
+copy_to_user_partial(void __user *d, const void *s, size_t n)
+{
+	(void)d, (void)s, (void)n;
+	NO_USER;
+	return 0;
+}
+size_t
+clear_user_partial(void __user *d, size_t n, bool nf)
+{
+	(void)d, (void)n, (void)nf;
+	NO_USER;
+	return 0;
+}
+int
+user_prefault(const void __user *p, size_t n, bool w)
+{
+	(void)p, (void)n, (void)w;
+	return -EFAULT;
+}
+struct page *
+user_pin_page(const void __user *p, bool w)
+{
+	(void)p, (void)w;
+	return NULL;
+}
+bool
+user_range_ok(const void __user *p, size_t n)
+{
+	(void)p, (void)n;
+	return true;
+}
 
 /* ---- file: no pipes, no descriptors ---- */
 
-void pipe_drop_fifo(struct inode *i) { (void)i; }
-int pipe_open_fifo(struct inode *i, unsigned fl, struct file **out) { (void)i, (void)fl, (void)out; return -ENXIO; }
-int fd_get_any(struct fdtable *t, int fd, struct file **out) { (void)t, (void)fd, (void)out; return -EBADF; }
-void anon_stat(struct kstat *st, uint64_t ino, uint32_t mode) { (void)st, (void)ino, (void)mode; }
-void seq_printf(struct seq_buf *s, const char *fmt, ...) { (void)s, (void)fmt; }
-void poll_file_release(struct file *f) { (void)f; }
-void file_async_release(struct file *f) { (void)f; }
+void
+pipe_drop_fifo(struct inode *i)
+{
+	(void)i;
+}
+int
+pipe_open_fifo(struct inode *i, unsigned fl, struct file **out)
+{
+	(void)i, (void)fl, (void)out;
+	return -ENXIO;
+}
+int
+fd_get_any(struct fdtable *t, int fd, struct file **out)
+{
+	(void)t, (void)fd, (void)out;
+	return -EBADF;
+}
+void
+anon_stat(struct kstat *st, uint64_t ino, uint32_t mode)
+{
+	(void)st, (void)ino, (void)mode;
+}
+void
+seq_printf(struct seq_buf *s, const char *fmt, ...)
+{
+	(void)s, (void)fmt;
+}
+void
+poll_file_release(struct file *f)
+{
+	(void)f;
+}
+void
+file_async_release(struct file *f)
+{
+	(void)f;
+}
 
 /* ---- the disk ---- */
 
-int partition_scan(struct blk_device *d) { (void)d; return 0; }
-bool guid_parse(const char *t, uint8_t out[16]) { (void)t, (void)out; return false; }
+int
+partition_scan(struct blk_device *d)
+{
+	(void)d;
+	return 0;
+}
+bool
+guid_parse(const char *t, uint8_t out[16])
+{
+	(void)t, (void)out;
+	return false;
+}
 
 static void
 note(struct host_disk *d, struct host_event ev)
@@ -321,7 +494,8 @@ transfer(struct host_disk *d, struct bio *b, bool write)
 		at += v->len;
 	}
 	if (write && d->record) {
-		struct host_event ev = { .kind = EV_WRITE, .offset = start,
+		struct host_event ev = { .kind = EV_WRITE,
+					 .offset = start,
 					 .len = (uint32_t)(at - start) };
 
 		ev.data = malloc(ev.len);
@@ -339,13 +513,15 @@ disk_submit(struct blk_device *dev, struct bio *b)
 	switch (b->op) {
 	case BIO_READ:
 		d->nreads++;
-		b->status = d->fail_reads && d->nreads % d->fail_reads == 0
-				    ? -EIO : transfer(d, b, false);
+		b->status = d->fail_reads && d->nreads % d->fail_reads == 0 ?
+				    -EIO :
+				    transfer(d, b, false);
 		break;
 	case BIO_WRITE:
 		d->nwrites++;
-		b->status = d->fail_writes && d->nwrites % d->fail_writes == 0
-				    ? -EIO : transfer(d, b, true);
+		b->status = d->fail_writes && d->nwrites % d->fail_writes == 0 ?
+				    -EIO :
+				    transfer(d, b, true);
 		break;
 	case BIO_FLUSH:
 		d->nflushes++;
@@ -360,8 +536,7 @@ disk_submit(struct blk_device *dev, struct bio *b)
 static const struct blk_ops disk_ops = { .submit = disk_submit };
 
 void
-host_disk_add(struct host_disk *d, const char *name, uint8_t *data,
-	      size_t size)
+host_disk_add(struct host_disk *d, const char *name, uint8_t *data, size_t size)
 {
 	struct blk_device *dev = calloc(1, sizeof(*dev));
 
@@ -425,8 +600,7 @@ host_map_file(const char *path, size_t *size)
 	if (!f || fseek(f, 0, SEEK_END))
 		panic("%s cannot be mapped", path);
 	*size = (size_t)ftell(f);
-	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(f),
-		 0);
+	p = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(f), 0);
 	if (p == MAP_FAILED)
 		panic("%s cannot be mapped", path);
 	fclose(f);

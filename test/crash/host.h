@@ -16,7 +16,7 @@ struct host_event {
 	enum { EV_WRITE, EV_FLUSH, EV_MARK } kind;
 	uint64_t offset;
 	uint32_t len;
-	uint32_t mark;	/* EV_MARK: the test's number */
+	uint32_t mark; /* EV_MARK: the test's number */
 	uint8_t *data;
 };
 

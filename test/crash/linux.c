@@ -50,16 +50,32 @@ linux_write(const char *p, uint64_t pos, const void *buf, size_t len,
 
 	if (fd < 0)
 		return -errno;
-	r = done(append ? write(fd, buf, len)
-			: pwrite(fd, buf, len, (off_t)pos));
+	r = done(append ? write(fd, buf, len) :
+			  pwrite(fd, buf, len, (off_t)pos));
 	close(fd);
 	return r;
 }
 
-int linux_truncate(const char *p, int64_t size) { return done(truncate(in(p), size)); }
-int linux_unlink(const char *p) { return done(unlink(in(p))); }
-int linux_rmdir(const char *p) { return done(rmdir(in(p))); }
-int linux_mkdir(const char *p, uint32_t mode) { return done(mkdir(in(p), mode)); }
+int
+linux_truncate(const char *p, int64_t size)
+{
+	return done(truncate(in(p), size));
+}
+int
+linux_unlink(const char *p)
+{
+	return done(unlink(in(p)));
+}
+int
+linux_rmdir(const char *p)
+{
+	return done(rmdir(in(p)));
+}
+int
+linux_mkdir(const char *p, uint32_t mode)
+{
+	return done(mkdir(in(p), mode));
+}
 
 int
 linux_mknod(const char *p, uint32_t mode, uint64_t dev)
@@ -73,9 +89,21 @@ linux_rename(const char *a, const char *b, unsigned flags)
 	return done(renameat2(AT_FDCWD, in(a), AT_FDCWD, in(b), flags));
 }
 
-int linux_link(const char *a, const char *b) { return done(link(in(a), in(b))); }
-int linux_symlink(const char *t, const char *p) { return done(symlink(t, in(p))); }
-int linux_chmod(const char *p, uint32_t mode) { return done(chmod(in(p), mode)); }
+int
+linux_link(const char *a, const char *b)
+{
+	return done(link(in(a), in(b)));
+}
+int
+linux_symlink(const char *t, const char *p)
+{
+	return done(symlink(t, in(p)));
+}
+int
+linux_chmod(const char *p, uint32_t mode)
+{
+	return done(chmod(in(p), mode));
+}
 
 int
 linux_chown(const char *p, uint32_t uid, uint32_t gid)

@@ -11,9 +11,9 @@
 
 struct seen {
 	uint32_t mode, nlink, uid, gid;
-	uint64_t size, hash;	/* contents, target or names */
+	uint64_t size, hash; /* contents, target or names */
 	int64_t mtime;
-	int err;		/* of the look itself */
+	int err; /* of the look itself */
 };
 
 void linux_root(const char *dir);

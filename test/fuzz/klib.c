@@ -105,7 +105,7 @@ main(int argc, char **argv)
 
 			if (at < n)
 				file[at] = (uint8_t)(below(2) ? below(256) :
-							below(2) * 255);
+								below(2) * 255);
 		}
 		taken += load(file, n) == 0;
 		free(file);

@@ -26,11 +26,21 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-enum kind { K_VALUE, K_FD, K_PATH, K_PTR, K_LEN, K_ADDR, K_SIG, K_FLAGS, K_MASK };
+enum kind {
+	K_VALUE,
+	K_FD,
+	K_PATH,
+	K_PTR,
+	K_LEN,
+	K_ADDR,
+	K_SIG,
+	K_FLAGS,
+	K_MASK
+};
 struct call {
 	int nr, nargs;
 	unsigned char kind[6];
@@ -69,24 +79,60 @@ static const uint64_t a_mask = 1ul << (SIGUSR2 - 1);
 static const struct rlimit large = { 1ul << 30, 1ul << 30 };
 
 static const char *const paths[] = {
-	"/", ".", "..", "/tmp", "/tmp/a", "/tmp/b", "/tmp/c", "/tmp/d/e", "a",
-	"b/c", "/tmp/d", "", "/no/such", "/proc", "/proc/self/maps",
-	"/proc/self/fd", "/proc/self/task", "/proc/self/status", "/proc/stat",
-	"/proc/self/fd/5", "/proc/sys/kernel/hostname", "/proc/mounts", "/sys",
-	"/dev/zero", "/dev/full", "/dev/null", "/dev/urandom", "/dev/shm/f",
-	"/dev/fd/4", "/etc", "/etc/passwd", "//tmp//a/", "/tmp/a/../b",
-	"/tmp/link", "/tmp/loop", "/tmp/fifo", "/tmp/sock", "tmpfs", "proc",
-	"user.x", "trusted.y", "system.posix_acl_access", "fuzz",
+	"/",
+	".",
+	"..",
+	"/tmp",
+	"/tmp/a",
+	"/tmp/b",
+	"/tmp/c",
+	"/tmp/d/e",
+	"a",
+	"b/c",
+	"/tmp/d",
+	"",
+	"/no/such",
+	"/proc",
+	"/proc/self/maps",
+	"/proc/self/fd",
+	"/proc/self/task",
+	"/proc/self/status",
+	"/proc/stat",
+	"/proc/self/fd/5",
+	"/proc/sys/kernel/hostname",
+	"/proc/mounts",
+	"/sys",
+	"/dev/zero",
+	"/dev/full",
+	"/dev/null",
+	"/dev/urandom",
+	"/dev/shm/f",
+	"/dev/fd/4",
+	"/etc",
+	"/etc/passwd",
+	"//tmp//a/",
+	"/tmp/a/../b",
+	"/tmp/link",
+	"/tmp/loop",
+	"/tmp/fifo",
+	"/tmp/sock",
+	"tmpfs",
+	"proc",
+	"user.x",
+	"trusted.y",
+	"system.posix_acl_access",
+	"fuzz",
 };
 
 static long
 raw(long nr, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d, r8 __asm__("r8") = e,
-				       r9 __asm__("r9") = f;
+			  r9 __asm__("r9") = f;
 	long r;
 
-	__asm__ volatile("syscall" : "=a"(r)
+	__asm__ volatile("syscall"
+			 : "=a"(r)
 			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8),
 			   "r"(r9)
 			 : "rcx", "r11", "memory");
@@ -99,7 +145,7 @@ static long
 raw_clone(long nr, const uint64_t *a)
 {
 	register long r10 __asm__("r10") = (long)a[3],
-				       r8 __asm__("r8") = (long)a[4];
+			  r8 __asm__("r8") = (long)a[4];
 	long r;
 
 	__asm__ volatile("syscall\n"
@@ -140,11 +186,16 @@ arena(struct worker *w)
 	uint64_t page = ARENA + below(w, ARENA_SZ >> 12) * 4096;
 
 	switch (below(w, 6)) {
-	case 0: return ARENA + below(w, SOUP) / 8 * 8;
-	case 1: return ARENA + below(w, ARENA_SZ);
-	case 2: return page;
-	case 3: return page + 4096 - below(w, 64);
-	default: return ARENA + below(w, SOUP >> 12) * 4096 + below(w, 4096);
+	case 0:
+		return ARENA + below(w, SOUP) / 8 * 8;
+	case 1:
+		return ARENA + below(w, ARENA_SZ);
+	case 2:
+		return page;
+	case 3:
+		return page + 4096 - below(w, 64);
+	default:
+		return ARENA + below(w, SOUP >> 12) * 4096 + below(w, 4096);
 	}
 }
 
@@ -152,11 +203,34 @@ static uint64_t
 interesting(struct worker *w)
 {
 	static const uint64_t v[] = {
-		0, 1, 2, 7, 8, 4095, 4096, 4097, 0x7fffffff, 0x80000000,
-		0xffffffff, 1ul << 32, 1ul << 40, TOP - 1, TOP, TOP + 4095,
-		1ul << 47, (1ul << 47) - 1, 1ul << 62, INT64_MAX, 1ul << 63,
-		0xffff800000000000, 0xffffffff80000000, 0xffffffff81000000,
-		-4096ul, -4095ul, -16ul, -1ul,
+		0,
+		1,
+		2,
+		7,
+		8,
+		4095,
+		4096,
+		4097,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		1ul << 32,
+		1ul << 40,
+		TOP - 1,
+		TOP,
+		TOP + 4095,
+		1ul << 47,
+		(1ul << 47) - 1,
+		1ul << 62,
+		INT64_MAX,
+		1ul << 63,
+		0xffff800000000000,
+		0xffffffff80000000,
+		0xffffffff81000000,
+		-4096ul,
+		-4095ul,
+		-16ul,
+		-1ul,
 	};
 
 	return v[below(w, sizeof(v) / sizeof(v[0]))] +
@@ -167,11 +241,16 @@ static uint64_t
 pointer(struct worker *w)
 {
 	switch (below(w, 10)) {
-	case 0: return interesting(w);
-	case 1: return 0;
-	case 2: return w->recent[below(w, RECENT)].at + below(w, 8192);
-	case 3: return rnd(w);
-	default: return arena(w);
+	case 0:
+		return interesting(w);
+	case 1:
+		return 0;
+	case 2:
+		return w->recent[below(w, RECENT)].at + below(w, 8192);
+	case 3:
+		return rnd(w);
+	default:
+		return arena(w);
 	}
 }
 
@@ -179,12 +258,18 @@ static uint64_t
 length(struct worker *w)
 {
 	switch (below(w, 8)) {
-	case 0: return interesting(w);
-	case 1: return below(w, 1 << 20);
-	case 2: return (below(w, 64) + 1) * 4096;
-	case 3: return 4096 * below(w, 4) + below(w, 5) - 2;
-	case 4: return 8;
-	default: return below(w, 300);
+	case 0:
+		return interesting(w);
+	case 1:
+		return below(w, 1 << 20);
+	case 2:
+		return (below(w, 64) + 1) * 4096;
+	case 3:
+		return 4096 * below(w, 4) + below(w, 5) - 2;
+	case 4:
+		return 8;
+	default:
+		return below(w, 300);
 	}
 }
 
@@ -192,14 +277,17 @@ static uint64_t
 descriptor(struct worker *w)
 {
 	switch (below(w, 8)) {
-	case 0: return 3 + below(w, 2000);
-	case 1: return -100ul;
+	case 0:
+		return 3 + below(w, 2000);
+	case 1:
+		return -100ul;
 	case 2: {
 		uint64_t v = interesting(w);
 
 		return (uint32_t)v < 3 ? 3 : v;
 	}
-	default: return 3 + below(w, 40);
+	default:
+		return 3 + below(w, 40);
 	}
 }
 
@@ -215,11 +303,16 @@ static uint64_t
 flags(struct worker *w)
 {
 	switch (below(w, 6)) {
-	case 0: return 1ul << below(w, 32);
-	case 1: return rnd(w) & rnd(w) & rnd(w);
-	case 2: return interesting(w);
-	case 3: return 0;
-	default: return below(w, 40);
+	case 0:
+		return 1ul << below(w, 32);
+	case 1:
+		return rnd(w) & rnd(w) & rnd(w);
+	case 2:
+		return interesting(w);
+	case 3:
+		return 0;
+	default:
+		return below(w, 40);
 	}
 }
 
@@ -227,15 +320,24 @@ static uint64_t
 argument(struct worker *w, enum kind k)
 {
 	switch (k) {
-	case K_FD: return descriptor(w);
-	case K_PATH: return path(w);
-	case K_PTR: return pointer(w);
-	case K_LEN: return length(w);
-	case K_ADDR: return below(w, 4) ? arena(w) & ~4095ul : pointer(w);
-	case K_SIG: return below(w, 70);
-	case K_MASK: return (uint64_t)(below(w, 2) ? &no_signals : &a_mask);
-	case K_FLAGS: return flags(w);
-	default: return below(w, 2) ? interesting(w) : flags(w);
+	case K_FD:
+		return descriptor(w);
+	case K_PATH:
+		return path(w);
+	case K_PTR:
+		return pointer(w);
+	case K_LEN:
+		return length(w);
+	case K_ADDR:
+		return below(w, 4) ? arena(w) & ~4095ul : pointer(w);
+	case K_SIG:
+		return below(w, 70);
+	case K_MASK:
+		return (uint64_t)(below(w, 2) ? &no_signals : &a_mask);
+	case K_FLAGS:
+		return flags(w);
+	default:
+		return below(w, 2) ? interesting(w) : flags(w);
 	}
 }
 
@@ -295,9 +397,15 @@ static int
 tame(struct worker *w, int nr, uint64_t *a)
 {
 	switch (nr) {
-	case SYS_exit: case SYS_exit_group: case SYS_fork: case SYS_vfork:
-	case SYS_reboot: case SYS_seccomp: case SYS_rt_sigreturn:
-	case SYS_capset: case SYS_mlockall:
+	case SYS_exit:
+	case SYS_exit_group:
+	case SYS_fork:
+	case SYS_vfork:
+	case SYS_reboot:
+	case SYS_seccomp:
+	case SYS_rt_sigreturn:
+	case SYS_capset:
+	case SYS_mlockall:
 		return 0;
 	case SYS_mmap:
 		tame_mmap(w, a);
@@ -305,8 +413,14 @@ tame(struct worker *w, int nr, uint64_t *a)
 	case SYS_mremap:
 		tame_mremap(w, a);
 		return 1;
-	case SYS_munmap: case SYS_mprotect: case SYS_madvise: case SYS_mlock:
-	case SYS_munlock: case SYS_mlock2: case SYS_msync: case SYS_mincore:
+	case SYS_munmap:
+	case SYS_mprotect:
+	case SYS_madvise:
+	case SYS_mlock:
+	case SYS_munlock:
+	case SYS_mlock2:
+	case SYS_msync:
+	case SYS_mincore:
 	case SYS_pkey_mprotect:
 		tame_range(w, &a[0], &a[1]);
 		return 1;
@@ -330,11 +444,16 @@ tame(struct worker *w, int nr, uint64_t *a)
 		else if (a[1] >= ARENA && a[1] < TOP)
 			a[1] = ARENA; /* some word of the soup */
 		return 1;
-	case SYS_kill: case SYS_tkill: case SYS_rt_sigqueueinfo:
+	case SYS_kill:
+	case SYS_tkill:
+	case SYS_rt_sigqueueinfo:
 		a[1] = a[1] == SIGKILL || a[1] == SIGSTOP || a[1] == SIGUSR2 ||
-		       a[1] == SIGWINCH ? 0 : a[1];
+				       a[1] == SIGWINCH ?
+			       0 :
+			       a[1];
 		return 1;
-	case SYS_tgkill: case SYS_rt_tgsigqueueinfo:
+	case SYS_tgkill:
+	case SYS_rt_tgsigqueueinfo:
 		a[2] = a[2] == SIGKILL || a[2] == SIGSTOP ? 0 : a[2];
 		return 1;
 	case SYS_setrlimit:
@@ -343,16 +462,23 @@ tame(struct worker *w, int nr, uint64_t *a)
 	case SYS_prlimit64:
 		a[2] = below(w, 2) ? (uint64_t)&large : below(w, 2);
 		return 1;
-	case SYS_setuid: case SYS_setgid: case SYS_setreuid: case SYS_setregid:
-	case SYS_setresuid: case SYS_setresgid: case SYS_setfsuid:
+	case SYS_setuid:
+	case SYS_setgid:
+	case SYS_setreuid:
+	case SYS_setregid:
+	case SYS_setresuid:
+	case SYS_setresgid:
+	case SYS_setfsuid:
 	case SYS_setfsgid:
 		for (int i = 0; i < 3; i++)
 			a[i] = below(w, 2) ? 0 : -1ul;
 		return 1;
 	case SYS_chroot:
-		a[0] = below(w, 2) ? (uint64_t)"/" : interesting(w) | 1ul << 47;
+		a[0] = below(w, 2) ? (uint64_t) "/" :
+				     interesting(w) | 1ul << 47;
 		return 1;
-	case SYS_mknod: case SYS_mknodat: /* not the disk itself */
+	case SYS_mknod:
+	case SYS_mknodat: /* not the disk itself */
 		if ((a[nr == SYS_mknod ? 1 : 2] & S_IFMT) == S_IFBLK)
 			return 0;
 		return 1;
@@ -380,12 +506,13 @@ static void
 hostile_altstack(struct worker *w)
 {
 	uint64_t all = -1ul, size = length(w);
-	stack_t ss = { (void *)(arena(w) | below(w, 2) << 63),
-		       (int)flags(w), size < BIG ? size : 0 };
+	stack_t ss = { (void *)(arena(w) | below(w, 2) << 63), (int)flags(w),
+		       size < BIG ? size : 0 };
 
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
-	raw(SYS_sigaltstack, below(w, 4) ? (long)&ss :
-	    (long)(interesting(w) | 1ul << 47), (long)pointer(w), 0, 0, 0, 0);
+	raw(SYS_sigaltstack,
+	    below(w, 4) ? (long)&ss : (long)(interesting(w) | 1ul << 47),
+	    (long)pointer(w), 0, 0, 0, 0);
 	own_stack(w);
 	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, 8, 0, 0);
 }
@@ -403,8 +530,8 @@ hostile_sigreturn(struct worker *w)
 	uint32_t *sw = (uint32_t *)(w->frame + 1024 + 464);
 
 	for (size_t i = 0; i < sizeof(w->frame) / 8; i++)
-		((uint64_t *)w->frame)[i] = below(w, 2) ? interesting(w) :
-							  rnd(w);
+		((uint64_t *)w->frame)[i] =
+			below(w, 2) ? interesting(w) : rnd(w);
 	uc->uc_stack.ss_sp = w->alt;
 	uc->uc_stack.ss_size = sizeof(w->alt);
 	uc->uc_stack.ss_flags = 0;
@@ -427,7 +554,9 @@ hostile_sigreturn(struct worker *w)
 		at = interesting(w) | 1ul << 47; /* no frame at all */
 	}
 	__asm__ volatile("mov %0, %%rsp\n\tmov $15, %%eax\n\tsyscall\n\tud2"
-			 : : "r"(at) : "memory");
+			 :
+			 : "r"(at)
+			 : "memory");
 }
 
 static void
@@ -479,7 +608,8 @@ one_call(struct worker *w)
 			(long)a[4], (long)a[5]);
 		if ((c->nr == SYS_mmap || c->nr == SYS_mremap) &&
 		    (unsigned long)r < -4095ul)
-			remember(w, (uint64_t)r, c->nr == SYS_mmap ? a[1] : a[2]);
+			remember(w, (uint64_t)r,
+				 c->nr == SYS_mmap ? a[1] : a[2]);
 	}
 }
 
@@ -602,8 +732,8 @@ struct ksigaction {
 static void
 handlers(void)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP,
-				      SIGSYS };
+	static const int faults[] = { SIGSEGV, SIGBUS,	SIGILL,
+				      SIGFPE,  SIGTRAP, SIGSYS };
 	struct ksigaction a;
 
 	signal(SIGUSR1, nothing);
@@ -621,7 +751,7 @@ handlers(void)
 static void
 clean(struct worker *w)
 {
-	static const char *const made[] = { "/tmp/a", "/tmp/b", "/tmp/c",
+	static const char *const made[] = { "/tmp/a",	"/tmp/b",     "/tmp/c",
 					    "/tmp/d/e", "/dev/shm/f", "/a" };
 
 	raw(SYS_close_range, 3, -1u, 0, 0, 0, 0);
@@ -634,8 +764,9 @@ clean(struct worker *w)
 				    (long)workers[k].recent[i].len, 0, 0, 0, 0);
 			workers[k].recent[i].len = 0;
 		}
-	if (mmap((void *)ARENA, ARENA_SZ, PROT_READ | PROT_WRITE, MAP_PRIVATE |
-		 MAP_ANONYMOUS | MAP_FIXED, -1, 0) != (void *)ARENA) {
+	if (mmap((void *)ARENA, ARENA_SZ, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) != (void *)ARENA) {
 		printf("no arena\n");
 		exit(1);
 	}
@@ -710,13 +841,14 @@ main(int argc, char **argv)
 
 		clean(own);
 		for (int i = 0; i < WORKERS; i++)
-			workers[i].calls = left < 3000 ? left / WORKERS + 1 :
-							 1000;
+			workers[i].calls =
+				left < 3000 ? left / WORKERS + 1 : 1000;
 		for (int i = 0; i <= WORKERS; i++)
 			start(&workers[i]);
 		/* What sleeps is woken. */
 		for (long n = 1; !(workers[0].done && workers[1].done &&
-				   workers[2].done && workers[3].done); n++) {
+				   workers[2].done && workers[3].done);
+		     n++) {
 			struct timespec ms = { 0, 1000000 };
 
 			nanosleep(&ms, NULL);

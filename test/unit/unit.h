@@ -22,10 +22,9 @@ struct unit_test {
 	void (*fn)(void);
 };
 
-#define CHECK(x)                                                               \
-	((x) ? (void)0 : unit_fail(__FILE__, __LINE__, #x))
-#define CHECK_EQ(a, b)                                                         \
-	unit_check_eq((long long)(a), (long long)(b), __FILE__, __LINE__,      \
+#define CHECK(x) ((x) ? (void)0 : unit_fail(__FILE__, __LINE__, #x))
+#define CHECK_EQ(a, b)                                                    \
+	unit_check_eq((long long)(a), (long long)(b), __FILE__, __LINE__, \
 		      #a " == " #b)
 #define CHECK_STR(a, b) unit_check_str((a), (b), __FILE__, __LINE__)
 
@@ -88,8 +87,8 @@ unit_main(int argc, char **argv, const struct unit_test *tests)
 	return ran ? 0 : 1;
 }
 
-#define UNIT_MAIN(table)                                                       \
-	int main(int argc, char **argv)                                        \
-	{                                                                      \
-		return unit_main(argc, argv, (table));                         \
+#define UNIT_MAIN(table)                               \
+	int main(int argc, char **argv)                \
+	{                                              \
+		return unit_main(argc, argv, (table)); \
 	}

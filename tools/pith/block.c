@@ -13,13 +13,19 @@ static const struct {
 	const char *name;
 	uint32_t number;
 } rlimits[] = {
-	{ "cpu", RLIMIT_CPU },	       { "fsize", RLIMIT_FSIZE },
-	{ "data", RLIMIT_DATA },       { "stack", RLIMIT_STACK },
-	{ "core", RLIMIT_CORE },       { "rss", RLIMIT_RSS },
-	{ "nproc", RLIMIT_NPROC },     { "nofile", RLIMIT_NOFILE },
-	{ "memlock", RLIMIT_MEMLOCK }, { "as", RLIMIT_AS },
+	{ "cpu", RLIMIT_CPU },
+	{ "fsize", RLIMIT_FSIZE },
+	{ "data", RLIMIT_DATA },
+	{ "stack", RLIMIT_STACK },
+	{ "core", RLIMIT_CORE },
+	{ "rss", RLIMIT_RSS },
+	{ "nproc", RLIMIT_NPROC },
+	{ "nofile", RLIMIT_NOFILE },
+	{ "memlock", RLIMIT_MEMLOCK },
+	{ "as", RLIMIT_AS },
 	{ "sigpending", RLIMIT_SIGPENDING },
-	{ "msgqueue", RLIMIT_MSGQUEUE }, { "nice", RLIMIT_NICE },
+	{ "msgqueue", RLIMIT_MSGQUEUE },
+	{ "nice", RLIMIT_NICE },
 	{ "rtprio", RLIMIT_RTPRIO },
 };
 
@@ -90,8 +96,10 @@ limit_value(const char *s, size_t len, const char *whole)
 	if (!strcmp(copy, "unlimited") || !strcmp(copy, "infinity"))
 		v = ~0ull;
 	else if (parse_size(copy, &v))
-		die(STATUS_FAILED, "--rlimit %s: \"%s\" is no number, nor "
-		    "\"unlimited\"", printable(whole), printable(copy));
+		die(STATUS_FAILED,
+		    "--rlimit %s: \"%s\" is no number, nor "
+		    "\"unlimited\"",
+		    printable(whole), printable(copy));
 	free(copy);
 	return v;
 }
@@ -112,15 +120,19 @@ put_rlimit(struct buf *b, const char *s)
 		    !strncmp(rlimits[i].name, s, eq - s))
 			break;
 	if (i == ARRAY_LEN(rlimits))
-		die(STATUS_FAILED, "--rlimit %s: no such limit; there is "
-		    "nofile, stack, core, as, nproc, ...", printable(s));
+		die(STATUS_FAILED,
+		    "--rlimit %s: no such limit; there is "
+		    "nofile, stack, core, as, nproc, ...",
+		    printable(s));
 	rec.resource = rlimits[i].number;
 	rec.soft = limit_value(eq + 1, strcspn(eq + 1, ":"), s);
-	rec.hard = colon ? limit_value(colon + 1, strlen(colon + 1), s) :
-			   rec.soft;
+	rec.hard =
+		colon ? limit_value(colon + 1, strlen(colon + 1), s) : rec.soft;
 	if (rec.soft > rec.hard)
-		die(STATUS_FAILED, "--rlimit %s: the soft limit is above the "
-		    "hard one", printable(s));
+		die(STATUS_FAILED,
+		    "--rlimit %s: the soft limit is above the "
+		    "hard one",
+		    printable(s));
 	block_put(b, PITH_REC_RLIMIT, &rec, sizeof(rec));
 }
 
@@ -160,12 +172,10 @@ default_env(struct options *o, const struct target *t, bool host)
 		known |= !strncmp(p, dir, len) && (!p[len] || p[len] == ':');
 	}
 	o->env = (struct strv){ 0 };
-	kv = xasprintf("PATH=%s%s%s", known ? "" : dir, known ? "" : ":",
-		       path);
+	kv = xasprintf("PATH=%s%s%s", known ? "" : dir, known ? "" : ":", path);
 	strv_add(&o->env, kv);
 	free(kv);
-	strv_add(&o->env, o->have_user && o->uid ? "HOME=/home" :
-						   "HOME=/root");
+	strv_add(&o->env, o->have_user && o->uid ? "HOME=/home" : "HOME=/root");
 	for (size_t i = 0; host && i < ARRAY_LEN(names); i++) {
 		if (!getenv(names[i]))
 			continue;

@@ -47,8 +47,10 @@ put_manifest(struct buf *b, const struct options *o, const struct target *t)
 	if (o->memory_bytes || o->cpus)
 		block_put(b, PITH_REC_MACHINE, &machine, sizeof(machine));
 	if (block_finish(b))
-		die(STATUS_FAILED, "arguments and environment are larger than "
-		    "%u KB", PITH_BLOCK_MAX >> 10);
+		die(STATUS_FAILED,
+		    "arguments and environment are larger than "
+		    "%u KB",
+		    PITH_BLOCK_MAX >> 10);
 }
 
 int
@@ -72,8 +74,10 @@ command_build(int argc, char **argv)
 	klib_choose(&o);
 	pack_find(&o, &t);
 	if (!stat(o.output, &st) && !S_ISREG(st.st_mode))
-		die(STATUS_FAILED, "--output %s: it is there and not a "
-		    "regular file", printable(o.output));
+		die(STATUS_FAILED,
+		    "--output %s: it is there and not a "
+		    "regular file",
+		    printable(o.output));
 	default_env(&o, &t, false);
 	put_manifest(&manifest, &o, &t);
 	copy = xstrdup(o.output);

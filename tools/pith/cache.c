@@ -28,9 +28,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPS_MAGIC "pith-deps 2"
+#define DEPS_MAGIC    "pith-deps 2"
 #define LIMIT_DEFAULT (8ull << 30)
-#define FREE_BYTES (16 * MIB)	/* room in the root of a cached image */
+#define FREE_BYTES    (16 * MIB) /* room in the root of a cached image */
 
 /* Relative values of the variables are ignored, as the XDG specification
  * asks. */
@@ -62,8 +62,9 @@ cache_dir(const char **why)
 		if (!err && access(dir, W_OK | X_OK) < 0)
 			err = -errno;
 		if (err) {
-			reason = xasprintf("%s: %s", dir ? printable(dir) :
-					   "no HOME", strerror(-err));
+			reason = xasprintf("%s: %s",
+					   dir ? printable(dir) : "no HOME",
+					   strerror(-err));
 			free(dir);
 			dir = NULL;
 		}
@@ -190,9 +191,9 @@ static void
 add_facts(struct buf *b, const char *path, const struct stat *st, bool passed)
 {
 	buf_addf(b, "%llx %llx %x %x %x %llx %llx %lx %s",
-		 (unsigned long long)st->st_dev,
-		 (unsigned long long)st->st_ino, st->st_mode, st->st_uid,
-		 st->st_gid, passed ? 0 : (unsigned long long)st->st_size,
+		 (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
+		 st->st_mode, st->st_uid, st->st_gid,
+		 passed ? 0 : (unsigned long long)st->st_size,
 		 passed ? 0 : (unsigned long long)st->st_mtim.tv_sec,
 		 passed ? 0 : st->st_mtim.tv_nsec, path);
 	buf_add(b, "", 1);
@@ -226,8 +227,8 @@ same_facts(const char *line)
 	}
 	if (lstat(path, &st) < 0)
 		return false;
-	add_facts(&now, path, &st, S_ISDIR(st.st_mode) &&
-		  !strncmp(size, "0 0 0 ", 6));
+	add_facts(&now, path, &st,
+		  S_ISDIR(st.st_mode) && !strncmp(size, "0 0 0 ", 6));
 	same = !strcmp(now.p, line);
 	buf_free(&now);
 	return same;
@@ -251,8 +252,7 @@ try_cached(const char *key)
 	if (fd < 0)
 		goto out;
 	fstat(fd, &st);
-	head = xasprintf(DEPS_MAGIC " %llx %llx",
-			 (unsigned long long)st.st_ino,
+	head = xasprintf(DEPS_MAGIC " %llx %llx", (unsigned long long)st.st_ino,
 			 (unsigned long long)st.st_size);
 	p = deps.p;
 	end = deps.p + deps.len;
@@ -315,8 +315,11 @@ copy_all(int from, int to)
 			return errno == ENXIO ? 0 : -errno;
 		end = lseek(from, at, SEEK_HOLE);
 		while (at < end) {
-			n = pread(from, chunk, end - at < (off_t)sizeof(chunk) ?
-				  end - at : (off_t)sizeof(chunk), at);
+			n = pread(from, chunk,
+				  end - at < (off_t)sizeof(chunk) ?
+					  end - at :
+					  (off_t)sizeof(chunk),
+				  at);
 			if (n <= 0)
 				return n ? -errno : -EIO;
 			err = pwrite_all(to, chunk, n, at);
@@ -339,8 +342,7 @@ name_file(int fd, const char *path)
 	unlink(tmp);
 	if (linkat(AT_FDCWD, self, AT_FDCWD, tmp, AT_SYMLINK_FOLLOW) < 0) {
 		/* It never had a name to link from: copy it. */
-		out = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			   0600);
+		out = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 		err = out < 0 ? -errno : copy_all(fd, out);
 		if (out >= 0)
 			close(out);
@@ -354,9 +356,8 @@ name_file(int fd, const char *path)
 }
 
 int
-build_image(const struct options *o, const struct target *t,
-	    struct fileset *fs, const char *dir, const struct buf *manifest,
-	    uint64_t free_bytes)
+build_image(const struct options *o, const struct target *t, struct fileset *fs,
+	    const char *dir, const struct buf *manifest, uint64_t free_bytes)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	struct node *n;
@@ -376,7 +377,8 @@ build_image(const struct options *o, const struct target *t,
 		    dir ? printable(dir) : "memory", strerror(errno));
 	err = image_write(fd, fs, manifest, free_bytes, when);
 	if (err == -ENOSPC)
-		die(STATUS_FAILED, "no room for the image (%llu MB of files) "
+		die(STATUS_FAILED,
+		    "no room for the image (%llu MB of files) "
 		    "in %s; make room, or set XDG_CACHE_HOME",
 		    (unsigned long long)(fs->bytes >> 20),
 		    dir ? printable(dir) : "memory");
@@ -429,8 +431,7 @@ list_cache(size_t *count, uint64_t *total)
 		struct entry *e;
 		char *path;
 
-		if (strlen(d->d_name) != 68 ||
-		    strcmp(d->d_name + 64, ".img"))
+		if (strlen(d->d_name) != 68 || strcmp(d->d_name + 64, ".img"))
 			continue;
 		list = xrealloc(list, (*count + 1) * sizeof(*list));
 		e = &list[(*count)++];
@@ -537,7 +538,8 @@ cache_image(const struct options *o, const struct target *t, char key[65])
 	small_manifest(&manifest, o, t);
 	if (!dir) {
 		warn("no cache (%s): the image is made in memory, for this "
-		     "run only", why);
+		     "run only",
+		     why);
 		return build_image(o, t, &fs, NULL, &manifest, FREE_BYTES);
 	}
 	fd = try_cached(key);
@@ -581,7 +583,7 @@ cache_instance(int image, const char *key)
 		die(STATUS_FAILED, "%s: %s", printable(path), strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		die(STATUS_FAILED, "another run with --persist uses the disk "
-		    "of this program; wait for it to end");
+				   "of this program; wait for it to end");
 	fstat(fd, &st);
 	if (!st.st_size)
 		err = copy_all(image, fd);
@@ -611,7 +613,9 @@ command_cache(int argc, char **argv)
 		       "remove them.\nPITH_CACHE names the directory, "
 		       "PITH_CACHE_LIMIT its largest size (default 8G).\n");
 		return argc == 1 && (!strcmp(what, "--help") ||
-				     !strcmp(what, "-h")) ? 0 : STATUS_FAILED;
+				     !strcmp(what, "-h")) ?
+			       0 :
+			       STATUS_FAILED;
 	}
 	if (!dir)
 		die(STATUS_FAILED, "no cache: %s", why);
@@ -625,8 +629,7 @@ command_cache(int argc, char **argv)
 			remove_entry(list[i].key);
 		else if (!strcmp(what, "ls"))
 			printf("%10llu KB  %s\n",
-			       (unsigned long long)(list[i].bytes >> 10),
-			       path);
+			       (unsigned long long)(list[i].bytes >> 10), path);
 		free(path);
 	}
 	free(list);

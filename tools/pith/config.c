@@ -115,8 +115,10 @@ unknown(const struct source *s, const char *key)
 			near = d->name;
 		}
 	}
-	wrong(s, key, xasprintf("is no key of a configuration; did you mean "
-				"\"%s\"?", near));
+	wrong(s, key,
+	      xasprintf("is no key of a configuration; did you mean "
+			"\"%s\"?",
+			near));
 }
 
 static void
@@ -126,13 +128,13 @@ set(struct options *o, const struct source *s, const struct option_def *d,
 	const char *why = d->set(o, value);
 
 	if (why)
-		wrong(s, d->name, xasprintf("is %s: %s", printable(value),
-					    why));
+		wrong(s, d->name,
+		      xasprintf("is %s: %s", printable(value), why));
 }
 
 static void
-set_list(struct options *o, const struct source *s,
-	 const struct option_def *d, const json_t *v)
+set_list(struct options *o, const struct source *s, const struct option_def *d,
+	 const json_t *v)
 {
 	size_t i;
 	json_t *item;
@@ -143,7 +145,8 @@ set_list(struct options *o, const struct source *s,
 	}
 	if (!json_is_array(v))
 		wrong(s, d->name, "must be an array of strings");
-	json_array_foreach(v, i, item) {
+	json_array_foreach(v, i, item)
+	{
 		if (!json_is_string(item))
 			wrong(s, d->name, "must be an array of strings");
 		set(o, s, d, json_string_value(item));
@@ -152,8 +155,8 @@ set_list(struct options *o, const struct source *s,
 
 /* An array of "K=V" or "K" is taken too, as on the command line. */
 static void
-set_map(struct options *o, const struct source *s,
-	const struct option_def *d, json_t *v)
+set_map(struct options *o, const struct source *s, const struct option_def *d,
+	json_t *v)
 {
 	const char *name;
 	json_t *item;
@@ -165,7 +168,8 @@ set_map(struct options *o, const struct source *s,
 	}
 	if (!json_is_object(v))
 		wrong(s, d->name, "must be an object of strings");
-	json_object_foreach(v, name, item) {
+	json_object_foreach(v, name, item)
+	{
 		if (!json_is_string(item))
 			wrong(s, d->name, "must be an object of strings");
 		kv = xasprintf("%s=%s", name, json_string_value(item));
@@ -176,8 +180,8 @@ set_map(struct options *o, const struct source *s,
 
 /* Each kind of option and the JSON types that it takes. */
 static void
-set_key(struct options *o, const struct source *s,
-	const struct option_def *d, json_t *v)
+set_key(struct options *o, const struct source *s, const struct option_def *d,
+	json_t *v)
 {
 	char *number;
 
@@ -207,8 +211,8 @@ set_key(struct options *o, const struct source *s,
 		/* fall through */
 	case KIND_SIZE:
 		if (json_is_integer(v)) {
-			number = xasprintf("%lld", (long long)
-					   json_integer_value(v));
+			number = xasprintf("%lld",
+					   (long long)json_integer_value(v));
 			set(o, s, d, number);
 			free(number);
 			return;
@@ -218,9 +222,10 @@ set_key(struct options *o, const struct source *s,
 		break;
 	}
 	if (!json_is_string(v))
-		wrong(s, d->name, d->kind == KIND_SIZE ?
-		      "must be a size: a number of bytes or \"512M\"" :
-		      "must be a string");
+		wrong(s, d->name,
+		      d->kind == KIND_SIZE ?
+			      "must be a size: a number of bytes or \"512M\"" :
+			      "must be a string");
 	set(o, s, d, json_string_value(v));
 }
 
@@ -240,7 +245,8 @@ set_args(struct options *o, const struct source *s, json_t *v)
 
 	if (!json_is_array(v))
 		wrong(s, "args", "must be an array of strings");
-	json_array_foreach(v, i, item) {
+	json_array_foreach(v, i, item)
+	{
 		if (!json_is_string(item))
 			wrong(s, "args", "must be an array of strings");
 		strv_add(&o->args, json_string_value(item));
@@ -269,9 +275,12 @@ config_read(struct options *o, const char *path, unsigned command)
 		    e.text);
 	s = (struct source){ path, text.p, NULL };
 	if (!json_is_object(top))
-		die(STATUS_FAILED, "%s, line 1: a configuration is a JSON "
-		    "object", printable(path));
-	json_object_foreach(top, key, v) {
+		die(STATUS_FAILED,
+		    "%s, line 1: a configuration is a JSON "
+		    "object",
+		    printable(path));
+	json_object_foreach(top, key, v)
+	{
 		s.key = key;
 		if (!strcmp(key, "program")) {
 			set_program(o, &s, v);
@@ -289,7 +298,8 @@ config_read(struct options *o, const char *path, unsigned command)
 		}
 		/* what people write */
 		const char *known = !strcmp(key, "volumes") ? "volume" :
-				    !strcmp(key, "klibs")   ? "klib" : key;
+				    !strcmp(key, "klibs")   ? "klib" :
+							      key;
 
 		for (d = option_table; d->name && !key_is(d, known); d++)
 			;

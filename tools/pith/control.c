@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define MISSING_MAX 10000
-#define LOG_MAX (64u << 10)
+#define LOG_MAX	    (64u << 10)
 
 void
 control_start(struct control *c, int fd, const struct options *o)
@@ -30,8 +30,8 @@ control_start(struct control *c, int fd, const struct options *o)
 	c->trace_fd = 2;
 	if (!o->trace_file)
 		return;
-	c->trace_fd = open(o->trace_file, O_WRONLY | O_CREAT | O_TRUNC |
-			   O_CLOEXEC, 0666);
+	c->trace_fd = open(o->trace_file,
+			   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (c->trace_fd < 0)
 		die(STATUS_FAILED, "--trace-file %s: %s",
 		    printable(o->trace_file), strerror(errno));
@@ -169,8 +169,10 @@ keep_enosys(struct control *c, const char *p, size_t len)
 			 v[1] == 1 ? "" : "s");
 		return;
 	}
-	buf_addf(&c->enosys, "system call %.*s (%u) is not there: asked %u "
-		 "time%s\n", (int)(len - sizeof(v)), p + sizeof(v), v[0], v[1],
+	buf_addf(&c->enosys,
+		 "system call %.*s (%u) is not there: asked %u "
+		 "time%s\n",
+		 (int)(len - sizeof(v)), p + sizeof(v), v[0], v[1],
 		 v[1] == 1 ? "" : "s");
 }
 
@@ -267,8 +269,9 @@ control_finish(struct control *c)
 	for (size_t i = 0; i < c->missing.n; i++) {
 		const char *path = c->missing.v[i];
 		bool here = !c->options->root && !access(path, F_OK);
-		char *line = xasprintf("missing: %s%s", path, here ?
-				       " (this machine has it: -i)" : "");
+		char *line =
+			xasprintf("missing: %s%s", path,
+				  here ? " (this machine has it: -i)" : "");
 
 		say_text(line, strlen(line));
 		free(line);

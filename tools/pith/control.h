@@ -15,10 +15,10 @@ struct control {
 	bool hello, exited, broken;
 	struct pith_exit exit;
 	const struct options *options;
-	int trace_fd;		/* where traced calls go, or -1 */
-	struct strv missing;	/* paths, each once */
-	struct buf enosys;	/* lines to print at exit */
-	struct buf log;		/* kept for a panic when not --verbose */
+	int trace_fd;	     /* where traced calls go, or -1 */
+	struct strv missing; /* paths, each once */
+	struct buf enosys;   /* lines to print at exit */
+	struct buf log;	     /* kept for a panic when not --verbose */
 };
 
 void control_start(struct control *c, int fd, const struct options *o);

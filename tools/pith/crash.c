@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_MAX (1u << 20)
+#define TEXT_MAX   (1u << 20)
 #define FRAMES_MAX 64
 
 /* DWARF's numbers of the x86-64 registers (psABI 1.0, 3.6.2). */
@@ -135,8 +135,9 @@ print_frame(struct crash *c, Dwfl *dwfl, uint64_t pc, bool activation)
 		buf_addf(&c->out, " %s+0x%lx", name,
 			 (unsigned long)off + (activation ? 0 : 1));
 	if (file)
-		buf_addf(&c->out, " (%s:%d)", strrchr(file, '/') ?
-			 strrchr(file, '/') + 1 : file, line);
+		buf_addf(&c->out, " (%s:%d)",
+			 strrchr(file, '/') ? strrchr(file, '/') + 1 : file,
+			 line);
 	if (path)
 		buf_addf(&c->out, " %s", path);
 	buf_addf(&c->out, "\n");

@@ -74,7 +74,8 @@ check_qemu(void)
 		good("KVM", "a guest runs");
 	else
 		remark("KVM", xasprintf("%s; programs run under QEMU's TCG, "
-					"ten times slower", why));
+					"ten times slower",
+					why));
 }
 
 /* The same places as kernel_find, which would end pith. */
@@ -82,7 +83,8 @@ static void
 check_kernel(void)
 {
 	static const char *const places[] = {
-		"pith-kernel.elf", "../lib/pith/pith-kernel.elf",
+		"pith-kernel.elf",
+		"../lib/pith/pith-kernel.elf",
 	};
 	const char *own = getenv("PITH_KERNEL");
 	char self[4096];
@@ -124,7 +126,8 @@ check_memory(void)
 	text = xasprintf("%lld MB available", kb / 1024);
 	if (kb < (long long)(MEMORY_DEFAULT >> 10))
 		remark("memory", xasprintf("%s, less than a machine's default "
-					   "of 512 MB; use -m", text));
+					   "of 512 MB; use -m",
+					   text));
 	else
 		good("memory", text);
 	free(text);
@@ -139,13 +142,12 @@ check_cache(void)
 
 	if (!dir) {
 		remark("cache", xasprintf("%s; every run packages its program "
-					  "again, in memory", why));
+					  "again, in memory",
+					  why));
 		return;
 	}
-	if (!statvfs(dir, &v) &&
-	    (uint64_t)v.f_bavail * v.f_frsize < 1ull << 30)
-		remark("cache", xasprintf("less than 1 GB is free in %s",
-					  dir));
+	if (!statvfs(dir, &v) && (uint64_t)v.f_bavail * v.f_frsize < 1ull << 30)
+		remark("cache", xasprintf("less than 1 GB is free in %s", dir));
 	else
 		good("cache", dir);
 }
@@ -154,10 +156,11 @@ int
 command_doctor(int argc, char **argv)
 {
 	if (argc) {
-		bool asked = !strcmp(argv[0], "--help") ||
-			     !strcmp(argv[0], "-h");
+		bool asked =
+			!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h");
 
-		fprintf(asked ? stdout : stderr, "Usage: pith doctor\nSay "
+		fprintf(asked ? stdout : stderr,
+			"Usage: pith doctor\nSay "
 			"what this machine lacks to run pith.\n");
 		return asked ? 0 : STATUS_FAILED;
 	}

@@ -17,14 +17,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DPKG_INFO "/var/lib/dpkg/info"
+#define DPKG_INFO   "/var/lib/dpkg/info"
 #define DPKG_STATUS "/var/lib/dpkg/status"
 
 /* One installed package of the status file; the strings lie in its text. */
 struct package {
 	const char *name, *source, *section, *arch;
 	const char *depends, *recommends; /* NULL: on nothing */
-	bool same;	/* Multi-Arch: same: its list has ":ARCH" */
+	bool same; /* Multi-Arch: same: its list has ":ARCH" */
 	bool installed;
 };
 
@@ -32,21 +32,37 @@ bool
 dpkg_skips(const char *path)
 {
 	static const char *const out[] = {
-		"/usr/share/doc", "/usr/share/doc-base", "/usr/share/man",
-		"/usr/share/info", "/usr/share/locale", "/usr/share/lintian",
-		"/usr/share/bash-completion", "/usr/share/zsh",
-		"/usr/share/fish", "/usr/share/bug", "/usr/share/menu",
-		"/usr/share/applications", "/usr/share/pixmaps",
-		"/usr/share/icons", "/usr/share/metainfo", "/usr/share/gdb",
-		"/usr/lib/debug", "/usr/lib/systemd", "/lib/systemd",
-		"/etc/init.d", "/etc/cron.daily", "/etc/logrotate.d",
-		"/etc/apparmor.d", "/etc/bash_completion.d",
-		"/usr/lib/node_modules/npm", "/usr/lib/node_modules/corepack",
+		"/usr/share/doc",
+		"/usr/share/doc-base",
+		"/usr/share/man",
+		"/usr/share/info",
+		"/usr/share/locale",
+		"/usr/share/lintian",
+		"/usr/share/bash-completion",
+		"/usr/share/zsh",
+		"/usr/share/fish",
+		"/usr/share/bug",
+		"/usr/share/menu",
+		"/usr/share/applications",
+		"/usr/share/pixmaps",
+		"/usr/share/icons",
+		"/usr/share/metainfo",
+		"/usr/share/gdb",
+		"/usr/lib/debug",
+		"/usr/lib/systemd",
+		"/lib/systemd",
+		"/etc/init.d",
+		"/etc/cron.daily",
+		"/etc/logrotate.d",
+		"/etc/apparmor.d",
+		"/etc/bash_completion.d",
+		"/usr/lib/node_modules/npm",
+		"/usr/lib/node_modules/corepack",
 		"/usr/include",
 	};
 	/* A JDK's modules for jlink, its sources, what javac -release reads */
 	static const char *const globs[] = {
-		"/usr/lib/jvm/*/jmods/*", "/usr/lib/jvm/*/lib/src.zip",
+		"/usr/lib/jvm/*/jmods/*",    "/usr/lib/jvm/*/lib/src.zip",
 		"/usr/lib/jvm/*/lib/ct.sym", "/usr/lib/jvm/*/man/*",
 		"/usr/lib/jvm/*/include/*",
 	};
@@ -251,14 +267,18 @@ add_own_directories(struct fileset *fs, const struct package *p,
 		    const char *list)
 {
 	static const char *const bases[] = {
-		"/etc", "/usr/lib", "/usr/lib/x86_64-linux-gnu", "/usr/share",
+		"/etc",
+		"/usr/lib",
+		"/usr/lib/x86_64-linux-gnu",
+		"/usr/share",
 	};
 	size_t len = strcspn(p->name, "-0123456789");
 
 	for (size_t i = 0; i < ARRAY_LEN(bases); i++) {
 		char *names[2] = {
-			len ? xasprintf("%s/%.*s", bases[i], (int)len, p->name)
-			    : NULL,
+			len ? xasprintf("%s/%.*s", bases[i], (int)len,
+					p->name) :
+			      NULL,
 			xasprintf("%s/%s", bases[i], p->source),
 		};
 
@@ -372,7 +392,8 @@ static bool
 is_data_of(const struct package *p, const struct package *by)
 {
 	return !strcmp(p->arch, "all") && strcmp(p->source, by->source) &&
-	       extends(p->name, by->name) && names_package(by->depends, p->name);
+	       extends(p->name, by->name) &&
+	       names_package(by->depends, p->name);
 }
 
 static void
@@ -385,7 +406,8 @@ add_data(struct fileset *fs, const struct package *list, size_t n,
 		if (!wanted(&list[i], owner))
 			continue;
 		for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
-			used[d] = used[d] || uses_data(&list[i], &data_table[d]);
+			used[d] =
+				used[d] || uses_data(&list[i], &data_table[d]);
 		for (size_t k = 0; list[i].depends && k < n; k++) {
 			if (!names_package(list[i].depends, list[k].name))
 				continue;

@@ -41,19 +41,25 @@ static const struct {
 } companions[] = {
 	/* pthread_cancel and backtrace load it; C.UTF-8 is everyone's locale */
 	{ "libc.so.6", { "/usr/lib/locale/C.utf8", "/etc/ld.so.cache" } },
-	{ "libcrypto.so.3", { "/usr/lib/x86_64-linux-gnu/ossl-modules",
-			      "/usr/lib/ssl" } },
+	{ "libcrypto.so.3",
+	  { "/usr/lib/x86_64-linux-gnu/ossl-modules", "/usr/lib/ssl" } },
 	{ "libssl.so.3", { "/etc/ssl/certs/ca-certificates.crt" } },
 	{ "libgnutls.so.30", { "/etc/ssl/certs/ca-certificates.crt" } },
 	{ "libtinfo.so.6", { "/usr/lib/terminfo" } },
-	{ "libfontconfig.so.1", { "/etc/fonts", "/usr/share/fontconfig",
-				  "/usr/share/fonts/truetype/dejavu" } },
+	{ "libfontconfig.so.1",
+	  { "/etc/fonts", "/usr/share/fontconfig",
+	    "/usr/share/fonts/truetype/dejavu" } },
 	{ "libmagic.so.1", { "/usr/lib/file", "/usr/share/misc/magic.mgc" } },
 };
 
 static const char *const glibc_dirs[] = {
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64",
-	"/usr/lib64", "/lib", "/usr/lib", NULL,
+	"/lib/x86_64-linux-gnu",
+	"/usr/lib/x86_64-linux-gnu",
+	"/lib64",
+	"/usr/lib64",
+	"/lib",
+	"/usr/lib",
+	NULL,
 };
 
 /* One dynamic section's strings, copied out with bounds checked. */
@@ -81,8 +87,7 @@ read_dynamic(Elf *elf, Elf64_Phdr *phdrs, size_t n, Elf64_Phdr *dyn,
 		    strtab - p->p_vaddr >= p->p_filesz ||
 		    strsz > p->p_filesz - (strtab - p->p_vaddr))
 			continue;
-		s = elf_getdata_rawchunk(elf,
-					 p->p_offset + strtab - p->p_vaddr,
+		s = elf_getdata_rawchunk(elf, p->p_offset + strtab - p->p_vaddr,
 					 strsz, ELF_T_BYTE);
 	}
 	if (!s || !s->d_size || ((char *)s->d_buf)[s->d_size - 1])
@@ -194,9 +199,11 @@ check_ident(const Elf64_Ehdr *eh, size_t got, uint64_t size,
 	if (got < sizeof(*eh))
 		return bad(out, "a truncated ELF file (its header is cut off)");
 	if (eh->e_machine != EM_X86_64)
-		return bad(out, eh->e_machine == EM_AARCH64 ?
-			   "an aarch64 program; this kernel is x86-64" :
-			   "a program for another architecture than x86-64");
+		return bad(out,
+			   eh->e_machine == EM_AARCH64 ?
+				   "an aarch64 program; this kernel is x86-64" :
+				   "a program for another architecture than "
+				   "x86-64");
 	if (eh->e_type != ET_EXEC && eh->e_type != ET_DYN)
 		return bad(out, "an ELF file that is not executable (object "
 				"or core file)");
@@ -282,7 +289,8 @@ expand(const char *elem, size_t len, const char *origin)
 	static const struct {
 		const char *name, *value;
 	} vars[] = {
-		{ "ORIGIN", NULL }, { "LIB", "lib/x86_64-linux-gnu" },
+		{ "ORIGIN", NULL },
+		{ "LIB", "lib/x86_64-linux-gnu" },
 		{ "PLATFORM", "x86_64" },
 	};
 	struct buf b = { 0 };
@@ -295,8 +303,8 @@ expand(const char *elem, size_t len, const char *origin)
 			brace = i + 1 < len && elem[i + 1] == '{';
 			for (k = 0; k < ARRAY_LEN(vars); k++) {
 				n = strlen(vars[k].name);
-				if (!strncmp(elem + i + 1 + brace,
-					     vars[k].name, n))
+				if (!strncmp(elem + i + 1 + brace, vars[k].name,
+					     n))
 					break;
 			}
 			if (k < ARRAY_LEN(vars)) {
@@ -357,7 +365,7 @@ struct cache_entry {
 	uint32_t key, value, os_version;
 	uint64_t hwcap;
 };
-#define CACHE_MAGIC "glibc-ld.so.cache1.1"
+#define CACHE_MAGIC  "glibc-ld.so.cache1.1"
 #define CACHE_X86_64 0x0303
 
 /* The cache is the host's or --root's own; all offsets in it are checked. */
@@ -440,8 +448,8 @@ find_library(struct search *s, const struct loader *by, const char *runpath,
 	return found;
 }
 
-static void closure(struct search *s, struct node *n,
-		    const struct loader *up, struct elf_info *e);
+static void closure(struct search *s, struct node *n, const struct loader *up,
+		    struct elf_info *e);
 
 /* LANG goes into the guest, so what it names must be there. */
 static void
@@ -482,8 +490,8 @@ add_companions(struct search *s, const struct loader *l, const char *soname)
 
 /* One DT_NEEDED of `who`. */
 static void
-add_library(struct search *s, const struct loader *l,
-	    const struct elf_info *e, const char *name, struct node *who)
+add_library(struct search *s, const struct loader *l, const struct elf_info *e,
+	    const char *name, struct node *who)
 {
 	char *found = find_library(s, l, e->runpath, name), *path;
 	struct elf_info lib;
@@ -492,10 +500,11 @@ add_library(struct search *s, const struct loader *l,
 	if (!found || fileset_add(s->fs, found, &n)) {
 		path = node_path(who);
 		if (s->required)
-			die(STATUS_NOTFOUND, "library %s, which %s needs, is "
+			die(STATUS_NOTFOUND,
+			    "library %s, which %s needs, is "
 			    "not on this host; install it, or name its "
-			    "directory's files with -i", printable(name),
-			    printable(path));
+			    "directory's files with -i",
+			    printable(name), printable(path));
 		say("library %s, which %s needs, is not on this host",
 		    printable(name), printable(path));
 		free(path);
@@ -517,7 +526,8 @@ closure(struct search *s, struct node *n, const struct loader *up,
 	struct elf_info *e)
 {
 	char *origin = node_path(n), *slash = strrchr(origin, '/');
-	struct loader l = { .up = up, .rpath = e->rpath,
+	struct loader l = { .up = up,
+			    .rpath = e->rpath,
 			    .has_runpath = e->runpath != NULL };
 
 	/* Before the loop, so that a cycle ends. */
@@ -545,18 +555,22 @@ elf_closure(struct fileset *fs, struct node *n, bool required)
 		if (fileset_add(fs, e.interp, &interp) || !interp->host) {
 			path = node_path(n);
 			if (required)
-				die(STATUS_NOTFOUND, "interpreter %s, which "
+				die(STATUS_NOTFOUND,
+				    "interpreter %s, which "
 				    "%s needs, is not on this host",
 				    printable(e.interp), printable(path));
 			say("interpreter %s, which %s needs, is not on this "
-			    "host", printable(e.interp), printable(path));
+			    "host",
+			    printable(e.interp), printable(path));
 			free(path);
 			goto out;
 		}
 		/* The kernel loads it as it loads the program. */
 		if (required && elf_read(interp->host, &i) != ELF_OK)
-			die(STATUS_NOEXEC, "interpreter %s is not a 64-bit "
-			    "x86 ELF file", printable(e.interp));
+			die(STATUS_NOEXEC,
+			    "interpreter %s is not a 64-bit "
+			    "x86 ELF file",
+			    printable(e.interp));
 		if (required)
 			elf_info_free(&i);
 		interp->checked = true;

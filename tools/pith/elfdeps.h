@@ -9,13 +9,13 @@
 
 enum elf_verdict {
 	ELF_OK,
-	ELF_NOT,	 /* no ELF file at all */
-	ELF_BAD,	 /* ELF, but not for us, or damaged */
+	ELF_NOT, /* no ELF file at all */
+	ELF_BAD, /* ELF, but not for us, or damaged */
 	ELF_UNREADABLE,
 };
 
 struct elf_info {
-	char *interp;	/* PT_INTERP, or NULL */
+	char *interp; /* PT_INTERP, or NULL */
 	struct strv needed;
 	char *rpath, *runpath, *soname;
 	bool executable; /* ET_EXEC, or ET_DYN with an entry point */

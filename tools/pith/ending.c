@@ -31,7 +31,7 @@ qemu_failed(const struct ending *e)
 		die(STATUS_FAILED, "QEMU was killed by signal %d",
 		    WTERMSIG(e->qemu_status));
 	die(STATUS_FAILED, "the machine ended without a word from the kernel; "
-	    "--verbose shows its log");
+			   "--verbose shows its log");
 }
 
 /* A klib could not be loaded, or its init() failed; the kernel's log, under
@@ -46,8 +46,8 @@ klib_failed(const struct ending *e)
 	char *name = i < klibs->n ? klib_name(klibs->v[i]) : xstrdup("?");
 
 	if (!PITH_KLIB_INIT(code))
-		why = err == ESTALE ? "it was built for another kernel than "
-				      "this one; build both anew" :
+		why = err == ESTALE  ? "it was built for another kernel than "
+				       "this one; build both anew" :
 		      err == ENOEXEC ? "its file is damaged; --verbose says "
 				       "how" :
 		      err == ENOENT  ? "it is not there, or wants what this "
@@ -67,9 +67,8 @@ ending_status(const struct ending *e)
 	const struct options *o = e->options;
 
 	/* Killed because we said so: we know why. */
-	if (e->by_us &&
-	    (!e->control->exited ||
-	     (x->kind == PITH_EXIT_SIGNAL && x->code == SIGKILL))) {
+	if (e->by_us && (!e->control->exited ||
+			 (x->kind == PITH_EXIT_SIGNAL && x->code == SIGKILL))) {
 		warn("%s", e->why);
 		return e->by_us;
 	}
@@ -82,7 +81,8 @@ ending_status(const struct ending *e)
 		return 128 + (x->code & 0x7f);
 	case PITH_EXIT_NOEXEC:
 		if (x->code == ENOMEM)
-			die(STATUS_NOEXEC, "the program does not fit into the "
+			die(STATUS_NOEXEC,
+			    "the program does not fit into the "
 			    "machine's memory of %llu MB; --memory gives more",
 			    (unsigned long long)machine_memory(o) >> 20);
 		die(x->code == ENOENT ? STATUS_NOTFOUND : STATUS_NOEXEC,
@@ -91,22 +91,26 @@ ending_status(const struct ending *e)
 		die(STATUS_FAILED, "the kernel panicked; its report is above");
 	case PITH_EXIT_BOOT:
 		if (x->code == EROFS && o->root_mode == PITH_ROOT_RW)
-			die(STATUS_FAILED, "%s: the disk's file system can "
+			die(STATUS_FAILED,
+			    "%s: the disk's file system can "
 			    "only be read; --verbose says why",
 			    o->persist ? "--persist" : "--root-mode rw");
 		if (x->code == EROFS && o->nvolumes)
-			die(STATUS_FAILED, "a volume's file system can only be "
+			die(STATUS_FAILED,
+			    "a volume's file system can only be "
 			    "read (-v NAME:/PATH:ro); --verbose says why");
 		if (x->code == ENODEV && o->nvolumes)
 			die(STATUS_FAILED, "-v: this kernel can not use "
-			    "directories of the host");
-		die(STATUS_FAILED, "the kernel can not use the image or the "
-		    "options: %s", strerror(x->code));
+					   "directories of the host");
+		die(STATUS_FAILED,
+		    "the kernel can not use the image or the "
+		    "options: %s",
+		    strerror(x->code));
 	case PITH_EXIT_KLIB:
 		klib_failed(e);
 	case PITH_EXIT_WATCHDOG:
 		die(STATUS_FAILED, "the kernel made no progress and was "
-		    "stopped; its report is above");
+				   "stopped; its report is above");
 	}
 	die(STATUS_FAILED, "the kernel ended in an unknown way (%u)", x->kind);
 }

@@ -9,11 +9,11 @@
 
 struct ending {
 	const struct options *options;
-	const struct control *control;	/* its exit frame, if there was one */
-	int qemu_status;		/* of waitpid() */
-	const char *qemu_text;		/* what QEMU said on stderr, or NULL */
-	int by_us;			/* 0, or the status to end with */
-	const char *why;		/* and its line */
+	const struct control *control; /* its exit frame, if there was one */
+	int qemu_status;	       /* of waitpid() */
+	const char *qemu_text;	       /* what QEMU said on stderr, or NULL */
+	int by_us;		       /* 0, or the status to end with */
+	const char *why;	       /* and its line */
 };
 
 /* Returns the program's status; of one of ours, ends pith with its line, or

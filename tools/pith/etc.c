@@ -17,10 +17,10 @@ static const struct {
 	const char *path;
 	unsigned mode;
 } dirs[] = {
-	{ "/dev", 0755 },  { "/proc", 0555 }, { "/sys", 0555 },
-	{ "/tmp", 01777 }, { "/run", 0755 },  { "/root", 0700 },
-	{ "/etc", 0755 },  { "/home", 0755 }, { "/mnt", 0755 },
-	{ "/var/tmp", 01777 }, { "/var/lib", 0755 }, { "/var/log", 0755 },
+	{ "/dev", 0755 },	{ "/proc", 0555 },    { "/sys", 0555 },
+	{ "/tmp", 01777 },	{ "/run", 0755 },     { "/root", 0700 },
+	{ "/etc", 0755 },	{ "/home", 0755 },    { "/mnt", 0755 },
+	{ "/var/tmp", 01777 },	{ "/var/lib", 0755 }, { "/var/log", 0755 },
 	{ "/run/lock", 01777 },
 };
 
@@ -28,7 +28,8 @@ static const struct {
 static const struct {
 	const char *path, *target;
 } links[] = {
-	{ "/var/run", "/run" }, { "/var/lock", "/run/lock" },
+	{ "/var/run", "/run" },
+	{ "/var/lock", "/run/lock" },
 	/* The name servers of the run, or of DHCP: the kernel knows. */
 	{ "/etc/resolv.conf", "/proc/net/pnp" },
 };
@@ -152,8 +153,8 @@ with_accounts(struct fileset *fs, const char *base, const char *host_file)
 		name = xstrndup(line, len);
 		if (script_names(fs, name, len)) {
 			more = group ? xasprintf("%s%s:x:%ld:\n", text, name,
-						 number)
-				     : xasprintf("%s%s\n", text, line);
+						 number) :
+				       xasprintf("%s%s\n", text, line);
 			free(text);
 			text = more;
 		}
@@ -191,8 +192,8 @@ put_accounts(const struct options *o, struct fileset *fs)
 	char *groups = with_accounts(fs, group_base, "/etc/group");
 
 	if (o->have_user) {
-		char *u = xasprintf("user:x:%u:%u:user:/home:/bin/sh\n",
-				    o->uid, o->gid);
+		char *u = xasprintf("user:x:%u:%u:user:/home:/bin/sh\n", o->uid,
+				    o->gid);
 		char *g = xasprintf("user:x:%u:\n", o->gid);
 
 		users = with_number(users, o->uid, u);
@@ -229,7 +230,8 @@ etc_generate(const struct options *o, struct fileset *fs)
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
 		put_link(fs, links[i].path, links[i].target);
 	text = xasprintf("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n"
-			 "127.0.1.1\t%s\n", host);
+			 "127.0.1.1\t%s\n",
+			 host);
 	put_text(fs, "/etc/hosts", text);
 	free(text);
 	text = xasprintf("%s\n", host);

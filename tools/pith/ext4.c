@@ -25,12 +25,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define BLOCK 4096u
+#define BLOCK	       4096u
 #define JOURNAL_BLOCKS 1024u /* the least that jbd2 takes */
-#define INODE_SIZE 256u
-#define EXTENT_MAX 32768u    /* blocks in one extent */
-#define TAIL 12u	     /* checksum entry at a directory block's end */
-#define FAST_LINK 60u	     /* shorter targets lie in the inode */
+#define INODE_SIZE     256u
+#define EXTENT_MAX     32768u /* blocks in one extent */
+#define TAIL	       12u    /* checksum entry at a directory block's end */
+#define FAST_LINK      60u    /* shorter targets lie in the inode */
 
 struct writer {
 	ext2_filsys fs;
@@ -40,9 +40,9 @@ struct writer {
 	int64_t when;
 	blk64_t cursor;
 	uint32_t next_ino;
-	struct node **by_inode;	/* host inodes with several names */
+	struct node **by_inode; /* host inodes with several names */
 	size_t nhard;
-	struct node *failed;	/* for the message */
+	struct node *failed; /* for the message */
 	int err;
 };
 
@@ -146,12 +146,11 @@ make_frame(struct writer *w, const char *path, uint64_t size,
 	p.s_log_groups_per_flex = 4;
 	ext2fs_blocks_count_set(&p, size / BLOCK);
 	p.s_inodes_count = count(w->set).inodes;
-	p.s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR |
-			     EXT2_FEATURE_COMPAT_DIR_INDEX;
-	p.s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE |
-			       EXT3_FEATURE_INCOMPAT_EXTENTS |
-			       EXT4_FEATURE_INCOMPAT_64BIT |
-			       EXT4_FEATURE_INCOMPAT_FLEX_BG;
+	p.s_feature_compat =
+		EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_DIR_INDEX;
+	p.s_feature_incompat =
+		EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |
+		EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG;
 	p.s_feature_ro_compat = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER |
 				EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
 				EXT4_FEATURE_RO_COMPAT_HUGE_FILE |
@@ -279,9 +278,8 @@ set_size(struct ext2_inode_large *i, uint64_t size)
 static int
 put_inode(struct writer *w, uint32_t ino, struct ext2_inode_large *i)
 {
-	return errno_of(ext2fs_write_inode_full(w->fs, ino,
-						(struct ext2_inode *)i,
-						sizeof(*i)));
+	return errno_of(ext2fs_write_inode_full(
+		w->fs, ino, (struct ext2_inode *)i, sizeof(*i)));
 }
 
 static void
@@ -371,8 +369,9 @@ copy_range(int in, int out, uint64_t from, uint64_t to, uint64_t len)
 			no_kernel_copy = n < 0;
 		}
 		if (n < 0) {
-			n = pread(in, chunk, len < sizeof(chunk) ?
-				  len : sizeof(chunk), from);
+			n = pread(in, chunk,
+				  len < sizeof(chunk) ? len : sizeof(chunk),
+				  from);
 			if (n < 0)
 				return -errno;
 			err = pwrite_all(out, chunk, n, to);
@@ -509,13 +508,20 @@ static unsigned
 dirent_type(mode_t mode)
 {
 	switch (mode & S_IFMT) {
-	case S_IFREG: return EXT2_FT_REG_FILE;
-	case S_IFDIR: return EXT2_FT_DIR;
-	case S_IFLNK: return EXT2_FT_SYMLINK;
-	case S_IFCHR: return EXT2_FT_CHRDEV;
-	case S_IFBLK: return EXT2_FT_BLKDEV;
-	case S_IFIFO: return EXT2_FT_FIFO;
-	default: return EXT2_FT_UNKNOWN;
+	case S_IFREG:
+		return EXT2_FT_REG_FILE;
+	case S_IFDIR:
+		return EXT2_FT_DIR;
+	case S_IFLNK:
+		return EXT2_FT_SYMLINK;
+	case S_IFCHR:
+		return EXT2_FT_CHRDEV;
+	case S_IFBLK:
+		return EXT2_FT_BLKDEV;
+	case S_IFIFO:
+		return EXT2_FT_FIFO;
+	default:
+		return EXT2_FT_UNKNOWN;
 	}
 }
 
@@ -548,8 +554,7 @@ end_block(struct writer *w, struct dir_block *b, uint32_t ino, blk64_t at)
 	errcode_t err;
 
 	e->rec_len = BLOCK - TAIL - b->last;
-	ext2fs_initialize_dirent_tail(w->fs, EXT2_DIRENT_TAIL(b->bytes,
-							      BLOCK));
+	ext2fs_initialize_dirent_tail(w->fs, EXT2_DIRENT_TAIL(b->bytes, BLOCK));
 	err = ext2fs_write_dir_block4(w->fs, at, b->bytes, 0, ino);
 	memset(b, 0, sizeof(*b));
 	return errno_of(err);
@@ -621,8 +626,8 @@ collect_hard(struct node *n, void *arg)
 
 	if (!may_share(n))
 		return;
-	w->by_inode = xrealloc(w->by_inode,
-			       (w->nhard + 1) * sizeof(*w->by_inode));
+	w->by_inode =
+		xrealloc(w->by_inode, (w->nhard + 1) * sizeof(*w->by_inode));
 	w->by_inode[w->nhard++] = n;
 }
 
@@ -630,8 +635,8 @@ collect_hard(struct node *n, void *arg)
 static size_t
 hard_names(struct writer *w, struct node *n, size_t *first)
 {
-	struct node **hit = bsearch(&n, w->by_inode, w->nhard, sizeof(n),
-				    same_file);
+	struct node **hit =
+		bsearch(&n, w->by_inode, w->nhard, sizeof(n), same_file);
 	struct node **end = w->by_inode + w->nhard, **h = hit;
 
 	while (h > w->by_inode && !same_file(&h[-1], &n))
@@ -703,8 +708,9 @@ int
 ext4_write(int fd, uint64_t offset, uint64_t size, struct fileset *set,
 	   const unsigned char uuid[16], int64_t when)
 {
-	struct writer w = { .set = set, .fd = fd, .offset = offset,
-			    .when = when };
+	struct writer w = {
+		.set = set, .fd = fd, .offset = offset, .when = when
+	};
 	char path[40], *name;
 	errcode_t e;
 
@@ -733,8 +739,9 @@ out:
 	free(w.by_inode);
 	if (w.failed) {
 		name = node_path(w.failed);
-		warn("%s: %s", printable(name), w.err == -ESTALE ?
-		     "it changed while it was read" : strerror(-w.err));
+		warn("%s: %s", printable(name),
+		     w.err == -ESTALE ? "it changed while it was read" :
+					strerror(-w.err));
 		free(name);
 	}
 	if (!w.fs)

@@ -70,8 +70,8 @@ node_new(struct fileset *fs, struct node *dir, const char *name, size_t len)
 	fs->hash[slot] = n;
 	if (dir->nkids == dir->kids_cap) {
 		dir->kids_cap = dir->kids_cap ? dir->kids_cap * 2 : 8;
-		dir->kids = xrealloc(dir->kids,
-				     dir->kids_cap * sizeof(*dir->kids));
+		dir->kids =
+			xrealloc(dir->kids, dir->kids_cap * sizeof(*dir->kids));
 	}
 	dir->kids[dir->nkids++] = n;
 	return n;

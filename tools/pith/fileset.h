@@ -19,30 +19,30 @@
 #include <time.h>
 
 struct node {
-	struct node *parent;	/* the root's is itself */
+	struct node *parent; /* the root's is itself */
 	struct node *hash_next;
 	struct node **kids;
 	unsigned nkids, kids_cap;
 	char *name;
-	char *host;		/* where it comes from, or NULL */
-	char *data;		/* link target, or generated content */
-	struct stat st;		/* mode, owner, size, times, dev and ino */
-	bool listed;		/* a directory taken with what it holds */
-	bool whole;		/* and nothing of that was skipped */
-	bool checked;		/* its ELF closure has been added */
-	uint32_t ino;		/* in the image, set by the writer */
+	char *host;	/* where it comes from, or NULL */
+	char *data;	/* link target, or generated content */
+	struct stat st; /* mode, owner, size, times, dev and ino */
+	bool listed;	/* a directory taken with what it holds */
+	bool whole;	/* and nothing of that was skipped */
+	bool checked;	/* its ELF closure has been added */
+	uint32_t ino;	/* in the image, set by the writer */
 };
 
 struct fileset {
 	struct node *root;
-	char *host_root;	/* "" for "/" */
-	bool foreign;		/* --root: links may not climb out of it */
+	char *host_root; /* "" for "/" */
+	bool foreign;	 /* --root: links may not climb out of it */
 	struct node **hash;
 	size_t nhash, nnodes;
-	uint64_t bytes;		/* of all regular files */
-	char *climber;		/* the link that led out of the root */
-	struct strv deps;	/* other host files the choice depends on */
-	struct strv scripts;	/* postinst of the packages that came in */
+	uint64_t bytes;	     /* of all regular files */
+	char *climber;	     /* the link that led out of the root */
+	struct strv deps;    /* other host files the choice depends on */
+	struct strv scripts; /* postinst of the packages that came in */
 };
 
 void fileset_init(struct fileset *fs, const char *host_root);
@@ -66,16 +66,14 @@ int fileset_map(struct fileset *fs, const char *host, const char *guest);
 
 /* The node at a guest path in the set, or NULL; follows links in the set. */
 struct node *fileset_find(struct fileset *fs, const char *path);
-struct node *fileset_mkdir(struct fileset *fs, const char *path,
-			   unsigned mode);
+struct node *fileset_mkdir(struct fileset *fs, const char *path, unsigned mode);
 struct node *fileset_put(struct fileset *fs, const char *path, unsigned mode,
 			 const void *data, size_t len);
 struct node *fileset_link(struct fileset *fs, const char *path,
 			  const char *target);
 
-char *node_path(const struct node *n);	/* guest path; caller frees */
-struct node *node_child(struct fileset *fs, struct node *dir,
-			const char *name);
-void fileset_each(struct fileset *fs,
-		  void (*fn)(struct node *n, void *arg), void *arg);
+char *node_path(const struct node *n); /* guest path; caller frees */
+struct node *node_child(struct fileset *fs, struct node *dir, const char *name);
+void fileset_each(struct fileset *fs, void (*fn)(struct node *n, void *arg),
+		  void *arg);
 void fileset_sort(struct fileset *fs);

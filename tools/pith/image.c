@@ -18,11 +18,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GPT_MAGIC 0x5452415020494645ull /* "EFI PART" */
-#define GPT_ENTRIES 128u
+#define GPT_MAGIC	  0x5452415020494645ull /* "EFI PART" */
+#define GPT_ENTRIES	  128u
 #define GPT_TABLE_SECTORS 32u
-#define BIOS_BYTES MIB
-#define ESP_BYTES (16 * MIB)
+#define BIOS_BYTES	  MIB
+#define ESP_BYTES	  (16 * MIB)
 
 struct gpt_header {
 	uint64_t magic;
@@ -48,9 +48,8 @@ _Static_assert(sizeof(struct gpt_entry) == 128, "GPT entry");
 static void
 guid_bytes(const char *text, unsigned char out[16])
 {
-	static const unsigned char place[16] = { 3, 2, 1, 0, 5, 4, 7, 6,
-						 8, 9, 10, 11, 12, 13, 14,
-						 15 };
+	static const unsigned char place[16] = { 3, 2, 1,  0,  5,  4,  7,  6,
+						 8, 9, 10, 11, 12, 13, 14, 15 };
 
 	for (int i = 0; i < 16; i++) {
 		unsigned v;
@@ -71,10 +70,13 @@ hash_node(struct node *n, void *arg)
 	char *path = node_path(n);
 	bool own = n->host && (!S_ISDIR(n->st.st_mode) || n->listed);
 	uint64_t facts[] = {
-		n->st.st_mode, n->st.st_uid, n->st.st_gid,
+		n->st.st_mode,
+		n->st.st_uid,
+		n->st.st_gid,
 		S_ISDIR(n->st.st_mode) ? 0 : n->st.st_size,
 		own ? n->st.st_mtim.tv_sec : 0,
-		own ? n->st.st_mtim.tv_nsec : 0, n->st.st_rdev,
+		own ? n->st.st_mtim.tv_nsec : 0,
+		n->st.st_rdev,
 	};
 
 	sha256_add_str(h, path);
@@ -184,10 +186,10 @@ write_esp(int fd, const struct partition *p, const unsigned char seed[32])
 
 	memcpy(b + 3, "PITH    ", 8);
 	b[12] = SECTOR >> 8;
-	b[13] = 4;		/* sectors in a cluster */
+	b[13] = 4; /* sectors in a cluster */
 	memcpy(b + 14, &reserved, 2);
-	b[16] = 2;		/* tables */
-	b[18] = 2;		/* 512 root entries */
+	b[16] = 2; /* tables */
+	b[18] = 2; /* 512 root entries */
 	memcpy(b + (sectors < 65536 ? 19 : 32), &sectors,
 	       sectors < 65536 ? 2 : 4);
 	b[21] = 0xf8;
@@ -202,8 +204,9 @@ write_esp(int fd, const struct partition *p, const unsigned char seed[32])
 	b[511] = 0xaa;
 	err = pwrite_all(fd, b, sizeof(b), p->start);
 	for (unsigned i = 0; !err && i < 2; i++)
-		err = pwrite_all(fd, fat, sizeof(fat), p->start + (reserved +
-			  i * fat_sectors) * SECTOR);
+		err = pwrite_all(fd, fat, sizeof(fat),
+				 p->start +
+					 (reserved + i * fat_sectors) * SECTOR);
 	return err;
 }
 

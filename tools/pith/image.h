@@ -10,7 +10,7 @@
 #include <ext2fs/ext2fs.h>
 
 #define SECTOR 512u
-#define MIB (1ull << 20)
+#define MIB    (1ull << 20)
 
 struct partition {
 	uint64_t start, len; /* bytes; len 0: not there */
@@ -31,8 +31,8 @@ int image_write(int fd, struct fileset *fs, const struct buf *manifest,
  * answer is -EINVAL.  -ENOEXEC: no image of ours at all. */
 int image_read_layout(int fd, struct image_layout *l, const char **why);
 /* Reads and checks the manifest; the records follow the header in `out`. */
-int image_read_manifest(int fd, const struct image_layout *l,
-			struct buf *out, const char **why);
+int image_read_manifest(int fd, const struct image_layout *l, struct buf *out,
+			const char **why);
 
 /* ext4.c */
 uint64_t ext4_size(struct fileset *fs, uint64_t free_bytes);

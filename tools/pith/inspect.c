@@ -59,9 +59,9 @@ open_root(const char *path, struct opened *i)
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", i->fd);
 	snprintf(option, sizeof(option), "offset=%llu",
 		 (unsigned long long)i->l.root.start);
-	e = ext2fs_open2(name, option, EXT2_FLAG_64BITS |
-			 EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0, unix_io_manager,
-			 &i->fs);
+	e = ext2fs_open2(name, option,
+			 EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES, 0, 0,
+			 unix_io_manager, &i->fs);
 	if (e)
 		die(STATUS_FAILED, "%s: its root file system is damaged: %s",
 		    printable(path), error_message(e));
@@ -100,10 +100,13 @@ print_item(const struct block_item *item)
 		uint16_t tag;
 		const char *title;
 	} texts[] = {
-		{ PITH_REC_PROGRAM, "program" }, { PITH_REC_ARG, "argument" },
-		{ PITH_REC_ENV, "env" },	 { PITH_REC_CWD, "workdir" },
+		{ PITH_REC_PROGRAM, "program" },
+		{ PITH_REC_ARG, "argument" },
+		{ PITH_REC_ENV, "env" },
+		{ PITH_REC_CWD, "workdir" },
 		{ PITH_REC_HOSTNAME, "hostname" },
-		{ PITH_REC_MOUNT, "mount" },	 { PITH_REC_KLIB, "klib" },
+		{ PITH_REC_MOUNT, "mount" },
+		{ PITH_REC_KLIB, "klib" },
 		{ PITH_REC_VOLUME, "volume" },
 	};
 	const char *title, *text = net_record_text(item->tag, item->value,
@@ -140,8 +143,8 @@ print_item(const struct block_item *item)
 static int
 usage(const char *text, int argc, char **argv)
 {
-	bool asked = argc && (!strcmp(argv[0], "--help") ||
-			      !strcmp(argv[0], "-h"));
+	bool asked =
+		argc && (!strcmp(argv[0], "--help") || !strcmp(argv[0], "-h"));
 
 	fputs(text, asked ? stdout : stderr);
 	return asked ? 0 : STATUS_FAILED;
@@ -156,7 +159,8 @@ command_inspect(int argc, char **argv)
 
 	if (argc != 1 || argv[0][0] == '-')
 		return usage("Usage: pith inspect IMAGE\nSay what an image "
-			     "holds and runs.\n", argc, argv);
+			     "holds and runs.\n",
+			     argc, argv);
 	open_root(argv[0], &i);
 	while (block_next(&i.manifest, &at, &item))
 		print_item(&item);
@@ -202,8 +206,8 @@ link_target(struct opened *i, ext2_ino_t ino, struct ext2_inode *in)
 	char chunk[4096];
 
 	if (ext2fs_is_fast_symlink(in))
-		return xstrndup((char *)in->i_block, in->i_size < 60 ?
-				in->i_size : 60);
+		return xstrndup((char *)in->i_block,
+				in->i_size < 60 ? in->i_size : 60);
 	if (ext2fs_file_open(i->fs, ino, 0, &f))
 		return xstrdup("?");
 	if (!ext2fs_file_read(f, chunk, sizeof(chunk), &got))
@@ -242,8 +246,7 @@ list_one(struct opened *i, ext2_ino_t ino, const char *path, unsigned depth)
 	time_t t;
 
 	if (ext2fs_read_inode(i->fs, ino, &in))
-		die(STATUS_FAILED, "%s: its inode is damaged",
-		    printable(path));
+		die(STATUS_FAILED, "%s: its inode is damaged", printable(path));
 	t = in.i_mtime;
 	gmtime_r(&t, &tm);
 	strftime(when, sizeof(when), "%Y-%m-%d %H:%M", &tm);
@@ -292,8 +295,9 @@ find_inode(struct opened *i, const char *image, const char *path)
 
 	if (e)
 		die(STATUS_FAILED, "%s: %s: %s", printable(image),
-		    printable(path), e == EXT2_ET_FILE_NOT_FOUND ?
-		    "not in the image" : error_message(e));
+		    printable(path),
+		    e == EXT2_ET_FILE_NOT_FOUND ? "not in the image" :
+						  error_message(e));
 	return ino;
 }
 
@@ -307,12 +311,12 @@ command_ls(int argc, char **argv)
 
 	if (argc < 1 || argc > 2 || argv[0][0] == '-')
 		return usage("Usage: pith ls IMAGE [PATH]\nList the files of "
-			     "an image, all below PATH.\n", argc, argv);
+			     "an image, all below PATH.\n",
+			     argc, argv);
 	open_root(argv[0], &i);
 	ino = find_inode(&i, argv[0], path);
 	if (ext2fs_read_inode(i.fs, ino, &in))
-		die(STATUS_FAILED, "%s: its inode is damaged",
-		    printable(path));
+		die(STATUS_FAILED, "%s: its inode is damaged", printable(path));
 	if (LINUX_S_ISDIR(in.i_mode))
 		list_dir(&i, ino, path, 0);
 	else
@@ -337,8 +341,7 @@ copy_out(struct opened *i, ext2_ino_t ino, int fd, const char *to)
 			err = write_all(fd, chunk, got);
 	}
 	if (e)
-		die(STATUS_FAILED, "the file is damaged: %s",
-		    error_message(e));
+		die(STATUS_FAILED, "the file is damaged: %s", error_message(e));
 	if (err)
 		die(STATUS_FAILED, "%s: %s", printable(to), strerror(-err));
 	ext2fs_file_close(f);
@@ -358,7 +361,8 @@ command_cp(int argc, char **argv)
 	if (argc != 3 || argv[0][0] == '-')
 		return usage("Usage: pith cp IMAGE PATH HOSTFILE\nCopy a file "
 			     "out of an image; HOSTFILE - is the standard "
-			     "output.\n", argc, argv);
+			     "output.\n",
+			     argc, argv);
 	open_root(argv[0], &i);
 	ino = find_inode(&i, argv[0], argv[1]);
 	if (ext2fs_read_inode(i.fs, ino, &in) || !LINUX_S_ISREG(in.i_mode))
@@ -369,7 +373,8 @@ command_cp(int argc, char **argv)
 	if (!stat(to, &st) && S_ISDIR(st.st_mode)) {
 		free(full);
 		full = path_join(to, strrchr(argv[1], '/') ?
-				 strrchr(argv[1], '/') + 1 : argv[1]);
+					     strrchr(argv[1], '/') + 1 :
+					     argv[1]);
 	}
 	if (strcmp(to, "-"))
 		fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,

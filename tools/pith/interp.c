@@ -24,9 +24,10 @@
 #define HEADERS	  "headers:"
 
 static const char *const common[] = {
-	"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/usr/lib/ssl",
-	"/usr/share/zoneinfo", "/etc/mime.types", "/etc/services",
-	"/etc/protocols", NULL,
+	"/etc/ssl/certs",  "/etc/ssl/openssl.cnf",
+	"/usr/lib/ssl",	   "/usr/share/zoneinfo",
+	"/etc/mime.types", "/etc/services",
+	"/etc/protocols",  NULL,
 };
 
 static const struct interp {
@@ -52,8 +53,8 @@ static const struct interp {
 	  { "/usr/share/nodejs/npm/*" } },
 	{ "*/jvm/*/bin/*",
 	  { "%p", "/etc/java*", "/etc/ssl/certs/java" },
-	  { "%p/jmods/*", "*/src.zip", "%p/man/*", "%p/include/*",
-	    "%p/demo/*", "%p/sample/*", "*.diz", "*/ct.sym" } },
+	  { "%p/jmods/*", "*/src.zip", "%p/man/*", "%p/include/*", "%p/demo/*",
+	    "%p/sample/*", "*.diz", "*/ct.sym" } },
 	{ "*/bin/php*",
 	  { "/usr/lib/php", "/etc/php", "/usr/share/php", "/usr/share/php8*",
 	    "/var/lib/php" },
@@ -190,8 +191,8 @@ interp_unshim(const char *path)
 	}
 	if (!version)
 		version = read_version(root, "version");
-	real = xasprintf("%s/versions/%s/bin/%s", root,
-			 version ? version : "", at + strlen(mark));
+	real = xasprintf("%s/versions/%s/bin/%s", root, version ? version : "",
+			 at + strlen(mark));
 	if (!version || access(real, X_OK) < 0) {
 		free(real);
 		real = NULL;

@@ -16,10 +16,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SUFFIX ".klib"
-#define KLIBS_MAX 16		  /* LIMIT_KLIBS and the like of the kernel */
+#define SUFFIX	       ".klib"
+#define KLIBS_MAX      16 /* LIMIT_KLIBS and the like of the kernel */
 #define KLIB_BYTES_MAX (1u << 20)
-#define ARGUMENTS_MAX 2048u
+#define ARGUMENTS_MAX  2048u
 
 char *
 klib_name(const char *words)
@@ -41,8 +41,8 @@ folder(void)
 char *
 klib_path(const char *name, const char *suffix)
 {
-	char *dir = folder(), *path = xasprintf("%s/%s" SUFFIX "%s", dir, name,
-						suffix);
+	char *dir = folder(),
+	     *path = xasprintf("%s/%s" SUFFIX "%s", dir, name, suffix);
 
 	free(dir);
 	return path;
@@ -200,8 +200,7 @@ ours(const char *words, struct buf *out)
 		die(STATUS_FAILED, "klib %s: %s", printable(path),
 		    strerror(-err));
 	if (!err && out->len > KLIB_BYTES_MAX)
-		die(STATUS_FAILED, "klib %s: it is too large",
-		    printable(path));
+		die(STATUS_FAILED, "klib %s: it is too large", printable(path));
 	free(name);
 	free(path);
 	return !err;
@@ -240,11 +239,13 @@ brought_by(const struct buf *manifest, struct brought list[KLIBS_MAX])
 			char *name = xstrndup(item.value, item.len);
 			size_t len = strlen(name);
 			char *args = len < item.len ?
-				xstrndup(item.value + len + 1,
-					 item.len - len - 1) : xstrdup("");
+					     xstrndup(item.value + len + 1,
+						      item.len - len - 1) :
+					     xstrdup("");
 
-			list[n++].words = *args ?
-				xasprintf("%s=%s", name, args) : xstrdup(name);
+			list[n++].words =
+				*args ? xasprintf("%s=%s", name, args) :
+					xstrdup(name);
 			free(name);
 			free(args);
 		} else if (item.tag == PITH_REC_KLIB_FILE && n) {
@@ -343,7 +344,8 @@ section(Elf *e, size_t names, const char *want, GElf_Shdr *h)
 
 	while ((s = elf_nextscn(e, s))) {
 		const char *name = gelf_getshdr(s, h) ?
-			elf_strptr(e, names, h->sh_name) : NULL;
+					   elf_strptr(e, names, h->sh_name) :
+					   NULL;
 
 		if (name && h->sh_flags & SHF_ALLOC && !strcmp(name, want))
 			return true;

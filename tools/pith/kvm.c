@@ -29,9 +29,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GUEST_BASE 0x100000u
-#define GUEST_VALUE 0x2a /* QEMU's status is then (value << 1) | 1 */
-#define PROBE_MS 10000 /* a machine in a machine is slow */
+#define GUEST_BASE  0x100000u
+#define GUEST_VALUE 0x2a  /* QEMU's status is then (value << 1) | 1 */
+#define PROBE_MS    10000 /* a machine in a machine is slow */
 
 /* Entered in 32-bit mode without paging (the PVH boot protocol).  One page
  * each for the tables of a 1:1 map of the first gigabyte, from 0x200000. */
@@ -44,27 +44,27 @@ __asm__(".pushsection .rodata\n"
 	"	movl $3072, %ecx\n"
 	"	cld\n"
 	"	rep stosl\n"
-	"	movl $0x201003, 0x200000\n"	/* PML4[0] -> PDPT */
-	"	movl $0x202003, 0x201000\n"	/* PDPT[0] -> PD */
-	"	movl $0x83, 0x202000\n"		/* PD[0]: 2 MiB at 0 */
+	"	movl $0x201003, 0x200000\n" /* PML4[0] -> PDPT */
+	"	movl $0x202003, 0x201000\n" /* PDPT[0] -> PD */
+	"	movl $0x83, 0x202000\n"	    /* PD[0]: 2 MiB at 0 */
 	"	movl $0x200000, %eax\n"
 	"	movl %eax, %cr3\n"
 	"	movl %cr4, %eax\n"
-	"	orl $0x20, %eax\n"		/* PAE */
+	"	orl $0x20, %eax\n" /* PAE */
 	"	movl %eax, %cr4\n"
-	"	movl $0xc0000080, %ecx\n"	/* EFER */
+	"	movl $0xc0000080, %ecx\n" /* EFER */
 	"	rdmsr\n"
-	"	orl $0x100, %eax\n"		/* LME */
+	"	orl $0x100, %eax\n" /* LME */
 	"	wrmsr\n"
 	"	movl %cr0, %eax\n"
-	"	orl $0x80000000, %eax\n"	/* PG */
+	"	orl $0x80000000, %eax\n" /* PG */
 	"	movl %eax, %cr0\n"
 	"	lgdt 0x100000 + probe_gdtr - probe_start + 0x1000\n"
 	"	ljmp $8, $(0x101000 + probe_64 - probe_start)\n"
 	".code64\n"
 	"probe_64:\n"
 	"	movabsq $0x1234567890, %rax\n"
-	"	shrq $32, %rax\n"		/* 0x12: 64-bit only */
+	"	shrq $32, %rax\n" /* 0x12: 64-bit only */
 	"	addb $0x18, %al\n"
 	"	outb %al, $0xf4\n"
 	"1:	hlt\n"
@@ -111,13 +111,17 @@ probe_file(void)
 	f.eh.e_phentsize = sizeof(Elf64_Phdr);
 	f.eh.e_phnum = 2;
 	f.load = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X,
-		.p_vaddr = GUEST_BASE, .p_paddr = GUEST_BASE,
-		.p_filesz = 0x1000 + code, .p_memsz = 0x1000 + code,
+		.p_type = PT_LOAD,
+		.p_flags = PF_R | PF_W | PF_X,
+		.p_vaddr = GUEST_BASE,
+		.p_paddr = GUEST_BASE,
+		.p_filesz = 0x1000 + code,
+		.p_memsz = 0x1000 + code,
 		.p_align = 0x1000,
 	};
 	f.note = (Elf64_Phdr){
-		.p_type = PT_NOTE, .p_flags = PF_R,
+		.p_type = PT_NOTE,
+		.p_flags = PF_R,
 		.p_offset = offsetof(typeof(f), nh),
 		.p_vaddr = GUEST_BASE + offsetof(typeof(f), nh),
 		.p_paddr = GUEST_BASE + offsetof(typeof(f), nh),
@@ -193,9 +197,9 @@ run_probe(char *said, size_t size)
 		execl(qemu, qemu, "-nodefaults", "-no-user-config", "-display",
 		      "none", "-no-reboot", "-machine",
 		      "microvm,x-option-roms=off,isa-serial=off", "-bios",
-		      "qboot.rom", "-accel",
-		      "kvm", "-cpu", "host", "-m", "16M", "-kernel", path,
-		      "-device", "isa-debug-exit,iobase=0xf4", (char *)NULL);
+		      "qboot.rom", "-accel", "kvm", "-cpu", "host", "-m", "16M",
+		      "-kernel", path, "-device", "isa-debug-exit,iobase=0xf4",
+		      (char *)NULL);
 		_exit(127);
 	}
 	close(fd);
@@ -250,8 +254,9 @@ kvm_works(const char **why)
 	buf_free(&boot);
 	if (!works)
 		*why = xasprintf("/dev/kvm opens but a guest does not run in "
-				 "it%s%s%s", *said ? " (QEMU: " : "",
-				 printable(said), *said ? ")" : "");
+				 "it%s%s%s",
+				 *said ? " (QEMU: " : "", printable(said),
+				 *said ? ")" : "");
 	return works;
 }
 

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 static const struct {
 	const char *name;
 	int (*fn)(int argc, char **argv);

@@ -44,9 +44,9 @@ modules_add(struct modules *m, const struct options *o, char *line)
 	int at = 0;
 
 	if (m->n == MODULES_MAX ||
-	    sscanf(line, "%lx %lx %lx %n", &map->start, &map->end,
-		   &map->offset, &at) < 3 || !at || line[at] != '/' ||
-	    map->end <= map->start)
+	    sscanf(line, "%lx %lx %lx %n", &map->start, &map->end, &map->offset,
+		   &at) < 3 ||
+	    !at || line[at] != '/' || map->end <= map->start)
 		return;
 	map->host = host_file(o, line + at);
 	m->n += map->host != NULL;

@@ -28,7 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#define BACKLOG		4096
 #define USER_PREFIX_MAX 29 /* gateway, name server and the machine fit */
 
 /* ---- values ---- */
@@ -70,8 +70,9 @@ net_check_mac(const char *v)
 {
 	uint8_t mac[6];
 
-	return parse_mac(v, mac) ? NULL : "it must be the address of one "
-					  "interface, as in 52:54:00:12:34:56";
+	return parse_mac(v, mac) ? NULL :
+				   "it must be the address of one "
+				   "interface, as in 52:54:00:12:34:56";
 }
 
 static bool
@@ -161,10 +162,10 @@ parse_ip(const char *v, struct pith_net *c)
 	memset(c->addr, 0, sizeof(c->addr));
 	for (item = strtok_r(copy, ",", &save); item && !wrong;
 	     item = strtok_r(NULL, ",", &save)) {
-		if (!n && !a && (!strcmp(item, "dhcp") ||
-				 !strcmp(item, "none"))) {
-			c->method = *item == 'd' ? PITH_NET_DHCP :
-						   PITH_NET_NONE;
+		if (!n && !a &&
+		    (!strcmp(item, "dhcp") || !strcmp(item, "none"))) {
+			c->method =
+				*item == 'd' ? PITH_NET_DHCP : PITH_NET_NONE;
 		} else if (!strchr(item, '/')) {
 			wrong = parse_gateway(item, a);
 			if (!wrong && a->family == 4 && gw4++)
@@ -249,16 +250,17 @@ parse_publish(const char *v, struct net_publish *p)
 		return "it must be [ADDRESS:]HOSTPORT:PORT, such as 8080:80";
 	first = memrchr(v, ':', last - v);
 	if (!parse_port(last + 1, v + len - last - 1, &p->guest, false) ||
-	    !parse_port(first ? first + 1 : v,
-			last - (first ? first + 1 : v), &p->host, true))
+	    !parse_port(first ? first + 1 : v, last - (first ? first + 1 : v),
+			&p->host, true))
 		return "a port is a number up to 65535";
 	if (!first)
 		return NULL;
 	copy = xstrndup(v, first - v);
 	len = inet_pton(AF_INET, copy, &p->addr);
 	free(copy);
-	return len == 1 ? NULL : "what stands before the ports must be an "
-				 "IPv4 address of the host";
+	return len == 1 ? NULL :
+			  "what stands before the ports must be an "
+			  "IPv4 address of the host";
 }
 
 const char *
@@ -304,7 +306,8 @@ other_addr(const struct pith_net_addr *a, unsigned want)
 	uint32_t base = get4(a->addr) & ~0u << (32 - a->prefix), at;
 
 	for (at = want; base + at == get4(a->addr) ||
-	     (a->has_gateway && base + at == get4(a->gateway)); at++)
+			(a->has_gateway && base + at == get4(a->gateway));
+	     at++)
 		;
 	return base + at;
 }
@@ -320,8 +323,10 @@ resolve_user(struct net *n, struct net_nic *nic, unsigned k,
 	if (nic->conf.method != PITH_NET_STATIC)
 		return;
 	if (a && a->prefix > USER_PREFIX_MAX)
-		die(STATUS_FAILED, "--ip: in user mode the network has at "
-		    "most %u bits", USER_PREFIX_MAX);
+		die(STATUS_FAILED,
+		    "--ip: in user mode the network has at "
+		    "most %u bits",
+		    USER_PREFIX_MAX);
 	if (!a) {
 		a = &nic->conf.addr[PITH_NET_ADDRS - 1];
 		if (a->family)
@@ -373,16 +378,16 @@ make_mac(struct net_nic *nic, unsigned i)
 }
 
 static void
-resolve_nic(struct net *n, const struct options *o, const char *how,
-	    unsigned i, unsigned *users)
+resolve_nic(struct net *n, const struct options *o, const char *how, unsigned i,
+	    unsigned *users)
 {
 	struct net_nic *nic = &n->nic[i];
 
 	nic->kind = *how == 'u' ? NET_USER : NET_TAP;
 	nic->tap = how + 4;
 	nic->pcap = -1;
-	nic->conf.method = nic->kind == NET_USER ? PITH_NET_STATIC :
-						   PITH_NET_DHCP;
+	nic->conf.method =
+		nic->kind == NET_USER ? PITH_NET_STATIC : PITH_NET_DHCP;
 	nic->conf.has_mac = 1;
 	if (i < o->ips.n)
 		parse_ip(o->ips.v[i], &nic->conf); /* was checked */
@@ -399,7 +404,7 @@ resolve_publish(struct net *n, const struct options *o, unsigned users)
 {
 	if (o->publish.n && !users)
 		die(STATUS_FAILED, "--publish needs --net user; with a tap the "
-		    "machine has an address of its own");
+				   "machine has an address of its own");
 	if (o->publish.n > NET_PUBLISH_MAX)
 		die(STATUS_FAILED, "--publish: more than %u ports",
 		    NET_PUBLISH_MAX);
@@ -451,13 +456,14 @@ publish_name(const struct net_publish *p)
 static void
 probe(struct net_publish *p)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr = p->addr,
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr = p->addr,
 				  .sin_port = htons(p->host) };
 	socklen_t len = sizeof(sa);
 	int one = 1;
 
-	p->probe = socket(AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) |
-				   SOCK_CLOEXEC, 0);
+	p->probe = socket(
+		AF_INET, (p->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	if (p->probe < 0)
 		die(STATUS_FAILED, "can not make a socket: %s",
 		    strerror(errno));
@@ -478,8 +484,10 @@ probe(struct net_publish *p)
 	}
 	/* Two of the same address and port would both bind; one listens. */
 	if (!p->udp && listen(p->probe, 1) < 0)
-		die(STATUS_FAILED, "--publish %s: the port is in use on this "
-		    "host", publish_name(p));
+		die(STATUS_FAILED,
+		    "--publish %s: the port is in use on this "
+		    "host",
+		    publish_name(p));
 	if (p->host)
 		return;
 	getsockname(p->probe, (struct sockaddr *)&sa, &len);
@@ -544,14 +552,15 @@ is_down(const char *name)
 static void
 open_tap(struct net_nic *nic, unsigned queues, bool plain)
 {
-	unsigned flags = (queues > 1 ? IFF_MULTI_QUEUE : 0) |
-			 (plain ? 0 : IFF_VNET_HDR);
+	unsigned flags =
+		(queues > 1 ? IFF_MULTI_QUEUE : 0) | (plain ? 0 : IFF_VNET_HDR);
 	const char *name = nic->tap;
 	int err;
 
 	/* Who may make interfaces would make this one. */
 	if (!if_nametoindex(name))
-		die(STATUS_FAILED, "--net tap=%s: there is no such interface; "
+		die(STATUS_FAILED,
+		    "--net tap=%s: there is no such interface; "
 		    "\"ip tuntap add %s mode tap user YOU\" makes it",
 		    printable(name), printable(name));
 	err = tap_attach(name, flags, &nic->fd[0]);
@@ -666,9 +675,10 @@ net_raise_backlog(const struct net *n, int pid)
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 	d = opendir(path);
 	while (d && (e = readdir(d))) {
-		int fd = *e->d_name == '.' ? -1 :
-			 (int)syscall(SYS_pidfd_getfd, pidfd, atoi(e->d_name),
-				      0);
+		int fd = *e->d_name == '.' ?
+				 -1 :
+				 (int)syscall(SYS_pidfd_getfd, pidfd,
+					      atoi(e->d_name), 0);
 
 		if (fd < 0)
 			continue;

@@ -12,26 +12,26 @@
 #include <abi/pith.h>
 #include <netinet/in.h>
 
-#define NET_NICS_MAX 8
-#define NET_QUEUES_MAX 8 /* of one NIC: what the kernel's driver uses */
+#define NET_NICS_MAX	8
+#define NET_QUEUES_MAX	8 /* of one NIC: what the kernel's driver uses */
 #define NET_PUBLISH_MAX 64
 
 enum net_kind { NET_USER, NET_TAP };
 
 struct net_nic {
 	enum net_kind kind;
-	const char *tap;		/* the interface's name */
+	const char *tap; /* the interface's name */
 	struct pith_net conf;
-	int fd[NET_QUEUES_MAX];		/* NET_TAP: QEMU's */
+	int fd[NET_QUEUES_MAX]; /* NET_TAP: QEMU's */
 	unsigned nfds;
-	int pcap;			/* QEMU's, or -1 */
+	int pcap; /* QEMU's, or -1 */
 };
 
 struct net_publish {
 	bool udp;
-	struct in_addr addr;		/* of the host */
-	uint16_t host, guest;		/* ports; host 0: a free one */
-	int probe;			/* holds the port until QEMU takes it */
+	struct in_addr addr;  /* of the host */
+	uint16_t host, guest; /* ports; host 0: a free one */
+	int probe;	      /* holds the port until QEMU takes it */
 };
 
 struct net {

@@ -22,10 +22,11 @@
 #include <abi/pith.h>
 
 #define PROFILE_HZ 997 /* not in step with what happens 1,000 times */
-#define MEMORY_MIN (3ull << 20)	/* below 2M QEMU hangs without a word, and the
+#define MEMORY_MIN \
+	(3ull << 20) /* below 2M QEMU hangs without a word, and the
 				 * kernel does not find room for itself */
 #define MEMORY_MAX (1ull << 40)
-#define CPUS_MAX 64
+#define CPUS_MAX   64
 
 static const char *
 take(char **where, const char *v)
@@ -99,9 +100,10 @@ set_env_file(struct options *o, const char *v)
 		save = p + len + (p[len] == '\n');
 		p[len] = '\0';
 		if (*p && *p != '#' && set_env(o, p))
-			die(STATUS_FAILED, "environment file %s, line %u: "
-			    "it must be NAME=VALUE or NAME", printable(v),
-			    line);
+			die(STATUS_FAILED,
+			    "environment file %s, line %u: "
+			    "it must be NAME=VALUE or NAME",
+			    printable(v), line);
 	}
 	buf_free(&text);
 	return NULL;
@@ -401,8 +403,8 @@ set_gdb(struct options *o, const char *v)
 {
 	o->gdb = true;
 	o->gdb_port = 1234;
-	if (v && (parse_u32(v, &o->gdb_port) || !o->gdb_port ||
-		  o->gdb_port > 65535))
+	if (v &&
+	    (parse_u32(v, &o->gdb_port) || !o->gdb_port || o->gdb_port > 65535))
 		return "it must be a port number";
 	return NULL;
 }
@@ -445,8 +447,8 @@ set_config(struct options *o, const char *v)
 const struct option_def option_table[] = {
 	{ "memory", 'm', CMD_BOTH, KIND_SIZE, "SIZE",
 	  "memory of the machine (default 512M)", set_memory, true },
-	{ "cpus", 'c', CMD_BOTH, KIND_NUMBER, "N",
-	  "virtual CPUs (default 1)", set_cpus, true },
+	{ "cpus", 'c', CMD_BOTH, KIND_NUMBER, "N", "virtual CPUs (default 1)",
+	  set_cpus, true },
 	{ "env", 'e', CMD_BOTH, KIND_MAP, "K[=V]",
 	  "set a variable; K alone takes the host's value", set_env, true },
 	{ "env-file", 0, CMD_BOTH, KIND_STRING, "FILE",
@@ -481,8 +483,8 @@ const struct option_def option_table[] = {
 	  "free room in the image's root (default 16M)", set_free, true },
 	{ "machine", 0, CMD_RUN, KIND_STRING, "TYPE",
 	  "microvm (default), q35 or pc", set_machine, true },
-	{ "accel", 0, CMD_RUN, KIND_STRING, "HOW",
-	  "auto (default), kvm or tcg", set_accel, true },
+	{ "accel", 0, CMD_RUN, KIND_STRING, "HOW", "auto (default), kvm or tcg",
+	  set_accel, true },
 	{ "publish", 'p', CMD_BOTH, KIND_LIST, "[ADDR:]HOST:GUEST[/udp]",
 	  "make a port of the machine one of this host", set_publish, true },
 	{ "net", 0, CMD_RUN, KIND_LIST, "HOW",
@@ -491,19 +493,17 @@ const struct option_def option_table[] = {
 	  "the machine's address, or dhcp, or none", set_ip, true },
 	{ "mac", 0, CMD_BOTH, KIND_LIST, "ADDR",
 	  "the network interface's hardware address", set_mac, true },
-	{ "dns", 0, CMD_BOTH, KIND_LIST, "ADDR",
-	  "a name server", set_dns, true },
+	{ "dns", 0, CMD_BOTH, KIND_LIST, "ADDR", "a name server", set_dns,
+	  true },
 	{ "pcap", 0, CMD_RUN, KIND_STRING, "FILE",
 	  "write the packets that cross the interface to FILE", set_pcap,
 	  true },
 	{ "timeout", 0, CMD_RUN, KIND_NUMBER, "SECONDS",
 	  "end the machine after this time, status 124", set_timeout, true },
 	{ "persist", 0, CMD_RUN, KIND_FLAG, NULL,
-	  "keep what the program writes for the next run", set_persist,
-	  true },
+	  "keep what the program writes for the next run", set_persist, true },
 	{ "trace", 0, CMD_RUN, KIND_OPTIONAL, "FILTER",
-	  "print system calls; FILTER: names, comma between", set_trace,
-	  true },
+	  "print system calls; FILTER: names, comma between", set_trace, true },
 	{ "trace-file", 0, CMD_RUN, KIND_STRING, "FILE",
 	  "print them to FILE instead of stderr", set_trace_file, true },
 	{ "profile", 0, CMD_RUN, KIND_OPTIONAL, "HZ",
@@ -702,12 +702,14 @@ options_help(unsigned command)
 			 letter ? '-' : ' ', letter ? letter : ' ',
 			 letter ? "," : " ", d->name,
 			 d->kind == KIND_OPTIONAL ? "[=" :
-			 d->arg			  ? " " : "",
+			 d->arg			  ? " " :
+						    "",
 			 d->arg ? d->arg : "",
 			 d->kind == KIND_OPTIONAL ? "]" : "");
 		printf("%-33s%s%s\n", left,
 		       strlen(left) > 32 ? "\n                                "
-					   " " : "",
+					   " " :
+					   "",
 		       d->help);
 	}
 	printf("      --help                     print this\n");

@@ -34,8 +34,8 @@ struct volume {
 struct options {
 	/* what runs, and what goes in */
 	char *program;
-	struct strv args;	/* without argv[0] */
-	struct strv env;	/* "K=V", later ones win */
+	struct strv args; /* without argv[0] */
+	struct strv env;  /* "K=V", later ones win */
 	struct include *includes;
 	unsigned nincludes;
 	char *root, *workdir, *hostname;
@@ -44,16 +44,16 @@ struct options {
 	bool have_umask;
 	uint32_t umask;
 	bool no_aslr;
-	int root_mode;		/* enum pith_root_mode, -1: not said */
-	struct strv mounts;	/* "TYPE:SOURCE:TARGET[:OPTIONS]" */
+	int root_mode;	    /* enum pith_root_mode, -1: not said */
+	struct strv mounts; /* "TYPE:SOURCE:TARGET[:OPTIONS]" */
 	struct volume volumes[VOLUMES_MAX];
 	unsigned nvolumes;
-	struct strv klibs;	/* "NAME[=ARGUMENTS]"; klib.h */
-	struct strv rlimits;	/* "NAME=SOFT[:HARD]" */
-	uint64_t free_bytes;	/* room beyond the files, of build */
+	struct strv klibs;   /* "NAME[=ARGUMENTS]"; klib.h */
+	struct strv rlimits; /* "NAME=SOFT[:HARD]" */
+	uint64_t free_bytes; /* room beyond the files, of build */
 	/* the machine */
-	uint64_t memory_bytes;	/* 0: not said */
-	uint32_t cpus;		/* 0: not said */
+	uint64_t memory_bytes; /* 0: not said */
+	uint32_t cpus;	       /* 0: not said */
 	enum machine machine;
 	enum accel accel;
 	uint32_t timeout_s;
@@ -65,36 +65,36 @@ struct options {
 	/* seeing inside */
 	bool trace, missing_files;
 	char *trace_filter, *trace_file;
-	uint32_t profile_hz;	/* 0: no profile */
+	uint32_t profile_hz; /* 0: no profile */
 	char *profile_file;
 	/* the command itself */
 	char *output, *config;
-	bool looking;		/* a first pass, which opens no file */
+	bool looking; /* a first pass, which opens no file */
 };
 
 #define MEMORY_DEFAULT (512ull << 20)
-#define CPUS_DEFAULT 1
+#define CPUS_DEFAULT   1
 
 enum option_kind {
-	KIND_FLAG,	/* no argument; true or false in a file */
+	KIND_FLAG, /* no argument; true or false in a file */
 	KIND_STRING,
-	KIND_SIZE,	/* a number of bytes or a string such as "512M" */
+	KIND_SIZE, /* a number of bytes or a string such as "512M" */
 	KIND_NUMBER,
-	KIND_LIST,	/* repeatable; an array of strings in a file */
-	KIND_MAP,	/* repeatable K=V; an object in a file */
-	KIND_OPTIONAL,	/* --opt[=VALUE]; true or a string in a file */
+	KIND_LIST,     /* repeatable; an array of strings in a file */
+	KIND_MAP,      /* repeatable K=V; an object in a file */
+	KIND_OPTIONAL, /* --opt[=VALUE]; true or a string in a file */
 };
 
 struct option_def {
 	const char *name;
 	char letter;
-	unsigned commands;	/* enum command_bit */
+	unsigned commands; /* enum command_bit */
 	enum option_kind kind;
-	const char *arg;	/* what --help calls the argument */
+	const char *arg; /* what --help calls the argument */
 	const char *help;
 	/* NULL when it is fine, else what is wrong with the value. */
 	const char *(*set)(struct options *o, const char *value);
-	bool file;		/* also a key of a configuration file */
+	bool file; /* also a key of a configuration file */
 };
 
 extern const struct option_def option_table[];
@@ -104,8 +104,7 @@ const char *options_add_volume(struct options *o, const char *words);
 
 /* Parses argv (after the command's name) up to the program; what is wrong is
  * told and ends pith with status 125.  Answers --help itself. */
-void options_parse(struct options *o, unsigned command, int argc,
-		   char **argv);
+void options_parse(struct options *o, unsigned command, int argc, char **argv);
 void options_help(unsigned command);
 void options_list(unsigned command); /* long names, a line each */
 

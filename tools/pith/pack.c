@@ -22,19 +22,22 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define SCRIPT_DEPTH 4		/* #! of #!, as Linux */
-#define ARG_DIR_FILES 20000	/* of a directory argument; -i takes all */
+#define SCRIPT_DEPTH  4	    /* #! of #!, as Linux */
+#define ARG_DIR_FILES 20000 /* of a directory argument; -i takes all */
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" \
-		     ":/sbin:/bin"
+#define DEFAULT_PATH                                        \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" \
+	":/sbin:/bin"
 
 /* Ends pith for a file that cannot be a program; err is of stat or open. */
 _Noreturn static void
 no_program(const char *name, int err)
 {
 	if (err == ENOENT || err == ENOTDIR)
-		die(STATUS_NOTFOUND, "%s: no such program; give a path, or a "
-		    "name that is in PATH", printable(name));
+		die(STATUS_NOTFOUND,
+		    "%s: no such program; give a path, or a "
+		    "name that is in PATH",
+		    printable(name));
 	die(STATUS_NOEXEC, "%s: %s", printable(name), strerror(err));
 }
 
@@ -75,9 +78,11 @@ search_path(const char *name)
 	if (denied)
 		no_program(denied, EACCES);
 	if (!stat(name, &here) && S_ISREG(here.st_mode))
-		die(STATUS_NOTFOUND, "%s: not in PATH, and the file here is "
+		die(STATUS_NOTFOUND,
+		    "%s: not in PATH, and the file here is "
 		    "not an image of pith, or a damaged one; to run it as a "
-		    "program, say ./%s", printable(name), printable(name));
+		    "program, say ./%s",
+		    printable(name), printable(name));
 	no_program(name, ENOENT);
 }
 
@@ -181,9 +186,11 @@ pack_find(const struct options *o, struct target *t)
 		no_program(full, errno);
 	if (in_guest_tree(t->path)) {
 		if (in_guest_tree(t->real))
-			die(STATUS_NOEXEC, "%s: the machine has a /dev, /proc "
+			die(STATUS_NOEXEC,
+			    "%s: the machine has a /dev, /proc "
 			    "and /sys of its own, which would hide the "
-			    "program; copy it elsewhere", printable(full));
+			    "program; copy it elsewhere",
+			    printable(full));
 		free(t->path);
 		t->path = xstrdup(t->real);
 	}
@@ -212,8 +219,8 @@ read_script(const char *host, char **interp, char **arg)
 	end = p + strcspn(p, " \t");
 	*interp = xstrndup(p, end - p);
 	end += strspn(end, " \t");
-	for (p = end + strlen(end); p > end && (p[-1] == ' ' ||
-	     p[-1] == '\t' || p[-1] == '\r'); p--)
+	for (p = end + strlen(end);
+	     p > end && (p[-1] == ' ' || p[-1] == '\t' || p[-1] == '\r'); p--)
 		;
 	*arg = p > end ? xstrndup(end, p - end) : NULL;
 	return true;
@@ -248,14 +255,20 @@ add_script(const struct options *o, struct fileset *fs, struct node *n,
 	bool env;
 
 	if (!read_script(n->host, &interp, &arg))
-		die(STATUS_NOEXEC, "%s: it is neither an ELF file nor a "
-		    "script that begins with #!", printable(path));
+		die(STATUS_NOEXEC,
+		    "%s: it is neither an ELF file nor a "
+		    "script that begins with #!",
+		    printable(path));
 	if (depth >= SCRIPT_DEPTH)
-		die(STATUS_NOEXEC, "%s: more than %d scripts interpret each "
-		    "other", printable(path), SCRIPT_DEPTH);
+		die(STATUS_NOEXEC,
+		    "%s: more than %d scripts interpret each "
+		    "other",
+		    printable(path), SCRIPT_DEPTH);
 	if (interp[0] != '/' || (!fs->foreign && stat(interp, &st) < 0))
-		die(STATUS_NOTFOUND, "interpreter %s, which %s needs, is not "
-		    "on this host", printable(interp), printable(path));
+		die(STATUS_NOTFOUND,
+		    "interpreter %s, which %s needs, is not "
+		    "on this host",
+		    printable(interp), printable(path));
 	env = !strcmp(interp, "/usr/bin/env") || !strcmp(interp, "/bin/env");
 	add_program(o, fs, interp, depth + 1, !env);
 	if (env && arg)
@@ -348,10 +361,11 @@ static bool
 is_system_dir(const char *path)
 {
 	static const char *const dirs[] = {
-		"/", "/bin", "/boot", "/etc", "/home", "/lib", "/lib64",
-		"/media", "/mnt", "/opt", "/root", "/run", "/sbin", "/srv",
-		"/tmp", "/usr", "/usr/bin", "/usr/lib", "/usr/local",
-		"/usr/share", "/var", "/var/lib", "/var/tmp",
+		"/",	 "/bin",     "/boot",	 "/etc",       "/home",
+		"/lib",	 "/lib64",   "/media",	 "/mnt",       "/opt",
+		"/root", "/run",     "/sbin",	 "/srv",       "/tmp",
+		"/usr",	 "/usr/bin", "/usr/lib", "/usr/local", "/usr/share",
+		"/var",	 "/var/lib", "/var/tmp",
 	};
 	const char *home = getenv("HOME");
 
@@ -399,16 +413,15 @@ add_argument(struct fileset *fs, const char *path)
 	fileset_add_tree(fs, path, count_entry, &t);
 	if (t.full)
 		warn("the directory %s has more than %d files, not all go "
-		     "in; name it with -i to take it whole", printable(path),
-		     ARG_DIR_FILES);
+		     "in; name it with -i to take it whole",
+		     printable(path), ARG_DIR_FILES);
 	else
 		say("the argument %s goes in with all it holds",
 		    printable(path));
 }
 
 void
-pack_files(const struct options *o, const struct target *t,
-	   struct fileset *fs)
+pack_files(const struct options *o, const struct target *t, struct fileset *fs)
 {
 	char *real;
 	int err;
@@ -427,9 +440,10 @@ pack_files(const struct options *o, const struct target *t,
 		free(real);
 		err = fileset_add_tree(fs, "/", NULL, NULL);
 		if (err == -EXDEV)
-			die(STATUS_FAILED, "--root %s: the symbolic link %s "
-			    "leads out of it", printable(o->root),
-			    printable(fs->climber));
+			die(STATUS_FAILED,
+			    "--root %s: the symbolic link %s "
+			    "leads out of it",
+			    printable(o->root), printable(fs->climber));
 		if (err)
 			die(STATUS_FAILED, "--root %s: %s", printable(o->root),
 			    strerror(-err));

@@ -9,11 +9,11 @@
 
 /* Where the program is: resolved before the cache is asked. */
 struct target {
-	char *path;	/* absolute guest path, as the guest will execute it */
-	char *real;	/* the same with links resolved, on the host */
+	char *path; /* absolute guest path, as the guest will execute it */
+	char *real; /* the same with links resolved, on the host */
 	struct strv paths; /* host paths among the arguments, absolute */
-	char *argv0;	/* what the program finds as its name */
-	bool relative;	/* one of them was relative to the directory */
+	char *argv0;	   /* what the program finds as its name */
+	bool relative;	   /* one of them was relative to the directory */
 };
 
 /* Finds the program (PATH, or below --root) and checks that it can be

@@ -140,8 +140,8 @@ count_stack(Dwfl *dwfl, const uint64_t *pc, unsigned depth, unsigned kernel)
 		 * in the next function; not so of the innermost, nor of where
 		 * the program entered the kernel. */
 		uint64_t at = pc[i] - (i > 0 && i != kernel);
-		char *name = i < kernel ? kernel_name(at) :
-					  program_name(dwfl, at);
+		char *name =
+			i < kernel ? kernel_name(at) : program_name(dwfl, at);
 		struct count *e = entry_of(&functions, name);
 
 		if (e->seen != nsamples)
@@ -266,8 +266,7 @@ write_stacks(const char *path)
 		fprintf(file, "%s %lu\n", sorted[i]->name, sorted[i]->self);
 	bad = ferror(file);
 	if (fclose(file) || bad)
-		warn("--profile-file %s: %s", printable(path),
-		     strerror(errno));
+		warn("--profile-file %s: %s", printable(path), strerror(errno));
 }
 
 static void
@@ -277,9 +276,10 @@ print_table(void)
 	double percent = all ? 100.0 / all : 0;
 	struct buf b = { 0 };
 
-	buf_addf(&b, "profile: %lu samples, %u a second on %u CPU%s: "
-		 "%.1f%% program, %.1f%% kernel, %.1f%% idle\n", all, rate,
-		 cpus, cpus == 1 ? "" : "s",
+	buf_addf(&b,
+		 "profile: %lu samples, %u a second on %u CPU%s: "
+		 "%.1f%% program, %.1f%% kernel, %.1f%% idle\n",
+		 all, rate, cpus, cpus == 1 ? "" : "s",
 		 modes[PITH_SAMPLE_USER] * percent,
 		 modes[PITH_SAMPLE_KERNEL] * percent,
 		 modes[PITH_SAMPLE_IDLE] * percent);
@@ -292,8 +292,7 @@ print_table(void)
 	for (size_t i = 0; i < nsorted && i < ROWS && sorted[i]->self; i++)
 		buf_addf(&b, "%6.1f%%  %5.1f%%  %s\n",
 			 100.0 * sorted[i]->self / nsamples,
-			 100.0 * sorted[i]->total / nsamples,
-			 sorted[i]->name);
+			 100.0 * sorted[i]->total / nsamples, sorted[i]->name);
 	tty_say(b.p, b.len);
 	buf_free(&b);
 }

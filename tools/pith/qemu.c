@@ -25,10 +25,9 @@
 #include <unistd.h>
 
 #define DISK_QUEUES 8u /* what the kernel uses, at most */
-#define QEMU_NAME "qemu-system-x86_64"
+#define QEMU_NAME   "qemu-system-x86_64"
 
-static void
-add(struct qemu *q, const char *fmt, ...)
+static void add(struct qemu *q, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static void
@@ -65,14 +64,15 @@ qemu_find(void)
 		p = p[len] ? p + len + 1 : NULL;
 	}
 	die(STATUS_FAILED, "QEMU (" QEMU_NAME ") is not installed; on Debian: "
-	    "apt install qemu-system-x86");
+			   "apt install qemu-system-x86");
 }
 
 char *
 kernel_find(void)
 {
 	static const char *const places[] = {
-		"pith-kernel.elf", "../lib/pith/pith-kernel.elf",
+		"pith-kernel.elf",
+		"../lib/pith/pith-kernel.elf",
 	};
 	const char *own = getenv("PITH_KERNEL");
 	char self[PATH_MAX];
@@ -96,7 +96,8 @@ kernel_find(void)
 			return full;
 		free(full);
 	}
-	die(STATUS_FAILED, "the kernel pith-kernel.elf is neither beside pith "
+	die(STATUS_FAILED,
+	    "the kernel pith-kernel.elf is neither beside pith "
 	    "(%s) nor in ../lib/pith; build or install it, or set PITH_KERNEL",
 	    printable(self));
 }
@@ -105,8 +106,8 @@ char *
 kernel_debug(void)
 {
 	char *kernel = kernel_find(), *dot = strrchr(kernel, '.');
-	char *debug = xasprintf("%.*s.debug", dot ? (int)(dot - kernel) : 0,
-				kernel);
+	char *debug =
+		xasprintf("%.*s.debug", dot ? (int)(dot - kernel) : 0, kernel);
 
 	free(kernel);
 	return debug;
@@ -214,8 +215,10 @@ add_disk(struct qemu *q, const struct options *o, int fd, unsigned set,
 		json_object_set_new(d, "serial", json_string(serial));
 	/* Over PCI it is the default. */
 	if (o->cpus > 1)
-		json_object_set_new(d, "num-queues", json_integer(
-			o->cpus < DISK_QUEUES ? o->cpus : DISK_QUEUES));
+		json_object_set_new(d, "num-queues",
+				    json_integer(o->cpus < DISK_QUEUES ?
+							 o->cpus :
+							 DISK_QUEUES));
 	add_json(q, "-device", d);
 	free(path);
 }
@@ -246,8 +249,7 @@ add_disks(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 		if (v->fd < 0)
 			add_dir(q, o, v);
 		else
-			add_disk(q, o, v->fd, 2 + i, v->writable, v->id,
-				 v->id);
+			add_disk(q, o, v->fd, 2 + i, v->writable, v->id, v->id);
 	}
 }
 
@@ -259,16 +261,18 @@ add_port(struct qemu *q, int fd, const char *name)
 		return;
 	add(q, "-chardev");
 	add(q, "socket,id=%s,fd=%d", name, fd);
-	add_json(q, "-device", json_pack("{s:s,s:s,s:s}", "driver",
-					 "virtserialport", "chardev", name,
-					 "name", name));
+	add_json(q, "-device",
+		 json_pack("{s:s,s:s,s:s}", "driver", "virtserialport",
+			   "chardev", name, "name", name));
 }
 
 static void
 add_ports(struct qemu *q, const struct options *o, const struct qemu_fds *f)
 {
 	static const char *const names[] = {
-		PITH_PORT_STDIN, PITH_PORT_STDOUT, PITH_PORT_STDERR,
+		PITH_PORT_STDIN,
+		PITH_PORT_STDOUT,
+		PITH_PORT_STDERR,
 	};
 	json_t *d = device(o, "virtio-serial-device", "virtio-serial-pci");
 
@@ -287,8 +291,8 @@ add_user_net(json_t *d, const struct net_nic *nic)
 {
 	for (int i = 0; i < PITH_NET_ADDRS; i++) {
 		const struct pith_net_addr *a = &nic->conf.addr[i];
-		struct in_addr dns = { htonl(a->family == 4 ?
-					     net_user_dns(a) : 0) };
+		struct in_addr dns = { htonl(a->family == 4 ? net_user_dns(a) :
+							      0) };
 		char text[INET_ADDRSTRLEN], *net;
 
 		if (a->family != 4 || nic->conf.method != PITH_NET_STATIC)
@@ -356,18 +360,18 @@ add_nic(struct qemu *q, const struct options *o, const struct net_nic *nic,
 		/* The firmware boots from no network. */
 		json_object_set_new(d, "romfile", json_string(""));
 		/* Each queue, all others, the configuration. */
-		json_object_set_new(d, "vectors",
-				    json_integer(2 * (nic->nfds ? nic->nfds :
-								  1) + 2));
+		json_object_set_new(
+			d, "vectors",
+			json_integer(2 * (nic->nfds ? nic->nfds : 1) + 2));
 	}
 	add_json(q, "-device", d);
 	if (nic->pcap < 0)
 		return;
 	path = xasprintf("/proc/self/fd/%d", nic->pcap);
-	add_json(q, "-object", json_pack("{s:s,s:o,s:s,s:s}", "qom-type",
-					 "filter-dump", "id",
-					 json_sprintf("pcap-%s", id),
-					 "netdev", id, "file", path));
+	add_json(q, "-object",
+		 json_pack("{s:s,s:o,s:s,s:s}", "qom-type", "filter-dump", "id",
+			   json_sprintf("pcap-%s", id), "netdev", id, "file",
+			   path));
 	free(path);
 }
 
@@ -424,18 +428,19 @@ qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 	add_disks(q, o, f);
 	add_ports(q, o, f);
 	add_nets(q, o, f->net);
-	add_json(q, "-object", json_pack("{s:s,s:s}", "qom-type",
-					 "rng-builtin", "id", "rng"));
-	add_json(q, "-device", json_pack("{s:s,s:s}", "driver",
-					 on_bus(o, "virtio-rng-device",
-						"virtio-rng-pci"),
-					 "rng", "rng"));
-	add_json(q, "-device", json_pack("{s:s,s:i}", "driver",
-					 "isa-debug-exit", "iobase",
-					 PITH_DEBUG_EXIT_PORT));
+	add_json(
+		q, "-object",
+		json_pack("{s:s,s:s}", "qom-type", "rng-builtin", "id", "rng"));
+	add_json(q, "-device",
+		 json_pack("{s:s,s:s}", "driver",
+			   on_bus(o, "virtio-rng-device", "virtio-rng-pci"),
+			   "rng", "rng"));
+	add_json(q, "-device",
+		 json_pack("{s:s,s:i}", "driver", "isa-debug-exit", "iobase",
+			   PITH_DEBUG_EXIT_PORT));
 	if (o->machine != MACHINE_MICROVM) {
-		add_json(q, "-device", json_pack("{s:s}", "driver",
-						 "i6300esb"));
+		add_json(q, "-device",
+			 json_pack("{s:s}", "driver", "i6300esb"));
 		add(q, "-action");
 		add(q, "watchdog=inject-nmi");
 	}

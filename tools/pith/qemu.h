@@ -10,20 +10,20 @@
 /* A disk with a serial number, or a directory with a tag: both are id. */
 struct qemu_volume {
 	char id[8];
-	int fd;			/* the disk's; -1: a directory */
+	int fd; /* the disk's; -1: a directory */
 	char *dir;
 	bool writable;
 };
 
 /* The descriptors QEMU gets; -1 where there is none. */
 struct qemu_fds {
-	int image;	/* the root disk */
+	int image; /* the root disk */
 	bool writable;
-	int run_block;	/* a memfd */
+	int run_block; /* a memfd */
 	int control;
 	int stream[3];
 	const struct net *net;
-	int uart;	/* -1 but under --verbose: the kernel's early log */
+	int uart; /* -1 but under --verbose: the kernel's early log */
 	struct qemu_volume volumes[VOLUMES_MAX];
 	unsigned nvolumes;
 };

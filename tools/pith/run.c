@@ -40,29 +40,30 @@
 #include <time.h>
 #include <unistd.h>
 
-#define AGAIN_NS 5000000000ll	 /* the same signal twice within this ends */
-#define ECHO_NS 100000000ll	 /* below this it is one signal, sent twice */
-#define LINGER_NS 2000000000ll	 /* from the exit frame to QEMU's end */
-#define STOP_NS 10000000000ll	 /* from asking it to write its disks and stop
+#define AGAIN_NS  5000000000ll /* the same signal twice within this ends */
+#define ECHO_NS	  100000000ll  /* below this it is one signal, sent twice */
+#define LINGER_NS 2000000000ll /* from the exit frame to QEMU's end */
+#define STOP_NS \
+	10000000000ll /* from asking it to write its disks and stop
 				  * to killing it */
 #define ECHO_STREAM 3
 
 struct run {
 	struct options *o;
 	struct net net;
-	bool listening;			/* QEMU does, with a real backlog */
+	bool listening; /* QEMU does, with a real backlog */
 	struct control control;
-	struct stream streams[4];	/* stdin, stdout, stderr, its echo */
+	struct stream streams[4]; /* stdin, stdout, stderr, its echo */
 	bool have_stream[4];
 	pid_t qemu;
 	int qemu_status, qemu_err;
-	int uart;			/* the kernel's early log, or -1 */
-	struct buf qemu_text;		/* what QEMU said on stderr */
+	int uart;	      /* the kernel's early log, or -1 */
+	struct buf qemu_text; /* what QEMU said on stderr */
 	int signals;
 	int64_t deadline, linger, kill_at;
 	int64_t last_signal_at;
 	int last_signal;
-	int ended_by;			/* 0, or the status to end with */
+	int ended_by; /* 0, or the status to end with */
 	const char *ended_why;
 };
 
@@ -146,8 +147,10 @@ block_memfd(struct buf *b)
 	int fd = memfd_create("pith-run", 0);
 
 	if (block_finish(b))
-		die(STATUS_FAILED, "arguments and environment are larger than "
-		    "%u KB", PITH_BLOCK_MAX >> 10);
+		die(STATUS_FAILED,
+		    "arguments and environment are larger than "
+		    "%u KB",
+		    PITH_BLOCK_MAX >> 10);
 	if (fd < 0 || write_all(fd, b->p, b->len))
 		die(STATUS_FAILED, "can not make the run block: %s",
 		    strerror(errno));
@@ -270,8 +273,10 @@ volume_dir(const struct volume *v)
 		die(STATUS_FAILED, "-v %s: it is not a directory",
 		    printable(v->source));
 	if (strchr(real, ','))
-		die(STATUS_FAILED, "-v %s: a directory with a comma in its "
-		    "path can not be given to QEMU", printable(real));
+		die(STATUS_FAILED,
+		    "-v %s: a directory with a comma in its "
+		    "path can not be given to QEMU",
+		    printable(real));
 	return real;
 }
 
@@ -356,9 +361,9 @@ start_qemu(struct run *r, struct qemu *q)
 static void
 take_signals(struct run *r)
 {
-	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
-				    SIGUSR2, SIGWINCH, SIGCHLD, SIGCONT,
-				    SIGTSTP };
+	static const int sigs[] = { SIGINT,  SIGTERM, SIGHUP,	SIGQUIT,
+				    SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD,
+				    SIGCONT, SIGTSTP };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -411,8 +416,9 @@ forward_signal(struct run *r, uint32_t sig)
 	if ((uint32_t)r->last_signal == sig && since < ECHO_NS)
 		return;
 	if ((uint32_t)r->last_signal == sig && since < AGAIN_NS) {
-		end_machine(r, 128 + sig, "the same signal twice: the machine "
-					  "is ended");
+		end_machine(r, 128 + sig,
+			    "the same signal twice: the machine "
+			    "is ended");
 		return;
 	}
 	r->last_signal = sig;
@@ -438,9 +444,8 @@ read_signals(struct run *r)
 	while (read(r->signals, &si, sizeof(si)) == sizeof(si)) {
 		switch (si.ssi_signo) {
 		case SIGCHLD:
-			if (r->qemu > 0 &&
-			    waitpid(r->qemu, &r->qemu_status, WNOHANG) ==
-				    r->qemu)
+			if (r->qemu > 0 && waitpid(r->qemu, &r->qemu_status,
+						   WNOHANG) == r->qemu)
 				r->qemu = 0;
 			break;
 		case SIGWINCH:
@@ -555,15 +560,17 @@ loop_once(struct run *r)
 
 	p[n++] = (struct pollfd){ .fd = r->signals, .events = POLLIN };
 	p[n++] = (struct pollfd){ .fd = r->qemu_err, .events = POLLIN };
-	p[n++] = (struct pollfd){ .fd = r->control.fd, .events = POLLIN |
-				  (control_has_output(&r->control) ? POLLOUT :
-								     0) };
+	p[n++] = (struct pollfd){
+		.fd = r->control.fd,
+		.events =
+			POLLIN | (control_has_output(&r->control) ? POLLOUT : 0)
+	};
 	p[n++] = (struct pollfd){ .fd = r->uart, .events = POLLIN };
 	at = n;
 	for (int i = 0; i < 4; i++) {
 		/* Input after the program's end would only be lost. */
-		if (!r->have_stream[i] || (!i && (r->control.exited ||
-						  r->ended_by)))
+		if (!r->have_stream[i] ||
+		    (!i && (r->control.exited || r->ended_by)))
 			continue;
 		count[i] = stream_poll(&r->streams[i], p + n);
 		n += count[i];
@@ -581,7 +588,8 @@ loop_once(struct run *r)
 		close(r->control.fd);
 		r->control.fd = -1;
 		if (r->control.broken)
-			end_machine(r, STATUS_FAILED, "the kernel sent a frame "
+			end_machine(r, STATUS_FAILED,
+				    "the kernel sent a frame "
 				    "that makes no sense");
 	}
 	if (p[3].revents && r->uart >= 0)
@@ -636,8 +644,9 @@ say_gdb(const struct options *o)
 	char *klibs = klib_gdb(o, KLIB_GDB_START, KLIB_GDB_GAP);
 
 	warn("the machine waits: gdb -ex 'symbol-file -o 0x%llx %s' %s"
-	     "-ex 'target remote 127.0.0.1:%u'", KERNEL_GDB_OFFSET,
-	     access(debug, R_OK) ? kernel : debug, klibs, o->gdb_port);
+	     "-ex 'target remote 127.0.0.1:%u'",
+	     KERNEL_GDB_OFFSET, access(debug, R_OK) ? kernel : debug, klibs,
+	     o->gdb_port);
 	free(klibs);
 	free(debug);
 	free(kernel);
@@ -676,10 +685,12 @@ run_machine(struct run *r, struct qemu_fds *f,
 		loop_once(r);
 	tty_restore();
 	control_finish(&r->control);
-	status = ending_status(&(struct ending){
-		.options = r->o, .control = &r->control,
-		.qemu_status = r->qemu_status, .qemu_text = r->qemu_text.p,
-		.by_us = r->ended_by, .why = r->ended_why });
+	status = ending_status(&(struct ending){ .options = r->o,
+						 .control = &r->control,
+						 .qemu_status = r->qemu_status,
+						 .qemu_text = r->qemu_text.p,
+						 .by_us = r->ended_by,
+						 .why = r->ended_why });
 	return status;
 }
 

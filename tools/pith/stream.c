@@ -175,8 +175,8 @@ stream_move(struct stream *s, const struct pollfd *p, int n)
 		sink_gone(s);
 		return 0;
 	}
-	if (s->to >= 0 && s->end > s->start && (writable || s->nonblock ||
-						s->to_guest))
+	if (s->to >= 0 && s->end > s->start &&
+	    (writable || s->nonblock || s->to_guest))
 		drain(s);
 	if (s->to_guest && s->eof && s->start == s->end && s->to >= 0) {
 		shutdown(s->to, SHUT_WR);

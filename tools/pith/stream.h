@@ -12,12 +12,12 @@
 #define STREAM_BUFFER (256u << 10)
 
 struct stream {
-	int from, to;		/* -1 when that side has ended */
-	bool to_guest;		/* stdin: `to` is the port's socket */
+	int from, to;  /* -1 when that side has ended */
+	bool to_guest; /* stdin: `to` is the port's socket */
 	bool to_tty, to_pipe, nonblock;
 	char *data;
-	size_t start, end;	/* of what waits in data */
-	bool eof;		/* nothing more comes from `from` */
+	size_t start, end; /* of what waits in data */
+	bool eof;	   /* nothing more comes from `from` */
 };
 
 void stream_open(struct stream *s, int from, int to, bool to_guest);

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 200
-#define FILES_MAX 20
+#define FILES_MAX      20
 
 /* A file and its functions; without any when it could not be read. */
 struct symbols {
@@ -28,7 +28,7 @@ struct symbols {
 	struct function {
 		uint64_t start, size;
 		char *name;
-	} *functions;
+	} * functions;
 	size_t n;
 };
 
@@ -48,8 +48,9 @@ take_table(struct symbols *s, Elf *e, Elf_Scn *scn, const GElf_Shdr *h)
 			continue;
 		name = elf_strptr(e, h->sh_link, sym.st_name);
 		if (name)
-			s->functions[s->n++] = (struct function){
-				sym.st_value, sym.st_size, xstrdup(name) };
+			s->functions[s->n++] =
+				(struct function){ sym.st_value, sym.st_size,
+						   xstrdup(name) };
 	}
 }
 
@@ -127,8 +128,9 @@ add_line_names(struct buf *out, const char *line, bool caller)
 	char name[32];
 	int end = 0;
 
-	if (sscanf(line, "  klib %31[a-z0-9_-]+0x%llx%n", name, &at,
-		   &end) == 2 && !line[end])
+	if (sscanf(line, "  klib %31[a-z0-9_-]+0x%llx%n", name, &at, &end) ==
+		    2 &&
+	    !line[end])
 		add_name(out, symbols_of(klib_path(name, "")), at, caller);
 	else if (sscanf(line, "  0x%llx%n", &at, &end) == 1 && !line[end])
 		add_name(out, symbols_of(kernel_debug()), at, caller);

@@ -63,8 +63,8 @@ set_on_host(const char *to, const char *name, const void *value, size_t len)
 	if (errno != EPERM && errno != EACCES && errno != EOPNOTSUPP)
 		die(STATUS_FAILED, "%s: attribute %s: %s", printable(to),
 		    printable(name), strerror(errno));
-	warn("%s: attribute %s is left out: %s", printable(to),
-	     printable(name), strerror(errno));
+	warn("%s: attribute %s is left out: %s", printable(to), printable(name),
+	     strerror(errno));
 }
 
 void
@@ -111,7 +111,7 @@ static struct {
 	uint64_t dev, ino;
 	ext2_ino_t here;
 	char *path;
-} *seen;
+} * seen;
 static size_t nseen;
 
 static void

@@ -20,11 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK 4096u
-#define INODE_SIZE 256u
+#define BLOCK		4096u
+#define INODE_SIZE	256u
 #define BYTES_PER_INODE 16384u
-#define DEPTH_MAX 200
-#define SUPER_OFFSET 1024
+#define DEPTH_MAX	200
+#define SUPER_OFFSET	1024
 
 static int
 errno_of(errcode_t e)
@@ -55,10 +55,9 @@ set_features(struct ext2_super_block *p)
 	p->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR |
 			      EXT2_FEATURE_COMPAT_RESIZE_INODE |
 			      EXT2_FEATURE_COMPAT_DIR_INDEX;
-	p->s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE |
-				EXT3_FEATURE_INCOMPAT_EXTENTS |
-				EXT4_FEATURE_INCOMPAT_64BIT |
-				EXT4_FEATURE_INCOMPAT_FLEX_BG;
+	p->s_feature_incompat =
+		EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |
+		EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG;
 	p->s_feature_ro_compat = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER |
 				 EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
 				 EXT4_FEATURE_RO_COMPAT_HUGE_FILE |
@@ -106,8 +105,9 @@ volfs_create(int fd, const char *label)
 	p.s_log_groups_per_flex = 4;
 	ext2fs_blocks_count_set(&p, size / BLOCK);
 	ext2fs_r_blocks_count_set(&p, size / BLOCK / 20);
-	p.s_inodes_count = size / BYTES_PER_INODE > UINT32_MAX ? UINT32_MAX :
-			   size / BYTES_PER_INODE;
+	p.s_inodes_count = size / BYTES_PER_INODE > UINT32_MAX ?
+				   UINT32_MAX :
+				   size / BYTES_PER_INODE;
 	set_features(&p);
 	e = ext2fs_initialize(fd_name(fd), EXT2_FLAG_64BITS, &p,
 			      unix_io_manager, &fs);
@@ -131,8 +131,8 @@ volfs_create(int fd, const char *label)
 		e = make_tables(fs);
 	if (!e)
 		e = make_dirs(fs);
-	for (ext2_ino_t i = EXT2_ROOT_INO + 1;
-	     !e && i < EXT2_FIRST_INODE(s); i++)
+	for (ext2_ino_t i = EXT2_ROOT_INO + 1; !e && i < EXT2_FIRST_INODE(s);
+	     i++)
 		ext2fs_inode_alloc_stats2(fs, i, +1, 0);
 	ext2fs_inode_alloc_stats2(fs, EXT2_BAD_INO, +1, 0);
 	if (!e)
@@ -141,9 +141,8 @@ volfs_create(int fd, const char *label)
 		e = ext2fs_create_resize_inode(fs);
 	if (!e)
 		e = ext2fs_add_journal_inode2(
-			fs, ext2fs_default_journal_size(
-				    ext2fs_blocks_count(s)), ~0ull,
-			EXT2_MKJOURNAL_LAZYINIT);
+			fs, ext2fs_default_journal_size(ext2fs_blocks_count(s)),
+			~0ull, EXT2_MKJOURNAL_LAZYINIT);
 	if (e) {
 		ext2fs_free(fs);
 		return errno_of(e);
@@ -170,15 +169,17 @@ volfs_open(int fd, const char *name, bool writable)
 	errcode_t e;
 
 	initialize_ext2_error_table();
-	e = ext2fs_open2(fd_name(fd), NULL, EXT2_FLAG_64BITS |
-			 EXT2_FLAG_SOFTSUPP_FEATURES |
-			 (writable ? EXT2_FLAG_RW : 0), 0, 0,
-			 unix_io_manager, &fs);
+	e = ext2fs_open2(fd_name(fd), NULL,
+			 EXT2_FLAG_64BITS | EXT2_FLAG_SOFTSUPP_FEATURES |
+				 (writable ? EXT2_FLAG_RW : 0),
+			 0, 0, unix_io_manager, &fs);
 	if (!e && writable)
 		e = ext2fs_read_bitmaps(fs);
 	if (e)
-		die(STATUS_FAILED, "volume %s: its file system is damaged: "
-		    "%s; pith volume check %s", name, error_message(e), name);
+		die(STATUS_FAILED,
+		    "volume %s: its file system is damaged: "
+		    "%s; pith volume check %s",
+		    name, error_message(e), name);
 	return fs;
 }
 
@@ -285,8 +286,8 @@ get_dir(ext2_filsys fs, ext2_ino_t ino, const char *to, unsigned mode,
 	for (size_t k = 0; k < n.v.n; k++) {
 		char *full = path_join(to, n.v.v[k]);
 
-		check(full, ext2fs_lookup(fs, ino, n.v.v[k],
-					  strlen(n.v.v[k]), NULL, &kid));
+		check(full, ext2fs_lookup(fs, ino, n.v.v[k], strlen(n.v.v[k]),
+					  NULL, &kid));
 		get_node(fs, kid, full, depth + 1);
 		free(full);
 	}
@@ -310,8 +311,9 @@ get_node(ext2_filsys fs, ext2_ino_t ino, const char *to, unsigned depth)
 		get_dir(fs, ino, to, in.i_mode & 07777, depth);
 		break;
 	case S_IFREG:
-		fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-			  O_NOFOLLOW, 0600);
+		fd = open(to,
+			  O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+			  0600);
 		if (fd < 0)
 			host_failed(to);
 		get_data(fs, ino, fd, to);
@@ -379,8 +381,7 @@ volfs_get(ext2_filsys fs, const char *path, const char *to)
 			    printable(path));
 		get_data(fs, ino, 1, "standard output");
 	} else {
-		if (!stat(to, &st) && S_ISDIR(st.st_mode) &&
-		    *last_name(from)) {
+		if (!stat(to, &st) && S_ISDIR(st.st_mode) && *last_name(from)) {
 			free(full);
 			full = path_join(to, last_name(from));
 		}
@@ -441,8 +442,7 @@ remove_name(ext2_filsys fs, ext2_ino_t dir, const char *name, ext2_ino_t ino,
 		in.i_dtime = (uint32_t)time(NULL);
 		volattr_free(fs, ino, &in);
 		if (ext2fs_inode_has_valid_blocks2(fs, &in))
-			check(path, ext2fs_punch(fs, ino, &in, NULL, 0,
-						 ~0ull));
+			check(path, ext2fs_punch(fs, ino, &in, NULL, 0, ~0ull));
 		ext2fs_inode_alloc_stats2(fs, ino, -1, 0);
 	}
 	check(path, ext2fs_write_inode(fs, ino, &in));
@@ -469,10 +469,11 @@ put_data(ext2_filsys fs, ext2_ino_t ino, int fd, const char *path)
 			unsigned len = n - off < BLOCK ? n - off : BLOCK, got;
 
 			if (!all_zero(chunk + off, len)) {
-				check(path, ext2fs_file_llseek(
-					f, at + off, EXT2_SEEK_SET, NULL));
-				check(path, ext2fs_file_write(
-					f, chunk + off, len, &got));
+				check(path,
+				      ext2fs_file_llseek(f, at + off,
+							 EXT2_SEEK_SET, NULL));
+				check(path, ext2fs_file_write(f, chunk + off,
+							      len, &got));
 			}
 			off += len;
 		}
@@ -488,8 +489,10 @@ static void
 put_file(ext2_filsys fs, ext2_ino_t dir, const char *name, const char *from)
 {
 	struct ext2_inode_large i = {
-		.i_mode = S_IFREG, .i_links_count = 1,
-		.i_flags = EXT4_EXTENTS_FL, .i_extra_isize = 32,
+		.i_mode = S_IFREG,
+		.i_links_count = 1,
+		.i_flags = EXT4_EXTENTS_FL,
+		.i_extra_isize = 32,
 	};
 	ext2_extent_handle_t h;
 	ext2_ino_t ino;
@@ -579,9 +582,11 @@ clear_way(ext2_filsys fs, ext2_ino_t dir, const char *name, const char *from,
 		return true;
 	check(from, ext2fs_read_inode(fs, ino, &in));
 	if (LINUX_S_ISDIR(in.i_mode) != S_ISDIR(st->st_mode))
-		die(STATUS_FAILED, "%s: on the volume there is %s of this "
-		    "name", printable(from), LINUX_S_ISDIR(in.i_mode) ?
-		    "a directory" : "a file");
+		die(STATUS_FAILED,
+		    "%s: on the volume there is %s of this "
+		    "name",
+		    printable(from),
+		    LINUX_S_ISDIR(in.i_mode) ? "a directory" : "a file");
 	if (LINUX_S_ISDIR(in.i_mode))
 		return false;
 	remove_name(fs, dir, name, ino, from);
@@ -596,8 +601,8 @@ put_another_name(ext2_filsys fs, ext2_ino_t dir, const char *name,
 
 	check(from, ext2fs_read_inode(fs, ino, &in));
 	check(from, add_name(fs, dir, name, ino,
-			     LINUX_S_ISLNK(in.i_mode) ? EXT2_FT_SYMLINK
-						      : EXT2_FT_REG_FILE));
+			     LINUX_S_ISLNK(in.i_mode) ? EXT2_FT_SYMLINK :
+							EXT2_FT_REG_FILE));
 	in.i_links_count++;
 	check(from, ext2fs_write_inode(fs, ino, &in));
 }
@@ -659,8 +664,10 @@ volfs_put(ext2_filsys fs, const char *from, const char *path)
 		e = ext2fs_namei_follow(fs, EXT2_ROOT_INO, EXT2_ROOT_INO,
 					*parent ? parent : "/", &dir);
 		if (e == EXT2_ET_FILE_NOT_FOUND)
-			die(STATUS_FAILED, "%s: its directory is not on the "
-			    "volume", printable(path));
+			die(STATUS_FAILED,
+			    "%s: its directory is not on the "
+			    "volume",
+			    printable(path));
 		check(path, e);
 		check(path, ext2fs_check_directory(fs, dir));
 		free(parent);

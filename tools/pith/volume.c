@@ -23,9 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NAME_MAX_LEN 63
-#define SIZE_DEFAULT (1ull << 30)
-#define SIZE_MIN (16ull << 20)
+#define NAME_MAX_LEN   63
+#define SIZE_DEFAULT   (1ull << 30)
+#define SIZE_MIN       (16ull << 20)
 #define SIZE_MAX_BYTES (16ull << 40)
 #define STATUS_DAMAGED 1 /* of check: errors are left */
 
@@ -66,7 +66,7 @@ volumes_dir(void)
 		dir = path_join(home, ".local/share/pith/volumes");
 	else
 		die(STATUS_FAILED, "volumes need HOME or PITH_VOLUMES to be "
-		    "set");
+				   "set");
 	err = mkdir_p(dir, 0700);
 	if (err)
 		die(STATUS_FAILED, "%s: %s", printable(dir), strerror(-err));
@@ -94,17 +94,22 @@ volume_open(const char *name, bool shared)
 	int fd = open(path, (shared ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
-		die(STATUS_FAILED, "volume %s is not there; pith volume "
-		    "create %s makes it", name, name);
+		die(STATUS_FAILED,
+		    "volume %s is not there; pith volume "
+		    "create %s makes it",
+		    name, name);
 	if (fd < 0)
 		die(STATUS_FAILED, "volume %s: %s: %s", name, printable(path),
 		    strerror(errno));
 	if (flock(fd, (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0)
-		die(STATUS_FAILED, errno == EWOULDBLOCK ?
-		    "volume %s is in use by another run" :
-		    "volume %s can not be locked", name);
+		die(STATUS_FAILED,
+		    errno == EWOULDBLOCK ?
+			    "volume %s is in use by another run" :
+			    "volume %s can not be locked",
+		    name);
 	if (shared && volfs_needs_recovery(fd))
-		die(STATUS_FAILED, "volume %s was not closed by its last run; "
+		die(STATUS_FAILED,
+		    "volume %s was not closed by its last run; "
 		    "run with it writable once, or pith volume check %s",
 		    name, name);
 	free(path);
@@ -116,8 +121,7 @@ size_arg(const char *text)
 {
 	uint64_t size;
 
-	if (parse_size(text, &size) || size < SIZE_MIN ||
-	    size > SIZE_MAX_BYTES)
+	if (parse_size(text, &size) || size < SIZE_MIN || size > SIZE_MAX_BYTES)
 		die(STATUS_FAILED, "%s: a volume's size is 16M to 16T",
 		    printable(text));
 	return size & ~4095ull;
@@ -160,9 +164,11 @@ create(int argc, char **argv)
 		die(STATUS_FAILED, "volume %s: %s", argv[0], strerror(-err));
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	if (linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0)
-		die(STATUS_FAILED, errno == EEXIST ?
-		    "volume %s is there already" : "volume %s: can not be "
-		    "named", argv[0]);
+		die(STATUS_FAILED,
+		    errno == EEXIST ? "volume %s is there already" :
+				      "volume %s: can not be "
+				      "named",
+		    argv[0]);
 	close(fd);
 	free(path);
 	free(dir);
@@ -199,8 +205,7 @@ list_one(int dirfd, const struct dirent *d, const char *name)
 	used = flock(fd, LOCK_EX | LOCK_NB) < 0;
 	printf("%-20s %10llu KB %10llu KB on the host%s%s\n", name,
 	       (unsigned long long)st.st_size >> 10,
-	       (unsigned long long)st.st_blocks / 2,
-	       used ? ", in use" : "",
+	       (unsigned long long)st.st_blocks / 2, used ? ", in use" : "",
 	       !used && volfs_needs_recovery(fd) ? ", not closed" : "");
 	close(fd);
 }
@@ -286,8 +291,10 @@ run_tool(const char *tool, int fd, const char *const *options)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_NOTFOUND)
-		die(STATUS_FAILED, "%s is not installed; on Debian: apt "
-		    "install e2fsprogs", tool);
+		die(STATUS_FAILED,
+		    "%s is not installed; on Debian: apt "
+		    "install e2fsprogs",
+		    tool);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 8;
 }
 
@@ -306,11 +313,10 @@ check_volume(int argc, char **argv)
 	fd = volume_open(argv[repair], false);
 	status = run_tool("e2fsck", fd, repair ? all : careful);
 	if (status >= 8)
-		die(STATUS_FAILED, "e2fsck failed on volume %s",
-		    argv[repair]);
+		die(STATUS_FAILED, "e2fsck failed on volume %s", argv[repair]);
 	if (status & 4) {
-		warn("volume %s is damaged%s", argv[repair], repair ? "" :
-		     "; --repair mends what can be mended");
+		warn("volume %s is damaged%s", argv[repair],
+		     repair ? "" : "; --repair mends what can be mended");
 		return STATUS_DAMAGED;
 	}
 	return 0;
@@ -331,13 +337,16 @@ grow(int argc, char **argv)
 	fd = volume_open(argv[0], false);
 	fstat(fd, &st);
 	if (size < (uint64_t)st.st_size)
-		die(STATUS_FAILED, "volume %s has %llu KB already; it can not "
-		    "be made smaller", argv[0],
-		    (unsigned long long)st.st_size >> 10);
+		die(STATUS_FAILED,
+		    "volume %s has %llu KB already; it can not "
+		    "be made smaller",
+		    argv[0], (unsigned long long)st.st_size >> 10);
 	/* A journal that waits is played back first. */
 	if (run_tool("e2fsck", fd, careful) & ~3)
-		die(STATUS_FAILED, "volume %s is damaged; pith volume check "
-		    "--repair %s", argv[0], argv[0]);
+		die(STATUS_FAILED,
+		    "volume %s is damaged; pith volume check "
+		    "--repair %s",
+		    argv[0], argv[0]);
 	if (ftruncate(fd, (off_t)size) < 0)
 		die(STATUS_FAILED, "volume %s: %s", argv[0], strerror(errno));
 	if (run_tool("resize2fs", fd, force))
@@ -374,12 +383,14 @@ copy(int argc, char **argv)
 	to = on_volume(argv[1], &to_path);
 	if (!from == !to)
 		die(STATUS_FAILED, "one of the two is NAME:PATH, of a volume, "
-		    "and the other a path of the host");
+				   "and the other a path of the host");
 	name = from ? from : to;
 	fd = volume_open(name, from != NULL);
 	if (volfs_needs_recovery(fd))
-		die(STATUS_FAILED, "volume %s was not closed by its last run; "
-		    "pith volume check %s", name, name);
+		die(STATUS_FAILED,
+		    "volume %s was not closed by its last run; "
+		    "pith volume check %s",
+		    name, name);
 	fs = volfs_open(fd, name, to != NULL);
 	if (from) {
 		volfs_get(fs, from_path, argv[1]);
@@ -400,7 +411,7 @@ command_volume(int argc, char **argv)
 		const char *name;
 		int (*fn)(int argc, char **argv);
 	} commands[] = {
-		{ "create", create }, { "ls", list },	{ "rm", rm },
+		{ "create", create },	   { "ls", list },   { "rm", rm },
 		{ "check", check_volume }, { "grow", grow }, { "cp", copy },
 	};
 	const char *word = argc > 0 ? argv[0] : "";

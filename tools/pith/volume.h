@@ -46,5 +46,4 @@ ext2_ino_t volattr_known(const struct stat *st);
 void volattr_remember(const struct stat *st, ext2_ino_t ino);
 /* Makes `to` another name of what the inode was copied to before; false: this
  * is its first name. */
-bool volattr_link(ext2_ino_t ino, const struct ext2_inode *in,
-		  const char *to);
+bool volattr_link(ext2_ino_t ino, const struct ext2_inode *in, const char *to);

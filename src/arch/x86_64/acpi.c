@@ -11,11 +11,11 @@
 #include "arch_priv.h"
 
 #include <arch/io.h>
+#include <arch/upcall.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <core/bootinfo.h>
 #include <core/log.h>
-#include <arch/upcall.h>
 
 #define TABLE_MAX (1u << 20)
 
@@ -90,7 +90,7 @@ parse_madt(const struct sdt_header *h)
 		} else if (p[0] == 2 && p[1] >= 10 && p[3] < 16) {
 			a->isa_override[p[3]].gsi = get32(p + 4);
 			a->isa_override[p[3]].flags =
-			    (uint16_t)(p[8] | p[9] << 8);
+				(uint16_t)(p[8] | p[9] << 8);
 			a->isa_override[p[3]].set = true;
 		}
 	}

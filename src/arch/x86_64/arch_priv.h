@@ -27,11 +27,11 @@ struct tss {
 struct arch_cpu {
 	uint64_t gdt[8];
 	struct tss tss;
-	uint32_t apic_id;		/* [I] */
-	struct arch_thread *fpu_owner;	/* [o] whose state the registers hold */
-	uint64_t fs_base, gs_base;	/* [o] the user's, as in the MSRs */
-	uint64_t timer_deadline;	/* [o] */
-	bool tlb_stale;			/* [a] flush all before user memory */
+	uint32_t apic_id;	       /* [I] */
+	struct arch_thread *fpu_owner; /* [o] whose state the registers hold */
+	uint64_t fs_base, gs_base;     /* [o] the user's, as in the MSRs */
+	uint64_t timer_deadline;       /* [o] */
+	bool tlb_stale;		       /* [a] flush all before user memory */
 };
 
 struct arch_cpu *arch_cpu_of(const struct cpu *c);
@@ -41,30 +41,30 @@ struct arch_cpu *arch_this(void);
 /* cpu.c */
 struct cpu_features {
 	bool x2apic, deadline, xsave, xsaveopt, rdrand, rdseed, smep, smap,
-	    umip, hypervisor, kvm, tcg, crc32;
+		umip, hypervisor, kvm, tcg, crc32;
 	uint32_t fpu_size;
 	uint64_t xcr0;
 	uint32_t hwcap;
 };
 extern struct cpu_features cpu_features; /* [I] after boot */
 void cpu_detect(void);
-void cpu_init_this(void);	/* control registers and SYSCALL MSRs */
+void cpu_init_this(void); /* control registers and SYSCALL MSRs */
 
 /* desc.c */
 bool arch_cpu_alloc(struct cpu *c); /* a secondary CPU's block */
-void desc_init(struct cpu *c);	/* GDT, TSS, IDT of this CPU */
+void desc_init(struct cpu *c);	    /* GDT, TSS, IDT of this CPU */
 
 /* mmu.c */
 void mmu_init(void);
 
 /* lapic.c */
-void lapic_init(void);		/* this CPU's */
+void lapic_init(void); /* this CPU's */
 void lapic_eoi(void);
 void lapic_ipi(uint32_t apic_id, uint8_t vector);
 void lapic_start(uint32_t apic_id, uint32_t page); /* INIT, SIPI, SIPI */
 void lapic_nmi(uint32_t apic_id);
 uint32_t lapic_read_id(void);
-uint32_t lapic_timer_count(void);	 /* counts down at 1 / lapic_hz */
+uint32_t lapic_timer_count(void); /* counts down at 1 / lapic_hz */
 void lapic_timer_start(uint32_t count);
 
 /* acpi.c: the static tables, read once */
@@ -83,10 +83,10 @@ struct acpi_info {
 	} isa_override[16];
 	paddr_t mcfg_base;
 	uint8_t mcfg_start, mcfg_end;
-	uint32_t pm1a_cnt;	/* I/O port, 0: none */
+	uint32_t pm1a_cnt; /* I/O port, 0: none */
 	uint16_t slp_typ5;
 	bool has_slp_typ5;
-	uint64_t reset_reg;	/* I/O port, 0: none */
+	uint64_t reset_reg; /* I/O port, 0: none */
 	uint8_t reset_value;
 	uint32_t pm_timer_port;
 };
@@ -94,8 +94,8 @@ extern struct acpi_info acpi_info;
 void acpi_init(void);
 
 /* smp.c */
-void smp_ipi_call(void);	/* the VEC_CALL handler */
-bool smp_nmi(struct regs *r);	/* true: it was ours, and we stay here */
+void smp_ipi_call(void);      /* the VEC_CALL handler */
+bool smp_nmi(struct regs *r); /* true: it was ours, and we stay here */
 
 /* time.c */
 void time_init(void);

@@ -7,19 +7,19 @@
 
 /* Selectors.  SYSCALL and SYSRET want this order: kernel code, kernel data,
  * then (32-bit user code,) user data, user code. */
-#define SEL_KCODE 0x08
-#define SEL_KDATA 0x10
+#define SEL_KCODE   0x08
+#define SEL_KDATA   0x10
 #define SEL_KCODE32 0x18 /* in the trampoline only */
 #define SEL_UCODE32 0x1b
-#define SEL_UDATA 0x23
-#define SEL_UCODE 0x2b
-#define SEL_TSS	  0x30
+#define SEL_UDATA   0x23
+#define SEL_UCODE   0x2b
+#define SEL_TSS	    0x30
 
 /* struct cpu */
-#define CPU_SELF     0
-#define CPU_CURRENT  8
-#define CPU_KSTACK   16
-#define CPU_USER_RSP 24
+#define CPU_SELF      0
+#define CPU_CURRENT   8
+#define CPU_KSTACK    16
+#define CPU_USER_RSP  24
 #define CPU_HEARTBEAT 88
 
 /* struct thread: struct arch_thread is first */
@@ -39,13 +39,13 @@
 #define MSR_GS_BASE	   0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define VEC_TIMER   0xfe
-#define VEC_RESCHED 0xfd
-#define VEC_CALL    0xfc
-#define VEC_SPURIOUS 0xff
+#define VEC_TIMER	 0xfe
+#define VEC_RESCHED	 0xfd
+#define VEC_CALL	 0xfc
+#define VEC_SPURIOUS	 0xff
 #define VEC_FIRST_DEVICE 0x30
 #define VEC_LAST_DEVICE	 0xef
 
 /* Where the image is linked and loaded (kernel.lds). */
-#define IMAGE_PA 0x100000
+#define IMAGE_PA      0x100000
 #define TRAMPOLINE_PA 0x8000

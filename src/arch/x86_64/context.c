@@ -18,10 +18,10 @@
 #include <base/string.h>
 #include <core/percpu.h>
 
-#define ARCH_SET_GS    0x1001
-#define ARCH_SET_FS    0x1002
-#define ARCH_GET_FS    0x1003
-#define ARCH_GET_GS    0x1004
+#define ARCH_SET_GS 0x1001
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
+#define ARCH_GET_GS 0x1004
 
 /* Behind the XSAVE area: which CPU's registers hold this state. */
 struct fpu_tail {
@@ -67,10 +67,14 @@ fpu_save(void *fpu)
 
 	if (cpu_features.xsaveopt)
 		__asm__ volatile("xsaveopt64 (%0)"
-				 : : "r"(fpu), "a"(lo), "d"(hi) : "memory");
+				 :
+				 : "r"(fpu), "a"(lo), "d"(hi)
+				 : "memory");
 	else if (cpu_features.xsave)
 		__asm__ volatile("xsave64 (%0)"
-				 : : "r"(fpu), "a"(lo), "d"(hi) : "memory");
+				 :
+				 : "r"(fpu), "a"(lo), "d"(hi)
+				 : "memory");
 	else
 		__asm__ volatile("fxsave64 (%0)" : : "r"(fpu) : "memory");
 }
@@ -83,7 +87,9 @@ fpu_load(const void *fpu)
 
 	if (cpu_features.xsave)
 		__asm__ volatile("xrstor64 (%0)"
-				 : : "r"(fpu), "a"(lo), "d"(hi) : "memory");
+				 :
+				 : "r"(fpu), "a"(lo), "d"(hi)
+				 : "memory");
 	else
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(fpu) : "memory");
 }

@@ -13,7 +13,7 @@
 struct cpu_features cpu_features;
 
 extern const int32_t stac_start[] HIDDEN, stac_end[] HIDDEN,
-    clac_start[] HIDDEN, clac_end[] HIDDEN;
+	clac_start[] HIDDEN, clac_end[] HIDDEN;
 
 void
 cpu_detect(void)
@@ -100,13 +100,14 @@ cpu_init_this(void)
 	if (f->xsave) {
 		uint32_t a, b, c, d;
 
-		__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)f->xcr0),
-				 "d"(0));
+		__asm__ volatile("xsetbv"
+				 :
+				 : "c"(0), "a"((uint32_t)f->xcr0), "d"(0));
 		cpuid(13, 0, &a, &b, &c, &d);
 		f->fpu_size = b;
 	}
-	wrmsr(MSR_STAR, (uint64_t)SEL_KCODE << 32 |
-			    (uint64_t)SEL_UCODE32 << 48);
+	wrmsr(MSR_STAR,
+	      (uint64_t)SEL_KCODE << 32 | (uint64_t)SEL_UCODE32 << 48);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, 0);
 	/* TF, IF, DF, IOPL, NT, AC are cleared on entry. */
@@ -135,7 +136,9 @@ cpu_hw_random(void *buf, size_t len)
 
 		for (int i = 0; i < 10 && !ok; i++)
 			__asm__ volatile("rdrand %0; setc %1"
-					 : "=r"(v), "=qm"(ok) : : "cc");
+					 : "=r"(v), "=qm"(ok)
+					 :
+					 : "cc");
 		if (!ok)
 			break;
 		memcpy(p + done, &v, n);
@@ -146,27 +149,31 @@ cpu_hw_random(void *buf, size_t len)
 
 /* Names as in Linux's /proc/cpuinfo; NULL: not shown. */
 static const char *const flags_1d[32] = {
-	"fpu", "vme", "de", "pse", "tsc", "msr", "pae", "mce", "cx8", "apic",
-	NULL, "sep", "mtrr", "pge", "mca", "cmov", "pat", "pse36", "pn",
-	"clflush", NULL, "dts", "acpi", "mmx", "fxsr", "sse", "sse2", "ss",
-	"ht", "tm", "ia64", "pbe",
+	"fpu",	"vme",	 "de",	 "pse",	    "tsc",  "msr", "pae",  "mce",
+	"cx8",	"apic",	 NULL,	 "sep",	    "mtrr", "pge", "mca",  "cmov",
+	"pat",	"pse36", "pn",	 "clflush", NULL,   "dts", "acpi", "mmx",
+	"fxsr", "sse",	 "sse2", "ss",	    "ht",   "tm",  "ia64", "pbe",
 };
 static const char *const flags_1c[32] = {
-	"pni", "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx", "smx", "est",
-	"tm2", "ssse3", "cid", "sdbg", "fma", "cx16", "xtpr", "pdcm", NULL,
-	"pcid", "dca", "sse4_1", "sse4_2", "x2apic", "movbe", "popcnt",
-	"tsc_deadline_timer", "aes", "xsave", NULL, "avx", "f16c", "rdrand",
-	"hypervisor",
+	"pni",	  "pclmulqdq",	"dtes64", "monitor", "ds_cpl",
+	"vmx",	  "smx",	"est",	  "tm2",     "ssse3",
+	"cid",	  "sdbg",	"fma",	  "cx16",    "xtpr",
+	"pdcm",	  NULL,		"pcid",	  "dca",     "sse4_1",
+	"sse4_2", "x2apic",	"movbe",  "popcnt",  "tsc_deadline_timer",
+	"aes",	  "xsave",	NULL,	  "avx",     "f16c",
+	"rdrand", "hypervisor",
 };
 static const char *const flags_7b[32] = {
-	NULL, "tsc_adjust", "sgx", "bmi1", "hle", "avx2", NULL, "smep",
-	"bmi2", "erms", "invpcid", "rtm", "cqm", NULL, "mpx", "rdt_a",
-	"avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", NULL,
-	"clflushopt", "clwb", "intel_pt", "avx512pf", "avx512er", "avx512cd",
-	"sha_ni", "avx512bw", "avx512vl",
+	NULL,	    "tsc_adjust", "sgx",      "bmi1",	    "hle",
+	"avx2",	    NULL,	  "smep",     "bmi2",	    "erms",
+	"invpcid",  "rtm",	  "cqm",      NULL,	    "mpx",
+	"rdt_a",    "avx512f",	  "avx512dq", "rdseed",	    "adx",
+	"smap",	    "avx512ifma", NULL,	      "clflushopt", "clwb",
+	"intel_pt", "avx512pf",	  "avx512er", "avx512cd",   "sha_ni",
+	"avx512bw", "avx512vl",
 };
 static const char *const flags_e1d[32] = {
-	[11] = "syscall", [20] = "nx", [22] = "mmxext", [25] = "fxsr_opt",
+	[11] = "syscall", [20] = "nx",	   [22] = "mmxext", [25] = "fxsr_opt",
 	[26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm",
 };
 
@@ -175,15 +182,16 @@ struct text {
 	size_t size, len;
 };
 
-static void PRINTF_LIKE(2, 3)
+PRINTF_LIKE(2, 3)
+static void
 add(struct text *t, const char *fmt, ...)
 {
 	va_list ap;
 	size_t at = t->len < t->size ? t->len : t->size;
 
 	va_start(ap, fmt);
-	t->len += (size_t)kvsnprintf(t->buf ? t->buf + at : NULL,
-				     t->size - at, fmt, ap);
+	t->len += (size_t)kvsnprintf(t->buf ? t->buf + at : NULL, t->size - at,
+				     fmt, ap);
 	va_end(ap);
 }
 
@@ -228,10 +236,11 @@ cpu_describe(unsigned id, char *buf, size_t size)
 	add(&t, "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\n",
 	    cpu_online_count, id);
 	add(&t, "cpu cores\t: %u\napicid\t\t: %u\nfpu\t\t: yes\n",
-	    cpu_online_count,
-	    cpus[id] ? arch_cpu_of(cpus[id])->apic_id : 0);
-	add(&t, "fpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n"
-		"flags\t\t:", max);
+	    cpu_online_count, cpus[id] ? arch_cpu_of(cpus[id])->apic_id : 0);
+	add(&t,
+	    "fpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n"
+	    "flags\t\t:",
+	    max);
 	add_flags(&t, flags_1d, d);
 	add_flags(&t, flags_1c, c);
 	if (max >= 7) {

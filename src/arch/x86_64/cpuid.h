@@ -7,19 +7,19 @@
 
 #include <base/types.h>
 
-#define CPUID_1_ECX_SSE42    (1u << 20) /* CRC32, among others */
-#define CPUID_1_ECX_X2APIC   (1u << 21)
-#define CPUID_1_ECX_DEADLINE (1u << 24)
-#define CPUID_1_ECX_XSAVE    (1u << 26)
-#define CPUID_1_ECX_RDRAND   (1u << 30)
+#define CPUID_1_ECX_SSE42      (1u << 20) /* CRC32, among others */
+#define CPUID_1_ECX_X2APIC     (1u << 21)
+#define CPUID_1_ECX_DEADLINE   (1u << 24)
+#define CPUID_1_ECX_XSAVE      (1u << 26)
+#define CPUID_1_ECX_RDRAND     (1u << 30)
 #define CPUID_1_ECX_HYPERVISOR (1u << 31)
-#define CPUID_7_EBX_SMEP     (1u << 7)
-#define CPUID_7_EBX_ERMS     (1u << 9)
-#define CPUID_7_EBX_RDSEED   (1u << 18)
-#define CPUID_7_EBX_SMAP     (1u << 20)
-#define CPUID_7_ECX_UMIP     (1u << 2)
-#define CPUID_D1_EAX_XSAVEOPT (1u << 0)
-#define CPUID_E1_EDX_PAGE1GB (1u << 26)
+#define CPUID_7_EBX_SMEP       (1u << 7)
+#define CPUID_7_EBX_ERMS       (1u << 9)
+#define CPUID_7_EBX_RDSEED     (1u << 18)
+#define CPUID_7_EBX_SMAP       (1u << 20)
+#define CPUID_7_ECX_UMIP       (1u << 2)
+#define CPUID_D1_EAX_XSAVEOPT  (1u << 0)
+#define CPUID_E1_EDX_PAGE1GB   (1u << 26)
 
 #define MSR_APIC_BASE	 0x1b
 #define MSR_TSC_DEADLINE 0x6e0
@@ -53,8 +53,9 @@ static inline void
 wrmsr(uint32_t msr, uint64_t v)
 {
 	__asm__ volatile("wrmsr"
-			 : : "c"(msr), "a"((uint32_t)v),
-			 "d"((uint32_t)(v >> 32)) : "memory");
+			 :
+			 : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32))
+			 : "memory");
 }
 
 enum cr4_bits {

@@ -117,7 +117,8 @@ desc_init(struct cpu *c)
 	__asm__ volatile("ltr %w0" : : "r"(SEL_TSS));
 	/* Data selectors are not used in 64-bit mode; GS's base is an MSR. */
 	__asm__ volatile("movw %w0, %%ds; movw %w0, %%es; movw %w0, %%ss"
-			 : : "r"(SEL_KDATA));
+			 :
+			 : "r"(SEL_KDATA));
 	__asm__ volatile("movw %w0, %%fs; movw %w0, %%gs" : : "r"(0));
 	wrmsr(MSR_GS_BASE, (uint64_t)c);
 	wrmsr(MSR_KERNEL_GS_BASE, 0);

@@ -42,7 +42,7 @@ struct hvm_memmap_entry {
 };
 
 extern char image_start[] HIDDEN, rodata_start[] HIDDEN, data_start[] HIDDEN,
-    image_end[] HIDDEN;
+	image_end[] HIDDEN;
 extern const uint64_t relr_start[] HIDDEN, relr_end[] HIDDEN;
 extern uint64_t boot_pml4[] HIDDEN;
 
@@ -99,19 +99,20 @@ read_start_info(const struct hvm_start_info *si)
 	if (si->magic != START_MAGIC || si->version < 1 || !si->memmap_paddr)
 		early_stop();
 	e = (const void *)si->memmap_paddr;
-	for (uint32_t i = 0; i < si->memmap_entries &&
-			     b->nmem < BOOT_MAX_RANGES; i++)
+	for (uint32_t i = 0;
+	     i < si->memmap_entries && b->nmem < BOOT_MAX_RANGES; i++)
 		add_range(e[i].addr, e[i].size,
 			  e[i].type == 1 ? BOOT_MEM_RAM :
-			  e[i].type == 3 ? BOOT_MEM_ACPI : BOOT_MEM_RESERVED);
+			  e[i].type == 3 ? BOOT_MEM_ACPI :
+					   BOOT_MEM_RESERVED);
 	m = (const void *)si->modlist_paddr;
 	for (uint32_t i = 0; i < si->nr_modules && i < BOOT_MAX_MODULES; i++) {
 		uint64_t end;
 
 		if (__builtin_add_overflow(m[i].paddr, m[i].size, &end))
 			break;
-		b->module[i] = (struct boot_range){ m[i].paddr, end,
-						    BOOT_MEM_RAM };
+		b->module[i] =
+			(struct boot_range){ m[i].paddr, end, BOOT_MEM_RAM };
 		b->nmodules++;
 	}
 	if (si->cmdline_paddr)
@@ -135,7 +136,9 @@ early_random(void)
 	if (ecx & CPUID_1_ECX_RDRAND) {
 		for (int i = 0; i < 10; i++) {
 			__asm__ volatile("rdrand %0; setc %1"
-					 : "=r"(v), "=qm"(ok) : : "cc");
+					 : "=r"(v), "=qm"(ok)
+					 :
+					 : "cc");
 			if (ok)
 				return v;
 		}
@@ -185,8 +188,8 @@ map_image(uint64_t *pml4, uint64_t va, uint64_t pa, uint64_t end, uint64_t bits)
 static void
 map_direct(uint64_t *pml4, uint64_t pa, uint64_t end, bool huge1g)
 {
-	const uint64_t bits = X86_P | X86_W | X86_NX | X86_PS | X86_G | X86_A |
-			      X86_D;
+	const uint64_t bits =
+		X86_P | X86_W | X86_NX | X86_PS | X86_G | X86_A | X86_D;
 
 	while (pa < end) {
 		uint64_t va = direct_map_base + pa;
@@ -265,8 +268,8 @@ early_boot(const struct hvm_start_info *si)
 	va = 0xffffffff80000000ull + (random % slots) * PAGE_SIZE;
 	image_slide = va - image_pa;
 	/* The direct map: any GiB of 32 TiB from the start of the upper half. */
-	direct_map_base = 0xffff800000000000ull +
-			  ((random >> 32 & 0x7fff) << 30);
+	direct_map_base =
+		0xffff800000000000ull + ((random >> 32 & 0x7fff) << 30);
 
 	pml4 = table_alloc();
 	early_cr3 = (uint64_t)pml4;

@@ -8,8 +8,8 @@
 #include <abi/errno.h>
 #include <arch/io.h>
 #include <arch/irqchip.h>
-#include <core/percpu.h>
 #include <arch/upcall.h>
+#include <core/percpu.h>
 
 #define IOREGSEL 0
 #define IOWIN	 4 /* in words of 4 bytes */

@@ -6,9 +6,9 @@
  */
 #include "arch_priv.h"
 
+#include <arch/upcall.h>
 #include <base/assert.h>
 #include <core/percpu.h>
-#include <arch/upcall.h>
 
 #define APIC_PA 0xfee00000ull
 
@@ -119,9 +119,9 @@ lapic_nmi(uint32_t apic_id)
 void
 lapic_start(uint32_t apic_id, uint32_t page)
 {
-	icr(apic_id, 0xc500);		/* INIT, level, assert */
-	icr(apic_id, 0x8500);		/* de-assert */
-	icr(apic_id, 0x4600 | page);	/* STARTUP */
+	icr(apic_id, 0xc500);	     /* INIT, level, assert */
+	icr(apic_id, 0x8500);	     /* de-assert */
+	icr(apic_id, 0x4600 | page); /* STARTUP */
 	icr(apic_id, 0x4600 | page);
 }
 

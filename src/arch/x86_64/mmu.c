@@ -66,7 +66,8 @@ bits_of(vaddr_t va, unsigned prot)
 	if (va >= USER_END)
 		b |= X86_G;
 	/* An entry that nobody may read keeps its frame, not present. */
-	return b | (prot & (PTE_READ | PTE_WRITE | PTE_EXEC) ? X86_P : X86_NONE);
+	return b |
+	       (prot & (PTE_READ | PTE_WRITE | PTE_EXEC) ? X86_P : X86_NONE);
 }
 
 static unsigned
@@ -303,7 +304,8 @@ next_used(vaddr_t va, unsigned level, vaddr_t end, const uint64_t *slot)
 	while (va < end && !is_aligned(va, HUGE_SIZE)) {
 		/* Eight at a time, where they begin a group of eight: the
 		 * unused part of a thread's stack is given back at its end. */
-		if (is_aligned(va, 8 * PAGE_SIZE) && end - va >= 8 * PAGE_SIZE &&
+		if (is_aligned(va, 8 * PAGE_SIZE) &&
+		    end - va >= 8 * PAGE_SIZE &&
 		    !(slot[0] | slot[1] | slot[2] | slot[3] | slot[4] |
 		      slot[5] | slot[6] | slot[7])) {
 			va += 8 * PAGE_SIZE;
@@ -342,9 +344,9 @@ pt_protect(vaddr_t va, vaddr_t end, unsigned and_mask, unsigned or_bits)
 		uint64_t e = atomic_load_relaxed(slot);
 
 		if (mapped(e)) {
-			while (!atomic_cas(slot, &e,
-					   protect_entry(va, e, and_mask,
-							 or_bits)))
+			while (!atomic_cas(
+				slot, &e,
+				protect_entry(va, e, and_mask, or_bits)))
 				;
 		}
 		va = next_used(va, level, end, slot);
@@ -368,8 +370,9 @@ pt_unmap(vaddr_t va, vaddr_t end, pt_unmap_fn *fn, void *arg)
 		if (mapped(e)) {
 			e = atomic_xchg(slot, 0);
 			if (fn)
-				fn(arg, va, e & X86_ADDR &
-				   ~((1ull << (12 + 9 * level)) - 1),
+				fn(arg, va,
+				   e & X86_ADDR &
+					   ~((1ull << (12 + 9 * level)) - 1),
 				   prot_of(e) | (level ? PTE_HUGE : 0));
 		}
 		va = next_used(va, level, end, slot);

@@ -8,9 +8,9 @@
 #include <abi/pith.h>
 #include <arch/io.h>
 
-#define SLP_EN 0x2000u
-#define COM1   0x3f8
-#define LSR_EMPTY 0x20
+#define SLP_EN	   0x2000u
+#define COM1	   0x3f8
+#define LSR_EMPTY  0x20
 #define UART_TRIES 100000
 
 void

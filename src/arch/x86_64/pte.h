@@ -19,7 +19,7 @@
 /* Ours, in a bit that the hardware leaves alone: an entry that keeps its
  * frame while the program may not touch it (PROT_NONE). */
 #define X86_NONE (1ull << 9)
-#define X86_NX	(1ull << 63)
+#define X86_NX	 (1ull << 63)
 
 #define X86_ADDR 0x000ffffffffff000ull
 

@@ -17,21 +17,21 @@
 #include <base/math.h>
 #include <base/string.h>
 
-#define FP_XSTATE_MAGIC1 0x46505853u
-#define FP_XSTATE_MAGIC2 0x46505845u
-#define UC_FP_XSTATE	 1ull
-#define UC_SIGCONTEXT_SS 2ull
+#define FP_XSTATE_MAGIC1     0x46505853u
+#define FP_XSTATE_MAGIC2     0x46505845u
+#define UC_FP_XSTATE	     1ull
+#define UC_SIGCONTEXT_SS     2ull
 #define UC_STRICT_RESTORE_SS 4ull
-#define RED_ZONE	 128
-#define SW_OFFSET	 464 /* software bytes of the FXSAVE area */
-#define MXCSR_MASK	 0xffffu
+#define RED_ZONE	     128
+#define SW_OFFSET	     464 /* software bytes of the FXSAVE area */
+#define MXCSR_MASK	     0xffffu
 
 /* What a program may change of its flags by sigreturn. */
 #define FLAGS_USER 0x250dd5ull
 
 struct sigcontext {
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx,
-	    rax, rcx, rsp, rip, eflags;
+		rax, rcx, rsp, rip, eflags;
 	uint16_t cs, gs, fs, ss;
 	uint64_t err, trapno, oldmask, cr2, fpstate, reserved[8];
 };
@@ -111,14 +111,31 @@ fill_context(struct rt_sigframe *fr, const struct regs *r,
 	fr->uc.stack.size = a->alt->size;
 	fr->uc.sigmask = a->oldmask;
 	*m = (struct sigcontext){
-		.r8 = r->r8, .r9 = r->r9, .r10 = r->r10, .r11 = r->r11,
-		.r12 = r->r12, .r13 = r->r13, .r14 = r->r14, .r15 = r->r15,
-		.rdi = r->rdi, .rsi = r->rsi, .rbp = r->rbp, .rbx = r->rbx,
-		.rdx = r->rdx, .rax = r->rax, .rcx = r->rcx, .rsp = r->rsp,
-		.rip = r->rip, .eflags = r->rflags,
-		.cs = (uint16_t)r->cs, .ss = (uint16_t)r->ss,
-		.err = a->err, .trapno = (uint64_t)a->trapno,
-		.oldmask = a->oldmask, .cr2 = a->cr2, .fpstate = fpstate,
+		.r8 = r->r8,
+		.r9 = r->r9,
+		.r10 = r->r10,
+		.r11 = r->r11,
+		.r12 = r->r12,
+		.r13 = r->r13,
+		.r14 = r->r14,
+		.r15 = r->r15,
+		.rdi = r->rdi,
+		.rsi = r->rsi,
+		.rbp = r->rbp,
+		.rbx = r->rbx,
+		.rdx = r->rdx,
+		.rax = r->rax,
+		.rcx = r->rcx,
+		.rsp = r->rsp,
+		.rip = r->rip,
+		.eflags = r->rflags,
+		.cs = (uint16_t)r->cs,
+		.ss = (uint16_t)r->ss,
+		.err = a->err,
+		.trapno = (uint64_t)a->trapno,
+		.oldmask = a->oldmask,
+		.cr2 = a->cr2,
+		.fpstate = fpstate,
 	};
 	memcpy(fr->info, a->info, sizeof(fr->info));
 }
@@ -231,13 +248,27 @@ arch_sigframe_pop(struct arch_thread *at, struct regs *r, uint64_t *mask,
 	if (m->rip >= USER_END || m->rsp >= USER_END)
 		return -EINVAL;
 	*r = (struct regs){
-		.r8 = m->r8, .r9 = m->r9, .r10 = m->r10, .r11 = m->r11,
-		.r12 = m->r12, .r13 = m->r13, .r14 = m->r14, .r15 = m->r15,
-		.rdi = m->rdi, .rsi = m->rsi, .rbp = m->rbp, .rbx = m->rbx,
-		.rdx = m->rdx, .rax = m->rax, .rcx = m->rcx, .rsp = m->rsp,
-		.rip = m->rip, .orig_rax = (uint64_t)-1,
+		.r8 = m->r8,
+		.r9 = m->r9,
+		.r10 = m->r10,
+		.r11 = m->r11,
+		.r12 = m->r12,
+		.r13 = m->r13,
+		.r14 = m->r14,
+		.r15 = m->r15,
+		.rdi = m->rdi,
+		.rsi = m->rsi,
+		.rbp = m->rbp,
+		.rbx = m->rbx,
+		.rdx = m->rdx,
+		.rax = m->rax,
+		.rcx = m->rcx,
+		.rsp = m->rsp,
+		.rip = m->rip,
+		.orig_rax = (uint64_t)-1,
 		.rflags = (m->eflags & FLAGS_USER) | 0x202,
-		.cs = SEL_UCODE, .ss = SEL_UDATA,
+		.cs = SEL_UCODE,
+		.ss = SEL_UDATA,
 	};
 	*mask = fr.uc.sigmask;
 	alt->sp = fr.uc.stack.sp;

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+/* It is not C. */
+/* clang-format off */
 /* A three-byte site: NOP now, STAC or CLAC once cpu.c has patched it. */
 	.macro STAC
 9990:	.byte 0x0f, 0x1f, 0x00

@@ -24,18 +24,18 @@
 
 extern const char ap_trampoline[] HIDDEN, ap_trampoline_end[] HIDDEN;
 extern const char ap_cr3[] HIDDEN, ap_stack[] HIDDEN, ap_entry[] HIDDEN,
-    ap_arg[] HIDDEN;
+	ap_arg[] HIDDEN;
 
 static struct {
-	uint32_t busy;		/* [a] one caller at a time */
+	uint32_t busy; /* [a] one caller at a time */
 	void (*fn)(void *);
 	void *arg;
-	uint64_t todo;		/* [a] CPUs that have not run it yet */
+	uint64_t todo; /* [a] CPUs that have not run it yet */
 } call;
 
-static bool stopping;		/* [a] panic: NMIs stop CPUs */
+static bool stopping;			    /* [a] panic: NMIs stop CPUs */
 static struct regs *stopped[ARCH_MAX_CPUS]; /* [a] */
-static uint64_t ap_started;	/* [a] bit per CPU */
+static uint64_t ap_started;		    /* [a] bit per CPU */
 
 unsigned
 smp_count(void)

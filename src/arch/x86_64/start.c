@@ -50,5 +50,7 @@ backtrace_linked(uint64_t pc)
 	uint64_t linked = pc - image_slide;
 
 	return linked >= boot_info.kernel_start &&
-	       linked < boot_info.kernel_end ? linked : pc;
+			       linked < boot_info.kernel_end ?
+		       linked :
+		       pc;
 }

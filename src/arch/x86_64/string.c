@@ -31,10 +31,14 @@ memcpy(void *restrict dst, const void *restrict src, size_t n)
 		}
 		return dst;
 	}
-	__asm__ volatile("rep movsq" : "+D"(d), "+S"(src), "+c"(words)
-			 : : "memory");
-	__asm__ volatile("rep movsb" : "+D"(d), "+S"(src), "+c"(tail)
-			 : : "memory");
+	__asm__ volatile("rep movsq"
+			 : "+D"(d), "+S"(src), "+c"(words)
+			 :
+			 : "memory");
+	__asm__ volatile("rep movsb"
+			 : "+D"(d), "+S"(src), "+c"(tail)
+			 :
+			 : "memory");
 	return dst;
 }
 
@@ -69,7 +73,10 @@ memset(void *dst, int c, size_t n)
 	size_t words = n >> 3, tail = n & 7;
 
 	kasan_check(dst, n, true);
-	__asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(v) : "memory");
+	__asm__ volatile("rep stosq"
+			 : "+D"(d), "+c"(words)
+			 : "a"(v)
+			 : "memory");
 	__asm__ volatile("rep stosb" : "+D"(d), "+c"(tail) : "a"(v) : "memory");
 	return dst;
 }

@@ -21,7 +21,7 @@
 #include <base/string.h>
 #include <core/bootinfo.h>
 
-#define CALIBRATE_NS 100000ull
+#define CALIBRATE_NS	    100000ull
 #define MSR_KVM_WALL_CLOCK  0x4b564d00
 #define MSR_KVM_SYSTEM_TIME 0x4b564d01
 
@@ -78,8 +78,8 @@ read_clock(bool wall)
 
 	do {
 		seq = atomic_load_acquire(&v->seq);
-		ns = v->base_ns + scale(cpu_cycles() - v->base_tsc, v->mult,
-					v->shift);
+		ns = v->base_ns +
+		     scale(cpu_cycles() - v->base_tsc, v->mult, v->shift);
 		if (wall)
 			ns = arch_wall_at(&v->wall, ns);
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -142,7 +142,8 @@ known_tsc_hz(void)
 			int s = 32 - pvclock.tsc_shift;
 
 			wrmsr(MSR_KVM_SYSTEM_TIME, 0);
-			return (uint64_t)(((unsigned __int128)1000000000u << s) /
+			return (uint64_t)(((unsigned __int128)1000000000u
+					   << s) /
 					  pvclock.tsc_to_system_mul);
 		}
 	}
@@ -267,7 +268,8 @@ arch_wallclock_ns(void)
 	if (mo < 1 || mo > 12 || d < 1 || d > 31)
 		return 0;
 	return (days_of(2000 + from_bcd(y, bcd), mo, d) * 86400 + h * 3600 +
-		from_bcd(mi, bcd) * 60 + from_bcd(s, bcd)) * 1000000000ull;
+		from_bcd(mi, bcd) * 60 + from_bcd(s, bcd)) *
+	       1000000000ull;
 }
 
 void

@@ -44,12 +44,28 @@ struct ex_entry {
 extern const struct ex_entry ex_table_start[] HIDDEN, ex_table_end[] HIDDEN;
 
 static const char *const names[32] = {
-	"divide error", "debug", "NMI", "breakpoint", "overflow",
-	"bound range", "invalid opcode", "device not available",
-	"double fault", "coprocessor overrun", "invalid TSS",
-	"segment not present", "stack fault", "general protection",
-	"page fault", "reserved", "x87 error", "alignment check",
-	"machine check", "SIMD error", "virtualization", "control protection",
+	"divide error",
+	"debug",
+	"NMI",
+	"breakpoint",
+	"overflow",
+	"bound range",
+	"invalid opcode",
+	"device not available",
+	"double fault",
+	"coprocessor overrun",
+	"invalid TSS",
+	"segment not present",
+	"stack fault",
+	"general protection",
+	"page fault",
+	"reserved",
+	"x87 error",
+	"alignment check",
+	"machine check",
+	"SIMD error",
+	"virtualization",
+	"control protection",
 };
 
 /* x86 vectors as signals (what Linux sends; SI_KERNEL where it has no
@@ -223,7 +239,7 @@ trap_paranoid(struct regs *r, unsigned vector, uint64_t err)
 void
 trap_user_return(struct regs *r)
 {
-	if (atomic_load_relaxed((uint32_t *)((char *)thread_current() +
-					     THREAD_PENDING)))
+	if (atomic_load_relaxed(
+		    (uint32_t *)((char *)thread_current() + THREAD_PENDING)))
 		upcall_user_return(r);
 }

@@ -18,8 +18,8 @@ vdso_image_size(void)
 size_t
 vdso_sigreturn_offset(void)
 {
-	static const uint8_t code[] = { 0xb8, 15, 0, 0, 0, 0x0f, 0x05,
-					0x0f, 0x0b };
+	static const uint8_t code[] = { 0xb8, 15,   0,	  0,   0,
+					0x0f, 0x05, 0x0f, 0x0b };
 
 	for (size_t i = 0; i + sizeof(code) <= vdso_image_size(); i++)
 		if (!memcmp(vdso_image + i, code, sizeof(code)))

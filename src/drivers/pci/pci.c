@@ -24,20 +24,20 @@
 #define PORT_ADDRESS 0xcf8
 #define PORT_DATA    0xcfc
 
-#define R_VENDOR     0x00
-#define R_COMMAND    0x04
-#define R_STATUS     0x06
-#define R_CLASS	     0x08
-#define R_HEADER     0x0e
-#define R_BAR0	     0x10
-#define R_SECONDARY  0x19
-#define R_SUBSYSTEM  0x2e
-#define R_CAPS	     0x34
-#define R_IRQ_LINE   0x3c
+#define R_VENDOR    0x00
+#define R_COMMAND   0x04
+#define R_STATUS    0x06
+#define R_CLASS	    0x08
+#define R_HEADER    0x0e
+#define R_BAR0	    0x10
+#define R_SECONDARY 0x19
+#define R_SUBSYSTEM 0x2e
+#define R_CAPS	    0x34
+#define R_IRQ_LINE  0x3c
 
-#define CMD_IO	   1u
-#define CMD_MEM	   2u
-#define CMD_MASTER 4u
+#define CMD_IO	    1u
+#define CMD_MEM	    2u
+#define CMD_MASTER  4u
 #define CMD_NO_INTX 0x400u
 
 #define MSIX_ENABLE 0x8000u
@@ -100,10 +100,9 @@ pci_write32(const struct pci_device *p, unsigned off, uint32_t v)
 static void
 set_address(const struct pci_device *p, unsigned off)
 {
-	port_out32(PORT_ADDRESS,
-		   0x80000000u | (uint32_t)p->bus << 16 |
-			   (uint32_t)p->slot << 11 | (uint32_t)p->fn << 8 |
-			   (off & 0xfc));
+	port_out32(PORT_ADDRESS, 0x80000000u | (uint32_t)p->bus << 16 |
+					 (uint32_t)p->slot << 11 |
+					 (uint32_t)p->fn << 8 | (off & 0xfc));
 }
 
 void
@@ -210,8 +209,7 @@ read_bars(struct pci_device *p)
 	uint16_t cmd = pci_read16(p, R_COMMAND);
 	unsigned i;
 
-	pci_write16(p, R_COMMAND,
-		    (uint16_t)(cmd & ~(CMD_IO | CMD_MEM)));
+	pci_write16(p, R_COMMAND, (uint16_t)(cmd & ~(CMD_IO | CMD_MEM)));
 	for (i = 0; i < PCI_BARS; i += size_bar(p, i))
 		;
 	pci_write16(p, R_COMMAND, cmd);
@@ -220,8 +218,9 @@ read_bars(struct pci_device *p)
 void
 pci_enable(const struct pci_device *p)
 {
-	pci_write16(p, R_COMMAND, (uint16_t)(pci_read16(p, R_COMMAND) |
-					     CMD_MEM | CMD_MASTER));
+	pci_write16(
+		p, R_COMMAND,
+		(uint16_t)(pci_read16(p, R_COMMAND) | CMD_MEM | CMD_MASTER));
 }
 
 volatile void *
@@ -260,14 +259,14 @@ pci_msix_enable(struct pci_device *p)
 	pci_write16(p, p->msix_cap + 2,
 		    (uint16_t)((pci_read16(p, p->msix_cap + 2) & 0x7ff) |
 			       MSIX_ENABLE));
-	pci_write16(p, R_COMMAND, (uint16_t)(pci_read16(p, R_COMMAND) |
-					     CMD_NO_INTX));
+	pci_write16(p, R_COMMAND,
+		    (uint16_t)(pci_read16(p, R_COMMAND) | CMD_NO_INTX));
 	return 0;
 }
 
 int
-pci_msix_set(struct pci_device *p, unsigned i, unsigned cpu,
-	     void (*fn)(void *), void *arg)
+pci_msix_set(struct pci_device *p, unsigned i, unsigned cpu, void (*fn)(void *),
+	     void *arg)
 {
 	volatile uint32_t *e = p->msix_table + 4 * i;
 	uint64_t addr;
@@ -348,8 +347,9 @@ walk_function(unsigned bus, unsigned slot, unsigned fn, uint32_t vendor_id,
 	      uint8_t header, unsigned depth)
 {
 	if ((header & 0x7f) == 1) {
-		uint8_t next = (uint8_t)(config(bus, slot, fn, R_SECONDARY & 0xfc,
-						NULL) >> 8);
+		uint8_t next = (uint8_t)(config(bus, slot, fn,
+						R_SECONDARY & 0xfc, NULL) >>
+					 8);
 
 		/* Numbers only grow downwards: no loop. */
 		if (next > bus && depth < MAX_DEPTH)
@@ -375,7 +375,8 @@ walk(unsigned bus, unsigned depth)
 				continue;
 			}
 			header = (uint8_t)(config(bus, slot, fn,
-						  R_HEADER & 0xfc, NULL) >> 16);
+						  R_HEADER & 0xfc, NULL) >>
+					   16);
 			walk_function(bus, slot, fn, id, header, depth);
 			if (fn == 0 && !(header & 0x80))
 				break;

@@ -30,11 +30,10 @@ struct pci_device {
 	uint32_t class; /* class << 16 | subclass << 8 | interface */
 	uint8_t irq_line;
 	struct pci_bar bar[PCI_BARS];
-	unsigned msix_count;	/* 0: no MSI-X */
+	unsigned msix_count; /* 0: no MSI-X */
 	unsigned msix_cap;
 	volatile uint32_t *msix_table; /* after pci_msix_enable() */
 };
-
 
 static inline struct pci_device *
 pci_device_of(struct device *d)
@@ -51,8 +50,7 @@ void pci_write32(const struct pci_device *p, unsigned off, uint32_t v);
 
 /* Offset of the first capability id after that at `after` (0: from the
  * start); 0: there is none. */
-unsigned pci_find_cap(const struct pci_device *p, unsigned id,
-		      unsigned after);
+unsigned pci_find_cap(const struct pci_device *p, unsigned id, unsigned after);
 /* Reads BARs, subsystem and MSI-X: first thing in attach().  0, -ENODEV. */
 MUST_CHECK int pci_probe(struct pci_device *p);
 /* Memory decoding and bus mastering. */

@@ -28,17 +28,17 @@
 #define R_LSR	  5
 #define R_SCRATCH 7
 
-#define IER_RX	 1u
-#define LCR_8N1	 3u
-#define LCR_DLAB 0x80u
+#define IER_RX	  1u
+#define LCR_8N1	  3u
+#define LCR_DLAB  0x80u
 #define MCR_READY 0x0bu /* DTR, RTS, OUT2: interrupts */
-#define FCR_ON	 0x07u	/* on, both FIFOs cleared */
-#define LSR_RX	 1u
-#define LSR_THRE 0x20u
+#define FCR_ON	  0x07u /* on, both FIFOs cleared */
+#define LSR_RX	  1u
+#define LSR_THRE  0x20u
 
-#define FIFO	  16u
-#define SPINS	  100000u
-#define RX_BYTES  1024u
+#define FIFO	 16u
+#define SPINS	 100000u
+#define RX_BYTES 1024u
 
 static struct {
 	struct stream stream;
@@ -66,7 +66,7 @@ wait_empty(void)
 	unsigned i;
 
 	for (i = 0; i < SPINS; i++)
-		if (in(R_LSR) & LSR_THRE)
+		if (in(R_LSR)&LSR_THRE)
 			return true;
 	return false;
 }
@@ -112,7 +112,7 @@ take_input(void)
 	uint8_t c;
 	unsigned i;
 
-	for (i = 0; i < RX_BYTES && in(R_LSR) & LSR_RX; i++) {
+	for (i = 0; i < RX_BYTES && in(R_LSR)&LSR_RX; i++) {
 		c = in(R_DATA);
 		ring_write(&port.rx, &c, 1); /* full: lost, as on any line */
 	}

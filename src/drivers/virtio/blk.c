@@ -55,8 +55,8 @@
 #define S_NONE	 0xff /* ours: the device has not written it */
 
 #define SEGS	    34u /* data pieces of a request */
-#define SLOTS	    32u	 /* from the start */
-#define SLOTS_SMALL 6u	 /* on a machine below SMALL_PAGES */
+#define SLOTS	    32u /* from the start */
+#define SLOTS_SMALL 6u	/* on a machine below SMALL_PAGES */
 #define SMALL_PAGES 4096u
 #define LARGE_PAGES 16384u /* from here on a ring of the device's size */
 #define MAX_QUEUES  8u
@@ -85,17 +85,17 @@ struct slot {
 
 struct vblk_queue {
 	struct virtq *q;
-	struct slot *free;	/* [q->lock] */
-	struct list backlog;	/* [q->lock] bios */
-	unsigned nslots;	/* [q->lock] in all */
-	unsigned max_slots;	/* [I] */
-	struct vblk *d;		/* [I] */
+	struct slot *free;   /* [q->lock] */
+	struct list backlog; /* [q->lock] bios */
+	unsigned nslots;     /* [q->lock] in all */
+	unsigned max_slots;  /* [I] */
+	struct vblk *d;	     /* [I] */
 };
 
 struct vblk {
 	struct blk_device blk;
 	struct virtio_device *v;
-	unsigned nqueues;	/* [I] */
+	unsigned nqueues; /* [I] */
 	struct vblk_queue queues[MAX_QUEUES];
 };
 
@@ -248,8 +248,8 @@ static void
 pump(struct vblk_queue *vq)
 {
 	while (!list_empty(&vq->backlog)) {
-		struct bio *b = list_first_entry(&vq->backlog, struct bio,
-						 link);
+		struct bio *b =
+			list_first_entry(&vq->backlog, struct bio, link);
 
 		merge(vq, b);
 		if (issue(vq, b))
@@ -361,8 +361,7 @@ status_of(const struct slot *s)
 static struct bio *
 take(struct vblk_queue *vq, bool back)
 {
-	struct slot *s = back ? virtq_take_back(vq->q) :
-				virtq_get(vq->q, NULL);
+	struct slot *s = back ? virtq_take_back(vq->q) : virtq_get(vq->q, NULL);
 	struct bio *b;
 
 	if (!s)
@@ -456,7 +455,9 @@ config_changed(struct virtio_device *v)
 }
 
 static const struct blk_ops vblk_ops = {
-	.submit = submit, .submit_list = submit_list, .poll = poll,
+	.submit = submit,
+	.submit_list = submit_list,
+	.poll = poll,
 };
 
 /* ---- attaching ---- */
@@ -493,8 +494,8 @@ read_config(struct vblk *d)
 		x = virtio_config32(v, C_SIZE_MAX);
 		if (x < PAGE_SIZE)
 			return -EINVAL;
-		b->max_sectors = (uint32_t)min_u64(SECTORS_MAX,
-						   x / BLK_SECTOR_SIZE);
+		b->max_sectors =
+			(uint32_t)min_u64(SECTORS_MAX, x / BLK_SECTOR_SIZE);
 	}
 	if (virtio_has(v, F_BLK_SIZE)) {
 		b->block_size = virtio_config32(v, C_BLK_SIZE);
@@ -533,11 +534,10 @@ setup_queue(struct vblk *d, unsigned i, uint64_t mem_pages)
 	if (err)
 		return err;
 	vq->q->priv = vq;
-	d->blk.max_vecs = (uint32_t)min_u64(d->blk.max_vecs,
-					    virtio_has(d->v,
-						       VIRTIO_F_INDIRECT_DESC) ?
-						    SEGS :
-						    vq->q->num - 2u);
+	d->blk.max_vecs = (uint32_t)min_u64(
+		d->blk.max_vecs, virtio_has(d->v, VIRTIO_F_INDIRECT_DESC) ?
+					 SEGS :
+					 vq->q->num - 2u);
 	vq->max_slots = mem_pages < LARGE_PAGES ? slots : vq->q->num;
 	return make_slots(vq, slots);
 }

@@ -16,32 +16,32 @@
 #include <core/bootinfo.h>
 #include <core/irq.h>
 #include <core/log.h>
-#include <drivers/virtio/virtio.h>
 #include <drivers/virtio/mmio.h>
+#include <drivers/virtio/virtio.h>
 #include <mem/heap.h>
 #include <mem/kmap.h>
 #include <mem/page.h>
 
-#define R_MAGIC		 0x000
-#define R_VERSION	 0x004
-#define R_DEVICE_ID	 0x008
-#define R_FEATURES	 0x010
-#define R_FEATURES_SEL	 0x014
-#define R_DRIVER	 0x020
-#define R_DRIVER_SEL	 0x024
-#define R_QUEUE_SEL	 0x030
-#define R_QUEUE_NUM_MAX	 0x034
-#define R_QUEUE_NUM	 0x038
-#define R_QUEUE_READY	 0x044
-#define R_QUEUE_NOTIFY	 0x050
-#define R_INT_STATUS	 0x060
-#define R_INT_ACK	 0x064
-#define R_STATUS	 0x070
-#define R_QUEUE_DESC	 0x080
-#define R_QUEUE_DRIVER	 0x090
-#define R_QUEUE_DEVICE	 0x0a0
-#define R_GENERATION	 0x0fc
-#define R_CONFIG	 0x100
+#define R_MAGIC		0x000
+#define R_VERSION	0x004
+#define R_DEVICE_ID	0x008
+#define R_FEATURES	0x010
+#define R_FEATURES_SEL	0x014
+#define R_DRIVER	0x020
+#define R_DRIVER_SEL	0x024
+#define R_QUEUE_SEL	0x030
+#define R_QUEUE_NUM_MAX 0x034
+#define R_QUEUE_NUM	0x038
+#define R_QUEUE_READY	0x044
+#define R_QUEUE_NOTIFY	0x050
+#define R_INT_STATUS	0x060
+#define R_INT_ACK	0x064
+#define R_STATUS	0x070
+#define R_QUEUE_DESC	0x080
+#define R_QUEUE_DRIVER	0x090
+#define R_QUEUE_DEVICE	0x0a0
+#define R_GENERATION	0x0fc
+#define R_CONFIG	0x100
 
 #define INT_CONFIG 2u /* of R_INT_STATUS */
 

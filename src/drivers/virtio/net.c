@@ -56,19 +56,19 @@
 #define RX_LARGE     (65535u + ETH_OVERHEAD) /* the largest with GUEST_TSO */
 
 #define RXBUF_SIZE  2048u
-#define RX_START    16u	 /* buffers of a ring at first, or its minimum */
-#define RX_ROUNDS   4u	 /* of a poll without memory, before it yields */
-#define TX_REAP_MAX 16u	 /* at a time, with the lock held */
+#define RX_START    16u	  /* buffers of a ring at first, or its minimum */
+#define RX_ROUNDS   4u	  /* of a poll without memory, before it yields */
+#define TX_REAP_MAX 16u	  /* at a time, with the lock held */
 #define TINY_PAGES  2048u /* below 8 MB: no large packets in */
 #define SMALL_PAGES 4096u
-#define TX_SMALL    32u	 /* packets under way on a small machine */
+#define TX_SMALL    32u /* packets under way on a small machine */
 
 /* A receive buffer.  The header lies so that the IP header, 26 bytes on, is
  * aligned to 4. */
 struct rxbuf {
 	struct nic_buf b;
 	uint8_t pad[2];
-	uint8_t data[];	/* struct vnet_hdr, in a packet's first */
+	uint8_t data[]; /* struct vnet_hdr, in a packet's first */
 };
 static_assert(offsetof(struct rxbuf, data) % 4 == 2, "IP header aligned");
 
@@ -361,7 +361,7 @@ add_slots(struct vnet_txq *tx, unsigned alloc)
 
 struct tx_reaped {
 	unsigned n;
-	bool ready;	/* tx_ready() is due */
+	bool ready; /* tx_ready() is due */
 	struct {
 		void (*fn)(void *arg);
 		void *arg;
@@ -747,8 +747,8 @@ size_ring(struct vnet *d, struct vnet_rxq *rx)
 	uint64_t room = mem_total_pages() * PAGE_SIZE / 64 / d->npairs;
 	uint32_t least = rx_largest(d) / rxbuf_room(d) + 2;
 
-	rx->max = (uint16_t)max_u64(least, min_u64(room / d->rxbuf_size,
-						   rx->q->num));
+	rx->max = (uint16_t)max_u64(least,
+				    min_u64(room / d->rxbuf_size, rx->q->num));
 	rx->max = (uint16_t)min_u64(rx->max, rx->q->num);
 	rx->min = (uint16_t)min_u64(least, rx->max);
 	rx->target = (uint16_t)min_u64(max_u64(RX_START, rx->min), rx->max);

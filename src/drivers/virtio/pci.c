@@ -31,23 +31,23 @@
 #define CAP_ISR	   3
 #define CAP_DEVICE 4
 
-#define C_DEV_FEAT_SEL	0
-#define C_DEV_FEAT	4
-#define C_DRV_FEAT_SEL	8
-#define C_DRV_FEAT	12
-#define C_MSIX_CONFIG	16
-#define C_STATUS	20
-#define C_GENERATION	21
-#define C_Q_SELECT	22
-#define C_Q_SIZE	24
-#define C_Q_VECTOR	26
-#define C_Q_ENABLE	28
-#define C_Q_NOTIFY_OFF	30
-#define C_Q_DESC	32
-#define C_Q_DRIVER	40
-#define C_Q_DEVICE	48
-#define COMMON_LEN	56u
-#define DEVICE_LEN	64u /* of configuration that drivers read */
+#define C_DEV_FEAT_SEL 0
+#define C_DEV_FEAT     4
+#define C_DRV_FEAT_SEL 8
+#define C_DRV_FEAT     12
+#define C_MSIX_CONFIG  16
+#define C_STATUS       20
+#define C_GENERATION   21
+#define C_Q_SELECT     22
+#define C_Q_SIZE       24
+#define C_Q_VECTOR     26
+#define C_Q_ENABLE     28
+#define C_Q_NOTIFY_OFF 30
+#define C_Q_DESC       32
+#define C_Q_DRIVER     40
+#define C_Q_DEVICE     48
+#define COMMON_LEN     56u
+#define DEVICE_LEN     64u /* of configuration that drivers read */
 
 #define NO_VECTOR 0xffff
 
@@ -61,8 +61,8 @@ struct vpci {
 	unsigned notify_bar;
 	uint32_t notify_at, notify_len, notify_mult;
 	volatile char *notify;
-	unsigned next_entry;	/* of the MSI-X table */
-	bool config_shared;	/* entry 0 tells of the configuration, too */
+	unsigned next_entry; /* of the MSI-X table */
+	bool config_shared;  /* entry 0 tells of the configuration, too */
 };
 
 static struct vpci *
@@ -159,10 +159,9 @@ pick_entry(struct vpci *d, struct virtq *q)
 		return NO_VECTOR;
 	if (!d->v.per_queue_irq || e >= d->pci->msix_count)
 		return 0;
-	q->vector = pci_msix_set(d->pci, e,
-				 q->index / (d->v.queue_pairs ? 2 : 1) %
-					 smp_count(),
-				 interrupt_queue, q);
+	q->vector = pci_msix_set(
+		d->pci, e, q->index / (d->v.queue_pairs ? 2 : 1) % smp_count(),
+		interrupt_queue, q);
 	if (q->vector < 0)
 		return 0;
 	d->next_entry++;
@@ -182,8 +181,8 @@ set_notify(struct vpci *d, struct virtq *q)
 	if (d->notify)
 		q->notify_addr = d->notify + at;
 	else
-		q->notify_addr = pci_map(d->pci, d->notify_bar,
-					 d->notify_at + at, 2);
+		q->notify_addr =
+			pci_map(d->pci, d->notify_bar, d->notify_at + at, 2);
 	return q->notify_addr ? 0 : -ENOMEM;
 }
 
@@ -208,8 +207,7 @@ queue_enable(struct virtio_device *v, struct virtq *q)
 		return -ENOSPC; /* the device has no resources for it */
 	for (i = 0; i < 3; i++) {
 		mmio_write32(c + C_Q_DESC + 8 * i, (uint32_t)at[i]);
-		mmio_write32(c + C_Q_DESC + 8 * i + 4,
-			     (uint32_t)(at[i] >> 32));
+		mmio_write32(c + C_Q_DESC + 8 * i + 4, (uint32_t)(at[i] >> 32));
 	}
 	err = set_notify(d, q);
 	if (err)
@@ -370,10 +368,8 @@ attach(struct device *dev)
 	d->pci = p;
 	d->v.ops = &vpci_ops;
 	d->v.dev.parent = dev;
-	d->v.device_id = p->id >= ID_MODERN ? p->id - ID_MODERN :
-					      p->subsystem;
-	ksnprintf(d->v.dev.name, sizeof(d->v.dev.name), "virtio-%s",
-		  dev->name);
+	d->v.device_id = p->id >= ID_MODERN ? p->id - ID_MODERN : p->subsystem;
+	ksnprintf(d->v.dev.name, sizeof(d->v.dev.name), "virtio-%s", dev->name);
 	pci_enable(p);
 	for (n = 0; n < 16; n++) {
 		cap = pci_find_cap(p, PCI_CAP_VENDOR, cap);

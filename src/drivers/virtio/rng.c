@@ -22,7 +22,7 @@
 struct vrng {
 	struct virtq *q;
 	struct timer timer;
-	uint8_t *buf;		/* RNG_BYTES for the device */
+	uint8_t *buf; /* RNG_BYTES for the device */
 };
 
 static void

@@ -82,27 +82,27 @@ struct vserial;
 
 struct port {
 	struct stream stream;
-	struct vserial *d;	/* [I] */
-	unsigned id;		/* [I] */
-	uint32_t state;		/* [a] P_* */
-	struct virtq *rx, *tx;	/* [I] */
+	struct vserial *d;     /* [I] */
+	unsigned id;	       /* [I] */
+	uint32_t state;	       /* [a] P_* */
+	struct virtq *rx, *tx; /* [I] */
 	/* [tx->lock] */
 	struct txbuf *tx_free;
 	unsigned tx_made, tx_busy;
 	/* [rx->lock] */
 	unsigned rx_made;
-	char *cur;		/* the page being read */
+	char *cur; /* the page being read */
 	uint32_t cur_at, cur_len;
 };
 
 struct vserial {
 	struct virtio_device *v;
-	bool multiport, small;	/* [I] */
-	unsigned max_ports;	/* [I] */
+	bool multiport, small; /* [I] */
+	unsigned max_ports;    /* [I] */
 	struct virtq *ctl_rx, *ctl_tx;
-	char *ctl_page;		/* CTL_BUFS input, then output slots */
-	uint64_t ctl_out_busy;	/* [ctl_tx->lock] */
-	bool ctl_busy;		/* [a] messages are being handled */
+	char *ctl_page;	       /* CTL_BUFS input, then output slots */
+	uint64_t ctl_out_busy; /* [ctl_tx->lock] */
+	bool ctl_busy;	       /* [a] messages are being handled */
 	struct port *ports[MAX_PORTS];
 };
 
@@ -154,8 +154,7 @@ tx_take(struct port *p, size_t want)
 static bool
 host_open(const struct port *p)
 {
-	return atomic_load_acquire(&p->state) & P_HOST_OPEN &&
-	       !p->d->v->broken;
+	return atomic_load_acquire(&p->state) & P_HOST_OPEN && !p->d->v->broken;
 }
 
 /* With tx->lock. */
@@ -423,8 +422,8 @@ ctl_send(struct vserial *d, uint32_t id, uint16_t event, uint16_t value)
 	unsigned slot;
 
 	while ((c = virtq_get(d->ctl_tx, NULL)))
-		d->ctl_out_busy &= ~(1ull << (((char *)c - base) /
-					      CTL_BUF_SIZE));
+		d->ctl_out_busy &=
+			~(1ull << (((char *)c - base) / CTL_BUF_SIZE));
 	slot = (unsigned)__builtin_ctzll(~d->ctl_out_busy | 1ull << 63);
 	if (slot >= CTL_BUFS) {
 		log_warn("%s: control queue is full", d->v->dev.name);

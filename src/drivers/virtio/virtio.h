@@ -37,7 +37,7 @@
 #define VIRTIO_S_NEEDS_RESET 64u
 #define VIRTIO_S_FAILED	     128u
 
-#define VIRTQ_MAX 256u /* entries of the largest queue that we use */
+#define VIRTQ_MAX	  256u /* entries of the largest queue that we use */
 #define VIRTIO_MAX_QUEUES 40u
 
 struct virtio_device;
@@ -82,19 +82,20 @@ struct virtio_driver {
 };
 
 struct virtio_device {
-	struct device dev;		     /* set by the transport */
-	uint32_t device_id;		     /* set by the transport */
+	struct device dev;			/* set by the transport */
+	uint32_t device_id;			/* set by the transport */
 	const struct virtio_transport_ops *ops; /* set by the transport */
-	void *transport;		     /* set by the transport */
-	uint64_t features;		     /* negotiated */
-	void *priv;			     /* the driver's */
-	bool per_queue_irq;		     /* set by the driver in attach */
-	bool queue_pairs;		     /* the same: two queues a CPU */
-	struct virtq *queues[VIRTIO_MAX_QUEUES]; /* set up ones; [I] after attach */
-	unsigned nqueues;		     /* highest index + 1 */
-	bool broken;			     /* [a] */
-	bool broken_told;		     /* [a] */
-	void *ring_page;		     /* small rings are carved from it */
+	void *transport;			/* set by the transport */
+	uint64_t features;			/* negotiated */
+	void *priv;				/* the driver's */
+	bool per_queue_irq; /* set by the driver in attach */
+	bool queue_pairs;   /* the same: two queues a CPU */
+	struct virtq
+		*queues[VIRTIO_MAX_QUEUES]; /* set up ones; [I] after attach */
+	unsigned nqueues;		    /* highest index + 1 */
+	bool broken;			    /* [a] */
+	bool broken_told;		    /* [a] */
+	void *ring_page;		    /* small rings are carved from it */
 	size_t ring_used;
 	struct device_poll poll;
 };
@@ -112,30 +113,30 @@ struct virtq_sg {
 };
 
 struct virtq {
-	struct spinlock lock;	/* RANK_DEVICE */
+	struct spinlock lock; /* RANK_DEVICE */
 	struct virtio_device *v;
 	unsigned index;
-	uint16_t num;		/* entries, a power of two */
-	uint16_t nfree;		/* descriptors */
+	uint16_t num;	/* entries, a power of two */
+	uint16_t nfree; /* descriptors */
 	uint16_t free_head;
-	uint16_t avail_idx;	/* next to publish */
-	uint16_t kicked_idx;	/* avail_idx at the last notification check */
-	uint16_t rekicked_idx;	/* the same, of the idle CPU's second look */
+	uint16_t avail_idx;    /* next to publish */
+	uint16_t kicked_idx;   /* avail_idx at the last notification check */
+	uint16_t rekicked_idx; /* the same, of the idle CPU's second look */
 	uint16_t last_used;
-	uint16_t in_flight;	/* requests */
+	uint16_t in_flight; /* requests */
 	bool irq_on;
-	int vector;		/* the transport's; -1: none of its own */
-	uint16_t notify_off;	/* the transport's */
+	int vector;		    /* the transport's; -1: none of its own */
+	uint16_t notify_off;	    /* the transport's */
 	volatile void *notify_addr; /* the transport's */
 	struct virtq_desc *desc;
 	volatile uint16_t *avail; /* flags, idx, ring[num], used_event */
-	volatile uint16_t *used;  /* flags, idx, { id, len }[num], avail_event */
+	volatile uint16_t *used; /* flags, idx, { id, len }[num], avail_event */
 	struct virtq_token {
 		void *token;	   /* NULL: not the head of a request */
 		uint32_t writable; /* bytes that the device may write */
 		uint16_t ndesc;
-		uint16_t next;	   /* free list, or the rest of the chain */
-	} *tokens;
+		uint16_t next; /* free list, or the rest of the chain */
+	} * tokens;
 	/* Interrupt context, or an idle CPU; NULL: never interrupts. */
 	void (*done)(struct virtq *q);
 	void *priv;
@@ -164,9 +165,11 @@ void virtio_config_interrupt(struct virtio_device *v);
 bool virtio_match(const struct device *dev);
 MUST_CHECK int virtio_attach(struct device *dev);
 
-#define VIRTIO_DRV(n)                                                          \
-	{ .name = (n), .bus = BUS_VIRTIO, .match = virtio_match,               \
-	  .attach = virtio_attach }
+#define VIRTIO_DRV(n)                                                  \
+	{                                                              \
+		.name = (n), .bus = BUS_VIRTIO, .match = virtio_match, \
+		.attach = virtio_attach                                \
+	}
 
 /* ---- for drivers ---- */
 /* Sets queue index up with at most max_num entries.  -ENOENT: the device has

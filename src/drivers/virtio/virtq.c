@@ -271,9 +271,9 @@ virtq_rekick(struct virtq *q)
 	if (q->rekicked_idx == q->avail_idx || !q->in_flight)
 		return;
 	q->rekicked_idx = q->avail_idx;
-	if (has_event_idx(q) ?
-	    (uint16_t)(q->avail_idx - avail_event(q) - 1) < q->in_flight :
-	    !(q->used[RING_FLAGS] & USED_NO_NOTIFY))
+	if (has_event_idx(q) ? (uint16_t)(q->avail_idx - avail_event(q) - 1) <
+				       q->in_flight :
+			       !(q->used[RING_FLAGS] & USED_NO_NOTIFY))
 		q->v->ops->notify(q);
 }
 
@@ -316,8 +316,8 @@ virtq_get(struct virtq *q, uint32_t *len)
 		return NULL;
 	}
 	io_rmb();
-	e = (volatile uint32_t *)(volatile void *)
-		&q->used[RING_FIRST + 4u * (q->last_used & (q->num - 1))];
+	e = (volatile uint32_t *)(volatile void *)&q
+		    ->used[RING_FIRST + 4u * (q->last_used & (q->num - 1))];
 	id = e[0];
 	n = e[1];
 	if (unlikely(id >= q->num || !q->tokens[id].token)) {

@@ -36,7 +36,7 @@
 #define PET_NS	    (2 * NSEC_PER_SEC)
 #define STAGE_TICKS 5035u /* 5 s at 33 MHz / 2^15 */
 
-static volatile char *regs;	/* [I] after attach */
+static volatile char *regs; /* [I] after attach */
 static struct timer timer;
 
 static void

@@ -228,8 +228,8 @@ take_near(struct jhandle *h, uint64_t goal, uint32_t want, uint64_t *start,
 		for (uint32_t k = 0; k < s->ngroups; k++) {
 			uint32_t at = (g + k) % s->ngroups;
 
-			err = take_from(h, at, k ? 0 : from, want, least,
-					false, start, len);
+			err = take_from(h, at, k ? 0 : from, want, least, false,
+					start, len);
 			if (!err || !goes_on(err))
 				return err;
 		}
@@ -289,9 +289,9 @@ ext4_balloc(struct jhandle *h, uint64_t goal, uint32_t want, unsigned flags,
 	int err = 0;
 
 	if (!(flags & EXT4_ALLOC_DELAYED)) {
-		uint64_t have = flags & EXT4_ALLOC_META
-			? atomic_load_relaxed(&s->free_blocks)
-			: ext4_available(s, may_take_reserve(s));
+		uint64_t have = flags & EXT4_ALLOC_META ?
+					atomic_load_relaxed(&s->free_blocks) :
+					ext4_available(s, may_take_reserve(s));
 
 		if (!have)
 			return -ENOSPC;
@@ -414,8 +414,7 @@ ext4_freed(struct ext4_super *s, uint64_t start, uint32_t len)
 
 		if (n > len)
 			n = len;
-		g = ext4_group_info(s, (uint32_t)(rel /
-						  s->blocks_per_group));
+		g = ext4_group_info(s, (uint32_t)(rel / s->blocks_per_group));
 		if (g && g->pending && g->npending) {
 			/* Those freed while the list could not be had are
 			 * not in it: count what is. */

@@ -93,8 +93,7 @@ checked_bit(struct ext4_super *s, uint64_t block)
 }
 
 bool
-ext4_buf_checked(struct ext4_super *s, const struct ext4_buf *b,
-		 uint64_t block)
+ext4_buf_checked(struct ext4_super *s, const struct ext4_buf *b, uint64_t block)
 {
 	return (uint64_t)atomic_load_relaxed(&b->page->priv) &
 	       checked_bit(s, block);

@@ -87,8 +87,8 @@ submit(struct journal *j, struct bio *b)
 /* Writes each page's first block to its place; places are ascending, and
  * those that follow one another go in one request. */
 void
-journal_write_blocks(struct journal *j, struct page **pages, const uint64_t *blocks,
-	       unsigned n)
+journal_write_blocks(struct journal *j, struct page **pages,
+		     const uint64_t *blocks, unsigned n)
 {
 	unsigned max = j->s->dev->max_vecs ? j->s->dev->max_vecs : 1;
 	struct bio *b = NULL;
@@ -148,8 +148,8 @@ journal_update_tail(struct journal *j)
 	spin_unlock(&j->lock);
 	if (tail == j->tail)
 		return 0;
-	freed = tail > j->tail ? tail - j->tail
-			       : tail + (j->last - j->first) - j->tail;
+	freed = tail > j->tail ? tail - j->tail :
+				 tail + (j->last - j->first) - j->tail;
 	err = bdev_flush(j->s->dev);
 	j->tail = tail;
 	j->tail_tid = tid;
@@ -294,8 +294,7 @@ group_pages(struct journal *j, struct group *g, unsigned want)
 
 /* The next blocks of t from *at on as one group; *at moves on. */
 static int
-write_group(struct journal *j, struct jtx *t, struct group *g,
-	    struct list **at)
+write_group(struct journal *j, struct jtx *t, struct group *g, struct list **at)
 {
 	unsigned par = t->tid & 1;
 	unsigned room = j->block_size - 12 - 16 - (j->csum ? 4 : 0);
@@ -324,8 +323,9 @@ write_group(struct journal *j, struct jtx *t, struct group *g,
 		last = tag;
 		tag += j->tag_bytes;
 		if (n == 1) { /* the first is followed by the UUID */
-			memcpy(tag, ((struct jbd2_super *)(void *)j->super)
-					    ->s_uuid, 16);
+			memcpy(tag,
+			       ((struct jbd2_super *)(void *)j->super)->s_uuid,
+			       16);
 			tag += 16;
 		}
 		g->blocks[n] = journal_block(j, next_log_block(j));
@@ -423,8 +423,8 @@ write_commit_block(struct journal *j, struct jtx *t)
 	c->h_commit_sec = cpu_to_be64(now / NSEC_PER_SEC);
 	c->h_commit_nsec = cpu_to_be32((uint32_t)(now % NSEC_PER_SEC));
 	if (j->csum)
-		c->h_chksum[0] = cpu_to_be32(
-			crc32c(j->csum_seed, c, j->block_size));
+		c->h_chksum[0] =
+			cpu_to_be32(crc32c(j->csum_seed, c, j->block_size));
 	block = journal_block(j, next_log_block(j));
 	journal_write_blocks(j, &p, &block, 1);
 	return journal_wait_io(j);
@@ -514,8 +514,8 @@ finish(struct journal *j, struct jtx *t, int err)
 
 	spin_lock(&j->lock);
 	while (!list_empty(&t->bufs)) {
-		struct jbuf *jb = list_entry(t->bufs.next, struct jbuf,
-					     link[par]);
+		struct jbuf *jb =
+			list_entry(t->bufs.next, struct jbuf, link[par]);
 
 		list_del(&jb->link[par]);
 		list_init(&jb->link[par]);

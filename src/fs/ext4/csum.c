@@ -24,8 +24,8 @@ void
 ext4_super_csum_set(struct ext4_super_disk *d)
 {
 	if (d->s_feature_ro_compat & EXT4_RO_METADATA_CSUM)
-		d->s_checksum = crc32c(~0u, d, offsetof(struct ext4_super_disk,
-							s_checksum));
+		d->s_checksum = crc32c(
+			~0u, d, offsetof(struct ext4_super_disk, s_checksum));
 }
 
 static uint16_t
@@ -86,8 +86,8 @@ ext4_inode_seed(struct ext4_super *s, uint32_t ino, uint32_t generation)
 
 /* *high: both halves are there. */
 static uint32_t
-inode_csum(struct ext4_super *s, uint32_t ino, const void *raw,
-	   uint32_t *seed, bool *high)
+inode_csum(struct ext4_super *s, uint32_t ino, const void *raw, uint32_t *seed,
+	   bool *high)
 {
 	const size_t lo = offsetof(struct ext4_inode_disk, i_checksum_lo);
 	const size_t hi = offsetof(struct ext4_inode_disk, i_checksum_hi);

@@ -97,10 +97,10 @@ ext4_read_pages(struct page_cache *pc, struct page **pages, unsigned n)
 		return;
 	}
 	for (unsigned k = 0; k < n;) {
-		int err = pages[k]->index > UINT32_MAX
-				  ? -EIO
-				  : ext4_map_block(i, (uint32_t)pages[k]->index,
-						   &m);
+		int err = pages[k]->index > UINT32_MAX ?
+				  -EIO :
+				  ext4_map_block(i, (uint32_t)pages[k]->index,
+						 &m);
 		unsigned run = n - k;
 
 		if (err) {
@@ -110,8 +110,8 @@ ext4_read_pages(struct page_cache *pc, struct page **pages, unsigned n)
 		if (run > m.len)
 			run = m.len;
 		if (m.pblk) {
-			bdev_read_pages(s->dev, sector_of(s, m.pblk),
-					pages + k, run);
+			bdev_read_pages(s->dev, sector_of(s, m.pblk), pages + k,
+					run);
 		} else {
 			for (unsigned j = k; j < k + run; j++) {
 				page_clear(page_addr(pages[j]));
@@ -125,8 +125,7 @@ ext4_read_pages(struct page_cache *pc, struct page **pages, unsigned n)
 /* ---- reserving ---- */
 
 static int
-ext4_prepare(struct page_cache *pc, struct page *p, uint32_t off,
-	     uint32_t len)
+ext4_prepare(struct page_cache *pc, struct page *p, uint32_t off, uint32_t len)
 {
 	struct inode *i = pc->inode;
 	struct ext4_super *s = ext4_sb(i);
@@ -193,10 +192,10 @@ ext4_cut_page(struct inode *i, uint64_t size)
 	if (!p)
 		return;
 	page_lock(p);
-	for (unsigned k = first; p->object == &i->cache->object &&
-				 k < per_page(s); k++) {
-		uint64_t old = atomic_fetch_and(
-			(uint64_t *)&p->priv, ~(P_RESERVED(k) | P_MAPPED(k)));
+	for (unsigned k = first;
+	     p->object == &i->cache->object && k < per_page(s); k++) {
+		uint64_t old = atomic_fetch_and((uint64_t *)&p->priv,
+						~(P_RESERVED(k) | P_MAPPED(k)));
 
 		if (old & P_RESERVED(k)) {
 			ext4_unreserve(s, 1);
@@ -260,8 +259,8 @@ submit_pages(struct ext4_super *s, uint64_t pblk, struct page **pages,
 	struct bio *b = NULL;
 
 	for (unsigned k = 0; k < n; k++) {
-		if (b && (b->nvecs >= max ||
-			  bio_add(b, pages[k], 0, PAGE_SIZE))) {
+		if (b &&
+		    (b->nvecs >= max || bio_add(b, pages[k], 0, PAGE_SIZE))) {
 			bio_submit(b);
 			b = NULL;
 		} else if (b) {
@@ -303,16 +302,15 @@ goal_for(struct inode *i, uint32_t lblk)
 	if (lblk && !ext4_map_locked(i, lblk - 1, &m) && m.pblk)
 		return m.pblk + 1;
 	/* The group of the inode; files begin at different places in it. */
-	return s->first_data_block +
-	       (i->ino - 1) / s->inodes_per_group *
-		       (uint64_t)s->blocks_per_group;
+	return s->first_data_block + (i->ino - 1) / s->inodes_per_group *
+					     (uint64_t)s->blocks_per_group;
 }
 
 /* What is to be done with a run of blocks that are alike. */
 struct segment {
 	uint32_t lblk, len;
 	struct ext4_map m;
-	bool reserved;		/* the blocks, all of them or none */
+	bool reserved; /* the blocks, all of them or none */
 };
 
 /* Gives the segment blocks (or makes them written), in h; on success s->m
@@ -328,10 +326,9 @@ map_segment(struct jhandle *h, struct inode *i, struct segment *g)
 	if (g->m.pblk && g->m.unwritten) {
 		err = ext4_ext_set_written(h, i, g->lblk, n);
 	} else if (!g->m.pblk) {
-		err = ext4_balloc(h, goal_for(i, g->lblk),
-				  n < MAX_TAKE ? n : MAX_TAKE,
-				  g->reserved ? EXT4_ALLOC_DELAYED : 0,
-				  &start, &n);
+		err = ext4_balloc(
+			h, goal_for(i, g->lblk), n < MAX_TAKE ? n : MAX_TAKE,
+			g->reserved ? EXT4_ALLOC_DELAYED : 0, &start, &n);
 		if (err)
 			return err;
 		err = ext4_ext_insert(h, i, g->lblk, n, start, false);
@@ -374,7 +371,8 @@ needs_handle(struct inode *i, const struct segment *g)
 static int
 write_segment(struct inode *i, struct segment *g,
 	      void (*submit)(struct inode *i, struct segment *g,
-			     struct jhandle *h, void *arg), void *arg)
+			     struct jhandle *h, void *arg),
+	      void *arg)
 {
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
@@ -443,9 +441,9 @@ write_whole(struct inode *i, struct page **pages, unsigned n)
 
 struct small {
 	struct page **pages;
-	uint32_t first;		/* block of pages[0] */
-	uint32_t left;		/* [a] bios, and one for who waits */
-	int err;		/* [a] */
+	uint32_t first; /* block of pages[0] */
+	uint32_t left;	/* [a] bios, and one for who waits */
+	int err;	/* [a] */
 	struct completion done;
 	struct jtx *tx;
 };

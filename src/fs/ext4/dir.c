@@ -13,9 +13,8 @@
 #include <base/string.h>
 #include <file/file.h>
 
-static const uint8_t dt_of_ft[] = {
-	DT_UNKNOWN, DT_REG, DT_DIR, DT_CHR, DT_BLK, DT_FIFO, DT_SOCK, DT_LNK
-};
+static const uint8_t dt_of_ft[] = { DT_UNKNOWN, DT_REG,	 DT_DIR,  DT_CHR,
+				    DT_BLK,	DT_FIFO, DT_SOCK, DT_LNK };
 
 /* Block lblk of a directory; a hole is an error. */
 int
@@ -114,8 +113,7 @@ ext4_dir_find(struct inode *dir, const char *name, size_t len,
 }
 
 int
-ext4_lookup(struct inode *dir, const char *name, size_t len,
-	    struct inode **out)
+ext4_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
 	struct ext4_super *s = ext4_sb(dir);
 	struct ext4_buf b;
@@ -148,9 +146,9 @@ emit_block(struct inode *dir, const uint8_t *block, uint64_t base,
 			return ext4_bad(s, dir->ino, "directory entry");
 		next = (int64_t)(base + at + d->rec_len);
 		if (at >= from && d->inode) {
-			uint8_t type = d->file_type < ARRAY_SIZE(dt_of_ft)
-					       ? dt_of_ft[d->file_type]
-					       : DT_UNKNOWN;
+			uint8_t type = d->file_type < ARRAY_SIZE(dt_of_ft) ?
+					       dt_of_ft[d->file_type] :
+					       DT_UNKNOWN;
 
 			if (!name_ok(d))
 				return ext4_bad(s, dir->ino, "a name");

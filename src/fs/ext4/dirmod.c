@@ -48,13 +48,13 @@ ext4_dir_room(const struct ext4_super *s)
 }
 
 static void
-fill(struct ext4_super *s, struct ext4_dirent *d, const char *name,
-     size_t len, uint32_t ino, uint32_t mode)
+fill(struct ext4_super *s, struct ext4_dirent *d, const char *name, size_t len,
+     uint32_t ino, uint32_t mode)
 {
 	d->inode = ino;
 	d->name_len = (uint8_t)len;
-	d->file_type = s->incompat & EXT4_INCOMPAT_FILETYPE ? ft_of_mode(mode)
-							    : 0;
+	d->file_type =
+		s->incompat & EXT4_INCOMPAT_FILETYPE ? ft_of_mode(mode) : 0;
 	memcpy(d->name, name, len);
 }
 
@@ -73,8 +73,8 @@ ext4_dir_init_block(struct ext4_super *s, uint8_t *block)
 }
 
 int
-ext4_dir_put(struct ext4_super *s, uint8_t *block, const char *name,
-	     size_t len, uint32_t ino, uint32_t mode)
+ext4_dir_put(struct ext4_super *s, uint8_t *block, const char *name, size_t len,
+	     uint32_t ino, uint32_t mode)
 {
 	uint32_t at = 0, need = ext4_rec_len(len), end = ext4_dir_room(s);
 
@@ -88,8 +88,7 @@ ext4_dir_put(struct ext4_super *s, uint8_t *block, const char *name,
 		used = c->inode ? ext4_rec_len(c->name_len) : 0;
 		if (c->rec_len >= used + need) {
 			if (used) {
-				struct ext4_dirent *n = at_of(block,
-							      at + used);
+				struct ext4_dirent *n = at_of(block, at + used);
 
 				n->rec_len = (uint16_t)(d->rec_len - used);
 				d->rec_len = (uint16_t)used;
@@ -114,8 +113,8 @@ has_room(struct ext4_super *s, const uint8_t *block, size_t len)
 
 		if (!d)
 			return false;
-		if (d->rec_len >= need + (d->inode ? ext4_rec_len(d->name_len)
-						   : 0))
+		if (d->rec_len >=
+		    need + (d->inode ? ext4_rec_len(d->name_len) : 0))
 			return true;
 		at += d->rec_len;
 	}
@@ -136,8 +135,8 @@ takes_entries(struct ext4_super *s, const uint8_t *block)
 }
 
 static int
-add_linear(struct jhandle *h, struct inode *dir, const char *name,
-	   size_t len, uint32_t ino, uint32_t mode)
+add_linear(struct jhandle *h, struct inode *dir, const char *name, size_t len,
+	   uint32_t ino, uint32_t mode)
 {
 	struct ext4_super *s = h->s;
 	uint32_t n = (uint32_t)(dir->size >> s->block_shift), lblk;
@@ -176,8 +175,8 @@ add_linear(struct jhandle *h, struct inode *dir, const char *name,
 }
 
 int
-ext4_dir_add(struct jhandle *h, struct inode *dir, const char *name,
-	     size_t len, uint32_t ino, uint32_t mode)
+ext4_dir_add(struct jhandle *h, struct inode *dir, const char *name, size_t len,
+	     uint32_t ino, uint32_t mode)
 {
 	int err = -ENODEV;
 

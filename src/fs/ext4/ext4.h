@@ -107,11 +107,10 @@ static_assert(sizeof(struct ext4_super_disk) == 1024, "superblock");
 #define EXT4_INCOMPAT_FLEX_BG	0x0200u
 #define EXT4_INCOMPAT_CSUM_SEED 0x2000u
 #define EXT4_INCOMPAT_LARGEDIR	0x4000u
-#define EXT4_INCOMPAT_KNOWN                                                   \
-	(EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_META_BG |                     \
-	 EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT |                        \
-	 EXT4_INCOMPAT_FLEX_BG | EXT4_INCOMPAT_CSUM_SEED |                    \
-	 EXT4_INCOMPAT_LARGEDIR)
+#define EXT4_INCOMPAT_KNOWN                                                    \
+	(EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_META_BG |                      \
+	 EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_64BIT | EXT4_INCOMPAT_FLEX_BG | \
+	 EXT4_INCOMPAT_CSUM_SEED | EXT4_INCOMPAT_LARGEDIR)
 #define EXT4_RO_SPARSE_SUPER   0x0001u
 #define EXT4_RO_LARGE_FILE     0x0002u
 #define EXT4_RO_HUGE_FILE      0x0008u
@@ -126,20 +125,20 @@ static_assert(sizeof(struct ext4_super_disk) == 1024, "superblock");
 #define EXT4_RO_VERITY	       0x8000u
 #define EXT4_RO_ORPHAN_PRESENT 0x10000u
 /* With these we write; with others we only read. */
-#define EXT4_RO_WRITABLE                                                      \
-	(EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_HUGE_FILE |      \
-	 EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE |         \
+#define EXT4_RO_WRITABLE                                                 \
+	(EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_HUGE_FILE | \
+	 EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE |    \
 	 EXT4_RO_METADATA_CSUM)
 #define EXT4_COMPAT_HAS_JOURNAL	  0x0004u
 #define EXT4_COMPAT_DIR_INDEX	  0x0020u
 #define EXT4_COMPAT_SPARSE_SUPER2 0x0200u
 
-#define EXT4_STATE_VALID  1u /* s_state: cleanly unmounted */
-#define EXT4_STATE_ERROR  2u
-#define EXT4_STATE_ORPHAN 4u
+#define EXT4_STATE_VALID     1u /* s_state: cleanly unmounted */
+#define EXT4_STATE_ERROR     2u
+#define EXT4_STATE_ORPHAN    4u
 #define EXT4_ERRORS_CONTINUE 1u /* s_errors */
-#define EXT4_HASH_SIGNED   1u /* s_flags */
-#define EXT4_HASH_UNSIGNED 2u
+#define EXT4_HASH_SIGNED     1u /* s_flags */
+#define EXT4_HASH_UNSIGNED   2u
 
 struct ext4_group_disk {
 	uint32_t bg_block_bitmap_lo, bg_inode_bitmap_lo, bg_inode_table_lo;
@@ -160,8 +159,8 @@ struct ext4_group_disk {
 #define EXT4_BG_INODE_ZEROED 4u
 static_assert(offsetof(struct ext4_group_disk, bg_free_blocks_hi) == 0x2c,
 	      "free blocks");
-static_assert(offsetof(struct ext4_group_disk, bg_block_bitmap_csum_hi) ==
-	      0x38, "bitmap checksum");
+static_assert(offsetof(struct ext4_group_disk, bg_block_bitmap_csum_hi) == 0x38,
+	      "bitmap checksum");
 static_assert(offsetof(struct ext4_group_disk, bg_checksum) == 0x1e, "csum");
 static_assert(sizeof(struct ext4_group_disk) == 64, "group descriptor");
 
@@ -237,12 +236,12 @@ static_assert(sizeof(struct ext4_xattr_entry) == 16, "xattr entry");
 
 /* What is known of a group beyond its descriptor. */
 struct ext4_group {
-	struct list dirty;	/* [alloc_lock] in s->dirty_groups */
-	uint64_t *pending;	/* [alloc_lock] freed, not yet committed */
-	uint32_t npending;	/* [alloc_lock] */
-	uint32_t frozen_tid;	/* [alloc_lock] nothing is taken from it until
+	struct list dirty;   /* [alloc_lock] in s->dirty_groups */
+	uint64_t *pending;   /* [alloc_lock] freed, not yet committed */
+	uint32_t npending;   /* [alloc_lock] */
+	uint32_t frozen_tid; /* [alloc_lock] nothing is taken from it until
 				 * this is committed; 0 */
-	uint32_t max_run;	/* [alloc_lock] no free run is longer */
+	uint32_t max_run;    /* [alloc_lock] no free run is longer */
 	bool blocks_dirty, inodes_dirty; /* [alloc_lock] bitmaps, in the
 				 * running transaction */
 };
@@ -251,66 +250,66 @@ struct ext4_group {
 struct ext4_super {
 	struct super sb;
 	struct blk_device *dev;
-	struct page_cache *meta;	/* the device's blocks */
+	struct page_cache *meta; /* the device's blocks */
 	uint32_t block_size, block_shift;
 	uint64_t nblocks;
 	uint32_t ninodes, first_ino, inode_size, desc_size;
 	uint32_t blocks_per_group, inodes_per_group, ngroups;
 	uint32_t first_data_block, first_meta_bg;
 	uint32_t compat, incompat, ro_compat;
-	bool csum;			/* metadata_csum */
+	bool csum; /* metadata_csum */
 	uint32_t csum_seed;
 	uint8_t uuid[16];
-	uint64_t free_blocks, free_inodes; /* [alloc_lock w, a] */
-	uint64_t delayed;		/* [a] reserved by dirty pages */
-	uint64_t overhead;		/* [a] blocks; 0: not counted yet */
+	uint64_t free_blocks, free_inodes;  /* [alloc_lock w, a] */
+	uint64_t delayed;		    /* [a] reserved by dirty pages */
+	uint64_t overhead;		    /* [a] blocks; 0: not counted yet */
 	uint64_t root_blocks, spare_blocks; /* [I] */
-	uint32_t root_uid, root_gid;	/* [I] who may take root_blocks */
-	uint32_t last_dirs;		/* [alloc_lock] where directories go */
+	uint32_t root_uid, root_gid;	    /* [I] who may take root_blocks */
+	uint32_t last_dirs; /* [alloc_lock] where directories go */
 	uint16_t log_groups_per_flex, errors, want_extra_isize;
 	uint32_t reserved_gdt, backup_bgs[2];
-	uint32_t hash_seed[4];		/* [I] */
-	uint8_t hash_version;		/* [I] */
-	bool hash_unsigned;		/* [I] */
+	uint32_t hash_seed[4]; /* [I] */
+	uint8_t hash_version;  /* [I] */
+	bool hash_unsigned;    /* [I] */
 	struct journal *journal;
-	bool ro;			/* [a] mounted for reading only */
-	bool minixdf;			/* [I] f_blocks is all blocks */
-	uint32_t readers_around;	/* [a] block.c: reading ahead */
-	bool may_write;			/* [I] nothing forbids it */
-	struct mutex alloc_lock;	/* RANK_FSALLOC */
-	struct ext4_group **groups;	/* [alloc_lock] in chunks, made when
+	bool ro;		    /* [a] mounted for reading only */
+	bool minixdf;		    /* [I] f_blocks is all blocks */
+	uint32_t readers_around;    /* [a] block.c: reading ahead */
+	bool may_write;		    /* [I] nothing forbids it */
+	struct mutex alloc_lock;    /* RANK_FSALLOC */
+	struct ext4_group **groups; /* [alloc_lock] in chunks, made when
 					 * they are wanted */
-	struct list dirty_groups;	/* [alloc_lock] */
-	struct mutex orphan_lock;	/* RANK_EXTENTS */
-	struct list orphans;		/* [orphan_lock] as on the disk */
-	uint64_t freed_pending;		/* [alloc_lock] blocks */
-	uint32_t error_count;		/* [a] since the last commit */
-	uint32_t error_ino;		/* [a] */
-	uint32_t next_generation;	/* [a] */
-	uint64_t *group_ok;		/* [a] bitmap: descriptor was checked */
-	uint32_t complaints;		/* [a] */
+	struct list dirty_groups;   /* [alloc_lock] */
+	struct mutex orphan_lock;   /* RANK_EXTENTS */
+	struct list orphans;	    /* [orphan_lock] as on the disk */
+	uint64_t freed_pending;	    /* [alloc_lock] blocks */
+	uint32_t error_count;	    /* [a] since the last commit */
+	uint32_t error_ino;	    /* [a] */
+	uint32_t next_generation;   /* [a] */
+	uint64_t *group_ok;	    /* [a] bitmap: descriptor was checked */
+	uint32_t complaints;	    /* [a] */
 };
 
 struct ext4_inode {
-	struct inode *inode;		/* [I] */
-	struct rwlock tree_lock;	/* RANK_EXTENTS: block[], the extents */
-	struct mutex raw_lock;		/* RANK_FSALLOC2: the disk's inode */
-	uint32_t flags;			/* [raw_lock] */
-	uint32_t csum_seed;		/* [I] */
-	uint32_t block[EXT4_NBLOCKS];	/* [tree_lock] as on disk */
-	uint64_t file_acl;		/* [inode lock w] */
-	uint32_t extra_isize;		/* [I] */
-	uint64_t disksize;		/* [tree_lock] size on the disk */
-	uint32_t sync_tid;		/* [a] last transaction with it */
-	uint32_t datasync_tid;		/* [a] the same for fdatasync */
-	struct list orphan;		/* [orphan_lock] in s->orphans */
-	uint32_t lost_ino;		/* [orphan_lock] in s->orphans for good */
-	uint32_t next_orphan;		/* [orphan_lock] or time of deletion */
-	uint32_t delayed;		/* [a] blocks that dirty pages wait for */
-	uint64_t last_pblk;		/* [tree_lock] where the last went */
-	uint32_t last_lblk;		/* [tree_lock] */
-	bool fresh;			/* [raw_lock] the disk has rubbish */
-	bool no_delete;			/* [o] evict leaves the disk alone */
+	struct inode *inode;	      /* [I] */
+	struct rwlock tree_lock;      /* RANK_EXTENTS: block[], the extents */
+	struct mutex raw_lock;	      /* RANK_FSALLOC2: the disk's inode */
+	uint32_t flags;		      /* [raw_lock] */
+	uint32_t csum_seed;	      /* [I] */
+	uint32_t block[EXT4_NBLOCKS]; /* [tree_lock] as on disk */
+	uint64_t file_acl;	      /* [inode lock w] */
+	uint32_t extra_isize;	      /* [I] */
+	uint64_t disksize;	      /* [tree_lock] size on the disk */
+	uint32_t sync_tid;	      /* [a] last transaction with it */
+	uint32_t datasync_tid;	      /* [a] the same for fdatasync */
+	struct list orphan;	      /* [orphan_lock] in s->orphans */
+	uint32_t lost_ino;	      /* [orphan_lock] in s->orphans for good */
+	uint32_t next_orphan;	      /* [orphan_lock] or time of deletion */
+	uint32_t delayed;	      /* [a] blocks that dirty pages wait for */
+	uint64_t last_pblk;	      /* [tree_lock] where the last went */
+	uint32_t last_lblk;	      /* [tree_lock] */
+	bool fresh;		      /* [raw_lock] the disk has rubbish */
+	bool no_delete;		      /* [o] evict leaves the disk alone */
 };
 
 static inline struct ext4_super *
@@ -327,7 +326,7 @@ ext4_i(const struct inode *i)
 
 /* One block of metadata. */
 struct ext4_buf {
-	struct page *page;	/* NULL: none */
+	struct page *page; /* NULL: none */
 	uint8_t *data;
 	uint64_t block;
 };
@@ -412,8 +411,8 @@ uint64_t ext4_available(struct ext4_super *s, bool root);
 bool ext4_retry_alloc(struct ext4_super *s, int err, unsigned *tries);
 
 /* ---- ialloc.c ---- */
-MUST_CHECK int ext4_ialloc(struct jhandle *h, struct inode *dir,
-			   uint32_t mode, uint32_t *ino);
+MUST_CHECK int ext4_ialloc(struct jhandle *h, struct inode *dir, uint32_t mode,
+			   uint32_t *ino);
 MUST_CHECK int ext4_ifree(struct jhandle *h, uint64_t ino, bool is_dir);
 /* The same for ext4_ifree() of this one. */
 MUST_CHECK int ext4_ifree_ready(struct jhandle *h, uint64_t ino);
@@ -430,8 +429,7 @@ MUST_CHECK int ext4_orphan_cleanup(struct ext4_super *s, uint32_t first);
 /* ---- csum.c ---- */
 bool ext4_super_csum_ok(const struct ext4_super_disk *d);
 void ext4_super_csum_set(struct ext4_super_disk *d);
-bool ext4_group_csum_ok(struct ext4_super *s, uint32_t group,
-			const void *desc);
+bool ext4_group_csum_ok(struct ext4_super *s, uint32_t group, const void *desc);
 void ext4_group_csum_set(struct ext4_super *s, uint32_t group, void *desc);
 /* Fills i's csum_seed. */
 bool ext4_inode_csum_ok(struct ext4_super *s, uint32_t ino, const void *raw,
@@ -481,21 +479,19 @@ MUST_CHECK int ext4_setattr(struct inode *i, const struct inode_attr *a);
 MUST_CHECK int ext4_write_begin(struct inode *i, int64_t pos, size_t len);
 /* A new inode in dir, in the cache, with one link, written in h. */
 MUST_CHECK int ext4_new_inode(struct jhandle *h, struct inode *dir,
-			      uint32_t mode, uint64_t rdev,
-			      struct inode **out);
+			      uint32_t mode, uint64_t rdev, struct inode **out);
 
 /* ---- extent.c ---- */
 struct ext4_map {
 	uint64_t pblk;	/* 0: no block */
 	uint32_t len;	/* blocks that go on like this, >= 1 */
-	bool unwritten;	/* has blocks, reads as zeroes */
+	bool unwritten; /* has blocks, reads as zeroes */
 };
 /* pblk is 0 for what reads as zeroes. */
 MUST_CHECK int ext4_map_block(struct inode *i, uint32_t lblk,
 			      struct ext4_map *m);
 /* With unwritten ones. */
-MUST_CHECK int ext4_map_any(struct inode *i, uint32_t lblk,
-			    struct ext4_map *m);
+MUST_CHECK int ext4_map_any(struct inode *i, uint32_t lblk, struct ext4_map *m);
 /* The same by who has tree_lock. */
 MUST_CHECK int ext4_map_locked(struct inode *i, uint32_t lblk,
 			       struct ext4_map *m);
@@ -622,8 +618,8 @@ MUST_CHECK int ext4_dirhash(const struct ext4_super *s, uint8_t version,
 			    const char *name, size_t len,
 			    struct ext4_hash *out);
 /* -ENODEV: not to be used, the blocks must be read one after the other. */
-MUST_CHECK int ext4_htree_find(struct inode *dir, const char *name,
-			       size_t len, struct ext4_buf *b, uint32_t *at);
+MUST_CHECK int ext4_htree_find(struct inode *dir, const char *name, size_t len,
+			       struct ext4_buf *b, uint32_t *at);
 MUST_CHECK int ext4_htree_add(struct jhandle *h, struct inode *dir,
 			      const char *name, size_t len, uint32_t ino,
 			      uint32_t mode);

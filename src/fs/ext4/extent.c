@@ -16,7 +16,8 @@ capacity(size_t bytes)
 }
 
 bool
-ext4_ext_header_ok(const struct ext4_extent_header *h, size_t bytes, unsigned depth)
+ext4_ext_header_ok(const struct ext4_extent_header *h, size_t bytes,
+		   unsigned depth)
 {
 	return h->eh_magic == EXT4_EXT_MAGIC && h->eh_depth == depth &&
 	       h->eh_entries <= h->eh_max && h->eh_max <= capacity(bytes);
@@ -54,8 +55,8 @@ run_ok(const struct ext4_super *s, uint64_t start, uint64_t len)
 
 /* A hole from lblk up to the next extent, as far as this leaf tells. */
 static void
-hole(const struct ext4_extent_header *h, int at, uint32_t lblk,
-     uint32_t limit, struct ext4_map *m)
+hole(const struct ext4_extent_header *h, int at, uint32_t lblk, uint32_t limit,
+     struct ext4_map *m)
 {
 	const struct ext4_extent *e = (const void *)(h + 1);
 	uint32_t end = limit;
@@ -86,8 +87,7 @@ map_leaf(struct inode *i, const struct ext4_extent_header *h, uint32_t lblk,
 	unwritten = e.ee_len > EXT4_EXT_INIT_MAX;
 	len = unwritten ? e.ee_len - EXT4_EXT_INIT_MAX : e.ee_len;
 	start = (uint64_t)e.ee_start_hi << 32 | e.ee_start_lo;
-	if (!len || !run_ok(s, start, len) ||
-	    e.ee_block > UINT32_MAX - len)
+	if (!len || !run_ok(s, start, len) || e.ee_block > UINT32_MAX - len)
 		return ext4_bad(s, i->ino, "extent out of range");
 	if (lblk - e.ee_block >= len) {
 		hole(h, at, lblk, limit, m);
@@ -146,8 +146,9 @@ map_extents(struct inode *i, uint32_t lblk, struct ext4_map *m)
 			m->len = limit > lblk ? limit - lblk : 1;
 			goto out;
 		}
-		err = ext4_ext_node(i, (uint64_t)x[at].ei_leaf_hi << 32 |
-					   x[at].ei_leaf_lo, depth, &next);
+		err = ext4_ext_node(
+			i, (uint64_t)x[at].ei_leaf_hi << 32 | x[at].ei_leaf_lo,
+			depth, &next);
 		if (err)
 			goto out;
 		ext4_brelse(&b);

@@ -29,7 +29,7 @@ struct piece {
 };
 
 struct level {
-	struct ext4_buf b;	/* page NULL: the root, in the inode */
+	struct ext4_buf b; /* page NULL: the root, in the inode */
 	struct ext4_extent_header *h;
 	int at;
 };
@@ -43,8 +43,8 @@ uint32_t
 ext4_ext_credits(const struct inode *i)
 {
 	const struct ext4_extent_header *h = (const void *)ext4_i(i)->block;
-	uint32_t depth = h->eh_depth <= EXT4_MAX_DEPTH ? h->eh_depth
-						       : EXT4_MAX_DEPTH;
+	uint32_t depth =
+		h->eh_depth <= EXT4_MAX_DEPTH ? h->eh_depth : EXT4_MAX_DEPTH;
 
 	return (depth + 2) * 4 + 8;
 }
@@ -101,8 +101,7 @@ static void
 put(struct ext4_extent *e, const struct piece *p)
 {
 	e->ee_block = p->lblk;
-	e->ee_len = (uint16_t)(p->len + (p->unwritten ? EXT4_EXT_INIT_MAX
-						      : 0));
+	e->ee_len = (uint16_t)(p->len + (p->unwritten ? EXT4_EXT_INIT_MAX : 0));
 	e->ee_start_hi = (uint16_t)(p->pblk >> 32);
 	e->ee_start_lo = (uint32_t)p->pblk;
 }
@@ -190,8 +189,7 @@ fix_keys(struct jhandle *h, struct inode *i, struct path *p, unsigned k)
 
 /* A block for the tree: allocated, zero, in the transaction. */
 static int
-new_node(struct jhandle *h, struct inode *i, uint64_t goal,
-	 struct ext4_buf *b)
+new_node(struct jhandle *h, struct inode *i, uint64_t goal, struct ext4_buf *b)
 {
 	struct ext4_super *s = h->s;
 	struct ext4_extent_header *eh;
@@ -295,8 +293,8 @@ make_room(struct jhandle *h, struct inode *i, struct path *p, uint64_t goal)
 		if (p->l[k - 1].h->eh_entries >= p->l[k - 1].h->eh_max)
 			continue;
 		for (unsigned j = 0; j < k; j++)
-			append = append && p->l[j].at + 1 >=
-						   p->l[j].h->eh_entries;
+			append = append &&
+				 p->l[j].at + 1 >= p->l[j].h->eh_entries;
 		return split(h, i, p, k, goal, append);
 	}
 	return grow(h, i, goal);
@@ -506,8 +504,8 @@ edit(struct jhandle *h, struct inode *i, uint32_t lblk, bool del,
 }
 
 int
-ext4_ext_insert(struct jhandle *h, struct inode *i, uint32_t lblk,
-		uint32_t len, uint64_t pblk, bool unwritten)
+ext4_ext_insert(struct jhandle *h, struct inode *i, uint32_t lblk, uint32_t len,
+		uint64_t pblk, bool unwritten)
 {
 	struct piece v = { lblk, len, pblk, unwritten };
 	int err;

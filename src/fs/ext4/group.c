@@ -56,8 +56,8 @@ group_blocks(const struct ext4_super *s, uint32_t g)
 {
 	uint64_t left = s->nblocks - group_start(s, g);
 
-	return left < s->blocks_per_group ? (uint32_t)left
-					  : s->blocks_per_group;
+	return left < s->blocks_per_group ? (uint32_t)left :
+					    s->blocks_per_group;
 }
 
 /* Blocks of descriptors in this group, and those kept for more of them. */
@@ -70,8 +70,8 @@ desc_blocks_in(const struct ext4_super *s, uint32_t g)
 	uint32_t at = g % per_block, n = 0;
 
 	if (has_super(s, g))
-		n = meta && s->first_meta_bg < all ? s->first_meta_bg
-						   : all + s->reserved_gdt;
+		n = meta && s->first_meta_bg < all ? s->first_meta_bg :
+						     all + s->reserved_gdt;
 	/* Of a meta group: in its first, second and last group. */
 	if (meta && g / per_block >= s->first_meta_bg)
 		n = at < 2 || at == per_block - 1;
@@ -86,8 +86,8 @@ ext4_overhead(const struct ext4_super *s)
 
 	for (uint32_t g = 0; g < s->ngroups; g++)
 		n += has_super(s, g) + desc_blocks_in(s, g) + 2 +
-		     div_round_up((uint64_t)s->inodes_per_group *
-					  s->inode_size, s->block_size);
+		     div_round_up((uint64_t)s->inodes_per_group * s->inode_size,
+				  s->block_size);
 	if (s->journal)
 		log = s->journal->last;
 	return n + log;
@@ -258,8 +258,8 @@ set_bits(uint64_t *bits, uint64_t from, uint64_t to)
 
 /* Marks blocks of [start, start + n) that lie in the group. */
 static void
-mark(const struct ext4_super *s, uint64_t *bits, uint32_t group,
-     uint64_t start, uint64_t n)
+mark(const struct ext4_super *s, uint64_t *bits, uint32_t group, uint64_t start,
+     uint64_t n)
 {
 	uint64_t base = group_start(s, group), end = start + n;
 	uint64_t limit = base + group_blocks(s, group);
@@ -281,16 +281,16 @@ make_block_bitmap(const struct ext4_super *s, uint32_t group,
 	uint32_t per_block = s->block_size / s->desc_size;
 	uint32_t nr = group / per_block;
 	uint64_t base = group_start(s, group), n = 0;
-	bool meta = (s->incompat & EXT4_INCOMPAT_META_BG) &&
-		    nr >= s->first_meta_bg;
+	bool meta =
+		(s->incompat & EXT4_INCOMPAT_META_BG) && nr >= s->first_meta_bg;
 
 	memset(bits, 0, s->block_size);
 	if (has_super(s, group))
 		n = 1;
 	if (!meta && has_super(s, group)) {
-		n += s->incompat & EXT4_INCOMPAT_META_BG
-			     ? s->first_meta_bg
-			     : div_round_up(s->ngroups, per_block);
+		n += s->incompat & EXT4_INCOMPAT_META_BG ?
+			     s->first_meta_bg :
+			     div_round_up(s->ngroups, per_block);
 		n += s->reserved_gdt;
 	} else if (meta && (group % per_block <= 1 ||
 			    group % per_block == per_block - 1)) {
@@ -318,8 +318,7 @@ csum_matches(const struct ext4_super *s, uint32_t c, uint16_t lo, uint16_t hi)
 }
 
 static int
-check_block_bitmap(struct ext4_super *s, uint32_t group,
-		   struct ext4_bitmap *m)
+check_block_bitmap(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 {
 	const struct ext4_group_disk *d = m->desc;
 	uint64_t base = group_start(s, group), at = block_bitmap_of(s, d);
@@ -352,8 +351,7 @@ open_desc(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 }
 
 int
-ext4_block_bitmap(struct ext4_super *s, uint32_t group,
-		  struct ext4_bitmap *m)
+ext4_block_bitmap(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 {
 	int err = open_desc(s, group, m);
 	uint64_t at;
@@ -383,8 +381,7 @@ fail:
 }
 
 int
-ext4_inode_bitmap(struct ext4_super *s, uint32_t group,
-		  struct ext4_bitmap *m)
+ext4_inode_bitmap(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 {
 	int err = open_desc(s, group, m);
 
@@ -403,8 +400,8 @@ ext4_inode_bitmap(struct ext4_super *s, uint32_t group,
 		memset(m->bits, 0, s->block_size);
 		set_bits(m->bits, s->inodes_per_group, s->block_size * 8ull);
 	} else if (s->csum &&
-		   !csum_matches(s, bitmap_csum(s, m->bits,
-						s->inodes_per_group),
+		   !csum_matches(s,
+				 bitmap_csum(s, m->bits, s->inodes_per_group),
 				 m->desc->bg_inode_bitmap_csum_lo,
 				 m->desc->bg_inode_bitmap_csum_hi)) {
 		err = ext4_bad(s, 0, "inode bitmap's checksum");

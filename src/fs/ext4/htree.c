@@ -83,7 +83,9 @@ md4_round(uint32_t b[4], const uint32_t in[8], unsigned round)
 		{ 3, 7, 2, 6, 1, 5, 0, 4 },
 	};
 	static const uint8_t shift[3][4] = {
-		{ 3, 7, 11, 19 }, { 3, 5, 9, 13 }, { 3, 9, 11, 15 },
+		{ 3, 7, 11, 19 },
+		{ 3, 5, 9, 13 },
+		{ 3, 9, 11, 15 },
 	};
 	static const uint32_t add[3] = { 0, 0x5a827999, 0x6ed9eba1 };
 
@@ -184,19 +186,19 @@ struct dx_info {
 static_assert(sizeof(struct dx_entry) == 8, "dx_entry");
 static_assert(sizeof(struct dx_info) == 8, "dx_info");
 
-#define ROOT_INFO 24u /* behind the entries of "." and ".." */
+#define ROOT_INFO  24u /* behind the entries of "." and ".." */
 #define ROOT_TABLE 32u
 #define NODE_TABLE 8u
 
 struct frame {
 	struct ext4_buf b;
-	struct dx_entry *e;	/* [0] is limit and count */
-	unsigned at;		/* the entry that was followed */
+	struct dx_entry *e; /* [0] is limit and count */
+	unsigned at;	    /* the entry that was followed */
 };
 
 struct dx_path {
 	struct frame f[MAX_LEVELS];
-	unsigned n;		/* frames in use */
+	unsigned n; /* frames in use */
 	uint8_t version;
 	struct ext4_hash hash;
 };
@@ -244,8 +246,7 @@ search(struct dx_entry *e, uint32_t hash)
 }
 
 static int
-open_frame(struct inode *dir, struct dx_path *p, uint32_t lblk,
-	   unsigned table)
+open_frame(struct inode *dir, struct dx_path *p, uint32_t lblk, unsigned table)
 {
 	struct ext4_super *s = ext4_sb(dir);
 	struct frame *f = &p->f[p->n];
@@ -405,10 +406,9 @@ collect(struct ext4_super *s, struct inode *dir, uint8_t version,
 				return -ENODEV;
 			for (k = (*n)++; k && v[k - 1].hash > hash.major; k--)
 				v[k] = v[k - 1];
-			v[k] = (struct name_ref){
-				hash.major, (uint16_t)at,
-				(uint16_t)ext4_rec_len(d->name_len)
-			};
+			v[k] = (struct name_ref){ hash.major, (uint16_t)at,
+						  (uint16_t)ext4_rec_len(
+							  d->name_len) };
 		}
 		at += d->rec_len;
 	}
@@ -431,8 +431,8 @@ pack(struct ext4_super *s, uint8_t *block, const uint8_t *old,
 		at += v[k].size;
 	}
 	if (last)
-		last->rec_len = (uint16_t)(last->rec_len +
-					   ext4_dir_room(s) - at);
+		last->rec_len =
+			(uint16_t)(last->rec_len + ext4_dir_room(s) - at);
 }
 
 /* Where to cut so that both halves have about the same bytes. */
@@ -497,8 +497,7 @@ out:
 
 /* The table of frame k is full; the one above it is not. */
 static int
-split_node(struct jhandle *h, struct inode *dir, struct dx_path *p,
-	   unsigned k)
+split_node(struct jhandle *h, struct inode *dir, struct dx_path *p, unsigned k)
 {
 	struct ext4_super *s = h->s;
 	struct frame *f = &p->f[k];

@@ -28,16 +28,16 @@ static uint32_t
 unused_of(const struct ext4_super *s, const struct ext4_group_disk *d)
 {
 	return d->bg_itable_unused_lo |
-	       (s->desc_size >= 64 ? (uint32_t)d->bg_itable_unused_hi << 16
-				   : 0);
+	       (s->desc_size >= 64 ? (uint32_t)d->bg_itable_unused_hi << 16 :
+				     0);
 }
 
 static void
 count_dirs(struct ext4_super *s, struct ext4_group_disk *d, int by)
 {
-	uint32_t n = d->bg_used_dirs_lo |
-		     (s->desc_size >= 64 ? (uint32_t)d->bg_used_dirs_hi << 16
-					 : 0);
+	uint32_t n =
+		d->bg_used_dirs_lo |
+		(s->desc_size >= 64 ? (uint32_t)d->bg_used_dirs_hi << 16 : 0);
 
 	if (by < 0 && !n)
 		return;
@@ -56,8 +56,7 @@ use_table(struct ext4_super *s, struct ext4_group_disk *d, uint32_t bit)
 	if (!s->csum && !(s->ro_compat & EXT4_RO_GDT_CSUM))
 		return;
 	unused = unused_of(s, d);
-	if (unused > s->inodes_per_group ||
-	    bit < s->inodes_per_group - unused)
+	if (unused > s->inodes_per_group || bit < s->inodes_per_group - unused)
 		return;
 	unused = s->inodes_per_group - bit - 1;
 	d->bg_itable_unused_lo = (uint16_t)unused;
@@ -116,8 +115,7 @@ first_group(struct ext4_super *s, const struct inode *dir, bool is_dir)
 }
 
 int
-ext4_ialloc(struct jhandle *h, struct inode *dir, uint32_t mode,
-	    uint32_t *ino)
+ext4_ialloc(struct jhandle *h, struct inode *dir, uint32_t mode, uint32_t *ino)
 {
 	struct ext4_super *s = h->s;
 	bool is_dir = S_ISDIR(mode);

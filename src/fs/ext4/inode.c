@@ -252,8 +252,7 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw, bool orphan)
 	struct ext4_inode *e = ext4_i(i);
 
 	if (s->inode_size > 128 &&
-	    (d->i_extra_isize > s->inode_size - 128 ||
-	     (d->i_extra_isize & 3)))
+	    (d->i_extra_isize > s->inode_size - 128 || (d->i_extra_isize & 3)))
 		return ext4_bad(s, i->ino, "size of the inode's extra part");
 	if (!ext4_inode_csum_ok(s, (uint32_t)i->ino, raw, &e->csum_seed))
 		return ext4_bad(s, i->ino, "inode's checksum");

@@ -135,8 +135,7 @@ ext4_iwrite(struct jhandle *h, struct inode *i, bool size)
 		mutex_unlock(&e->raw_lock);
 		atomic_store_relaxed(&e->sync_tid, journal_tid(h));
 		if (size)
-			atomic_store_relaxed(&e->datasync_tid,
-					     journal_tid(h));
+			atomic_store_relaxed(&e->datasync_tid, journal_tid(h));
 	}
 	ext4_brelse(&b);
 	return err;
@@ -160,8 +159,8 @@ ext4_fsync(struct inode *i, bool datasync)
 {
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
-	uint32_t tid = atomic_load_relaxed(datasync ? &e->datasync_tid
-						    : &e->sync_tid);
+	uint32_t tid =
+		atomic_load_relaxed(datasync ? &e->datasync_tid : &e->sync_tid);
 
 	if (!s->journal || !s->journal->writable)
 		return 0; /* read-only: nothing was ever written */
@@ -350,14 +349,13 @@ ext4_has_list(const struct inode *i)
 {
 	const struct ext4_inode *e = ext4_i(i);
 
-	if (e->flags & EXT4_FL_EXTENTS || !(S_ISREG(i->mode) ||
-	    S_ISDIR(i->mode) || S_ISLNK(i->mode)))
+	if (e->flags & EXT4_FL_EXTENTS ||
+	    !(S_ISREG(i->mode) || S_ISDIR(i->mode) || S_ISLNK(i->mode)))
 		return false;
 	return i->blocks > (e->file_acl ? ext4_sb(i)->block_size / 512 : 0);
 }
 
-static int
-delete(struct inode *i)
+static int delete (struct inode *i)
 {
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
@@ -407,10 +405,10 @@ ext4_evict(struct inode *i)
 		page_cache_destroy(i->cache);
 	i->cache = NULL;
 	if (e && !i->nlink && !e->no_delete && s->journal &&
-	    s->journal->writable && delete(i)) {
+	    s->journal->writable && delete (i)) {
 		log_warn("ext4 %s: deleted file %lu cannot be freed before "
-			 "the next mount", s->dev->name,
-			 (unsigned long)i->ino);
+			 "the next mount",
+			 s->dev->name, (unsigned long)i->ino);
 		if (ext4_orphan_lose(i))
 			i->priv = NULL;
 	}

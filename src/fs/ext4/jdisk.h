@@ -48,9 +48,9 @@ static_assert(sizeof(struct jbd2_super) == 1024, "journal superblock");
 #define JBD2_INCOMPAT_CSUM_V2	   0x8u
 #define JBD2_INCOMPAT_CSUM_V3	   0x10u
 #define JBD2_INCOMPAT_FAST_COMMIT  0x20u
-#define JBD2_INCOMPAT_KNOWN                                                   \
-	(JBD2_INCOMPAT_REVOKE | JBD2_INCOMPAT_64BIT |                         \
-	 JBD2_INCOMPAT_ASYNC_COMMIT | JBD2_INCOMPAT_CSUM_V2 |                 \
+#define JBD2_INCOMPAT_KNOWN                                   \
+	(JBD2_INCOMPAT_REVOKE | JBD2_INCOMPAT_64BIT |         \
+	 JBD2_INCOMPAT_ASYNC_COMMIT | JBD2_INCOMPAT_CSUM_V2 | \
 	 JBD2_INCOMPAT_CSUM_V3)
 #define JBD2_CRC32C 4 /* s_checksum_type */
 

@@ -157,10 +157,10 @@ try_join(struct journal *j, uint32_t credits, uint32_t *arg)
 	*arg = t->tid;
 	if (t->nbufs + t->credits + credits > j->max_tx && t->nbufs)
 		return COMMIT;
-	need = journal_need(j, t) + journal_need(j, j->committing) +
-	       credits + credits / GROUP_MIN;
-	if (need > j->free || (j->nbufs > j->max_bufs &&
-			       !list_empty(&j->ckpts))) {
+	need = journal_need(j, t) + journal_need(j, j->committing) + credits +
+	       credits / GROUP_MIN;
+	if (need > j->free ||
+	    (j->nbufs > j->max_bufs && !list_empty(&j->ckpts))) {
 		*arg = need;
 		return SPACE;
 	}
@@ -286,8 +286,8 @@ journal_extend(struct jhandle *h, uint32_t credits)
 		return 0;
 	credits -= h->credits;
 	spin_lock(&j->lock);
-	need = journal_need(j, t) + journal_need(j, j->committing) +
-	       credits + credits / GROUP_MIN;
+	need = journal_need(j, t) + journal_need(j, j->committing) + credits +
+	       credits / GROUP_MIN;
 	if (t->locked || t->nbufs + t->credits + credits > j->max_tx ||
 	    need > j->free || j->nspare < promised(j) + credits) {
 		err = -EAGAIN;

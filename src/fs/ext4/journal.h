@@ -36,8 +36,8 @@ struct page;
 /* What must be computed when a block goes to the log. */
 enum jkind {
 	JK_PLAIN,
-	JK_DIR,		/* the checksum of a directory block, any kind */
-	JK_EXTENT,	/* of a block of the extent tree */
+	JK_DIR,	   /* the checksum of a directory block, any kind */
+	JK_EXTENT, /* of a block of the extent tree */
 	JK_XATTR,
 };
 
@@ -49,17 +49,17 @@ enum jkind {
  */
 struct jbuf {
 	struct hlist_node hash;
-	uint64_t block;		/* [I] */
-	struct page *page;	/* [I] */
-	uint8_t *data;		/* [I] */
-	struct jtx *tx, *ctx, *ckpt;	/* [j->lock] */
-	struct list link[2];	/* [j->lock] tx or ctx, by the parity of tid */
-	struct list ckpt_link;	/* [j->lock] */
-	uint32_t seed;		/* [j->lock] of its checksum */
-	uint8_t kind;		/* [j->lock] enum jkind */
-	bool uncopied;		/* [j->lock] ctx has not copied it yet */
-	bool forget;		/* [j->lock] freed in tx or ctx */
-	bool io;		/* [commit_lock] being written to its place */
+	uint64_t block;		     /* [I] */
+	struct page *page;	     /* [I] */
+	uint8_t *data;		     /* [I] */
+	struct jtx *tx, *ctx, *ckpt; /* [j->lock] */
+	struct list link[2];   /* [j->lock] tx or ctx, by the parity of tid */
+	struct list ckpt_link; /* [j->lock] */
+	uint32_t seed;	       /* [j->lock] of its checksum */
+	uint8_t kind;	       /* [j->lock] enum jkind */
+	bool uncopied;	       /* [j->lock] ctx has not copied it yet */
+	bool forget;	       /* [j->lock] freed in tx or ctx */
+	bool io;	       /* [commit_lock] being written to its place */
 };
 
 /* Blocks freed by a transaction: free to others when it is on the disk. */
@@ -75,66 +75,66 @@ struct jrevoke {
 };
 
 struct jtx {
-	struct journal *j;	/* [I] */
-	struct list link;	/* [j->lock] in j->ckpts */
-	uint32_t tid;		/* [I] */
-	bool locked;		/* [j->lock] no new handles */
-	uint32_t nhandles;	/* [j->lock] */
-	uint32_t credits;	/* [j->lock] promised, not used */
-	uint32_t nbufs;		/* [j->lock] */
-	uint32_t nrevokes;	/* [j->lock] */
-	uint32_t log_start;	/* [commit_lock] */
-	struct list bufs;	/* [j->lock] */
-	struct list ckpt_bufs;	/* [j->lock] */
+	struct journal *j;	 /* [I] */
+	struct list link;	 /* [j->lock] in j->ckpts */
+	uint32_t tid;		 /* [I] */
+	bool locked;		 /* [j->lock] no new handles */
+	uint32_t nhandles;	 /* [j->lock] */
+	uint32_t credits;	 /* [j->lock] promised, not used */
+	uint32_t nbufs;		 /* [j->lock] */
+	uint32_t nrevokes;	 /* [j->lock] */
+	uint32_t log_start;	 /* [commit_lock] */
+	struct list bufs;	 /* [j->lock] */
+	struct list ckpt_bufs;	 /* [j->lock] */
 	struct jrevoke *revokes; /* [j->lock] */
-	struct jfreed *freed;	/* [j->lock] */
-	uint32_t data_io;	/* [a] writes of file data in flight */
-	int data_err;		/* [a] */
+	struct jfreed *freed;	 /* [j->lock] */
+	uint32_t data_io;	 /* [a] writes of file data in flight */
+	int data_err;		 /* [a] */
 };
 
 struct jrun {
-	uint32_t first, len;	/* blocks of the journal */
+	uint32_t first, len; /* blocks of the journal */
 	uint64_t pblk;
 };
 
 struct journal {
 	struct ext4_super *s;
 	uint32_t block_size, block_shift;
-	struct jrun *runs;	/* [I] where the journal's blocks lie */
+	struct jrun *runs; /* [I] where the journal's blocks lie */
 	unsigned nruns;
-	uint32_t first, last;	/* [I] log blocks: [first, last) */
+	uint32_t first, last;	   /* [I] log blocks: [first, last) */
 	uint32_t incompat, compat; /* features, in our byte order */
-	bool csum;		/* [I] checksums v2 or v3 */
-	uint32_t csum_seed;	/* [I] */
-	unsigned tag_bytes;	/* [I] */
+	bool csum;		   /* [I] checksums v2 or v3 */
+	uint32_t csum_seed;	   /* [I] */
+	unsigned tag_bytes;	   /* [I] */
 	bool writable;
 
 	struct mutex commit_lock; /* RANK_JOURNAL: commits, checkpoints */
-	uint32_t head;		/* [commit_lock] next log block to write */
-	uint32_t tail, tail_tid; /* [commit_lock] as in its superblock */
-	bool empty;		/* [commit_lock] its superblock says so */
-	uint8_t *super;		/* [commit_lock] its block */
+	uint32_t head;		  /* [commit_lock] next log block to write */
+	uint32_t tail, tail_tid;  /* [commit_lock] as in its superblock */
+	bool empty;		  /* [commit_lock] its superblock says so */
+	uint8_t *super;		  /* [commit_lock] its block */
 
-	struct spinlock lock;	/* RANK_PAGECACHE */
+	struct spinlock lock; /* RANK_PAGECACHE */
 	struct jtx *running, *committing;
-	struct list ckpts;	/* transactions with space in the log */
-	uint32_t free;		/* [lock] log blocks not in use */
-	uint32_t next_tid;	/* [lock] */
-	uint32_t committed;	/* [a] tid of the last one on the disk */
-	uint32_t max_tx;	/* [I] blocks of one transaction */
+	struct list ckpts;	  /* transactions with space in the log */
+	uint32_t free;		  /* [lock] log blocks not in use */
+	uint32_t next_tid;	  /* [lock] */
+	uint32_t committed;	  /* [a] tid of the last one on the disk */
+	uint32_t max_tx;	  /* [I] blocks of one transaction */
 	uint32_t nbufs, max_bufs; /* [lock] jbufs; checkpoint beyond */
-	int err;		/* [a] aborted */
-	struct hlist_head *hash; /* [lock] */
+	int err;		  /* [a] aborted */
+	struct hlist_head *hash;  /* [lock] */
 	unsigned hash_bits;
-	struct list spare;	/* [lock] jbufs for the handles that are open */
+	struct list spare; /* [lock] jbufs for the handles that are open */
 	uint32_t nspare;
 
-	struct page *pages[32];	/* [commit_lock] copies under way */
+	struct page *pages[32]; /* [commit_lock] copies under way */
 	unsigned npages;
 	struct page *commit_page; /* [commit_lock] */
-	struct group *group;	/* [commit_lock] commit.c's */
-	uint32_t io;		/* [a] our bios in flight */
-	int io_err;		/* [a] */
+	struct group *group;	  /* [commit_lock] commit.c's */
+	uint32_t io;		  /* [a] our bios in flight */
+	int io_err;		  /* [a] */
 	struct waitq wq;
 };
 

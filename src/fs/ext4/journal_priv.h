@@ -20,7 +20,7 @@ struct group {
 	struct page *pages[GROUP_MAX + 1];
 	uint64_t blocks[GROUP_MAX + 1];
 	unsigned n, max;
-	bool own;	/* pages of the pool */
+	bool own; /* pages of the pool */
 };
 
 /* Until our writes have ended; the first error since io_err was cleared. */

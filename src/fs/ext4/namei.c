@@ -82,8 +82,7 @@ create_once(struct inode *dir, const char *name, size_t len, uint32_t mode,
 	if (S_ISDIR(mode))
 		err = ext4_dir_init(&h, i, dir->ino);
 	if (!err)
-		err = ext4_dir_add(&h, dir, name, len, (uint32_t)i->ino,
-				   mode);
+		err = ext4_dir_add(&h, dir, name, len, (uint32_t)i->ino, mode);
 	if (err) {
 		give_up(&h, i);
 		return err;
@@ -199,8 +198,7 @@ ext4_symlink(struct inode *dir, const char *name, size_t len,
 }
 
 static int
-ext4_link(struct inode *dir, const char *name, size_t len,
-	  struct inode *target)
+ext4_link(struct inode *dir, const char *name, size_t len, struct inode *target)
 {
 	struct inode_attr now = { .valid = 0 };
 	struct jhandle h;
@@ -243,8 +241,8 @@ drop_name(struct jhandle *h, struct inode *target)
 		target->nlink = 0;
 	else
 		target->nlink--;
-	return target->nlink ? ext4_iwrite(h, target, true)
-			     : ext4_orphan_add(h, target);
+	return target->nlink ? ext4_iwrite(h, target, true) :
+			       ext4_orphan_add(h, target);
 }
 
 /* The last name of what cannot be freed stays. */
@@ -306,7 +304,7 @@ struct side {
 	const char *name;
 	size_t len;
 	struct inode *inode;	/* what the name is now; NULL: nothing */
-	struct inode *whiteout;	/* what the old name becomes; NULL: nothing */
+	struct inode *whiteout; /* what the old name becomes; NULL: nothing */
 };
 
 /* A directory that moves says so itself. */
@@ -329,8 +327,7 @@ exchange(struct jhandle *h, struct side *o, struct side *n)
 
 	if (!err)
 		err = ext4_dir_replace(h, n->dir, n->name, n->len,
-				       (uint32_t)o->inode->ino,
-				       o->inode->mode);
+				       (uint32_t)o->inode->ino, o->inode->mode);
 	if (!err)
 		err = move_parent(h, o->inode, o->dir, n->dir);
 	if (!err)
@@ -345,8 +342,7 @@ move(struct jhandle *h, struct side *o, struct side *n)
 
 	if (n->inode)
 		err = ext4_dir_replace(h, n->dir, n->name, n->len,
-				       (uint32_t)o->inode->ino,
-				       o->inode->mode);
+				       (uint32_t)o->inode->ino, o->inode->mode);
 	else
 		err = ext4_dir_add(h, n->dir, n->name, n->len,
 				   (uint32_t)o->inode->ino, o->inode->mode);
@@ -392,8 +388,8 @@ rename_once(struct side *o, struct side *n, unsigned flags)
 	if (!err)
 		err = ext4_iready(&h, n->dir);
 	if (!err)
-		err = flags & RENAME_EXCHANGE ? exchange(&h, o, n)
-					      : move(&h, o, n);
+		err = flags & RENAME_EXCHANGE ? exchange(&h, o, n) :
+						move(&h, o, n);
 	inode_now(&now);
 	if (!err) {
 		o->inode->ctime = now.ctime;
@@ -426,8 +422,8 @@ ext4_rename(struct inode *odir, const char *oname, size_t olen,
 {
 	struct side o = { odir, oname, olen, source, NULL };
 	struct side n = { ndir, nname, nlen, victim, NULL };
-	bool replaces_dir = victim && S_ISDIR(victim->mode) &&
-			    !(flags & RENAME_EXCHANGE);
+	bool replaces_dir =
+		victim && S_ISDIR(victim->mode) && !(flags & RENAME_EXCHANGE);
 	unsigned tries = 0;
 	int err = 0;
 

@@ -33,8 +33,8 @@ set_head(struct jhandle *h, uint32_t ino)
 		return err;
 	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
 	if (!err) {
-		d = (void *)(b.data + (EXT4_SUPER_OFFSET &
-				       (s->block_size - 1)));
+		d = (void *)(b.data +
+			     (EXT4_SUPER_OFFSET & (s->block_size - 1)));
 		d->s_last_orphan = ino;
 	}
 	ext4_brelse(&b);
@@ -76,8 +76,8 @@ ext4_orphan_free_lost(struct ext4_super *s)
 	struct list *at = s->orphans.next;
 
 	while (at != &s->orphans) {
-		struct ext4_inode *e = list_entry(at, struct ext4_inode,
-						  orphan);
+		struct ext4_inode *e =
+			list_entry(at, struct ext4_inode, orphan);
 
 		at = at->next;
 		if (e->lost_ino) {
@@ -192,8 +192,8 @@ ext4_orphan_cleanup(struct ext4_super *s, uint32_t first)
 		}
 		inode_put(i); /* evict deletes what has no link */
 		if (!list_empty(&s->orphans) &&
-		    list_first_entry(&s->orphans, struct ext4_inode, orphan)
-				    == e) {
+		    list_first_entry(&s->orphans, struct ext4_inode, orphan) ==
+			    e) {
 			/* Still there: it could not be dealt with. */
 			e2 = -EIO;
 			list_del(&e->orphan);
@@ -203,6 +203,7 @@ ext4_orphan_cleanup(struct ext4_super *s, uint32_t first)
 	}
 	if (gone || cut)
 		log_info("ext4 %s: %u files deleted, %u cut that were on the "
-			 "list of orphans", s->dev->name, gone, cut);
+			 "list of orphans",
+			 s->dev->name, gone, cut);
 	return err ? err : e2;
 }

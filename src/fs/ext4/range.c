@@ -89,8 +89,9 @@ ext4_collapse(struct inode *i, uint64_t start, uint64_t end)
 	while (more && !err) {
 		err = start_step(i, &h);
 		if (!err)
-			err = end_step(i, &h, ext4_ext_shift_left(
-						      &h, i, &from, by, &more));
+			err = end_step(
+				i, &h,
+				ext4_ext_shift_left(&h, i, &from, by, &more));
 	}
 	if (!err)
 		err = set_size(i, i->size - (end - start));
@@ -125,9 +126,9 @@ ext4_insert(struct inode *i, uint64_t start, uint64_t end)
 	while (more && !err) {
 		err = start_step(i, &h);
 		if (!err)
-			err = end_step(i, &h, ext4_ext_shift_right(
-						      &h, i, from, &last, by,
-						      &more));
+			err = end_step(i, &h,
+				       ext4_ext_shift_right(&h, i, from, &last,
+							    by, &more));
 	}
 	ignore(drop_cached(i, start)); /* dirty again: a mapping's say */
 	return err;

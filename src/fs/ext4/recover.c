@@ -23,7 +23,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 
-#define MAX_RUNS 4096u
+#define MAX_RUNS    4096u
 #define MAX_REVOKES (1u << 20)
 
 uint64_t
@@ -69,8 +69,8 @@ find_runs(struct journal *j, struct inode *i)
 			return refuse(j, "too many pieces");
 		if (!(j->nruns & (j->nruns - 1))) {
 			unsigned room = j->nruns ? j->nruns * 2 : 1;
-			struct jrun *r = kcalloc(room, sizeof(*r),
-						 ALLOC_KERNEL);
+			struct jrun *r =
+				kcalloc(room, sizeof(*r), ALLOC_KERNEL);
 
 			if (!r)
 				return -ENOMEM;
@@ -129,8 +129,7 @@ read_super(struct journal *j)
 	if ((j->incompat & (JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3)) ==
 	    (JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3))
 		return refuse(j, "two kinds of checksums");
-	j->csum = j->incompat &
-		  (JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3);
+	j->csum = j->incompat & (JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3);
 	if (j->csum) {
 		if (d->s_checksum_type != JBD2_CRC32C)
 			return refuse(j, "a checksum that is not known");
@@ -155,8 +154,7 @@ set_layout(struct journal *j)
 {
 	struct jbd2_super *d = (void *)j->super;
 
-	j->csum = j->incompat &
-		  (JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3);
+	j->csum = j->incompat & (JBD2_INCOMPAT_CSUM_V2 | JBD2_INCOMPAT_CSUM_V3);
 	j->csum_seed = crc32c(~0u, d->s_uuid, sizeof(d->s_uuid));
 	if (j->incompat & JBD2_INCOMPAT_CSUM_V3)
 		j->tag_bytes = sizeof(struct jbd2_tag3);
@@ -219,11 +217,11 @@ struct replay {
 	struct journal *j;
 	uint8_t *buf, *data;
 	uint32_t at, tid, end_tid;
-	uint32_t nblocks;	/* looked at so far */
-	struct revoked *rev;	/* sorted by block */
+	uint32_t nblocks;    /* looked at so far */
+	struct revoked *rev; /* sorted by block */
 	uint32_t nrev, room;
 	uint32_t written;
-	bool bad;		/* a block's checksum was wrong */
+	bool bad; /* a block's checksum was wrong */
 };
 
 static int
@@ -231,8 +229,8 @@ read_log(struct replay *r, uint32_t at, uint8_t *buf)
 {
 	struct journal *j = r->j;
 
-	return blk_read(j->s->dev, journal_block(j, at) << j->block_shift,
-			buf, j->block_size);
+	return blk_read(j->s->dev, journal_block(j, at) << j->block_shift, buf,
+			j->block_size);
 }
 
 static uint32_t
@@ -501,8 +499,9 @@ walk(struct replay *r, enum pass pass)
 			break;
 		count = 0;
 		if (type == JBD2_DESCRIPTOR) {
-			err = for_each_tag(r, pass == REPLAY ? replay_block
-							     : NULL, &count);
+			err = for_each_tag(r,
+					   pass == REPLAY ? replay_block : NULL,
+					   &count);
 		} else if (type == JBD2_REVOKE) {
 			if (pass == REVOKES)
 				err = read_revokes(r);
@@ -642,8 +641,8 @@ static void
 free_spare(struct journal *j)
 {
 	while (!list_empty(&j->spare)) {
-		struct jbuf *jb = list_first_entry(&j->spare, struct jbuf,
-						   ckpt_link);
+		struct jbuf *jb =
+			list_first_entry(&j->spare, struct jbuf, ckpt_link);
 
 		list_del(&jb->ckpt_link);
 		kfree(jb);

@@ -86,8 +86,8 @@ ext4_truncate(struct inode *i, uint64_t size)
 {
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
-	uint32_t from = (uint32_t)((size + s->block_size - 1) >>
-				   s->block_shift);
+	uint32_t from =
+		(uint32_t)((size + s->block_size - 1) >> s->block_shift);
 	const struct ext4_extent_header *root = (const void *)e->block;
 	struct jhandle h;
 	int err;
@@ -182,8 +182,8 @@ ext4_fill_holes(struct inode *i, uint32_t lblk, uint32_t end)
 		struct ext4_map m;
 		struct jhandle h;
 		uint64_t start, goal = s->first_data_block +
-			(i->ino - 1) / s->inodes_per_group *
-				(uint64_t)s->blocks_per_group;
+				       (i->ino - 1) / s->inodes_per_group *
+					       (uint64_t)s->blocks_per_group;
 		uint32_t n;
 
 		err = journal_start(s, ext4_ext_credits(i) + 8, &h);
@@ -224,8 +224,8 @@ static int
 remove_range(struct inode *i, uint64_t start, uint64_t end)
 {
 	struct ext4_super *s = ext4_sb(i);
-	uint32_t from = (uint32_t)((start + s->block_size - 1) >>
-				   s->block_shift);
+	uint32_t from =
+		(uint32_t)((start + s->block_size - 1) >> s->block_shift);
 	uint64_t to = end >> s->block_shift;
 	struct jhandle h;
 	int err;
@@ -321,10 +321,11 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 			err = page_cache_punch(i->cache, start, cut);
 		/* Whole pages only: parts were zeroed through the cache. */
 		if (!err)
-			err = remove_range(i, (start + PAGE_SIZE - 1) &
-						      ~(uint64_t)PAGE_MASK,
-					   end >= i->size ? max
-					   : end & ~(uint64_t)PAGE_MASK);
+			err = remove_range(
+				i,
+				(start + PAGE_SIZE - 1) & ~(uint64_t)PAGE_MASK,
+				end >= i->size ? max :
+						 end & ~(uint64_t)PAGE_MASK);
 	}
 	if (!err && what != FALLOC_FL_PUNCH_HOLE)
 		err = ext4_fill_holes(i, (uint32_t)(start >> s->block_shift),

@@ -55,8 +55,8 @@ refuse(struct blk_device *dev, const char *why)
 static int
 check_features(struct blk_device *dev, const struct ext4_super_disk *d)
 {
-	uint32_t odd = d->s_feature_incompat & ~(EXT4_INCOMPAT_KNOWN |
-						 EXT4_INCOMPAT_RECOVER);
+	uint32_t odd = d->s_feature_incompat &
+		       ~(EXT4_INCOMPAT_KNOWN | EXT4_INCOMPAT_RECOVER);
 
 	if (d->s_rev_level > 1)
 		return refuse(dev, "revision is not known");
@@ -64,7 +64,8 @@ check_features(struct blk_device *dev, const struct ext4_super_disk *d)
 		return refuse(dev, "revision 0 with features");
 	if (odd) {
 		log_err("ext4 %s: cannot be mounted: features 0x%x are not "
-			"supported", dev->name, odd);
+			"supported",
+			dev->name, odd);
 		return -EINVAL;
 	}
 	return 0;
@@ -80,17 +81,19 @@ may_write(struct blk_device *dev, const struct ext4_super_disk *d)
 	if (odd & ~EXT4_RO_ORPHAN_PRESENT)
 		log_warn("ext4 %s: features 0x%x (%s) can only be read",
 			 dev->name, odd,
-			 odd & EXT4_RO_BIGALLOC ? "bigalloc"
-			 : odd & (EXT4_RO_QUOTA | EXT4_RO_PROJECT) ? "quota"
-			 : odd & EXT4_RO_VERITY ? "verity"
-			 : odd & EXT4_RO_READONLY ? "read-only"
-						  : "not known");
+			 odd & EXT4_RO_BIGALLOC			 ? "bigalloc" :
+			 odd & (EXT4_RO_QUOTA | EXT4_RO_PROJECT) ? "quota" :
+			 odd & EXT4_RO_VERITY			 ? "verity" :
+			 odd & EXT4_RO_READONLY			 ? "read-only" :
+								   "not known");
 	else if (odd)
 		log_warn("ext4 %s: orphan_file has orphans: e2fsck must see "
-			 "to them; read-only", dev->name);
+			 "to them; read-only",
+			 dev->name);
 	else if ((d->s_feature_incompat & need) != need)
 		log_warn("ext4 %s: without extents and filetype it can only "
-			 "be read", dev->name);
+			 "be read",
+			 dev->name);
 	else if (!(d->s_feature_compat & EXT4_COMPAT_HAS_JOURNAL))
 		log_warn("ext4 %s: without a journal it can only be read",
 			 dev->name);
@@ -169,9 +172,9 @@ parse_super(struct ext4_super *s, const struct ext4_super_disk *d)
 	s->ro_compat = d->s_feature_ro_compat;
 	s->csum = s->ro_compat & EXT4_RO_METADATA_CSUM;
 	memcpy(s->uuid, d->s_uuid, sizeof(s->uuid));
-	s->csum_seed = s->incompat & EXT4_INCOMPAT_CSUM_SEED
-			       ? d->s_checksum_seed
-			       : crc32c(~0u, s->uuid, sizeof(s->uuid));
+	s->csum_seed = s->incompat & EXT4_INCOMPAT_CSUM_SEED ?
+			       d->s_checksum_seed :
+			       crc32c(~0u, s->uuid, sizeof(s->uuid));
 	s->free_blocks = d->s_free_blocks_count_lo;
 	if (s->incompat & EXT4_INCOMPAT_64BIT)
 		s->free_blocks |= (uint64_t)d->s_free_blocks_count_hi << 32;
@@ -186,8 +189,9 @@ parse_super(struct ext4_super *s, const struct ext4_super_disk *d)
 	/* As Linux: a fiftieth, at most 4096 blocks. */
 	s->spare_blocks = s->nblocks / 50 < 4096 ? s->nblocks / 50 : 4096;
 	s->log_groups_per_flex = s->incompat & EXT4_INCOMPAT_FLEX_BG &&
-						 d->s_log_groups_per_flex < 31
-					 ? d->s_log_groups_per_flex : 0;
+						 d->s_log_groups_per_flex < 31 ?
+					 d->s_log_groups_per_flex :
+					 0;
 	s->errors = d->s_errors;
 	s->reserved_gdt = d->s_reserved_gdt_blocks;
 	memcpy(s->backup_bgs, d->s_backup_bgs, sizeof(s->backup_bgs));
@@ -502,8 +506,7 @@ open_journal(struct ext4_super *s, struct ext4_super_disk *d)
 static int
 open_meta(struct ext4_super *s)
 {
-	uint32_t chunks = (uint32_t)div_round_up(s->ngroups,
-						 EXT4_GROUP_CHUNK);
+	uint32_t chunks = (uint32_t)div_round_up(s->ngroups, EXT4_GROUP_CHUNK);
 
 	s->group_ok = vmalloc(BITMAP_WORDS(s->ngroups) * 8ull, ALLOC_KERNEL);
 	s->groups = vmalloc(chunks * sizeof(*s->groups), ALLOC_KERNEL);

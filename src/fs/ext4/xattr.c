@@ -4,8 +4,8 @@
  * and one in a block of its own.  Values in inodes of their own (ea_inode)
  * are a feature that mount refuses.  (xattrset.c changes them.)
  */
-#include "ext4.h"
 #include "xattr.h"
+#include "ext4.h"
 
 #include <abi/errno.h>
 #include <base/string.h>
@@ -48,8 +48,9 @@ ext4_xattr_at(const struct ext4_xattr_area *a, const uint8_t *p, bool *bad)
 static size_t
 full_name(const struct ext4_xattr_entry *e, char *buf)
 {
-	const char *prefix = e->e_name_index < EXT4_XATTR_PREFIXES
-				     ? ext4_xattr_prefixes[e->e_name_index] : NULL;
+	const char *prefix = e->e_name_index < EXT4_XATTR_PREFIXES ?
+				     ext4_xattr_prefixes[e->e_name_index] :
+				     NULL;
 	size_t n;
 
 	if (!prefix)
@@ -66,7 +67,8 @@ typedef ssize_t entry_fn(const struct ext4_xattr_entry *e, const char *name,
 			 size_t len, const uint8_t *value, void *arg);
 
 static ssize_t
-walk_list(struct inode *i, const struct ext4_xattr_area *a, entry_fn *fn, void *arg)
+walk_list(struct inode *i, const struct ext4_xattr_area *a, entry_fn *fn,
+	  void *arg)
 {
 	const uint8_t *p = a->first;
 	const struct ext4_xattr_entry *e;
@@ -75,9 +77,9 @@ walk_list(struct inode *i, const struct ext4_xattr_area *a, entry_fn *fn, void *
 
 	while ((e = ext4_xattr_at(a, p, &bad))) {
 		size_t len = full_name(e, name);
-		ssize_t r = len ? fn(e, name, len, a->base + e->e_value_offs,
-				     arg)
-				: 0;
+		ssize_t r =
+			len ? fn(e, name, len, a->base + e->e_value_offs, arg) :
+			      0;
 
 		if (r)
 			return r;
@@ -112,8 +114,7 @@ walk_inode(struct inode *i, entry_fn *fn, void *arg)
 }
 
 int
-ext4_xattr_block(struct inode *i, struct ext4_buf *b,
-		 struct ext4_xattr_area *a)
+ext4_xattr_block(struct inode *i, struct ext4_buf *b, struct ext4_xattr_area *a)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint64_t nr = ext4_i(i)->file_acl;
@@ -127,8 +128,7 @@ ext4_xattr_block(struct inode *i, struct ext4_buf *b,
 		err = ext4_bad(s, i->ino, "attribute block");
 	else if (!ext4_buf_checked(s, b, nr)) {
 		if (!ext4_xattr_csum_ok(s, nr, b->data))
-			err = ext4_bad(s, i->ino,
-				       "attribute block's checksum");
+			err = ext4_bad(s, i->ino, "attribute block's checksum");
 		else
 			ext4_buf_set_checked(s, b, nr);
 	}

@@ -33,6 +33,5 @@ MUST_CHECK int ext4_xattr_block(struct inode *i, struct ext4_buf *b,
 				struct ext4_xattr_area *a);
 /* ACLs have another form on the disk than in calls.  Both return the length
  * in the other form (out NULL: only that), -EINVAL, -EOPNOTSUPP. */
-ssize_t ext4_acl_from_disk(const void *in, size_t len, void *out,
-			   size_t size);
+ssize_t ext4_acl_from_disk(const void *in, size_t len, void *out, size_t size);
 ssize_t ext4_acl_to_disk(const void *in, size_t len, void *out, size_t size);

@@ -112,7 +112,7 @@ struct items {
 	struct item v[MAX_ITEMS];
 	unsigned n;
 	uint8_t *copy;		/* of both places, before the change */
-	bool had_block, shared;	/* the block's */
+	bool had_block, shared; /* the block's */
 };
 
 static int
@@ -126,15 +126,17 @@ add_area(struct items *l, const struct ext4_xattr_area *a, bool in_block)
 		if (l->n == MAX_ITEMS)
 			return -ENOSPC;
 		l->v[l->n++] = (struct item){
-			.index = e->e_name_index, .name_len = e->e_name_len,
-			.in_block = in_block, .name = e->e_name,
+			.index = e->e_name_index,
+			.name_len = e->e_name_len,
+			.in_block = in_block,
+			.name = e->e_name,
 			.value = a->base + e->e_value_offs,
 			.size = e->e_value_size,
 		};
 		p = ext4_xattr_after(e);
 	}
-	return bad ? ext4_bad(ext4_sb(l->i), l->i->ino, "extended attributes")
-		   : 0;
+	return bad ? ext4_bad(ext4_sb(l->i), l->i->ino, "extended attributes") :
+		     0;
 }
 
 /* The inode's own area in raw, behind its magic; false: there is none. */
@@ -225,9 +227,10 @@ place(struct items *l, int k)
 	if (bytes_of(l, false) <= room)
 		return 0;
 	l->v[k].in_block = true;
-	return bytes_of(l, true) <=
-			       s->block_size - sizeof(struct ext4_xattr_header)
-		       ? 0 : -ENOSPC;
+	return bytes_of(l, true) <= s->block_size -
+					    sizeof(struct ext4_xattr_header) ?
+		       0 :
+		       -ENOSPC;
 }
 
 /* ---- writing ---- */
@@ -241,8 +244,7 @@ entry_hash(const struct item *x)
 		hash = hash << 5 ^ hash >> 27 ^ (uint8_t)x->name[k];
 	for (uint32_t at = 0; at < x->size; at += 4) {
 		w = 0;
-		memcpy(&w, x->value + at,
-		       x->size - at < 4 ? x->size - at : 4);
+		memcpy(&w, x->value + at, x->size - at < 4 ? x->size - at : 4);
 		hash = hash << 16 ^ hash >> 16 ^ w;
 	}
 	return hash;
@@ -388,11 +390,10 @@ write_block_part(struct jhandle *h, struct items *l)
 			return err;
 		err = ext4_bwrite(h, &b, JK_XATTR, 0);
 	} else {
-		err = ext4_balloc(h, s->first_data_block +
-					     (i->ino - 1) /
-						     s->inodes_per_group *
-						     (uint64_t)
-						     s->blocks_per_group,
+		err = ext4_balloc(h,
+				  s->first_data_block +
+					  (i->ino - 1) / s->inodes_per_group *
+						  (uint64_t)s->blocks_per_group,
 				  1, 0, &block, &n);
 		if (err)
 			return err;
@@ -529,7 +530,8 @@ change(struct inode *i, const char *name, const void *val, size_t len,
 			k = (int)l->n++;
 		l->v[k] = (struct item){ .index = index,
 					 .name_len = (uint8_t)strlen(rest),
-					 .name = rest, .value = val,
+					 .name = rest,
+					 .value = val,
 					 .size = (uint32_t)len };
 		err = place(l, k);
 	}

@@ -36,8 +36,8 @@ register_table(int (*fn)(const struct pseudo_entry *),
 		int err = fn(&e[i]);
 
 		if (err)
-			log_err("%s: can't be registered: error %d",
-				e[i].path, -err);
+			log_err("%s: can't be registered: error %d", e[i].path,
+				-err);
 	}
 }
 
@@ -114,15 +114,22 @@ zero_mmap(struct file *f, struct file_mmap *m)
 }
 
 static const struct file_ops null_fops = {
-	.read = null_read, .write = null_write, .seek = null_seek,
+	.read = null_read,
+	.write = null_write,
+	.seek = null_seek,
 	.stat = dev_stat,
 };
 static const struct file_ops zero_fops = {
-	.read = zero_read, .write = null_write, .seek = null_seek,
-	.stat = dev_stat, .mmap = zero_mmap,
+	.read = zero_read,
+	.write = null_write,
+	.seek = null_seek,
+	.stat = dev_stat,
+	.mmap = zero_mmap,
 };
 static const struct file_ops full_fops = {
-	.read = zero_read, .write = full_write, .seek = null_seek,
+	.read = zero_read,
+	.write = full_write,
+	.seek = null_seek,
 	.stat = dev_stat,
 };
 
@@ -193,8 +200,12 @@ random_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 }
 
 static const struct file_ops random_fops = {
-	.read = random_read, .write = random_write, .seek = null_seek,
-	.poll = random_poll, .ioctl = random_ioctl, .stat = dev_stat,
+	.read = random_read,
+	.write = random_write,
+	.seek = null_seek,
+	.poll = random_poll,
+	.ioctl = random_ioctl,
+	.stat = dev_stat,
 };
 
 /* ---- the table ---- */
@@ -216,15 +227,22 @@ link_text(char *buf, size_t size, void *arg)
 	return (ssize_t)n;
 }
 
-#define NODE(p, perm, maj, min, f)                                             \
-	{ .path = (p), .mode = S_IFCHR | (perm), .rdev = DEV_MAKE(maj, min),   \
-	  .open = open_fops, .arg = (void *)(uintptr_t)(f) }
-#define TTY(p, perm, min, fn)                                                  \
-	{ .path = (p), .mode = S_IFCHR | (perm),                               \
-	  .rdev = DEV_MAKE(TTYAUX_MAJOR, min), .open = (fn) }
-#define LINK(p, text)                                                          \
-	{ .path = (p), .mode = S_IFLNK | 0777, .readlink = link_text,          \
-	  .arg = (void *)(uintptr_t)(text) }
+#define NODE(p, perm, maj, min, f)                             \
+	{                                                      \
+		.path = (p), .mode = S_IFCHR | (perm),         \
+		.rdev = DEV_MAKE(maj, min), .open = open_fops, \
+		.arg = (void *)(uintptr_t)(f)                  \
+	}
+#define TTY(p, perm, min, fn)                                     \
+	{                                                         \
+		.path = (p), .mode = S_IFCHR | (perm),            \
+		.rdev = DEV_MAKE(TTYAUX_MAJOR, min), .open = (fn) \
+	}
+#define LINK(p, text)                                                       \
+	{                                                                   \
+		.path = (p), .mode = S_IFLNK | 0777, .readlink = link_text, \
+		.arg = (void *)(uintptr_t)(text)                            \
+	}
 
 static const struct pseudo_entry nodes[] = {
 	NODE("null", 0666, 1, 3, &null_fops),

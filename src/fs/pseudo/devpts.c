@@ -48,11 +48,11 @@
 
 static struct super devpts_super;
 static struct {
-	bool mounted;		/* [a] */
-	uint32_t mode;		/* of new slaves: mode=, 0600 */
+	bool mounted;  /* [a] */
+	uint32_t mode; /* of new slaves: mode=, 0600 */
 	bool has_gid;
-	uint32_t gid;		/* of new slaves: gid= */
-	uint32_t ptmx_mode;	/* ptmxmode=, 0 */
+	uint32_t gid;	    /* of new slaves: gid= */
+	uint32_t ptmx_mode; /* ptmxmode=, 0 */
 } fs;
 
 static struct spinlock nodes_lock;
@@ -109,8 +109,7 @@ parse_index(const char *name, size_t len, unsigned *out)
 }
 
 static int
-root_lookup(struct inode *dir, const char *name, size_t len,
-	    struct inode **out)
+root_lookup(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
 	unsigned index;
 
@@ -164,8 +163,7 @@ root_iterate(struct inode *dir, int64_t *pos, uint64_t parent,
 		if (!node_at(i))
 			continue;
 		n = ksnprintf(name, sizeof(name), "%u", i);
-		if (!e->fn(e, name, (size_t)n, i + FIRST_INO, *pos + 1,
-			   DT_CHR))
+		if (!e->fn(e, name, (size_t)n, i + FIRST_INO, *pos + 1, DT_CHR))
 			return 0;
 	}
 	return 0;
@@ -179,8 +177,8 @@ slave_open(struct inode *i, unsigned flags, struct file **out)
 	int err;
 
 	err = pty_open_slave((unsigned)(i->ino - FIRST_INO),
-			     (uint64_t)(uintptr_t)i->priv, tty_privileged(),
-			     &t, &era);
+			     (uint64_t)(uintptr_t)i->priv, tty_privileged(), &t,
+			     &era);
 	if (err)
 		return err;
 	err = tty_file_create(t, era, flags, out);
@@ -196,10 +194,12 @@ ptmx_node_open(struct inode *i, unsigned flags, struct file **out)
 }
 
 static const struct inode_ops slave_iops = {
-	.open = slave_open, .setattr = setattr,
+	.open = slave_open,
+	.setattr = setattr,
 };
 static const struct inode_ops ptmx_iops = {
-	.open = ptmx_node_open, .setattr = setattr,
+	.open = ptmx_node_open,
+	.setattr = setattr,
 };
 /* Names come and go with their masters only. */
 static int
@@ -219,8 +219,11 @@ root_unlink(struct inode *dir, const char *name, size_t len,
 }
 
 static const struct inode_ops root_iops = {
-	.create = root_create, .unlink = root_unlink,
-	.lookup = root_lookup, .iterate = root_iterate, .setattr = setattr,
+	.create = root_create,
+	.unlink = root_unlink,
+	.lookup = root_lookup,
+	.iterate = root_iterate,
+	.setattr = setattr,
 };
 
 /* ---- masters ---- */
@@ -425,10 +428,9 @@ static struct inode *
 make_node(struct pty *p)
 {
 	struct cred *c = thread_current()->cred;
-	struct inode *i = make_inode(pty_index(p) + FIRST_INO,
-				     S_IFCHR | fs.mode,
-				     DEV_MAKE(PTS_MAJOR, pty_index(p)),
-				     &slave_iops);
+	struct inode *i =
+		make_inode(pty_index(p) + FIRST_INO, S_IFCHR | fs.mode,
+			   DEV_MAKE(PTS_MAJOR, pty_index(p)), &slave_iops);
 
 	if (!i)
 		return NULL;
@@ -532,7 +534,8 @@ unmount(struct super *sb)
 }
 
 static const struct super_ops devpts_super_ops = {
-	.statfs = statfs, .unmount = unmount,
+	.statfs = statfs,
+	.unmount = unmount,
 };
 
 static int
@@ -566,7 +569,9 @@ mount_devpts(const struct fs_type *t, const char *source, unsigned flags,
 }
 
 static const struct fs_type devpts_type = {
-	.name = "devpts", .nodev = true, .mount = mount_devpts,
+	.name = "devpts",
+	.nodev = true,
+	.mount = mount_devpts,
 };
 
 void

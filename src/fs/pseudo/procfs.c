@@ -27,11 +27,11 @@
 
 #include "pseudo_priv.h"
 
-#define FILE_MODE (S_IFREG | 0444)
-#define USER_HZ	  100u
+#define FILE_MODE   (S_IFREG | 0444)
+#define USER_HZ	    100u
 #define NS_PER_TICK (NSEC_PER_SEC / USER_HZ)
 #define CPUINFO_MAX 8192u
-#define VECTORS	  256
+#define VECTORS	    256
 
 static unsigned
 ncpus(void)
@@ -82,8 +82,8 @@ show_uptime(struct seq_buf *s, void *arg)
 #define LOAD_STEPS 400u /* more change nothing */
 
 static struct spinlock load_lock = SPINLOCK_INIT(RANK_EVENT);
-static uint64_t load[3];			/* [load_lock] */
-static uint64_t load_time_ns, load_busy_ns;	/* [load_lock] */
+static uint64_t load[3];		    /* [load_lock] */
+static uint64_t load_time_ns, load_busy_ns; /* [load_lock] */
 
 static uint64_t
 busy_ns(uint64_t now)
@@ -197,7 +197,8 @@ show_stat(struct seq_buf *s, void *arg)
 		ksnprintf(name, sizeof(name), "cpu%u", i);
 		stat_line(s, name, now > one ? now - one : 0, one);
 	}
-	seq_printf(s, "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\n"
+	seq_printf(s,
+		   "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\n"
 		   "procs_running %u\nprocs_blocked 0\nsoftirq 0\n",
 		   (unsigned long)all_interrupts(),
 		   (unsigned long)sched_switches(),
@@ -240,8 +241,7 @@ show_meminfo(struct seq_buf *s, void *arg)
 
 	(void)arg;
 	mem_stats_get(&m);
-	clean = m.cached > m.dirty + m.shmem ? m.cached - m.dirty - m.shmem :
-					       0;
+	clean = m.cached > m.dirty + m.shmem ? m.cached - m.dirty - m.shmem : 0;
 	kb(s, "MemTotal:", m.total);
 	kb(s, "MemFree:", m.free);
 	kb(s, "MemAvailable:", m.free + clean);
@@ -273,9 +273,11 @@ show_meminfo(struct seq_buf *s, void *arg)
 	kb(s, "Committed_AS:", m.anon + m.shmem);
 	seq_printf(s, "VmallocTotal:   %8lu kB\n", 34359738367ul);
 	kb(s, "VmallocUsed:", 0);
-	seq_printf(s, "HugePages_Total: %7u\nHugePages_Free: %8u\n"
+	seq_printf(s,
+		   "HugePages_Total: %7u\nHugePages_Free: %8u\n"
 		   "HugePages_Rsvd: %8u\nHugePages_Surp: %8u\n"
-		   "Hugepagesize:    %7u kB\n", 0, 0, 0, 0, 2048);
+		   "Hugepagesize:    %7u kB\n",
+		   0, 0, 0, 0, 2048);
 	return 0;
 }
 
@@ -286,7 +288,8 @@ show_vmstat(struct seq_buf *s, void *arg)
 
 	(void)arg;
 	mem_stats_get(&m);
-	seq_printf(s, "nr_free_pages %lu\nnr_anon_pages %lu\n"
+	seq_printf(s,
+		   "nr_free_pages %lu\nnr_anon_pages %lu\n"
 		   "nr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n"
 		   "nr_page_table_pages %lu\n",
 		   (unsigned long)m.free, (unsigned long)m.anon,
@@ -333,9 +336,10 @@ show_diskstats(struct seq_buf *s, void *arg)
 
 	(void)arg;
 	for (i = 0; (d = blk_get(i)); i++)
-		seq_printf(s, "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0 "
-			   "0 0 0 0 0 0\n", 254, i, d->name,
-			   (unsigned long)d->stats.ios[0],
+		seq_printf(s,
+			   "%4u %7u %s %lu 0 %lu 0 %lu 0 %lu 0 0 0 0 "
+			   "0 0 0 0 0 0\n",
+			   254, i, d->name, (unsigned long)d->stats.ios[0],
 			   (unsigned long)d->stats.sectors[0],
 			   (unsigned long)d->stats.ios[1],
 			   (unsigned long)d->stats.sectors[1]);
@@ -366,10 +370,11 @@ show_uuid_bytes(struct seq_buf *s, uint8_t u[16])
 {
 	u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
 	u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
-	seq_printf(s, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-		   "%02x%02x%02x%02x%02x%02x\n", u[0], u[1], u[2], u[3], u[4],
-		   u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
-		   u[14], u[15]);
+	seq_printf(s,
+		   "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+		   "%02x%02x%02x%02x%02x%02x\n",
+		   u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9],
+		   u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
 static int
@@ -409,11 +414,15 @@ show_pty_nr(struct seq_buf *s, void *arg)
 	return 0;
 }
 
-#define SHOW(p, fn)                                                            \
-	{ .path = (p), .mode = FILE_MODE, .show = (fn) }
-#define TEXT(p, t)                                                             \
-	{ .path = (p), .mode = FILE_MODE, .show = show_text,                   \
-	  .arg = (void *)(uintptr_t)(t) }
+#define SHOW(p, fn)                                          \
+	{                                                    \
+		.path = (p), .mode = FILE_MODE, .show = (fn) \
+	}
+#define TEXT(p, t)                                                 \
+	{                                                          \
+		.path = (p), .mode = FILE_MODE, .show = show_text, \
+		.arg = (void *)(uintptr_t)(t)                      \
+	}
 
 static const struct pseudo_entry entries[] = {
 	SHOW("cpuinfo", show_cpuinfo),
@@ -428,10 +437,14 @@ static const struct pseudo_entry entries[] = {
 	SHOW("uptime", show_uptime),
 	SHOW("vmstat", show_vmstat),
 	TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
-	{ .path = "cmdline", .mode = FILE_MODE, .show = show_text,
+	{ .path = "cmdline",
+	  .mode = FILE_MODE,
+	  .show = show_text,
 	  .arg = boot_info.cmdline },
-	{ .path = "mounts", .mode = S_IFLNK | 0777, .readlink = mounts_link,
-	  .arg = (void *)(uintptr_t)"self/mounts" },
+	{ .path = "mounts",
+	  .mode = S_IFLNK | 0777,
+	  .readlink = mounts_link,
+	  .arg = (void *)(uintptr_t) "self/mounts" },
 
 	TEXT("sys/fs/inotify/max_queued_events", "16384"),
 	TEXT("sys/fs/inotify/max_user_instances", "128"),

@@ -68,9 +68,11 @@ struct registry {
 };
 
 static struct registry proc_reg = { .name = "proc", .magic = 0x9fa0 };
-static struct registry sys_reg = { .name = "sysfs", .magic = 0x62656572,
+static struct registry sys_reg = { .name = "sysfs",
+				   .magic = 0x62656572,
 				   .cache_names = true };
-static struct registry dev_reg = { .name = "devtmpfs", .magic = 0x01021994,
+static struct registry dev_reg = { .name = "devtmpfs",
+				   .magic = 0x01021994,
 				   .cache_names = true };
 static struct mutex build_lock; /* RANK_SLEEP_LEAF */
 
@@ -295,8 +297,7 @@ registry_of(const struct inode *i)
 
 /* Takes over p. */
 static int
-make_inode(struct super *sb, struct pinode *p, uint64_t ino,
-	   struct inode **out)
+make_inode(struct super *sb, struct pinode *p, uint64_t ino, struct inode **out)
 {
 	struct inode *i = inode_new(sb);
 	uint64_t now = clock_real_ns();
@@ -337,8 +338,7 @@ node_inode(struct super *sb, struct pnode *n, struct inode **out)
 }
 
 static int
-made_inode(struct inode *dir, const char *name, size_t len,
-	   struct inode **out)
+made_inode(struct inode *dir, const char *name, size_t len, struct inode **out)
 {
 	struct pinode *p = kzalloc(sizeof(*p) + len + 1, ALLOC_KERNEL);
 	int err;
@@ -406,8 +406,8 @@ struct snapshot {
 };
 
 struct ptext {
-	struct spinlock lock;	/* RANK_EVENT */
-	struct snapshot *now;	/* [lock] NULL: not read yet */
+	struct spinlock lock; /* RANK_EVENT */
+	struct snapshot *now; /* [lock] NULL: not read yet */
 };
 
 static void
@@ -482,8 +482,7 @@ text_read(struct file *f, struct uio *u, int64_t *pos)
 		return err;
 	if (*pos >= 0 && (uint64_t)*pos < s->text.len)
 		n = uio_write(u, s->text.data + *pos,
-			      min_size(u->resid,
-				       s->text.len - (size_t)*pos));
+			      min_size(u->resid, s->text.len - (size_t)*pos));
 	if (n > 0)
 		*pos += n;
 	snapshot_put(s);
@@ -622,8 +621,7 @@ dir_readdir(struct file *f, struct dir_emit *e)
 
 	if (err)
 		return err;
-	if (f->pos == 0 &&
-	    !emit(f, e, ".", 1, f->inode->ino, S_IFDIR, 1))
+	if (f->pos == 0 && !emit(f, e, ".", 1, f->inode->ino, S_IFDIR, 1))
 		return 0;
 	if (f->pos == 1 && !emit(f, e, "..", 2, up, S_IFDIR, POS_STATIC))
 		return 0;
@@ -797,13 +795,19 @@ mount_dev(const struct fs_type *t, const char *source, unsigned flags,
 }
 
 static const struct fs_type proc_type = {
-	.name = "proc", .nodev = true, .mount = mount_proc,
+	.name = "proc",
+	.nodev = true,
+	.mount = mount_proc,
 };
 static const struct fs_type sys_type = {
-	.name = "sysfs", .nodev = true, .mount = mount_sys,
+	.name = "sysfs",
+	.nodev = true,
+	.mount = mount_sys,
 };
 static const struct fs_type dev_type = {
-	.name = "devtmpfs", .nodev = true, .mount = mount_dev,
+	.name = "devtmpfs",
+	.nodev = true,
+	.mount = mount_dev,
 };
 
 /* A device node on any file system is the entry of /dev with its number. */

@@ -14,7 +14,7 @@ void proc_machine_init(void); /* procfs.c */
 void sys_machine_init(void);  /* sysfs.c */
 void dev_nodes_init(void);    /* devfs.c */
 
-void devpts_init(void);	      /* devpts.c */
+void devpts_init(void); /* devpts.c */
 int ptmx_open(struct inode *i, unsigned flags, struct file **out, void *arg);
 
 /* A buffer between a device and the program's memory: the largest that can

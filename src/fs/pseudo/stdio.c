@@ -35,7 +35,7 @@
 
 #include "pseudo_priv.h"
 
-#define FIONREAD   FIONREAD_TTY
+#define FIONREAD FIONREAD_TTY
 
 struct pipe_port {
 	struct super sb;
@@ -188,8 +188,7 @@ file_stat(struct file *f, struct kstat *st)
 static int
 pipe_link_name(struct file *f, char *buf, size_t size)
 {
-	return ksnprintf(buf, size, "pipe:[%lu]",
-			 (unsigned long)f->inode->ino);
+	return ksnprintf(buf, size, "pipe:[%lu]", (unsigned long)f->inode->ino);
 }
 
 static const struct file_ops pipe_fops = {
@@ -269,7 +268,9 @@ winsize_frame(const void *payload, size_t len)
 /* ---- the three ---- */
 
 static const char *const port_names[3] = {
-	PITH_PORT_STDIN, PITH_PORT_STDOUT, PITH_PORT_STDERR,
+	PITH_PORT_STDIN,
+	PITH_PORT_STDOUT,
+	PITH_PORT_STDERR,
 };
 
 static bool
@@ -345,8 +346,8 @@ stdio_open(const struct pith_streams *s, const void *termios,
 		if (err == -ENOMEM)
 			return err;
 		if (err)
-			log_warn("descriptor %u can't be opened: error %d",
-				 fd, -err);
+			log_warn("descriptor %u can't be opened: error %d", fd,
+				 -err);
 	}
 	return 0;
 }

@@ -17,6 +17,5 @@ struct file;
  * they are there; /dev must be mounted.  termios, winsize: the terminal's
  * (36 and 8 bytes, abi/termios.h), or NULL.  -ENOMEM; a port that the host
  * does not offer is closed. */
-MUST_CHECK int stdio_open(const struct pith_streams *s,
-			  const void *termios, const void *winsize,
-			  struct file *out[3]);
+MUST_CHECK int stdio_open(const struct pith_streams *s, const void *termios,
+			  const void *winsize, struct file *out[3]);

@@ -71,15 +71,15 @@ static const struct pseudo_entry topology[] = {
 	{ .path = "core_cpus_list", .mode = FILE_MODE, .show = show_number },
 	{ .path = "core_id", .mode = FILE_MODE, .show = show_number },
 	{ .path = "core_siblings", .mode = FILE_MODE, .show = show_cpu_mask },
-	{ .path = "core_siblings_list", .mode = FILE_MODE,
-	  .show = show_cpus },
-	{ .path = "package_cpus_list", .mode = FILE_MODE,
-	  .show = show_cpus },
-	{ .path = "physical_package_id", .mode = FILE_MODE,
-	  .show = show_text, .arg = (void *)(uintptr_t)"0" },
-	{ .path = "thread_siblings", .mode = FILE_MODE,
-	  .show = show_own_mask },
-	{ .path = "thread_siblings_list", .mode = FILE_MODE,
+	{ .path = "core_siblings_list", .mode = FILE_MODE, .show = show_cpus },
+	{ .path = "package_cpus_list", .mode = FILE_MODE, .show = show_cpus },
+	{ .path = "physical_package_id",
+	  .mode = FILE_MODE,
+	  .show = show_text,
+	  .arg = (void *)(uintptr_t) "0" },
+	{ .path = "thread_siblings", .mode = FILE_MODE, .show = show_own_mask },
+	{ .path = "thread_siblings_list",
+	  .mode = FILE_MODE,
 	  .show = show_number },
 };
 
@@ -116,15 +116,18 @@ cpu_lookup(const char *name, struct pseudo_entry *e, void *arg)
 {
 	if (!strcmp(name, "topology")) {
 		*e = (struct pseudo_entry){
-			.mode = DIR_MODE, .lookup = topology_lookup,
-			.iterate = topology_iterate, .arg = arg,
+			.mode = DIR_MODE,
+			.lookup = topology_lookup,
+			.iterate = topology_iterate,
+			.arg = arg,
 		};
 		return 0;
 	}
 	if (!strcmp(name, "online") && arg) {
 		*e = (struct pseudo_entry){
-			.mode = FILE_MODE, .show = show_text,
-			.arg = (void *)(uintptr_t)"1",
+			.mode = FILE_MODE,
+			.show = show_text,
+			.arg = (void *)(uintptr_t) "1",
 		};
 		return 0;
 	}
@@ -157,8 +160,10 @@ cpus_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	    n >= READ_ONCE(cpu_online_count))
 		return -ENOENT;
 	*e = (struct pseudo_entry){
-		.mode = DIR_MODE, .lookup = cpu_lookup,
-		.iterate = cpu_iterate, .arg = (void *)(uintptr_t)n,
+		.mode = DIR_MODE,
+		.lookup = cpu_lookup,
+		.iterate = cpu_iterate,
+		.arg = (void *)(uintptr_t)n,
 	};
 	return 0;
 }
@@ -176,17 +181,23 @@ cpus_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
 	return 0;
 }
 
-#define SHOW(p, fn)                                                            \
-	{ .path = (p), .mode = FILE_MODE, .show = (fn) }
-#define TEXT(p, t)                                                             \
-	{ .path = (p), .mode = FILE_MODE, .show = show_text,                   \
-	  .arg = (void *)(uintptr_t)(t) }
-#define CPU "devices/system/cpu"
+#define SHOW(p, fn)                                          \
+	{                                                    \
+		.path = (p), .mode = FILE_MODE, .show = (fn) \
+	}
+#define TEXT(p, t)                                                 \
+	{                                                          \
+		.path = (p), .mode = FILE_MODE, .show = show_text, \
+		.arg = (void *)(uintptr_t)(t)                      \
+	}
+#define CPU  "devices/system/cpu"
 #define NODE "devices/system/node"
-#define THP "kernel/mm/transparent_hugepage"
+#define THP  "kernel/mm/transparent_hugepage"
 
 static const struct pseudo_entry entries[] = {
-	{ .path = CPU, .mode = DIR_MODE, .lookup = cpus_lookup,
+	{ .path = CPU,
+	  .mode = DIR_MODE,
+	  .lookup = cpus_lookup,
 	  .iterate = cpus_iterate },
 	SHOW(CPU "/online", show_cpus),
 	SHOW(CPU "/possible", show_cpus),

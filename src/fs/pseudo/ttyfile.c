@@ -338,11 +338,12 @@ job_ioctl(struct tty *t, unsigned cmd, uint64_t arg)
 	case TIOCNOTTY:
 		return tty_give_up(t);
 	case TIOCGPGRP:
-		return tty_is_controlling(t) ? tty_put_int(arg, tty_pgrp(t))
-					     : -ENOTTY;
+		return tty_is_controlling(t) ? tty_put_int(arg, tty_pgrp(t)) :
+					       -ENOTTY;
 	case TIOCGSID:
 		return tty_is_controlling(t) ?
-			       tty_put_int(arg, tty_session(t)) : -ENOTTY;
+			       tty_put_int(arg, tty_session(t)) :
+			       -ENOTTY;
 	case TIOCEXCL:
 	case TIOCNXCL:
 		tty_set_exclusive(t, cmd == TIOCEXCL);
@@ -414,8 +415,7 @@ static const struct file_ops tty_fops = {
 /* ---- opening ---- */
 
 int
-tty_file_create(struct tty *t, uint32_t era, unsigned flags,
-		struct file **out)
+tty_file_create(struct tty *t, uint32_t era, unsigned flags, struct file **out)
 {
 	struct tty_file *tf = kmalloc(sizeof(*tf), ALLOC_KERNEL);
 	int err = -ENOMEM;

@@ -12,10 +12,10 @@ struct inode;
 struct tty;
 
 /* /dev/tty and /dev/console; -ENXIO: there is no such terminal. */
-MUST_CHECK int tty_file_open(struct inode *i, unsigned flags,
-			     struct file **out, void *arg);
-MUST_CHECK int console_open(struct inode *i, unsigned flags,
-			    struct file **out, void *arg);
+MUST_CHECK int tty_file_open(struct inode *i, unsigned flags, struct file **out,
+			     void *arg);
+MUST_CHECK int console_open(struct inode *i, unsigned flags, struct file **out,
+			    void *arg);
 /* Of a terminal that tty_open() has counted; takes that over, on failure
  * too. */
 MUST_CHECK int tty_file_create(struct tty *t, uint32_t era, unsigned flags,

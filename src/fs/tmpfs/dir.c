@@ -19,7 +19,7 @@
 #include <file/file.h>
 #include <mem/heap.h>
 
-#define LOWER (1ll << 62)
+#define LOWER	   (1ll << 62)
 #define ENTRY_SIZE 20 /* what an entry adds to a directory's size, as Linux */
 
 static int
@@ -199,12 +199,11 @@ from_cookie(const struct tmpfs_inode *t, uint64_t at)
 			n = n->right;
 		}
 	}
-	return best ? container_of(best, struct tmpfs_entry, by_cookie)
-		    : NULL;
+	return best ? container_of(best, struct tmpfs_entry, by_cookie) : NULL;
 }
 
 struct lower_emit {
-	struct dir_emit e;	/* first */
+	struct dir_emit e; /* first */
 	struct dir_emit *to;
 	struct tmpfs_inode *dir;
 };
@@ -269,8 +268,7 @@ tmpfs_iterate(struct inode *dir, int64_t *pos, uint64_t parent,
 		}
 		if (d->inode &&
 		    !e->fn(e, d->name, d->len, d->inode->ino,
-			   (int64_t)d->cookie + 1,
-			   DT_OF_MODE(d->inode->mode)))
+			   (int64_t)d->cookie + 1, DT_OF_MODE(d->inode->mode)))
 			return 0;
 		*pos = (int64_t)d->cookie + 1;
 	}
@@ -363,8 +361,8 @@ tmpfs_symlink(struct inode *dir, const char *name, size_t len,
 	if (!text)
 		return -ENOMEM;
 	e = place(dir, name, len, &fresh);
-	err = e ? tmpfs_new_inode(dir->sb, dir, S_IFLNK | 0777, 0, &i)
-		: -ENOMEM;
+	err = e ? tmpfs_new_inode(dir->sb, dir, S_IFLNK | 0777, 0, &i) :
+		  -ENOMEM;
 	if (err) {
 		if (e && fresh)
 			erase(dir, e);
@@ -512,8 +510,8 @@ tmpfs_rename(struct inode *odir, const char *oname, size_t olen,
 		if (err)
 			return err;
 	}
-	b = victim ? own_entry(ndir, nname, nlen, victim)
-		   : place(ndir, nname, nlen, &fresh);
+	b = victim ? own_entry(ndir, nname, nlen, victim) :
+		     place(ndir, nname, nlen, &fresh);
 	if (!b) {
 		err = -ENOMEM;
 		goto failed;

@@ -337,8 +337,7 @@ tmpfs_readlink(struct inode *i, char *buf, size_t size)
 	size_t n;
 
 	if (!i->link)
-		return lower ? lower->ops->readlink(lower, buf, size)
-			     : -EINVAL;
+		return lower ? lower->ops->readlink(lower, buf, size) : -EINVAL;
 	n = strlen(i->link);
 	if (n > size)
 		n = size;
@@ -361,9 +360,8 @@ tmpfs_tmpfile(struct inode *dir, uint32_t mode, struct inode **out)
 /* The file system of files without a name; made when first needed. */
 static struct tmpfs_super *anon_super; /* [a] */
 static struct dentry *anon_root;
-static struct mutex anon_lock = {
-	.rank = RANK_SLEEP_LEAF, .wq = WAITQ_INIT(anon_lock.wq)
-};
+static struct mutex anon_lock = { .rank = RANK_SLEEP_LEAF,
+				  .wq = WAITQ_INIT(anon_lock.wq) };
 
 static int
 make_anon_super(void)

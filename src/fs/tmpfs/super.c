@@ -27,8 +27,8 @@ tmpfs_statfs(struct super *sb, struct statfs *st)
 
 	st->f_bsize = st->f_frsize = PAGE_SIZE;
 	st->f_blocks = s->max_pages;
-	st->f_bfree = st->f_bavail = used < s->max_pages ? s->max_pages - used
-							 : 0;
+	st->f_bfree = st->f_bavail =
+		used < s->max_pages ? s->max_pages - used : 0;
 	st->f_files = s->max_inodes;
 	st->f_ffree = inodes < s->max_inodes ? s->max_inodes - inodes : 0;
 	return 0;
@@ -140,8 +140,8 @@ set_option(struct tmpfs_super *s, const char *k, size_t klen, const char *v,
 	if (err)
 		return err;
 	if (is_key(k, klen, "size"))
-		s->max_pages = n ? (n + PAGE_SIZE - 1) / PAGE_SIZE
-				 : UINT64_MAX / 2;
+		s->max_pages =
+			n ? (n + PAGE_SIZE - 1) / PAGE_SIZE : UINT64_MAX / 2;
 	else if (is_key(k, klen, "nr_blocks"))
 		s->max_pages = n ? n : UINT64_MAX / 2;
 	else if (is_key(k, klen, "nr_inodes"))
@@ -341,9 +341,9 @@ overlay_mount(const struct fs_type *t, const char *source, unsigned flags,
 	return err;
 }
 
-const struct fs_type tmpfs_type = {
-	.name = "tmpfs", .nodev = true, .mount = tmpfs_mount
-};
-const struct fs_type overlay_type = {
-	.name = "overlay", .nodev = true, .mount = overlay_mount
-};
+const struct fs_type tmpfs_type = { .name = "tmpfs",
+				    .nodev = true,
+				    .mount = tmpfs_mount };
+const struct fs_type overlay_type = { .name = "overlay",
+				      .nodev = true,
+				      .mount = overlay_mount };

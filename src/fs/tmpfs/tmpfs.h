@@ -28,24 +28,24 @@
 
 struct tmpfs_super {
 	struct super sb;
-	struct super *lower;	/* [I] NULL: a plain tmpfs */
-	uint64_t max_pages;	/* [I] */
-	uint64_t max_inodes;	/* [I] */
+	struct super *lower;	  /* [I] NULL: a plain tmpfs */
+	uint64_t max_pages;	  /* [I] */
+	uint64_t max_inodes;	  /* [I] */
 	uint64_t npages, ninodes; /* [a] */
-	uint64_t next_ino;	/* [a] */
-	uint32_t mode, uid, gid; /* [I] of the root */
-	bool draining;		/* unmount: see tmpfs_evict() */
-	struct list graves;	/* entries of directories that went */
+	uint64_t next_ino;	  /* [a] */
+	uint32_t mode, uid, gid;  /* [I] of the root */
+	bool draining;		  /* unmount: see tmpfs_evict() */
+	struct list graves;	  /* entries of directories that went */
 };
 
 struct tmpfs_entry {
 	struct rb_node by_name;
 	struct rb_node by_cookie;
 	struct list grave;
-	struct inode *inode;	/* referenced; NULL: a whiteout */
-	uint64_t cookie;	/* position for readdir */
+	struct inode *inode; /* referenced; NULL: a whiteout */
+	uint64_t cookie;     /* position for readdir */
 	uint64_t hash;
-	bool hides;		/* the lower directory has this name */
+	bool hides; /* the lower directory has this name */
 	uint8_t len;
 	char name[];
 };
@@ -58,16 +58,16 @@ struct tmpfs_xattr {
 };
 
 struct tmpfs_inode {
-	struct inode *lower;	/* [I] referenced; NULL */
-	struct rb_root names;	/* directories: entries by hash and name */
-	struct rb_root order;	/* ... by cookie */
+	struct inode *lower;  /* [I] referenced; NULL */
+	struct rb_root names; /* directories: entries by hash and name */
+	struct rb_root order; /* ... by cookie */
 	uint64_t next_cookie;
-	uint64_t nreal;		/* entries that are no whiteouts */
+	uint64_t nreal; /* entries that are no whiteouts */
 	struct list xattrs;
-	bool own_xattrs;	/* those of lower have been copied */
-	bool pinned;		/* [a] holds a reference to itself */
-	bool sealable;		/* memfd */
-	uint32_t seals;		/* F_SEAL_* */
+	bool own_xattrs; /* those of lower have been copied */
+	bool pinned;	 /* [a] holds a reference to itself */
+	bool sealable;	 /* memfd */
+	uint32_t seals;	 /* F_SEAL_* */
 };
 
 static inline struct tmpfs_super *
@@ -107,11 +107,10 @@ MUST_CHECK int tmpfs_link(struct inode *dir, const char *name, size_t len,
 			  struct inode *target);
 MUST_CHECK int tmpfs_unlink(struct inode *dir, const char *name, size_t len,
 			    struct inode *target);
-MUST_CHECK int tmpfs_rename(struct inode *odir, const char *oname,
-			    size_t olen, struct inode *source,
-			    struct inode *ndir, const char *nname,
-			    size_t nlen, struct inode *victim,
-			    unsigned flags);
+MUST_CHECK int tmpfs_rename(struct inode *odir, const char *oname, size_t olen,
+			    struct inode *source, struct inode *ndir,
+			    const char *nname, size_t nlen,
+			    struct inode *victim, unsigned flags);
 MUST_CHECK int tmpfs_iterate(struct inode *dir, int64_t *pos, uint64_t parent,
 			     struct dir_emit *e);
 /* Empties a directory that is evicted into the super's list of graves. */

@@ -95,9 +95,8 @@ copy_up(struct inode *i)
 		goto done;
 	names = kmalloc(XATTR_LIST_MAX, ALLOC_KERNEL);
 	buf = kmalloc(XATTR_SIZE_MAX, ALLOC_KERNEL);
-	n = names && buf
-		    ? lower->ops->listxattr(lower, names, XATTR_LIST_MAX)
-		    : -ENOMEM;
+	n = names && buf ? lower->ops->listxattr(lower, names, XATTR_LIST_MAX) :
+			   -ENOMEM;
 	if (n < 0)
 		err = (int)n;
 	for (ssize_t at = 0; at < n && !err;
@@ -122,9 +121,9 @@ tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 	struct tmpfs_xattr *x;
 
 	if (lower)
-		return lower->ops->getxattr
-			       ? lower->ops->getxattr(lower, name, buf, size)
-			       : -EOPNOTSUPP;
+		return lower->ops->getxattr ?
+			       lower->ops->getxattr(lower, name, buf, size) :
+			       -EOPNOTSUPP;
 	x = find(i, name);
 	if (!x)
 		return -ENODATA;
@@ -143,8 +142,9 @@ tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 	size_t total = 0;
 
 	if (lower)
-		return lower->ops->listxattr
-			       ? lower->ops->listxattr(lower, buf, size) : 0;
+		return lower->ops->listxattr ?
+			       lower->ops->listxattr(lower, buf, size) :
+			       0;
 	list_for_each_entry(x, &tmpfs_i(i)->xattrs, link) {
 		size_t n = strlen(x->name) + 1;
 

@@ -239,6 +239,5 @@ port_ip4_own(const struct netif *n, const ip4_addr_t *addr)
 int
 port_ip4_broadcast(const struct netif *n, const ip4_addr_t *addr)
 {
-	return net_addr4_broadcast(net_port_of(netif_get_index(n)),
-				   addr->addr);
+	return net_addr4_broadcast(net_port_of(netif_get_index(n)), addr->addr);
 }

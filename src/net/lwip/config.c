@@ -14,8 +14,8 @@
 #include <core/log.h>
 #include <dev/control.h>
 #include <mem/heap.h>
-#include <sched/wait.h>
 #include <sched/thread.h>
+#include <sched/wait.h>
 
 #include <lwip/dhcp.h>
 #include <lwip/dhcp6.h>
@@ -25,8 +25,8 @@
 
 #define SETTLE_NS (10 * NSEC_PER_SEC)
 
-static struct net_config *config;	   /* [core] NULL: not yet */
-static struct net_dns servers[NET_DNS_MAX]; /* [core] configured */
+static struct net_config *config;		      /* [core] NULL: not yet */
+static struct net_dns servers[NET_DNS_MAX];	      /* [core] configured */
 static ip_addr_t learned[DNS_NFROM][DNS_MAX_SERVERS]; /* [core] */
 static struct waitq configured_wq = WAITQ_INIT(configured_wq);
 static char hostname[65];
@@ -138,8 +138,7 @@ add_static(struct net_port *p, const struct net_static *s)
 		if (netif_add_ip6_address(n, &v6, &slot) != ERR_OK)
 			log_err("%s: no room for an IPv6 address", p->name);
 		else
-			netif_ip6_addr_set_state(n, slot,
-						 IP6_ADDR_PREFERRED);
+			netif_ip6_addr_set_state(n, slot, IP6_ADDR_PREFERRED);
 	}
 }
 
@@ -147,7 +146,7 @@ static void
 configure(struct net_port *p)
 {
 	const struct net_if_config *c =
-	    config_of(p, netif_get_index(&p->netif) - 2u);
+		config_of(p, netif_get_index(&p->netif) - 2u);
 	struct netif *n = &p->netif;
 
 	p->config = *c;
@@ -249,8 +248,8 @@ net_settle(void)
 }
 
 static void
-something_changed(struct net_listener *l, enum net_change what,
-		  const void *obj, bool gone)
+something_changed(struct net_listener *l, enum net_change what, const void *obj,
+		  bool gone)
 {
 	(void)l, (void)obj, (void)gone;
 	if (what == NET_CHANGE_ADDR)

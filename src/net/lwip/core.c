@@ -64,8 +64,8 @@ net_core_lock(void)
 static void
 run_pending(void)
 {
-	struct net_work *w = __atomic_exchange_n(&core.pending, NULL,
-						 __ATOMIC_ACQUIRE);
+	struct net_work *w =
+		__atomic_exchange_n(&core.pending, NULL, __ATOMIC_ACQUIRE);
 	struct net_work *first = NULL;
 
 	while (w) {
@@ -204,7 +204,8 @@ timers_due(struct net_work *w)
 		if (k->next_ms <= now) {
 			k->fn();
 			k->next_ms = tick_goes_on(t, now) ?
-				     now + k->interval_ms : NEVER;
+					     now + k->interval_ms :
+					     NEVER;
 		}
 		if (k->next_ms < next)
 			next = k->next_ms;
@@ -343,6 +344,7 @@ net_core_init(void)
 	uint64_t bytes = mem_total_pages() * PAGE_SIZE;
 
 	lwip_init();
-	tcp_wnd_default = (tcpwnd_size_t)(bytes < 64u << 20 ? 32768 : 65535 * 2);
+	tcp_wnd_default =
+		(tcpwnd_size_t)(bytes < 64u << 20 ? 32768 : 65535 * 2);
 	tcp_tw_max = (u32_t)(bytes / 16384 < 4096 ? bytes / 16384 : 4096);
 }

@@ -31,12 +31,12 @@
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
 #include <lwip/ip.h>
+#include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/ethernet.h>
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/tcp.h>
 #include <lwip/snmp.h>
 #include <lwip/tcp.h>
-#include <lwip/priv/tcp_priv.h>
 #include <netif/ethernet.h>
 
 #include "port_input.h"
@@ -138,8 +138,9 @@ input_packet(struct net_port *e, struct pbuf *p, uint16_t type,
 	if (!p)
 		return;
 	if (good)
-		e->netif.chksum_flags = all & (u16_t)~(NETIF_CHECKSUM_CHECK_TCP |
-						NETIF_CHECKSUM_CHECK_UDP);
+		e->netif.chksum_flags =
+			all & (u16_t) ~(NETIF_CHECKSUM_CHECK_TCP |
+					NETIF_CHECKSUM_CHECK_UDP);
 	switch (type) {
 	case ETHTYPE_IP:
 		if (IPH_PROTO((struct ip_hdr *)p->payload) == IP_PROTO_IGMP)
@@ -212,8 +213,7 @@ static void
 rx_run(struct net_work *w)
 {
 	struct net_port *e = container_of(w, struct net_port, rx_work);
-	uint32_t bits = __atomic_exchange_n(&e->rx_queues, 0,
-					    __ATOMIC_ACQ_REL);
+	uint32_t bits = __atomic_exchange_n(&e->rx_queues, 0, __ATOMIC_ACQ_REL);
 	uint32_t more = 0;
 
 	for (unsigned q = 0; q < e->nic->nrxq && q < 32; q++)
@@ -264,8 +264,7 @@ static void
 done_run(struct net_work *w)
 {
 	struct net_port *e = container_of(w, struct net_port, done_work);
-	struct pbuf *p = __atomic_exchange_n(&e->done, NULL,
-					     __ATOMIC_ACQUIRE);
+	struct pbuf *p = __atomic_exchange_n(&e->done, NULL, __ATOMIC_ACQUIRE);
 
 	while (p) {
 		struct pbuf *next = p->done_next;
@@ -285,7 +284,7 @@ gather(const struct pbuf *p, struct nic_seg *segs)
 		if (!p->len)
 			continue;
 		if (n && (const u8_t *)segs[n - 1].data + segs[n - 1].len ==
-			 (const u8_t *)p->payload) {
+				 (const u8_t *)p->payload) {
 			segs[n - 1].len += p->len;
 			continue;
 		}
@@ -299,11 +298,15 @@ gather(const struct pbuf *p, struct nic_seg *segs)
 
 /* Sum of the pseudo header, as the device wants it in the checksum field. */
 static uint16_t
-pseudo_sum(const uint8_t *addrs, unsigned addr_len, uint8_t proto,
-	   uint32_t len)
+pseudo_sum(const uint8_t *addrs, unsigned addr_len, uint8_t proto, uint32_t len)
 {
-	uint8_t tail[8] = { (uint8_t)(len >> 24), (uint8_t)(len >> 16),
-			    (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0,
+	uint8_t tail[8] = { (uint8_t)(len >> 24),
+			    (uint8_t)(len >> 16),
+			    (uint8_t)(len >> 8),
+			    (uint8_t)len,
+			    0,
+			    0,
+			    0,
 			    proto };
 	uint32_t sum = lwip_port_chksum(addrs, (int)addr_len) +
 		       lwip_port_chksum(tail, 8);
@@ -539,9 +542,10 @@ port_init(struct netif *netif)
 	netif->igmp_mac_filter = igmp_filter;
 	netif->mld_mac_filter = mld_filter;
 	if (n->tx_csum)
-		NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL &
-					~(NETIF_CHECKSUM_GEN_TCP |
-					  NETIF_CHECKSUM_GEN_UDP));
+		NETIF_SET_CHECKSUM_CTRL(netif,
+					NETIF_CHECKSUM_ENABLE_ALL &
+						~(NETIF_CHECKSUM_GEN_TCP |
+						  NETIF_CHECKSUM_GEN_UDP));
 	return ERR_OK;
 }
 
@@ -645,11 +649,10 @@ lo_init(struct netif *netif)
 	netif->output = lo_output4;
 	netif->output_ip6 = lo_output6;
 	netif->flags |= NETIF_FLAG_IGMP;
-	NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_GEN_IP |
-				       NETIF_CHECKSUM_GEN_ICMP |
-				       NETIF_CHECKSUM_GEN_ICMP6 |
-				       NETIF_CHECKSUM_GEN_UDP |
-				       NETIF_CHECKSUM_GEN_TCP);
+	NETIF_SET_CHECKSUM_CTRL(
+		netif, NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_ICMP |
+			       NETIF_CHECKSUM_GEN_ICMP6 |
+			       NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_TCP);
 	return ERR_OK;
 }
 

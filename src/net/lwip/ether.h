@@ -26,9 +26,9 @@ struct net_port {
 	uint32_t rx_queues;	 /* [a] bits: have packets */
 	uint32_t kick_queues;	 /* bits: were given packets */
 	struct net_work rx_work, done_work, ready_work, link_work;
-	struct work rx_more;	 /* a thread goes on where an interrupt stops */
-	struct pbuf *done;	 /* [a] a stack of sent ones, to be freed */
-	struct pbuf *loop, **loop_end; /* lo: packets to come in again */
+	struct work rx_more; /* a thread goes on where an interrupt stops */
+	struct pbuf *done;   /* [a] a stack of sent ones, to be freed */
+	struct pbuf *loop, **loop_end;	     /* lo: packets to come in again */
 	struct pbuf *waiting, **waiting_end; /* for room in the device */
 	unsigned nwaiting;
 	unsigned promisc;

@@ -134,8 +134,7 @@ out_source(const struct dgram_out *o, struct netif *n, ip_addr_t *src)
 	ip_addr_t dst;
 	const ip_addr_t *s;
 
-	if (!inet_is_any(&o->src.addr) &&
-	    !inet_is_multicast(&o->src.addr)) {
+	if (!inet_is_any(&o->src.addr) && !inet_is_multicast(&o->src.addr)) {
 		far_to_lwip(&o->src.addr, n, src);
 		return true;
 	}
@@ -176,16 +175,16 @@ ip_send(struct netif *n, struct pbuf *p, const ip_addr_t *src,
 	u8_t hops = (u8_t)(ttl < 0 ? 64 : ttl);
 
 	if (IP_IS_V4(dst))
-		return ip4_output_if_src(p, ip_2_ip4(src), ip_2_ip4(dst),
-					 hops, tos, proto, n);
+		return ip4_output_if_src(p, ip_2_ip4(src), ip_2_ip4(dst), hops,
+					 tos, proto, n);
 	return ip6_output_if_src(p, ip_2_ip6(src), ip_2_ip6(dst), hops, tos,
 				 proto, n);
 }
 
 /* Copies for this machine's own members of the group. */
-static void
-loop_multicast(struct inet_sock *sk, struct pbuf *p, struct netif *n,
-	       const ip_addr_t *src, const struct dgram_out *o);
+static void loop_multicast(struct inet_sock *sk, struct pbuf *p,
+			   struct netif *n, const ip_addr_t *src,
+			   const struct dgram_out *o);
 
 /* IP_PMTUDISC_DO, PROBE, INTERFACE; the numbers of IPv6 are the same. */
 static bool
@@ -213,7 +212,7 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 	far_to_lwip(&o->dst.addr, n, &dst);
 	frag = p->tot_len + UDP_HLEN + ip_hdr > n->mtu;
 	if (frag && may_not_cut(IP_IS_V4_VAL(dst) ? sk->mtu_discover :
-				sk->mtu_discover6))
+						    sk->mtu_discover6))
 		return -EMSGSIZE;
 	if (pbuf_add_header(p, UDP_HLEN))
 		return -ENOBUFS;
@@ -230,8 +229,8 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 			h->chksum = 0xffff;
 	}
 	UDP_STATS_INC(udp.xmit);
-	return errno_of(ip_send(n, p, &src, &dst, o->ttl, o->tos,
-				IP_PROTO_UDP));
+	return errno_of(
+		ip_send(n, p, &src, &dst, o->ttl, o->tos, IP_PROTO_UDP));
 }
 
 uint32_t
@@ -302,7 +301,7 @@ struct multi {
 	struct pbuf *p;
 	uint16_t skip;
 	const struct dgram_meta *m;
-	struct inet_sock *not;
+	struct inet_sock * not ;
 };
 
 static void
@@ -322,8 +321,10 @@ static void
 loop_multicast(struct inet_sock *sk, struct pbuf *p, struct netif *n,
 	       const ip_addr_t *src, const struct dgram_out *o)
 {
-	struct dgram_meta m = { .dst = o->dst, .ifindex = netif_get_index(n),
-				.ttl = (uint8_t)o->ttl, .tos = o->tos };
+	struct dgram_meta m = { .dst = o->dst,
+				.ifindex = netif_get_index(n),
+				.ttl = (uint8_t)o->ttl,
+				.tos = o->tos };
 	struct multi x = { .p = p, .m = &m };
 
 	far_from_lwip(src, &m.src.addr);
@@ -393,10 +394,10 @@ out:
 #define ICMP_DUR_CODES 16
 
 static const uint8_t errno_of_code[ICMP_DUR_CODES] = {
-	ENETUNREACH, EHOSTUNREACH, ENOPROTOOPT, ECONNREFUSED, EMSGSIZE,
-	EOPNOTSUPP, ENETUNREACH, EHOSTDOWN, ENONET, ENETUNREACH,
-	EHOSTUNREACH, ENETUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
-	EHOSTUNREACH,
+	ENETUNREACH,  EHOSTUNREACH, ENOPROTOOPT,  ECONNREFUSED,
+	EMSGSIZE,     EOPNOTSUPP,   ENETUNREACH,  EHOSTDOWN,
+	ENONET,	      ENETUNREACH,  EHOSTUNREACH, ENETUNREACH,
+	EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH,
 };
 
 static void
@@ -443,9 +444,12 @@ port_icmp4_error(struct pbuf *p, uint8_t type, uint8_t code, uint16_t mtu)
 	uint8_t h[IP_HLEN];
 	struct dgram_error e = {
 		.err = type == ICMP_DUR ? errno_of_code[code % ICMP_DUR_CODES] :
-		       type == ICMP_TE ? EHOSTUNREACH : EPROTO,
+		       type == ICMP_TE	? EHOSTUNREACH :
+					  EPROTO,
 		.hard = type == ICMP_DUR && (code == 2 || code == 3),
-		.origin = SO_EE_ORIGIN_ICMP, .type = type, .code = code,
+		.origin = SO_EE_ORIGIN_ICMP,
+		.type = type,
+		.code = code,
 	};
 	uint16_t ihl;
 
@@ -458,8 +462,10 @@ port_icmp4_error(struct pbuf *p, uint8_t type, uint8_t code, uint16_t mtu)
 	e.from.addr = e.to.addr = inet_v4(0);
 	memcpy(e.from.addr.b + 12, h + 12, 4);
 	memcpy(e.to.addr.b + 12, h + 16, 4);
-	transport_error(&e, p, ihl, h[9], type == ICMP_DUR &&
-			code == ICMP_DUR_FRAG ? (mtu ? mtu : 576) : 0);
+	transport_error(&e, p, ihl, h[9],
+			type == ICMP_DUR && code == ICMP_DUR_FRAG ?
+				(mtu ? mtu : 576) :
+				0);
 }
 
 void
@@ -468,12 +474,16 @@ port_icmp6_error(struct pbuf *p, uint8_t type, uint8_t code, uint32_t mtu)
 	uint8_t h[IP6_HLEN];
 	struct dgram_error e = {
 		.err = type == ICMP6_TYPE_PTB ? EMSGSIZE :
-		       type == ICMP6_TYPE_PP ? EPROTO :
-		       type == ICMP6_TYPE_TE ? EHOSTUNREACH :
-		       code == 4 ? ECONNREFUSED : code == 1 ? EACCES :
-		       code == 0 ? ENETUNREACH : EHOSTUNREACH,
+		       type == ICMP6_TYPE_PP  ? EPROTO :
+		       type == ICMP6_TYPE_TE  ? EHOSTUNREACH :
+		       code == 4	      ? ECONNREFUSED :
+		       code == 1	      ? EACCES :
+		       code == 0	      ? ENETUNREACH :
+						EHOSTUNREACH,
 		.hard = type == ICMP6_TYPE_DUR && (code == 1 || code == 4),
-		.origin = SO_EE_ORIGIN_ICMP6, .type = type, .code = code,
+		.origin = SO_EE_ORIGIN_ICMP6,
+		.type = type,
+		.code = code,
 	};
 
 	if (pbuf_copy_partial(p, h, sizeof(h), 0) != sizeof(h) ||
@@ -567,10 +577,13 @@ raw_output_hdr(struct netif *n, struct pbuf *p, const ip_addr_t *src)
 	IPH_LEN_SET(h, lwip_htons(p->tot_len));
 	IPH_CHKSUM_SET(h, 0);
 	IPH_CHKSUM_SET(h, inet_chksum(h, IPH_HL_BYTES(h) <= p->len ?
-				      IPH_HL_BYTES(h) : IP_HLEN));
+						 IPH_HL_BYTES(h) :
+						 IP_HLEN));
 	memcpy(&dst, &h->dest, 4);
 	return errno_of(ip4_output_if(p, NULL, LWIP_IP_HDRINCL, 0, 0, 0, n) ==
-			ERR_OK ? ERR_OK : ERR_RTE);
+					ERR_OK ?
+				ERR_OK :
+				ERR_RTE);
 }
 
 static int

@@ -21,7 +21,7 @@
 
 #include "port_hooks.h"
 
-#define COOKIE_LIFE_NS                                                    \
+#define COOKIE_LIFE_NS \
 	((uint64_t)SYNCOOKIE_STEP_S * SYNCOOKIE_STEPS * NSEC_PER_SEC)
 
 uint64_t tcp_cookies_sent, tcp_cookies_good, tcp_cookies_bad;
@@ -95,7 +95,8 @@ static struct syncookie_ends
 ends_of(const ip_addr_t *lip, uint16_t lport, const ip_addr_t *rip,
 	uint16_t rport, uint32_t seq)
 {
-	struct syncookie_ends e = { .local_port = lport, .remote_port = rport,
+	struct syncookie_ends e = { .local_port = lport,
+				    .remote_port = rport,
 				    .seq = seq };
 	struct inet_addr a;
 
@@ -107,9 +108,8 @@ ends_of(const ip_addr_t *lip, uint16_t lport, const ip_addr_t *rip,
 }
 
 uint32_t
-port_tcp_cookie_make(const ip_addr_t *lip, uint16_t lport,
-		     const ip_addr_t *rip, uint16_t rport, uint32_t seq,
-		     uint16_t mss)
+port_tcp_cookie_make(const ip_addr_t *lip, uint16_t lport, const ip_addr_t *rip,
+		     uint16_t rport, uint32_t seq, uint16_t mss)
 {
 	struct syncookie_ends e = ends_of(lip, lport, rip, rport, seq);
 

@@ -36,11 +36,11 @@
 
 #include "port_hooks.h"
 
-#define COPY_MAX   512u	  /* sent: copied rather than referred to */
-#define RX_COPY	   1024u  /* received: the same */
-#define HALF_OPEN  1024u  /* handshakes under way, of one listener */
-#define WND_MIN	   32768u
-#define WND_MAX	   (6u << 20)
+#define COPY_MAX  512u	/* sent: copied rather than referred to */
+#define RX_COPY	  1024u /* received: the same */
+#define HALF_OPEN 1024u /* handshakes under way, of one listener */
+#define WND_MIN	  32768u
+#define WND_MAX	  (6u << 20)
 
 /* ---- receiving ---- */
 
@@ -109,8 +109,7 @@ fail:
 	return NULL;
 }
 
-static bool
-enqueue_deferred(struct tcp_sock *t);
+static bool enqueue_deferred(struct tcp_sock *t);
 
 static err_t
 received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
@@ -292,8 +291,9 @@ write_data(struct tcp_sock *t)
 				put_back(t, list);
 				goto out;
 			}
-			if (write_piece(pcb, list, left, next ?
-					TCP_WRITE_FLAG_MORE : 0) != ERR_OK) {
+			if (write_piece(pcb, list, left,
+					next ? TCP_WRITE_FLAG_MORE : 0) !=
+			    ERR_OK) {
 				put_back(t, list);
 				return;
 			}
@@ -361,7 +361,7 @@ autotune(struct tcp_sock *t)
 			tcp_set_wnd(pcb, wnd);
 			t->rx_window = wnd;
 			t->in.sock.rcvbuf = (uint32_t)max_u64(
-			    t->in.sock.rcvbuf, (uint64_t)wnd * 2);
+				t->in.sock.rcvbuf, (uint64_t)wnd * 2);
 		}
 	} else if (now - t->rx_epoch_ns < NSEC_PER_SEC) {
 		return;
@@ -398,7 +398,7 @@ next_look(const struct tcp_sock *t)
 	if (sock_opt(&t->in.sock, SOCKOPT_KEEPALIVE))
 		at = t->last_rx_ns + (uint64_t)t->keepidle_s * NSEC_PER_SEC +
 		     (uint64_t)t->probes * (uint64_t)t->keepintvl_s *
-		     NSEC_PER_SEC;
+			     NSEC_PER_SEC;
 	if (t->user_timeout_ms && t->tx_unacked) {
 		uint64_t u = max_u64(t->last_rx_ns, t->last_tx_ns) +
 			     (uint64_t)t->user_timeout_ms * 1000000;
@@ -444,14 +444,15 @@ timer_work(struct tcp_sock *t)
 		enqueue_deferred(t);
 	if (t->user_timeout_ms && t->tx_unacked &&
 	    now - max_u64(t->last_rx_ns, t->last_tx_ns) >=
-	    (uint64_t)t->user_timeout_ms * 1000000) {
+		    (uint64_t)t->user_timeout_ms * 1000000) {
 		time_out(t);
 		return;
 	}
 	idle = now - t->last_rx_ns;
 	if (!sock_opt(&t->in.sock, SOCKOPT_KEEPALIVE) ||
-	    idle < ((uint64_t)t->keepidle_s + (uint64_t)t->probes *
-		    (uint64_t)t->keepintvl_s) * NSEC_PER_SEC)
+	    idle < ((uint64_t)t->keepidle_s +
+		    (uint64_t)t->probes * (uint64_t)t->keepintvl_s) *
+			    NSEC_PER_SEC)
 		return;
 	if (t->probes >= t->keepcnt) {
 		time_out(t);
@@ -558,8 +559,7 @@ attach(struct tcp_sock *t, struct tcp_pcb *pcb)
 	tcp_recv(pcb, received);
 	tcp_sent(pcb, acked);
 	tcp_err(pcb, failed);
-	if (sock_opt(&t->in.sock, SOCKOPT_RCVBUF_SET) &&
-	    wnd > tcp_wnd_default)
+	if (sock_opt(&t->in.sock, SOCKOPT_RCVBUF_SET) && wnd > tcp_wnd_default)
 		tcp_set_wnd(pcb, wnd);
 	t->rx_window = pcb->wnd_max;
 	t->rx_epoch_ns = t->last_rx_ns = clock_mono_ns();
@@ -607,8 +607,8 @@ tcp_far_connect(struct tcp_sock *t)
 	err_t e = ERR_MEM;
 
 	net_core_lock();
-	pcb = tcp_new_ip_type(inet_is_v4(&t->in.remote.addr) ?
-			      IPADDR_TYPE_V4 : IPADDR_TYPE_V6);
+	pcb = tcp_new_ip_type(inet_is_v4(&t->in.remote.addr) ? IPADDR_TYPE_V4 :
+							       IPADDR_TYPE_V6);
 	if (pcb) {
 		far_to_lwip(&t->in.local.addr, NULL, &pcb->local_ip);
 		pcb->local_port = t->in.local.port;
@@ -627,8 +627,10 @@ tcp_far_connect(struct tcp_sock *t)
 		}
 	}
 	net_core_unlock();
-	return e == ERR_OK ? -EINPROGRESS : e == ERR_RTE ? -ENETUNREACH :
-	       e == ERR_USE ? -EADDRNOTAVAIL : -ENOMEM;
+	return e == ERR_OK  ? -EINPROGRESS :
+	       e == ERR_RTE ? -ENETUNREACH :
+	       e == ERR_USE ? -EADDRNOTAVAIL :
+			      -ENOMEM;
 }
 
 /* ---- listening ---- */
@@ -671,8 +673,9 @@ accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 		t->deferred = true;
 		t->listener = l;
 		inet_get(&l->in);
-		timer_set(&t->timer, clock_mono_ns() +
-			  (uint64_t)l->defer_accept_s * NSEC_PER_SEC);
+		timer_set(&t->timer,
+			  clock_mono_ns() +
+				  (uint64_t)l->defer_accept_s * NSEC_PER_SEC);
 		return ERR_OK;
 	}
 	if (tcp_enqueue_child(l, t, true))
@@ -687,8 +690,9 @@ int
 tcp_far_listen(struct tcp_sock *t)
 {
 	struct tcp_pcb *pcb, *l = NULL;
-	u8_t type = !t->in.v6 ? IPADDR_TYPE_V4 :
-		    t->in.v6only ? IPADDR_TYPE_V6 : IPADDR_TYPE_ANY;
+	u8_t type = !t->in.v6	 ? IPADDR_TYPE_V4 :
+		    t->in.v6only ? IPADDR_TYPE_V6 :
+				   IPADDR_TYPE_ANY;
 
 	net_core_lock();
 	pcb = tcp_new_ip_type(type);
@@ -734,8 +738,8 @@ tcp_far_unlisten(struct tcp_sock *t)
 /* ---- errors from outside ---- */
 
 void
-tcp_far_error(const struct inet_end *src, const struct inet_end *dst,
-	      int err, bool hard, uint32_t mtu)
+tcp_far_error(const struct inet_end *src, const struct inet_end *dst, int err,
+	      bool hard, uint32_t mtu)
 {
 	struct tcp_sock *t;
 	struct tcp_pcb *pcb;
@@ -830,8 +834,8 @@ tcp_far_info(struct tcp_sock *t, struct tcp_info *ti)
 	ti->bytes_acked = t->tx_total - t->tx_unacked - t->tx.bytes;
 	if (t->last_rx_ns)
 		ti->last_data_recv = ti->last_ack_recv =
-		    (uint32_t)((now - t->last_rx_ns) / 1000000);
+			(uint32_t)((now - t->last_rx_ns) / 1000000);
 	if (t->last_tx_ns)
-		ti->last_data_sent = (uint32_t)((now - t->last_tx_ns) /
-						1000000);
+		ti->last_data_sent =
+			(uint32_t)((now - t->last_tx_ns) / 1000000);
 }

@@ -178,8 +178,7 @@ nth(const struct net_port *p, unsigned n, struct net_group *out)
 	/* MLD and IGMP say nothing of groups of an interface (RFC 2710, 5). */
 	if (!(p->nic ? nic_nth(p, n, out) : lo_nth(n, out)))
 		return false;
-	out->told = out->family == AF_INET ||
-		    (out->addr[1] & 15) > 1;
+	out->told = out->family == AF_INET || (out->addr[1] & 15) > 1;
 	return true;
 }
 

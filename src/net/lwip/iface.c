@@ -20,14 +20,14 @@
 #include <lwip/ip.h>
 #include <lwip/netif.h>
 
-#define IFF_UP		0x1u
-#define IFF_BROADCAST	0x2u
-#define IFF_LOOPBACK	0x8u
-#define IFF_RUNNING	0x40u
-#define IFF_PROMISC	0x100u
-#define IFF_ALLMULTI	0x200u
-#define IFF_MULTICAST	0x1000u
-#define IFF_LOWER_UP	0x10000u
+#define IFF_UP	      0x1u
+#define IFF_BROADCAST 0x2u
+#define IFF_LOOPBACK  0x8u
+#define IFF_RUNNING   0x40u
+#define IFF_PROMISC   0x100u
+#define IFF_ALLMULTI  0x200u
+#define IFF_MULTICAST 0x1000u
+#define IFF_LOWER_UP  0x10000u
 
 #define ARPHRD_ETHER	1
 #define ARPHRD_LOOPBACK 772
@@ -52,8 +52,8 @@ flags_of(const struct net_port *p)
 	uint32_t f = IFF_MULTICAST;
 
 	if (!p->nic)
-		return up ? IFF_UP | IFF_LOOPBACK | IFF_RUNNING |
-			    IFF_LOWER_UP : IFF_LOOPBACK;
+		return up ? IFF_UP | IFF_LOOPBACK | IFF_RUNNING | IFF_LOWER_UP :
+			    IFF_LOOPBACK;
 	f |= IFF_BROADCAST;
 	if (up)
 		f |= IFF_UP;
@@ -123,7 +123,9 @@ int
 net_if_get(int index, struct net_if *out)
 {
 	return index >= 1 && net_if_next(index - 1, out) &&
-	       out->index == index ? 0 : -ENODEV;
+			       out->index == index ?
+		       0 :
+		       -ENODEV;
 }
 
 int
@@ -178,8 +180,7 @@ net_if_set_mtu(int index, uint32_t mtu)
 	p = net_port_of(index);
 	if (!p)
 		err = -ENODEV;
-	else if (mtu < MTU_MIN4 || (p->nic && mtu > p->nic->mtu) ||
-		 mtu > 65535)
+	else if (mtu < MTU_MIN4 || (p->nic && mtu > p->nic->mtu) || mtu > 65535)
 		err = -EINVAL;
 	else if (!p->nic)
 		err = -EOPNOTSUPP; /* nothing on lo is cut by it */
@@ -218,8 +219,7 @@ scope6(const ip6_addr_t *a)
 }
 
 static bool
-fill_addr6(const struct net_port *p, int index, unsigned i,
-	   struct net_addr *a)
+fill_addr6(const struct net_port *p, int index, unsigned i, struct net_addr *a)
 {
 	u8_t state = netif_ip6_addr_state(&p->netif, i);
 	const ip6_addr_t *v = netif_ip6_addr(&p->netif, i);
@@ -232,9 +232,9 @@ fill_addr6(const struct net_port *p, int index, unsigned i,
 	a->prefix = ip6_addr_isloopback(v) ? 128 : 64;
 	a->scope = scope6(v);
 	a->state = ip6_addr_isduplicated(state) ? NET_ADDR_DUPLICATE :
-		   ip6_addr_istentative(state) ? NET_ADDR_TENTATIVE :
-		   ip6_addr_ispreferred(state) ? NET_ADDR_OK :
-						 NET_ADDR_DEPRECATED;
+		   ip6_addr_istentative(state)	? NET_ADDR_TENTATIVE :
+		   ip6_addr_ispreferred(state)	? NET_ADDR_OK :
+						  NET_ADDR_DEPRECATED;
 	a->valid_s = a->preferred_s = UINT32_MAX;
 	if (netif_ip6_addr_isstatic(&p->netif, i)) {
 		a->flags = NET_ADDR_PERMANENT;
@@ -247,7 +247,7 @@ fill_addr6(const struct net_port *p, int index, unsigned i,
 }
 
 #define SLOTS4 (1u + MORE_MAX)
-#define SLOTS (SLOTS4 + LWIP_IPV6_NUM_ADDRESSES) /* of one interface */
+#define SLOTS  (SLOTS4 + LWIP_IPV6_NUM_ADDRESSES) /* of one interface */
 
 bool
 net_addr_next(unsigned *cursor, struct net_addr *out)
@@ -261,8 +261,9 @@ net_addr_next(unsigned *cursor, struct net_addr *out)
 
 		if (!p)
 			continue;
-		found = slot < SLOTS4 ? net_addr4_nth(p, slot, out) :
-			fill_addr6(p, (int)i + 1, slot - SLOTS4, out);
+		found = slot < SLOTS4 ?
+				net_addr4_nth(p, slot, out) :
+				fill_addr6(p, (int)i + 1, slot - SLOTS4, out);
 	}
 	net_core_unlock();
 	return found;
@@ -278,8 +279,8 @@ add_addr6(struct net_port *p, const struct net_addr *a)
 	ip6_addr_assign_zone(&v, IP6_UNKNOWN, &p->netif);
 	if (netif_get_ip6_addr_match(&p->netif, &v) >= 0)
 		return -EEXIST;
-	return netif_add_ip6_address(&p->netif, &v, &slot) == ERR_OK ?
-	       0 : -ENOSPC;
+	return netif_add_ip6_address(&p->netif, &v, &slot) == ERR_OK ? 0 :
+								       -ENOSPC;
 }
 
 int
@@ -293,7 +294,7 @@ net_addr_add(const struct net_addr *a)
 	if (!p)
 		err = -ENODEV;
 	else
-		err = a->family == AF_INET ? net_addr4_add(p, a) :
+		err = a->family == AF_INET  ? net_addr4_add(p, a) :
 		      a->family == AF_INET6 ? add_addr6(p, a) :
 					      -EAFNOSUPPORT;
 	if (!err)
@@ -309,8 +310,7 @@ del_addr6(struct net_port *p, const struct net_addr *a)
 		if (memcmp(netif_ip6_addr(&p->netif, i)->addr, a->addr, 16) ||
 		    ip6_addr_isinvalid(netif_ip6_addr_state(&p->netif, i)))
 			continue;
-		netif_ip6_addr_set_state(&p->netif, (s8_t)i,
-					 IP6_ADDR_INVALID);
+		netif_ip6_addr_set_state(&p->netif, (s8_t)i, IP6_ADDR_INVALID);
 		return 0;
 	}
 	return -EADDRNOTAVAIL;
@@ -327,7 +327,7 @@ net_addr_del(const struct net_addr *a)
 	if (!p)
 		err = -ENODEV;
 	else
-		err = a->family == AF_INET ? net_addr4_del(p, a) :
+		err = a->family == AF_INET  ? net_addr4_del(p, a) :
 		      a->family == AF_INET6 ? del_addr6(p, a) :
 					      -EAFNOSUPPORT;
 	if (!err)
@@ -360,9 +360,8 @@ net_addr_is_local(int family, const void *addr)
 		}
 		for (unsigned k = 0; k < LWIP_IPV6_NUM_ADDRESSES; k++)
 			if (ip6_addr_isvalid(
-				netif_ip6_addr_state(&p->netif, k)) &&
-			    !memcmp(netif_ip6_addr(&p->netif, k)->addr, b,
-				    16))
+				    netif_ip6_addr_state(&p->netif, k)) &&
+			    !memcmp(netif_ip6_addr(&p->netif, k)->addr, b, 16))
 				return true;
 	}
 	return false;
@@ -465,9 +464,9 @@ status_callback(struct netif *netif, netif_nsc_reason_t reason,
 	int index = netif_get_index(netif);
 
 	(void)args;
-	if (reason & (LWIP_NSC_IPV4_ADDRESS_CHANGED |
-		      LWIP_NSC_IPV4_SETTINGS_CHANGED | LWIP_NSC_IPV6_SET |
-		      LWIP_NSC_IPV6_ADDR_STATE_CHANGED))
+	if (reason &
+	    (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_SETTINGS_CHANGED |
+	     LWIP_NSC_IPV6_SET | LWIP_NSC_IPV6_ADDR_STATE_CHANGED))
 		net_changed(NET_CHANGE_ADDR, index);
 	if (reason & (LWIP_NSC_LINK_CHANGED | LWIP_NSC_STATUS_CHANGED))
 		net_changed(NET_CHANGE_LINK, index);

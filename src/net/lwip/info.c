@@ -61,8 +61,10 @@ fill_tcp(struct tcp_sock *t, struct net_sock_info *out)
 		out->retransmits = pcb->nrtx;
 		if (pcb->rtime >= 0) {
 			out->timer = 1;
-			out->timer_ns = (uint64_t)(pcb->rto > pcb->rtime ?
-				pcb->rto - pcb->rtime : 0) *
+			out->timer_ns =
+				(uint64_t)(pcb->rto > pcb->rtime ?
+						   pcb->rto - pcb->rtime :
+						   0) *
 				TCP_SLOW_INTERVAL * 1000000;
 		} else if (pcb->persist_backoff) {
 			out->timer = 4;
@@ -89,7 +91,8 @@ net_sock_next(int family, int protocol, struct net_sock_cursor *c,
 	      struct net_sock_info *out)
 {
 	enum inet_kind kind = protocol == IPPROTO_TCP ? INET_TCP :
-			      protocol == IPPROTO_UDP ? INET_UDP : INET_RAW;
+			      protocol == IPPROTO_UDP ? INET_UDP :
+							INET_RAW;
 	struct inet_sock *sk;
 
 	do
@@ -137,8 +140,9 @@ net_sock_more(const struct net_sock_cursor *c, struct net_sock_more *out,
 		rcv = t->rcv_shut;
 		snd = t->snd_shut;
 		out->rmem = READ_ONCE(t->rx.bytes);
-		out->wmem = t->peer ? 0 : READ_ONCE(t->tx.bytes) +
-					  READ_ONCE(t->tx_unacked);
+		out->wmem = t->peer ? 0 :
+				      READ_ONCE(t->tx.bytes) +
+					      READ_ONCE(t->tx_unacked);
 		if (tcp)
 			tcp_fill_info(t, tcp);
 	} else {

@@ -22,7 +22,7 @@ struct net_work {
 	uint32_t queued;		/* [a] */
 };
 
-void net_core_lock(void);	/* threads only */
+void net_core_lock(void); /* threads only */
 void net_core_unlock(void);
 /* Runs w->fn now, or lets the holder do it; once, however often it is asked
  * for before it starts.  Any context; no lock inner to the core held. */
@@ -33,10 +33,20 @@ void net_core_init(void);
 
 /* Inside the core: calls fn every interval, until `for_ms` from now at
  * least; fn and interval are of the table in core.c. */
-enum net_tick { TICK_TCP, TICK_TCP_TW, TICK_ARP, TICK_REASS, TICK_DHCP,
-		TICK_DHCP_LONG,
-		TICK_IGMP, TICK_ND6, TICK_REASS6, TICK_MLD6, TICK_DHCP6,
-		NET_NTICKS };
+enum net_tick {
+	TICK_TCP,
+	TICK_TCP_TW,
+	TICK_ARP,
+	TICK_REASS,
+	TICK_DHCP,
+	TICK_DHCP_LONG,
+	TICK_IGMP,
+	TICK_ND6,
+	TICK_REASS6,
+	TICK_MLD6,
+	TICK_DHCP6,
+	NET_NTICKS
+};
 #define TICK_FOREVER 0
 void net_tick_start(enum net_tick t, uint32_t for_ms);
 

@@ -8,8 +8,8 @@
  * manifest adds beside these is in `extra`.  The longest prefix wins, then
  * the lower metric.
  */
-#include "ether.h"
 #include "route.h"
+#include "ether.h"
 
 #include <abi/errno.h>
 #include <abi/socket.h>
@@ -26,20 +26,20 @@
 
 #define EXTRA_MAX 64
 
-#define RTN_UNICAST  1
+#define RTN_UNICAST   1
 #define RTPROT_KERNEL 2
 #define RTPROT_BOOT   3
 #define RTPROT_RA     9
 #define RTPROT_DHCP   16
 #define RT_SCOPE_LINK 253
 
-#define METRIC_RA     1024
-#define METRIC_DHCP   100
+#define METRIC_RA   1024
+#define METRIC_DHCP 100
 
 static struct {
 	bool used;
 	struct net_route r;
-} extra[EXTRA_MAX]; /* [core] */
+} extra[EXTRA_MAX];	   /* [core] */
 static unsigned extra_top; /* [core] none at or above it is used */
 
 static bool
@@ -89,8 +89,7 @@ fill_net4(const struct net_port *p, int index, u32_t addr, u32_t mask,
 }
 
 static bool
-fill_more4(const struct net_port *p, int index, unsigned k,
-	   struct net_route *r)
+fill_more4(const struct net_port *p, int index, unsigned k, struct net_route *r)
 {
 	return net_addr4_new_net(p, k) &&
 	       fill_net4(p, index, p->more[k].addr, p->more[k].mask, r);
@@ -174,8 +173,7 @@ fill_slot(unsigned slot, struct net_route *r)
 		case 0:
 			return fill_net4(p, index,
 					 netif_ip4_addr(&p->netif)->addr,
-					 netif_ip4_netmask(&p->netif)->addr,
-					 r);
+					 netif_ip4_netmask(&p->netif)->addr, r);
 		case 1:
 			return fill_gw4(p, index, r);
 		case 2:
@@ -357,8 +355,8 @@ check_route(struct net_route *r)
 	if (r->family != AF_INET && r->family != AF_INET6)
 		return -EAFNOSUPPORT;
 	if (r->has_gateway) {
-		if (!net_route_find(r->family, r->gateway, r->ifindex,
-				    &via) || via.has_gateway)
+		if (!net_route_find(r->family, r->gateway, r->ifindex, &via) ||
+		    via.has_gateway)
 			return -ENETUNREACH;
 		r->ifindex = via.ifindex;
 	}
@@ -440,8 +438,9 @@ static struct cached *
 lookup4(const ip4_addr_t *dst, int oif)
 {
 	uint32_t now = atomic_load_relaxed(&net_generation);
-	struct cached *c = &cache[(dst->addr ^ dst->addr >> 24 ^
-				   dst->addr >> 16) % NCACHE];
+	struct cached *c =
+		&cache[(dst->addr ^ dst->addr >> 24 ^ dst->addr >> 16) %
+		       NCACHE];
 	struct net_route r;
 
 	if (c->generation == now && c->dst.addr == dst->addr &&
@@ -554,8 +553,8 @@ net_neigh_next(unsigned *cursor, struct net_neigh *out)
 	     ++*cursor) {
 		memset(out, 0, sizeof(*out));
 		found = *cursor < ARP_TABLE_SIZE ?
-			fill_neigh4(*cursor, out) :
-			fill_neigh6(*cursor - ARP_TABLE_SIZE, out);
+				fill_neigh4(*cursor, out) :
+				fill_neigh6(*cursor - ARP_TABLE_SIZE, out);
 	}
 	net_core_unlock();
 	return found;

@@ -19,8 +19,7 @@ bool net_taps_any;			   /* [core] */
 
 /* On lo there is no link header: Linux shows one of zeroes and the type. */
 static size_t
-copy_made_head(const struct net_frame *f, size_t off, uint8_t *dst,
-	       size_t len)
+copy_made_head(const struct net_frame *f, size_t off, uint8_t *dst, size_t len)
 {
 	uint8_t head[SIZEOF_ETH_HDR] = { 0 };
 
@@ -69,8 +68,10 @@ net_taps_see(struct net_port *p, struct pbuf *pb, bool outgoing, bool partial)
 {
 	struct net_frame f = {
 		.ifindex = netif_get_index(&p->netif),
-		.outgoing = outgoing, .len = pb->tot_len,
-		.csum_partial = partial, .handle = pb,
+		.outgoing = outgoing,
+		.len = pb->tot_len,
+		.csum_partial = partial,
+		.handle = pb,
 	};
 	const uint8_t *h = pb->payload;
 	struct net_tap *t, *n;

@@ -42,7 +42,8 @@ struct seg_block {
 };
 static_assert(sizeof(struct seg_block) <= 256, "a size of the heap's");
 static_assert(ROOM >= LWIP_MEM_ALIGN_SIZE(PBUF_TRANSPORT) +
-		      LWIP_TCP_OPT_LEN_TS_OUT, "the options of data");
+			      LWIP_TCP_OPT_LEN_TS_OUT,
+	      "the options of data");
 
 /* The payload is set by the caller.  Not PBUF_ROM: tcp_write() makes such a
  * one longer where the next piece follows in memory, which two pages do, and

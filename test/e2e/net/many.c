@@ -52,8 +52,7 @@ bound(int type, struct sockaddr_in *a)
 
 	*a = (struct sockaddr_in){ .sin_family = AF_INET };
 	a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0 || bind(fd, (void *)a, n) ||
-	    getsockname(fd, (void *)a, &n))
+	if (fd < 0 || bind(fd, (void *)a, n) || getsockname(fd, (void *)a, &n))
 		die("bind");
 	return fd;
 }

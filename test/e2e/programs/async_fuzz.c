@@ -41,7 +41,7 @@ value(void)
 	case 2:
 		return rnd();
 	case 3:
-		return (uint64_t)-(int64_t)(rnd() % 4096);
+		return (uint64_t) - (int64_t)(rnd() % 4096);
 	case 4:
 		return 8;
 	case 5:
@@ -68,16 +68,41 @@ static void
 calls(int n)
 {
 	static const short nr[] = {
-		SYS_shmget, SYS_shmctl, SYS_shmdt, SYS_semget, SYS_semop,
-		SYS_semctl, SYS_semtimedop, SYS_msgget, SYS_msgsnd,
-		SYS_msgrcv, SYS_msgctl, SYS_io_setup, SYS_io_destroy,
-		SYS_io_getevents, SYS_io_submit, SYS_io_cancel,
-		SYS_io_pgetevents, SYS_mq_open, SYS_mq_unlink,
-		SYS_mq_timedsend, SYS_mq_timedreceive, SYS_mq_notify,
-		SYS_mq_getsetattr, SYS_inotify_init1, SYS_inotify_add_watch,
-		SYS_inotify_rm_watch, SYS_get_mempolicy, SYS_set_mempolicy,
-		SYS_mbind, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd,
-		SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register,
+		SYS_shmget,
+		SYS_shmctl,
+		SYS_shmdt,
+		SYS_semget,
+		SYS_semop,
+		SYS_semctl,
+		SYS_semtimedop,
+		SYS_msgget,
+		SYS_msgsnd,
+		SYS_msgrcv,
+		SYS_msgctl,
+		SYS_io_setup,
+		SYS_io_destroy,
+		SYS_io_getevents,
+		SYS_io_submit,
+		SYS_io_cancel,
+		SYS_io_pgetevents,
+		SYS_mq_open,
+		SYS_mq_unlink,
+		SYS_mq_timedsend,
+		SYS_mq_timedreceive,
+		SYS_mq_notify,
+		SYS_mq_getsetattr,
+		SYS_inotify_init1,
+		SYS_inotify_add_watch,
+		SYS_inotify_rm_watch,
+		SYS_get_mempolicy,
+		SYS_set_mempolicy,
+		SYS_mbind,
+		SYS_kcmp,
+		SYS_pidfd_open,
+		SYS_pidfd_getfd,
+		SYS_io_uring_setup,
+		SYS_io_uring_enter,
+		SYS_io_uring_register,
 	};
 
 	while (n--) {

@@ -43,9 +43,8 @@ batch(int write, int letter)
 		if (io_uring_wait_cqe(&ring, &c))
 			return -1;
 		ok += c->res == 4096 &&
-		      (!letter ||
-		       buf[c->user_data * 4096] ==
-			       letter + (int)c->user_data % 26);
+		      (!letter || buf[c->user_data * 4096] ==
+					  letter + (int)c->user_data % 26);
 		io_uring_cqe_seen(&ring, c);
 	}
 	return ok;

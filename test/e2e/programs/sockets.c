@@ -16,8 +16,10 @@ messages(void)
 {
 	struct iovec v[2] = { { "abc", 3 }, { "de", 2 } };
 	char data[10], control[64] = "";
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = 2,
-			    .msg_control = control, .msg_controllen = 24 };
+	struct msghdr m = { .msg_iov = v,
+			    .msg_iovlen = 2,
+			    .msg_control = control,
+			    .msg_controllen = 24 };
 	struct cmsghdr *h = (void *)control;
 	int p[2];
 

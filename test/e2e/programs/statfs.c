@@ -19,8 +19,8 @@ show(const char *dir, unsigned k)
 		return 1;
 	}
 	printf("fs %u: type %lx bsize %ld frsize %ld blocks %lu free %lu "
-	       "avail %lu files %lu ffree %lu namelen %ld fsid %08x%08x\n", k,
-	       (long)s.f_type, (long)s.f_bsize, (long)s.f_frsize,
+	       "avail %lu files %lu ffree %lu namelen %ld fsid %08x%08x\n",
+	       k, (long)s.f_type, (long)s.f_bsize, (long)s.f_frsize,
 	       (long)s.f_blocks, (long)s.f_bfree, (long)s.f_bavail,
 	       (long)s.f_files, (long)s.f_ffree, (long)s.f_namelen,
 	       s.f_fsid.__val[0], s.f_fsid.__val[1]);

@@ -42,10 +42,14 @@ number(uint64_t *state)
 	uint64_t r = unit_random(state);
 
 	switch (r % 6) {
-	case 0: return r >> 8;
-	case 1: return 0;
-	case 2: return ~0ull - (r >> 60);
-	default: return (r >> 8) % 64 * 0x1000;
+	case 0:
+		return r >> 8;
+	case 1:
+		return 0;
+	case 2:
+		return ~0ull - (r >> 60);
+	default:
+		return (r >> 8) % 64 * 0x1000;
 	}
 }
 
@@ -87,9 +91,9 @@ test_random(void)
 				(uint32_t)(unit_random(&state) % 5), 0
 			};
 		for (unsigned i = 0; i < 8; i++)
-			mods[i] = (struct hvm_modlist_entry){
-				number(&state), number(&state), 0, 0
-			};
+			mods[i] = (struct hvm_modlist_entry){ number(&state),
+							      number(&state), 0,
+							      0 };
 		memset(cmdline, 'c', unit_random(&state) % sizeof(cmdline));
 		cmdline[unit_random(&state) % sizeof(cmdline)] = 0;
 		cmdline[sizeof(cmdline) - 1] = 0;
@@ -104,8 +108,10 @@ static void
 test_usual(void)
 {
 	struct hvm_start_info si = {
-		.magic = START_MAGIC, .version = 1,
-		.memmap_paddr = (uint64_t)map, .memmap_entries = 3,
+		.magic = START_MAGIC,
+		.version = 1,
+		.memmap_paddr = (uint64_t)map,
+		.memmap_entries = 3,
 	};
 
 	map[0] = (struct hvm_memmap_entry){ 0x100000, 0x7f00000, 1, 0 };

@@ -90,8 +90,8 @@ check_walk(struct radix_root *r, unsigned n, int tag)
 		void *p = tag < 0 ? radix_next(r, &at) :
 				    radix_next_tag(r, &at, (unsigned)tag);
 
-		while (i < n && (!model[i].p ||
-				 (tag >= 0 && !model[i].tag[tag])))
+		while (i < n &&
+		       (!model[i].p || (tag >= 0 && !model[i].tag[tag])))
 			i++;
 		if (!p) {
 			CHECK_EQ(i, n);
@@ -216,8 +216,8 @@ test_no_memory(void)
 static void
 test_far_entry(void)
 {
-	static const uint64_t at[] = { 0, 63, 64, 4095, 4096, 1ull << 40,
-				       UINT64_MAX };
+	static const uint64_t at[] = { 0,    63,	 64,	    4095,
+				       4096, 1ull << 40, UINT64_MAX };
 	struct radix_root r;
 
 	radix_init(&r, node_alloc, node_free);

@@ -25,8 +25,17 @@ get(size_t n)
 	return malloc(n ? n : 1);
 }
 
-void *kmalloc(size_t n, unsigned how) { (void)how; return get(n); }
-void kfree(void *p) { free(p); }
+void *
+kmalloc(size_t n, unsigned how)
+{
+	(void)how;
+	return get(n);
+}
+void
+kfree(void *p)
+{
+	free(p);
+}
 void
 log_printf(enum log_level level, const char *fmt, ...)
 {
@@ -126,8 +135,7 @@ read_all(const struct run_info *o)
 	CHECK(!o->envp[o->envc]);
 	for (unsigned i = 0; i < o->nmounts; i++)
 		n += strlen(o->mounts[i].type) + strlen(o->mounts[i].source) +
-		     strlen(o->mounts[i].target) +
-		     strlen(o->mounts[i].options);
+		     strlen(o->mounts[i].target) + strlen(o->mounts[i].options);
 	for (unsigned i = 0; i < o->nklibs; i++) {
 		n += strlen(o->klibs[i].name) + strlen(o->klibs[i].args);
 		for (size_t k = 0; k < o->klibs[i].len; k++)
@@ -262,10 +270,12 @@ random_block(struct block *b, uint64_t *state)
 				       (uint32_t)(r >> 8) % 400;
 
 		for (uint32_t i = 0; i < len; i++)
-			v[i] = r >> 40 & 1 ? (uint8_t)"=a\0/"[i % 4] :
+			v[i] = r >> 40 & 1 ? (uint8_t) "=a\0/"[i % 4] :
 					     (uint8_t)unit_random(state);
-		put(b, (unsigned)(r >> 32) % 40 |
-		       (r >> 63 ? PITH_REC_OPTIONAL : 0), v, len);
+		put(b,
+		    (unsigned)(r >> 32) % 40 |
+			    (r >> 63 ? PITH_REC_OPTIONAL : 0),
+		    v, len);
 	}
 }
 
@@ -280,7 +290,8 @@ damage(struct block *b, uint64_t *state)
 		b->bytes[r % b->h.len_bytes] = (uint8_t)(r >> 32);
 	}
 	if (unit_random(state) % 8 == 0 && b->h.len_bytes)
-		b->h.len_bytes -= (uint32_t)(unit_random(state) % b->h.len_bytes);
+		b->h.len_bytes -=
+			(uint32_t)(unit_random(state) % b->h.len_bytes);
 	seal(b);
 }
 
@@ -311,7 +322,8 @@ test_random(void)
 		memcpy(r, &two, nr);
 		if (unit_random(&state) % 16 == 0)
 			m[unit_random(&state) % sizeof(one.h)] ^= 1;
-		fail_after = k % 2 ? 1 + (unsigned)(unit_random(&state) % 60) : 0;
+		fail_after =
+			k % 2 ? 1 + (unsigned)(unit_random(&state) % 60) : 0;
 		if (!run_info_parse(m, nm, r, nr, &o))
 			read_all(&o);
 		fail_after = 0;

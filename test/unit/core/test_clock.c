@@ -16,17 +16,42 @@
 
 static struct cpu cpu;
 struct cpu *host_cpu = &cpu;
-void spin_lock_slow(struct spinlock *l) { (void)l; CHECK(0); }
+void
+spin_lock_slow(struct spinlock *l)
+{
+	(void)l;
+	CHECK(0);
+}
 
 static uint64_t now = 1000;
 static struct arch_wall set;
 static unsigned steps;
 
-uint64_t arch_clock_ns(void) { return now; }
-uint64_t arch_wall_ns(void) { return arch_wall_at(&set, now); }
-void arch_wall_set(const struct arch_wall *w) { set = *w; }
-uint64_t arch_wallclock_ns(void) { return 5 * NSEC_PER_SEC; }
-static void step(void) { steps++; }
+uint64_t
+arch_clock_ns(void)
+{
+	return now;
+}
+uint64_t
+arch_wall_ns(void)
+{
+	return arch_wall_at(&set, now);
+}
+void
+arch_wall_set(const struct arch_wall *w)
+{
+	set = *w;
+}
+uint64_t
+arch_wallclock_ns(void)
+{
+	return 5 * NSEC_PER_SEC;
+}
+static void
+step(void)
+{
+	steps++;
+}
 
 static void
 test_step(void)

@@ -13,8 +13,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <core/clock.h>
@@ -24,18 +24,17 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 
-#define NQ 8
-#define RING 256
-#define HDR 12
+#define NQ	8
+#define RING	256
+#define HDR	12
 #define MAXHELD 64
-#define MAXTX 4096
+#define MAXTX	4096
 
-static const uint64_t ALL = (1ull << 0) | (1ull << 1) | (1ull << 3) |
-			    (1ull << 5) | (1ull << 7) | (1ull << 8) |
-			    (1ull << 11) | (1ull << 12) | (1ull << 15) |
-			    (1ull << 16) | (1ull << 17) | (1ull << 18) |
-			    VIRTIO_F_VERSION_1 | VIRTIO_F_EVENT_IDX |
-			    VIRTIO_F_INDIRECT_DESC;
+static const uint64_t ALL =
+	(1ull << 0) | (1ull << 1) | (1ull << 3) | (1ull << 5) | (1ull << 7) |
+	(1ull << 8) | (1ull << 11) | (1ull << 12) | (1ull << 15) |
+	(1ull << 16) | (1ull << 17) | (1ull << 18) | VIRTIO_F_VERSION_1 |
+	VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC;
 #define MQ (1ull << 22)
 
 static struct virtio_device dev;
@@ -160,8 +159,9 @@ take(struct virtq *q, uint16_t *head)
 static void
 put(struct virtq *q, uint32_t id, uint32_t len)
 {
-	volatile uint32_t *e = (void *)(uintptr_t)&q->used[2 + 4 *
-				(side[q->index].used++ % q->num)];
+	volatile uint32_t *e =
+		(void *)(uintptr_t)&q
+			->used[2 + 4 * (side[q->index].used++ % q->num)];
 
 	e[0] = id;
 	e[1] = len;
@@ -175,7 +175,9 @@ publish(struct virtq *q)
 
 /* Control commands are answered in the notification, by this. */
 static uint8_t ctrl_ack;
-static struct { uint8_t class, command, data[16]; } ctrl_log[64];
+static struct {
+	uint8_t class, command, data[16];
+} ctrl_log[64];
 static unsigned ctrl_n;
 
 static void
@@ -274,8 +276,8 @@ setup(uint64_t features, unsigned ring)
 	dev.ops = &ops;
 	dev.features = features & (virtio_net.features | VIRTIO_F_VERSION_1 |
 				   VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
-	dev.features &= virtio_net.select(&dev, features) |
-			~virtio_net.features;
+	dev.features &=
+		virtio_net.select(&dev, features) | ~virtio_net.features;
 	ctrl_index = NQ;
 	if (dev.features & (1ull << 17))
 		ctrl_index = dev.features & MQ ? 4 : 2;
@@ -405,7 +407,8 @@ receive(uint64_t features, unsigned maxlen)
 	rx_notified = 0;
 	while (got < 1000) {
 		struct virtq *q = dev.queues[0];
-		unsigned len = 60 + (unsigned)unit_random(&seed) % (maxlen - 59);
+		unsigned len =
+			60 + (unsigned)unit_random(&seed) % (maxlen - 59);
 		unsigned n, budget = 1 + (unsigned)unit_random(&seed) % 16;
 
 		while (sent < 1000 && unit_random(&seed) % 4) {
@@ -553,7 +556,9 @@ static int
 send_one(unsigned id, unsigned nsegs, bool kick)
 {
 	struct nic_seg segs[NIC_TX_SEGS + 1];
-	struct nic_tx t = { .nsegs = nsegs, .segs = segs, .done = sent_done,
+	struct nic_tx t = { .nsegs = nsegs,
+			    .segs = segs,
+			    .done = sent_done,
 			    .arg = &sent_state[id] };
 	int err;
 
@@ -617,8 +622,8 @@ transmit(uint64_t features)
 	tx_done_count = tx_readied = 0;
 	while (given < 3000) {
 		if (sent < 3000 && !full && unit_random(&seed) % 3) {
-			unsigned n = 1 + (unsigned)unit_random(&seed) %
-					     NIC_TX_SEGS;
+			unsigned n =
+				1 + (unsigned)unit_random(&seed) % NIC_TX_SEGS;
 			unsigned before = tx_readied;
 			int err = send_one(sent, n, unit_random(&seed) % 2);
 
@@ -709,7 +714,8 @@ test_full(void)
 static void
 test_filter(void)
 {
-	static const uint8_t mc[2][6] = { "\x33\x33\0\0\0\1", "\1\0\x5e\0\0\1" };
+	static const uint8_t mc[2][6] = { "\x33\x33\0\0\0\1",
+					  "\1\0\x5e\0\0\1" };
 
 	bring_up(ALL);
 	CHECK_EQ(nic->ops->set_filter(nic, mc, 2, false), 0);
@@ -866,12 +872,15 @@ hostile_step(struct virtq *q)
 
 			for (unsigned i = 0; i < HDR; i++)
 				p[i] = unit_random(&seed) % 3 ?
-					       (uint8_t)(unit_random(&seed) % 6) :
+					       (uint8_t)(unit_random(&seed) %
+							 6) :
 					       0;
 			p[11] = 0;
 			p[10] = unit_random(&seed) % 3 ? 1 : 2;
-			put(q, head, unit_random(&seed) % 4 ?
-				d->len : (uint32_t)unit_random(&seed) % 2048);
+			put(q, head,
+			    unit_random(&seed) % 4 ?
+				    d->len :
+				    (uint32_t)unit_random(&seed) % 2048);
 		} else {
 			put(q, head, 0);
 		}

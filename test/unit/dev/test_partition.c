@@ -11,8 +11,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <abi/pith.h>
@@ -58,7 +58,11 @@ poll(struct blk_device *d)
 static const struct blk_ops ops = { .submit = submit, .poll = poll };
 
 /* The submitter's wait: everything here completes at once. */
-void completion_wait(struct completion *c) { CHECK(c->done); }
+void
+completion_wait(struct completion *c)
+{
+	CHECK(c->done);
+}
 
 static struct blk_device *
 make_disk(uint32_t max_vecs)
@@ -291,9 +295,12 @@ test_split(void)
 }
 
 static const struct unit_test tests[] = {
-	{ "gpt", test_gpt },	     { "backup", test_backup },
-	{ "outside", test_outside }, { "mbr", test_mbr },
-	{ "damaged", test_damaged }, { "split", test_split },
+	{ "gpt", test_gpt },
+	{ "backup", test_backup },
+	{ "outside", test_outside },
+	{ "mbr", test_mbr },
+	{ "damaged", test_damaged },
+	{ "split", test_split },
 	{ NULL, NULL },
 };
 UNIT_MAIN(tests)

@@ -13,8 +13,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <arch/mmu.h>
@@ -100,14 +100,43 @@ virtq_take_back(struct virtq *q)
 	return nring ? ring[--nring].token : NULL;
 }
 
-void virtq_kick(struct virtq *q) { (void)q; kicks++; }
-bool virtq_irq_enable(struct virtq *q) { (void)q; return nfinished; }
-void virtq_interrupt(struct virtq *q) { q->done(q); }
-bool virtio_match(const struct device *d) { (void)d; return true; }
-int virtio_attach(struct device *d) { (void)d; return 0; }
-unsigned smp_count(void) { return 1; }
+void
+virtq_kick(struct virtq *q)
+{
+	(void)q;
+	kicks++;
+}
+bool
+virtq_irq_enable(struct virtq *q)
+{
+	(void)q;
+	return nfinished;
+}
+void
+virtq_interrupt(struct virtq *q)
+{
+	q->done(q);
+}
+bool
+virtio_match(const struct device *d)
+{
+	(void)d;
+	return true;
+}
+int
+virtio_attach(struct device *d)
+{
+	(void)d;
+	return 0;
+}
+unsigned
+smp_count(void)
+{
+	return 1;
+}
 
-uint16_t virtio_config16(struct virtio_device *v, unsigned off)
+uint16_t
+virtio_config16(struct virtio_device *v, unsigned off)
 {
 	(void)v, (void)off;
 	return 1;
@@ -297,8 +326,8 @@ batch(unsigned round)
 
 		CHECK_EQ(b->status, 0);
 		for (unsigned v = 0; v < b->nvecs; v++) {
-			uint8_t *on_disk = disk + b->sector * 512 +
-					   v * PAGE_SIZE;
+			uint8_t *on_disk =
+				disk + b->sector * 512 + v * PAGE_SIZE;
 
 			CHECK(!memcmp(on_disk, page_addr(b->vecs[v].page),
 				      PAGE_SIZE));

@@ -11,15 +11,15 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <drivers/virtio/virtio.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 
-#define NUM  16
+#define NUM    16
 #define MAXREQ 4096
 
 static struct virtio_device dev;
@@ -120,7 +120,8 @@ take(uint16_t *head, uint32_t *writable)
 static void
 give(uint32_t id, uint32_t len)
 {
-	volatile uint32_t *e = (void *)(uintptr_t)&q->used[2 + 4 * (dev_used % NUM)];
+	volatile uint32_t *e =
+		(void *)(uintptr_t)&q->used[2 + 4 * (dev_used % NUM)];
 
 	e[0] = id;
 	e[1] = len;
@@ -276,8 +277,8 @@ test_full(void)
 }
 
 static const struct unit_test tests[] = {
-	{ "direct", test_direct },   { "event-idx", test_event_idx },
+	{ "direct", test_direct },     { "event-idx", test_event_idx },
 	{ "indirect", test_indirect }, { "hostile", test_hostile },
-	{ "full", test_full },	     { NULL, NULL },
+	{ "full", test_full },	       { NULL, NULL },
 };
 UNIT_MAIN(tests)

@@ -12,8 +12,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <abi/statfs.h>
@@ -168,8 +168,8 @@ submit(struct p9_channel *c, struct p9_request *r)
 				answer[4]++;
 	}
 	for (unsigned i = r->nout; i < r->nout + r->nin && at < len; i++) {
-		uint32_t n = r->segs[i].len < len - at ? r->segs[i].len
-						       : len - at;
+		uint32_t n =
+			r->segs[i].len < len - at ? r->segs[i].len : len - at;
 
 		memcpy(r->segs[i].data, answer + at, n);
 		at += n;

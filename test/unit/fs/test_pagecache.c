@@ -19,8 +19,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <abi/mman.h>
@@ -44,22 +44,66 @@
 uint64_t writeback_pending, writeback_floor = UINT64_MAX;
 static unsigned touched;
 
-void writeback_ended(void) { writeback_pending--; }
-void blk_plug(struct blk_plug *p) { (void)p; }
-void blk_unplug(struct blk_plug *p) { (void)p; }
-void writeback_throttle_slow(void) { }
-bool writeback_for_memory(void) { return false; }
-void inode_mark(struct inode *i, uint32_t bits) { i->state |= bits; }
-int inode_write(struct inode *i, bool datasync)
+void
+writeback_ended(void)
+{
+	writeback_pending--;
+}
+void
+blk_plug(struct blk_plug *p)
+{
+	(void)p;
+}
+void
+blk_unplug(struct blk_plug *p)
+{
+	(void)p;
+}
+void
+writeback_throttle_slow(void)
+{
+}
+bool
+writeback_for_memory(void)
+{
+	return false;
+}
+void
+inode_mark(struct inode *i, uint32_t bits)
+{
+	i->state |= bits;
+}
+int
+inode_write(struct inode *i, bool datasync)
 {
 	(void)i, (void)datasync;
 	return 0;
 }
-void inode_mark_dirty(struct inode *i, bool size) { (void)i, (void)size; }
-void inode_touch(struct inode *i, unsigned t) { (void)i, (void)t, touched++; }
-size_t dcache_shrink(size_t n) { return n * 0; }
-size_t inode_shrink(size_t n) { return n * 0; }
-void thread_delay(uint64_t ns) { (void)ns; }
+void
+inode_mark_dirty(struct inode *i, bool size)
+{
+	(void)i, (void)size;
+}
+void
+inode_touch(struct inode *i, unsigned t)
+{
+	(void)i, (void)t, touched++;
+}
+size_t
+dcache_shrink(size_t n)
+{
+	return n * 0;
+}
+size_t
+inode_shrink(size_t n)
+{
+	return n * 0;
+}
+void
+thread_delay(uint64_t ns)
+{
+	(void)ns;
+}
 
 /* ---- the file system ---- */
 
@@ -278,8 +322,9 @@ fresh(void)
 	host_on_sleep = end_some;
 	CHECK_EQ(vm_space_create(false, &space), 0);
 	host_thread->space = space;
-	CHECK_EQ(vm_map(space, BASE, SIZE, VMA_READ | VMA_WRITE | VMA_SHARED |
-			VMA_MAYWRITE, &pc->object, NULL, 0, VM_FIXED),
+	CHECK_EQ(vm_map(space, BASE, SIZE,
+			VMA_READ | VMA_WRITE | VMA_SHARED | VMA_MAYWRITE,
+			&pc->object, NULL, 0, VM_FIXED),
 		 BASE);
 }
 
@@ -348,8 +393,8 @@ check_disk(void)
 
 	for (uint64_t at = 0; at < inode.size; at += PAGE_SIZE) {
 		int b = block_of[at >> PAGE_SHIFT];
-		size_t n = inode.size - at < PAGE_SIZE ? inode.size - at
-						       : PAGE_SIZE;
+		size_t n = inode.size - at < PAGE_SIZE ? inode.size - at :
+							 PAGE_SIZE;
 		const uint8_t *have = b >= 0 ? disk[b] : zeroes;
 
 		CHECK(!memcmp(have, model + at, n));
@@ -394,9 +439,9 @@ op_map_write(void)
 	bool reserved = free_blocks > 0;
 
 	if (touch(at, true, &byte)) {
-		CHECK(!reserved ||
-		      at >> PAGE_SHIFT >= (inode.size + PAGE_MASK) >>
-						  PAGE_SHIFT);
+		CHECK(!reserved || at >> PAGE_SHIFT >=
+					   (inode.size + PAGE_MASK) >>
+					   PAGE_SHIFT);
 		return;
 	}
 	if (at < inode.size)
@@ -517,9 +562,10 @@ static void
 test_random(void)
 {
 	static void (*const ops[])(void) = {
-		op_write, op_write, op_write, op_map_write, op_map_write,
-		op_read, op_read, op_map_read, op_truncate, op_punch,
-		op_fsync, op_start, op_start, op_evict, op_end, op_end,
+		op_write,      op_write, op_write, op_map_write,
+		op_map_write,  op_read,	 op_read,  op_map_read,
+		op_truncate,   op_punch, op_fsync, op_start,
+		op_start,      op_evict, op_end,   op_end,
 		op_invalidate,
 	};
 

@@ -56,9 +56,20 @@ spin_lock_slow(struct spinlock *l)
 }
 
 #ifdef PITH_DEBUG
-void lock_debug_acquire(struct spinlock *l) { (void)l; }
-void lock_debug_release(struct spinlock *l) { (void)l; }
-void lock_debug_may_sleep(void) { }
+void
+lock_debug_acquire(struct spinlock *l)
+{
+	(void)l;
+}
+void
+lock_debug_release(struct spinlock *l)
+{
+	(void)l;
+}
+void
+lock_debug_may_sleep(void)
+{
+}
 #endif
 
 /* Nobody reads without a lock here: at once. */
@@ -68,7 +79,10 @@ reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))
 	fn(h);
 }
 
-void reclaim_barrier(void) { }
+void
+reclaim_barrier(void)
+{
+}
 
 /* ---- locks ---- */
 
@@ -183,8 +197,16 @@ mutex_unlock(struct mutex *m)
 
 /* ---- waiting ---- */
 
-void waitq_init(struct waitq *q) { list_init(&q->entries); }
-void wait_wake_all(struct waitq *q, uint32_t ev) { (void)q, (void)ev; }
+void
+waitq_init(struct waitq *q)
+{
+	list_init(&q->entries);
+}
+void
+wait_wake_all(struct waitq *q, uint32_t ev)
+{
+	(void)q, (void)ev;
+}
 
 void
 wait_wake(struct waitq *q, unsigned n, uint32_t ev)
@@ -204,5 +226,13 @@ wait_end(struct waitq *q, struct wait_entry *e)
 	(void)q, (void)e;
 }
 
-void completion_init(struct completion *c) { c->done = false; }
-void completion_done(struct completion *c) { c->done = true; }
+void
+completion_init(struct completion *c)
+{
+	c->done = false;
+}
+void
+completion_done(struct completion *c)
+{
+	c->done = true;
+}

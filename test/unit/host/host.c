@@ -33,10 +33,9 @@ host_mem_init(size_t bytes)
 	/* A hole that begins and ends in the middle of everything. */
 	boot_info.nmem = 3;
 	boot_info.mem[0] = (struct boot_range){ 0, 0x9f000, BOOT_MEM_RAM };
-	boot_info.mem[1] = (struct boot_range){ 0x100000, 0x7ff000,
-						BOOT_MEM_RAM };
-	boot_info.mem[2] = (struct boot_range){ 0x803000, bytes,
-						BOOT_MEM_RAM };
+	boot_info.mem[1] =
+		(struct boot_range){ 0x100000, 0x7ff000, BOOT_MEM_RAM };
+	boot_info.mem[2] = (struct boot_range){ 0x803000, bytes, BOOT_MEM_RAM };
 	boot_info.kernel_start = 0x203000;
 	boot_info.kernel_end = 0x2f1000;
 	mem_init();
@@ -262,8 +261,16 @@ pt_replace(vaddr_t va, paddr_t pa, unsigned prot)
 	e->prot = prot;
 }
 
-void tlb_flush_range(vaddr_t va, vaddr_t end) { (void)va, (void)end; }
-void tlb_flush_local(vaddr_t va) { (void)va; }
+void
+tlb_flush_range(vaddr_t va, vaddr_t end)
+{
+	(void)va, (void)end;
+}
+void
+tlb_flush_local(vaddr_t va)
+{
+	(void)va;
+}
 
 void *
 host_pt_addr(vaddr_t va, unsigned *prot)

@@ -41,7 +41,7 @@ struct hcpu {
 	ucontext_t boot;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
-	bool kicked;		/* [lock] */
+	bool kicked;		       /* [lock] */
 	struct timer *timers[NTIMERS]; /* [lock] */
 	unsigned ntimers;
 };
@@ -271,16 +271,42 @@ spin_lock_slow(struct spinlock *l)
 }
 
 #ifdef PITH_DEBUG
-void lock_debug_acquire(struct spinlock *l) { (void)l; }
-void lock_debug_release(struct spinlock *l) { (void)l; }
-void lock_debug_may_sleep(void) { }
+void
+lock_debug_acquire(struct spinlock *l)
+{
+	(void)l;
+}
+void
+lock_debug_release(struct spinlock *l)
+{
+	(void)l;
+}
+void
+lock_debug_may_sleep(void)
+{
+}
 #endif
 
-void idle_poll(void) { }
-void reclaim_quiescent(void) { }
-void reclaim_run(void) { }
-void watchdog_init(void) { }
-void sched_reclaim_init(void) { }
+void
+idle_poll(void)
+{
+}
+void
+reclaim_quiescent(void)
+{
+}
+void
+reclaim_run(void)
+{
+}
+void
+watchdog_init(void)
+{
+}
+void
+sched_reclaim_init(void)
+{
+}
 
 /* Readers on other CPUs may look a little longer: never freed. */
 void
@@ -312,10 +338,29 @@ cache_alloc(struct cache *c, unsigned alloc)
 	return p ? memset(p, 0, c->size) : NULL;
 }
 
-void cache_free(struct cache *c, void *p) { (void)c; free(p); }
-void *kzalloc(size_t size, unsigned alloc) { (void)alloc; return calloc(1, size); }
-void *kmap_stack_alloc(size_t size) { return malloc(size * 4); }
-void kmap_stack_free(void *stack, size_t size) { (void)size; free(stack); }
+void
+cache_free(struct cache *c, void *p)
+{
+	(void)c;
+	free(p);
+}
+void *
+kzalloc(size_t size, unsigned alloc)
+{
+	(void)alloc;
+	return calloc(1, size);
+}
+void *
+kmap_stack_alloc(size_t size)
+{
+	return malloc(size * 4);
+}
+void
+kmap_stack_free(void *stack, size_t size)
+{
+	(void)size;
+	free(stack);
+}
 
 /* ---- the switch ---- */
 
@@ -364,8 +409,17 @@ arch_fpu_init(struct arch_thread *at, const struct arch_thread *from)
 	return 0;
 }
 
-void arch_thread_fini(struct arch_thread *at) { free((void *)at->ksp); at->ksp = 0; }
-void arch_enter_user(void) { panic("no user mode here"); }
+void
+arch_thread_fini(struct arch_thread *at)
+{
+	free((void *)at->ksp);
+	at->ksp = 0;
+}
+void
+arch_enter_user(void)
+{
+	panic("no user mode here");
+}
 
 /* ---- start ---- */
 

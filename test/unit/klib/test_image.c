@@ -14,8 +14,18 @@
 #include <klib/image.h>
 
 enum {
-	TEXT = 1, RODATA, HEAD, DATA, BSS, SYMTAB, STRTAB, NAMES, RELA_TEXT,
-	RELA_HEAD, RELA_DATA, NSECTIONS
+	TEXT = 1,
+	RODATA,
+	HEAD,
+	DATA,
+	BSS,
+	SYMTAB,
+	STRTAB,
+	NAMES,
+	RELA_TEXT,
+	RELA_HEAD,
+	RELA_DATA,
+	NSECTIONS
 };
 
 static const char strings[] = "\0init\0outside";
@@ -86,20 +96,22 @@ fill(void)
 	strcpy(h->name, "test");
 	memcpy(good + at[STRTAB], strings, sizeof(strings));
 	/* 1: the text, 2: the constants, 3: something of the kernel. */
-	*symbol(good, 1) = (struct elf64_sym){ .st_name = 1, .st_shndx = TEXT,
+	*symbol(good, 1) = (struct elf64_sym){ .st_name = 1,
+					       .st_shndx = TEXT,
 					       .st_value = 16 };
 	*symbol(good, 2) = (struct elf64_sym){ .st_shndx = RODATA };
 	*symbol(good, 3) = (struct elf64_sym){ .st_name = OUTSIDE };
-	*rela(good, RELA_TEXT, 0) = (struct elf64_rela){
-		4, info(3, R_X86_64_PLT32), -4 };
-	*rela(good, RELA_TEXT, 1) = (struct elf64_rela){
-		11, info(2, R_X86_64_PC32), 4 };
-	*rela(good, RELA_HEAD, 0) = (struct elf64_rela){
-		offsetof(struct klib_head, init), info(1, R_X86_64_64), 0 };
-	*rela(good, RELA_DATA, 0) = (struct elf64_rela){
-		8, info(2, R_X86_64_64), 3 };
-	*rela(good, RELA_DATA, 1) = (struct elf64_rela){
-		24, info(3, R_X86_64_64), 0 };
+	*rela(good, RELA_TEXT, 0) =
+		(struct elf64_rela){ 4, info(3, R_X86_64_PLT32), -4 };
+	*rela(good, RELA_TEXT, 1) =
+		(struct elf64_rela){ 11, info(2, R_X86_64_PC32), 4 };
+	*rela(good, RELA_HEAD, 0) =
+		(struct elf64_rela){ offsetof(struct klib_head, init),
+				     info(1, R_X86_64_64), 0 };
+	*rela(good, RELA_DATA, 0) =
+		(struct elf64_rela){ 8, info(2, R_X86_64_64), 3 };
+	*rela(good, RELA_DATA, 1) =
+		(struct elf64_rela){ 24, info(3, R_X86_64_64), 0 };
 }
 
 static void
@@ -198,7 +210,8 @@ honest(void)
 	CHECK(load(good, good_len, &k, &m) == 0);
 	CHECK(!strcmp(k.head.name, "test"));
 	CHECK(k.part[KLIB_TEXT].at == 0 && k.part[KLIB_TEXT].len == 4096);
-	CHECK(k.part[KLIB_RODATA].at == 4096 && k.part[KLIB_RODATA].len == 4096);
+	CHECK(k.part[KLIB_RODATA].at == 4096 &&
+	      k.part[KLIB_RODATA].len == 4096);
 	CHECK(k.part[KLIB_DATA].at == 8192 && k.part[KLIB_DATA].len == 8192);
 	CHECK(!memcmp(m + 4096, "constants", 10));
 	CHECK(m[0] == 0x90 && m[8192 + 100] == 0);
@@ -217,78 +230,78 @@ honest(void)
 }
 
 /* One rule broken each. */
-#define EHDR ((struct elf64_ehdr *)file)
+#define EHDR   ((struct elf64_ehdr *)file)
 #define HDR(i) header(file, i)
-#define RULES(X)                                                              \
-	X(EHDR->e_ident[0] = 0)                                               \
-	X(EHDR->e_ident[EI_CLASS] = ELFCLASS32)                               \
-	X(EHDR->e_type = ET_DYN)                                              \
-	X(EHDR->e_machine = EM_AARCH64)                                       \
-	X(EHDR->e_shentsize = 63)                                             \
-	X(EHDR->e_shnum = 0)                                                  \
-	X(EHDR->e_shnum = LIMIT_KLIB_SECTIONS + 1)                            \
-	X(EHDR->e_shstrndx = NSECTIONS)                                       \
-	X(EHDR->e_shstrndx = TEXT)                                            \
-	X(EHDR->e_shoff += 4)                                                 \
-	X(EHDR->e_shoff += 8)                                                 \
-	X(EHDR->e_shoff = UINT64_MAX - 7)                                     \
-	X(HDR(TEXT)->sh_name = 128)                                           \
-	X(HDR(TEXT)->sh_name = UINT32_MAX)                                    \
-	X(HDR(TEXT)->sh_name = HDR(DATA)->sh_name)                            \
-	X(HDR(TEXT)->sh_name = HDR(SYMTAB)->sh_name)                          \
-	X(HDR(TEXT)->sh_type = SHT_NOBITS)                                    \
-	X(HDR(TEXT)->sh_offset = UINT64_MAX)                                  \
-	X(HDR(TEXT)->sh_size = UINT64_MAX - HDR(TEXT)->sh_offset + 1)         \
-	X(HDR(TEXT)->sh_addralign = 8192)                                     \
-	X(HDR(TEXT)->sh_addralign = 24)                                       \
-	X(HDR(TEXT)->sh_flags = 0)                                            \
-	X(HDR(BSS)->sh_size = LIMIT_KLIB_BYTES)                               \
-	X(HDR(BSS)->sh_size = UINT64_MAX)                                     \
-	X(HDR(BSS)->sh_type = SHT_PROGBITS)                                   \
-	X(HDR(HEAD)->sh_size--)                                               \
-	X(HDR(HEAD)->sh_flags = 0)                                            \
-	X(HDR(SYMTAB)->sh_flags = SHF_ALLOC)                                  \
-	X(HDR(SYMTAB)->sh_entsize = 23)                                       \
-	X(HDR(SYMTAB)->sh_size--)                                             \
-	X(HDR(SYMTAB)->sh_size = 24)                                          \
-	X(HDR(SYMTAB)->sh_link = NSECTIONS)                                   \
-	X(HDR(SYMTAB)->sh_link = UINT32_MAX)                                  \
-	X(HDR(SYMTAB)->sh_type = SHT_PROGBITS)                                \
-	X(HDR(RELA_HEAD)->sh_type = SHT_SYMTAB)                               \
-	X(HDR(STRTAB)->sh_size = 0)                                           \
-	X(HDR(STRTAB)->sh_size--)                                             \
-	X(HDR(RELA_TEXT)->sh_type = SHT_REL)                                  \
-	X(HDR(RELA_TEXT)->sh_link = TEXT)                                     \
-	X(HDR(RELA_TEXT)->sh_entsize = 0)                                     \
-	X(HDR(RELA_TEXT)->sh_size--)                                          \
-	X(HDR(RELA_TEXT)->sh_offset++)                                        \
-	X(HDR(RELA_TEXT)->sh_info = BSS)                                      \
-	X(HDR(RELA_HEAD)->sh_info = 0)                                        \
-	X(symbol(file, 1)->st_shndx = NSECTIONS)                              \
-	X(symbol(file, 1)->st_shndx = 0xfff1)                                 \
-	X(symbol(file, 1)->st_shndx = SYMTAB)                                 \
-	X(symbol(file, 1)->st_value = 65)                                     \
-	X(symbol(file, 1)->st_value = UINT64_MAX)                             \
-	X(symbol(file, 1)->st_shndx = DATA)                                   \
-	X(symbol(file, 3)->st_name = UINT32_MAX)                              \
-	X(symbol(file, 3)->st_name = sizeof(strings))                         \
-	X(rela(file, RELA_TEXT, 0)->r_offset = 61)                            \
-	X(rela(file, RELA_TEXT, 0)->r_offset = UINT64_MAX)                    \
-	X(rela(file, RELA_DATA, 0)->r_offset = 25)                            \
-	X(rela(file, RELA_TEXT, 0)->r_info = info(4, R_X86_64_PLT32))         \
-	X(rela(file, RELA_TEXT, 0)->r_info = info(0, R_X86_64_PLT32))         \
-	X(rela(file, RELA_TEXT, 0)->r_info = info(3, 9))                      \
-	X(rela(file, RELA_TEXT, 0)->r_info = info(UINT32_MAX, R_X86_64_64))   \
-	X(rela(file, RELA_TEXT, 0)->r_addend = INT64_MAX)                     \
-	X(rela(file, RELA_TEXT, 0)->r_addend = 1ll << 31)                     \
-	X(rela(file, RELA_HEAD, 0)->r_addend = 4096)                          \
-	X(((struct klib_head *)(file + at[HEAD]))->magic++)                   \
+#define RULES(X)                                                            \
+	X(EHDR->e_ident[0] = 0)                                             \
+	X(EHDR->e_ident[EI_CLASS] = ELFCLASS32)                             \
+	X(EHDR->e_type = ET_DYN)                                            \
+	X(EHDR->e_machine = EM_AARCH64)                                     \
+	X(EHDR->e_shentsize = 63)                                           \
+	X(EHDR->e_shnum = 0)                                                \
+	X(EHDR->e_shnum = LIMIT_KLIB_SECTIONS + 1)                          \
+	X(EHDR->e_shstrndx = NSECTIONS)                                     \
+	X(EHDR->e_shstrndx = TEXT)                                          \
+	X(EHDR->e_shoff += 4)                                               \
+	X(EHDR->e_shoff += 8)                                               \
+	X(EHDR->e_shoff = UINT64_MAX - 7)                                   \
+	X(HDR(TEXT)->sh_name = 128)                                         \
+	X(HDR(TEXT)->sh_name = UINT32_MAX)                                  \
+	X(HDR(TEXT)->sh_name = HDR(DATA)->sh_name)                          \
+	X(HDR(TEXT)->sh_name = HDR(SYMTAB)->sh_name)                        \
+	X(HDR(TEXT)->sh_type = SHT_NOBITS)                                  \
+	X(HDR(TEXT)->sh_offset = UINT64_MAX)                                \
+	X(HDR(TEXT)->sh_size = UINT64_MAX - HDR(TEXT)->sh_offset + 1)       \
+	X(HDR(TEXT)->sh_addralign = 8192)                                   \
+	X(HDR(TEXT)->sh_addralign = 24)                                     \
+	X(HDR(TEXT)->sh_flags = 0)                                          \
+	X(HDR(BSS)->sh_size = LIMIT_KLIB_BYTES)                             \
+	X(HDR(BSS)->sh_size = UINT64_MAX)                                   \
+	X(HDR(BSS)->sh_type = SHT_PROGBITS)                                 \
+	X(HDR(HEAD)->sh_size--)                                             \
+	X(HDR(HEAD)->sh_flags = 0)                                          \
+	X(HDR(SYMTAB)->sh_flags = SHF_ALLOC)                                \
+	X(HDR(SYMTAB)->sh_entsize = 23)                                     \
+	X(HDR(SYMTAB)->sh_size--)                                           \
+	X(HDR(SYMTAB)->sh_size = 24)                                        \
+	X(HDR(SYMTAB)->sh_link = NSECTIONS)                                 \
+	X(HDR(SYMTAB)->sh_link = UINT32_MAX)                                \
+	X(HDR(SYMTAB)->sh_type = SHT_PROGBITS)                              \
+	X(HDR(RELA_HEAD)->sh_type = SHT_SYMTAB)                             \
+	X(HDR(STRTAB)->sh_size = 0)                                         \
+	X(HDR(STRTAB)->sh_size--)                                           \
+	X(HDR(RELA_TEXT)->sh_type = SHT_REL)                                \
+	X(HDR(RELA_TEXT)->sh_link = TEXT)                                   \
+	X(HDR(RELA_TEXT)->sh_entsize = 0)                                   \
+	X(HDR(RELA_TEXT)->sh_size--)                                        \
+	X(HDR(RELA_TEXT)->sh_offset++)                                      \
+	X(HDR(RELA_TEXT)->sh_info = BSS)                                    \
+	X(HDR(RELA_HEAD)->sh_info = 0)                                      \
+	X(symbol(file, 1)->st_shndx = NSECTIONS)                            \
+	X(symbol(file, 1)->st_shndx = 0xfff1)                               \
+	X(symbol(file, 1)->st_shndx = SYMTAB)                               \
+	X(symbol(file, 1)->st_value = 65)                                   \
+	X(symbol(file, 1)->st_value = UINT64_MAX)                           \
+	X(symbol(file, 1)->st_shndx = DATA)                                 \
+	X(symbol(file, 3)->st_name = UINT32_MAX)                            \
+	X(symbol(file, 3)->st_name = sizeof(strings))                       \
+	X(rela(file, RELA_TEXT, 0)->r_offset = 61)                          \
+	X(rela(file, RELA_TEXT, 0)->r_offset = UINT64_MAX)                  \
+	X(rela(file, RELA_DATA, 0)->r_offset = 25)                          \
+	X(rela(file, RELA_TEXT, 0)->r_info = info(4, R_X86_64_PLT32))       \
+	X(rela(file, RELA_TEXT, 0)->r_info = info(0, R_X86_64_PLT32))       \
+	X(rela(file, RELA_TEXT, 0)->r_info = info(3, 9))                    \
+	X(rela(file, RELA_TEXT, 0)->r_info = info(UINT32_MAX, R_X86_64_64)) \
+	X(rela(file, RELA_TEXT, 0)->r_addend = INT64_MAX)                   \
+	X(rela(file, RELA_TEXT, 0)->r_addend = 1ll << 31)                   \
+	X(rela(file, RELA_HEAD, 0)->r_addend = 4096)                        \
+	X(((struct klib_head *)(file + at[HEAD]))->magic++)                 \
 	X(((struct klib_head *)(file + at[HEAD]))->name[KLIB_NAME_MAX] = 1)
 
 #define NAME_OF(x) #x,
-#define BREAK(x)	    \
+#define BREAK(x)                  \
 	case __COUNTER__ - FIRST: \
-		x;	    \
+		x;                \
 		break;
 
 static const char *const rules[] = { RULES(NAME_OF) };
@@ -370,14 +383,16 @@ at_random(void)
 		memcpy(file, good, good_len);
 		for (unsigned i = rnd() % 6 + 1; i; i--) {
 			/* Rather in tables than in code. */
-			size_t spot = rnd() % 2 ? rnd() % good_len :
-				headers_at + rnd() % (good_len - headers_at);
+			size_t spot = rnd() % 2 ?
+					      rnd() % good_len :
+					      headers_at + rnd() % (good_len -
+								    headers_at);
 
 			file[spot] = (uint8_t)(rnd() % 3 ? rnd() : rnd() % 16);
 		}
 		kernel = 1;
-		taken += load(file, good_len - (rnd() % 8 ? 0 : rnd() % 64),
-			      &k, NULL) == 0;
+		taken += load(file, good_len - (rnd() % 8 ? 0 : rnd() % 64), &k,
+			      NULL) == 0;
 	}
 	CHECK(taken > 100); /* damage in code is none */
 }

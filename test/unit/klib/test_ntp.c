@@ -32,8 +32,8 @@ honest(uint8_t p[48], uint64_t sec)
 	memset(p, 0, 48);
 	p[0] = 4 << 3 | 4;
 	p[1] = 2;
-	put(p + 4, 0x8000, 4);	 /* root delay: 0.5 s */
-	put(p + 8, 0x4000, 4);	 /* dispersion: 0.25 s */
+	put(p + 4, 0x8000, 4); /* root delay: 0.5 s */
+	put(p + 8, 0x4000, 4); /* dispersion: 0.25 s */
 	put(p + 24, NONCE, 8);
 	put(p + 32, sec + UNIX, 4); /* the era is cut off */
 	put(p + 36, 0, 4);
@@ -111,7 +111,7 @@ test_wrong(void)
 	CHECK_EQ(changed(1, 0, 1), -EPROTO);
 	CHECK_EQ(changed(8, 0x20000, 4), -EPROTO);
 	CHECK_EQ(changed(4, 0xffffffff, 4), -EPROTO);
-	CHECK_EQ(changed(32, 0, 8), -EPROTO); /* in 2036 */
+	CHECK_EQ(changed(32, 0, 8), -EPROTO);	       /* in 2036 */
 	CHECK_EQ(changed(32, 0x80000000, 4), -EPROTO); /* in 1968 */
 	CHECK_EQ(changed(40, 0, 8), 0); /* sent in 2036: a long stay */
 	honest(p, 1800000000);
@@ -150,10 +150,24 @@ static void
 test_servers(void)
 {
 	static const char *const bad[] = {
-		"", "1", "1.2.3", "1.2.3.", "1.2.3.4.", "1.2.3.256",
-		"1.2.3.4:", "1.2.3.4:0", "1.2.3.4:65536", "1.2.3.4,",
-		",1.2.3.4", "1.2.3.4;1.2.3.5", "0.0.0.0", "time.example.org",
-		"1.2.3.4:4294967297", "-1.2.3.4", "::1", " 1.2.3.4",
+		"",
+		"1",
+		"1.2.3",
+		"1.2.3.",
+		"1.2.3.4.",
+		"1.2.3.256",
+		"1.2.3.4:",
+		"1.2.3.4:0",
+		"1.2.3.4:65536",
+		"1.2.3.4,",
+		",1.2.3.4",
+		"1.2.3.4;1.2.3.5",
+		"0.0.0.0",
+		"time.example.org",
+		"1.2.3.4:4294967297",
+		"-1.2.3.4",
+		"::1",
+		" 1.2.3.4",
 		"1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1",
 	};
 	struct sockaddr_in s[NTP_SERVERS_MAX];
@@ -164,7 +178,8 @@ test_servers(void)
 	CHECK_EQ(s[0].addr, cpu_to_be32(0x0a000202));
 	CHECK_EQ(s[0].port, cpu_to_be16(123));
 	CHECK_EQ(ntp_parse_servers("1.2.3.4:65535,255.0.0.1,1.1.1.1:1,2.2.2.2",
-				   s), 4);
+				   s),
+		 4);
 	CHECK_EQ(s[0].port, 65535);
 	CHECK_EQ(s[1].addr, cpu_to_be32(0xff000001));
 	CHECK_EQ(s[2].port, cpu_to_be16(1));
@@ -186,9 +201,9 @@ test_choose(void)
 }
 
 static const struct unit_test tests[] = {
-	{ "honest", test_honest },   { "wrong", test_wrong },
-	{ "random", test_random },   { "servers", test_servers },
-	{ "choose", test_choose },   { NULL, NULL },
+	{ "honest", test_honest }, { "wrong", test_wrong },
+	{ "random", test_random }, { "servers", test_servers },
+	{ "choose", test_choose }, { NULL, NULL },
 };
 
 UNIT_MAIN(tests)

@@ -7,8 +7,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <mem/heap.h>
 #include <mem/kmap.h>

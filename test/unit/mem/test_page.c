@@ -8,8 +8,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <core/bootinfo.h>
 #include <mem/heap.h>
@@ -93,11 +93,11 @@ test_random(void)
 		if (slot[i] != NULL) {
 			give(i);
 		} else {
-			unsigned order = (r >> 20) % 4 ? (r >> 24) % 4
-						       : (r >> 24) % 11;
+			unsigned order =
+				(r >> 20) % 4 ? (r >> 24) % 4 : (r >> 24) % 11;
 
-			take(i, order, (r >> 40) % 8 ? ALLOC_KERNEL
-						     : ALLOC_USER);
+			take(i, order,
+			     (r >> 40) % 8 ? ALLOC_KERNEL : ALLOC_USER);
 			failed += slot[i] == NULL;
 		}
 	}

@@ -294,8 +294,8 @@ give(struct netif *n, const uint8_t *b, unsigned len, bool split, bool good)
 		pbuf_cat(p, q);
 	}
 	if (b[0] & 1)
-		p->flags |= b[0] == 0xff ? PBUF_FLAG_LLBCAST :
-					   PBUF_FLAG_LLMCAST;
+		p->flags |=
+			b[0] == 0xff ? PBUF_FLAG_LLBCAST : PBUF_FLAG_LLMCAST;
 	p->if_idx = netif_get_index(n);
 	if (p->len < SIZEOF_ETH_HDR) {
 		pbuf_free(p);
@@ -306,11 +306,11 @@ give(struct netif *n, const uint8_t *b, unsigned len, bool split, bool good)
 	if (!p)
 		return;
 	n->chksum_flags = good ? (u16_t)(NETIF_CHECKSUM_ENABLE_ALL &
-				~(NETIF_CHECKSUM_CHECK_IP |
-				  NETIF_CHECKSUM_CHECK_TCP |
-				  NETIF_CHECKSUM_CHECK_UDP |
-				  NETIF_CHECKSUM_CHECK_ICMP |
-				  NETIF_CHECKSUM_CHECK_ICMP6)) :
+					 ~(NETIF_CHECKSUM_CHECK_IP |
+					   NETIF_CHECKSUM_CHECK_TCP |
+					   NETIF_CHECKSUM_CHECK_UDP |
+					   NETIF_CHECKSUM_CHECK_ICMP |
+					   NETIF_CHECKSUM_CHECK_ICMP6)) :
 				 NETIF_CHECKSUM_ENABLE_ALL;
 	if (type == ETHTYPE_ARP)
 		etharp_input(p, n);
@@ -361,8 +361,8 @@ LLVMFuzzerTestOneInput(const uint8_t *b, size_t size)
 	}
 	take_down();
 	if (allocated != before || refs)
-		printf("left: %ld blocks, %ld references\n",
-		       allocated - before, refs);
+		printf("left: %ld blocks, %ld references\n", allocated - before,
+		       refs);
 	CHECK(allocated == before && refs == 0);
 	return 0;
 }
@@ -413,7 +413,8 @@ damage(uint8_t *b, uint64_t *chance)
 	len = in->len;
 	memcpy(b, in->b, len);
 	if (rnd(3) == 0 && len && other->len) {
-		size_t at = rnd((uint32_t)len), from = rnd((uint32_t)other->len);
+		size_t at = rnd((uint32_t)len),
+		       from = rnd((uint32_t)other->len);
 		size_t n = other->len - from;
 
 		if (n > INPUT_MAX - at)
@@ -422,8 +423,10 @@ damage(uint8_t *b, uint64_t *chance)
 		len = at + n;
 	}
 	for (unsigned n = rnd(6); n && len; n--)
-		b[rnd((uint32_t)len)] = (uint8_t)(rnd(2) ? rnd(256) :
-			(unsigned[]){ 0, 1, 127, 255 }[rnd(4)]);
+		b[rnd((uint32_t)len)] =
+			(uint8_t)(rnd(2) ? rnd(256) :
+					   (unsigned[]){ 0, 1, 127,
+							 255 }[rnd(4)]);
 	if (rnd(8) == 0)
 		len = rnd((uint32_t)len + 1);
 	*chance = seed;

@@ -24,15 +24,51 @@ rnd(uint32_t below)
 	return (uint32_t)(seed >> 33) % below;
 }
 
-u32_t sys_now(void) { return now_ms; }
-u32_t port_tcp_usec(void) { return now_ms * 1000; }
-void sys_timeouts_init(void) { }
-void tcp_timer_needed(void) { }
-uint32_t lwip_port_rand(void) { return rnd(0x7fffffff); }
-void *lwip_port_malloc(size_t n) { allocated++; return malloc(n); }
-void *lwip_port_calloc(size_t n, size_t m) { allocated++; return calloc(n, m); }
-void lwip_port_free(void *p) { allocated -= p != NULL; free(p); }
-void dns_init(void) { }
+u32_t
+sys_now(void)
+{
+	return now_ms;
+}
+u32_t
+port_tcp_usec(void)
+{
+	return now_ms * 1000;
+}
+void
+sys_timeouts_init(void)
+{
+}
+void
+tcp_timer_needed(void)
+{
+}
+uint32_t
+lwip_port_rand(void)
+{
+	return rnd(0x7fffffff);
+}
+void *
+lwip_port_malloc(size_t n)
+{
+	allocated++;
+	return malloc(n);
+}
+void *
+lwip_port_calloc(size_t n, size_t m)
+{
+	allocated++;
+	return calloc(n, m);
+}
+void
+lwip_port_free(void *p)
+{
+	allocated -= p != NULL;
+	free(p);
+}
+void
+dns_init(void)
+{
+}
 
 void
 dns_setserver_from(enum dns_from from, u8_t i, const ip_addr_t *a)
@@ -142,8 +178,7 @@ port_tcp_ref_pbuf(uint16_t len)
 
 	refs++;
 	r->pc.custom_free_function = ref_free;
-	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_ROM, &r->pc, &seed,
-				   len);
+	return pbuf_alloced_custom(PBUF_RAW, len, PBUF_ROM, &r->pc, &seed, len);
 }
 
 /* What the kernel has as one block is three here, so that the sanitizer sees
@@ -195,10 +230,16 @@ port_tcp_listener(struct netif *inp, uint16_t dest, uint16_t src)
 {
 	(void)inp, (void)src;
 	return listener && dest == listener->local_port ?
-	       (struct tcp_pcb_listen *)(void *)listener : NULL;
+		       (struct tcp_pcb_listen *)(void *)listener :
+		       NULL;
 }
 
-int port_tcp_syn(struct tcp_pcb_listen *l) { (void)l; return 1; }
+int
+port_tcp_syn(struct tcp_pcb_listen *l)
+{
+	(void)l;
+	return 1;
+}
 
 uint32_t
 port_tcp_isn(const ip_addr_t *a, uint16_t b, const ip_addr_t *c, uint16_t d)
@@ -215,7 +256,8 @@ static struct syncookie_ends
 ends_of(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp,
 	uint32_t seq)
 {
-	struct syncookie_ends e = { .local_port = lp, .remote_port = rp,
+	struct syncookie_ends e = { .local_port = lp,
+				    .remote_port = rp,
 				    .seq = seq };
 
 	memcpy(e.local, ip_2_ip4(l), 4);
@@ -272,8 +314,8 @@ port_gso_begin(struct netif *n, int v6, uint16_t hlen, uint16_t size)
 	g->size = size;
 	g->n = 0;
 	g->room = 2 + rnd(44);
-	p = pbuf_alloced_custom(PBUF_RAW, hlen, PBUF_RAM, &g->pc,
-				g->head + 80, hlen);
+	p = pbuf_alloced_custom(PBUF_RAW, hlen, PBUF_RAM, &g->pc, g->head + 80,
+				hlen);
 	p->flags |= PBUF_FLAG_GSO;
 	return p;
 }

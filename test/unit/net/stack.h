@@ -14,18 +14,18 @@
 #include <lwip/pbuf.h>
 #include <lwip/tcp.h>
 
-#define CHECK(x)                                                          \
-	do {                                                              \
-		if (!(x)) {                                               \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #x);    \
-			exit(1);                                          \
-		}                                                         \
+#define CHECK(x)                                                       \
+	do {                                                           \
+		if (!(x)) {                                            \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			exit(1);                                       \
+		}                                                      \
 	} while (0)
 
 extern uint32_t now_ms;
 extern uint64_t seed;
-extern long allocated; /* blocks */
-extern long refs;      /* of segments sent by reference */
+extern long allocated;		 /* blocks */
+extern long refs;		 /* of segments sent by reference */
 extern struct tcp_pcb *listener; /* the only one; may be NULL */
 extern unsigned cookies, cookies_good;
 

@@ -28,9 +28,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <lwip/dns.h>
 #include <lwip/dhcp.h>
 #include <lwip/dhcp6.h>
+#include <lwip/dns.h>
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
 #include <lwip/igmp.h>
@@ -150,8 +150,10 @@ cut(int to, struct pbuf *p)
 		memset(pkt + 10, 0, 2);
 		sum = inet_chksum(pkt, 20);
 		memcpy(pkt + 10, &sum, 2);
-		ip_addr_set_ip4_u32_val(s, ((struct ip_hdr *)(void *)pkt)->src.addr);
-		ip_addr_set_ip4_u32_val(d, ((struct ip_hdr *)(void *)pkt)->dest.addr);
+		ip_addr_set_ip4_u32_val(
+			s, ((struct ip_hdr *)(void *)pkt)->src.addr);
+		ip_addr_set_ip4_u32_val(
+			d, ((struct ip_hdr *)(void *)pkt)->dest.addr);
 		q = pbuf_alloc(PBUF_RAW, (u16_t)(len - 20), PBUF_RAM);
 		pbuf_take(q, tcp, (u16_t)(len - 20));
 		sum = ip_chksum_pseudo(q, IP_PROTO_TCP, q->tot_len, &s, &d);
@@ -338,8 +340,9 @@ open_both(void)
 	tcp_err(client, on_error);
 	ip_addr_copy_from_ip4(a, *netif_ip4_addr(&nif[1]));
 	CHECK(tcp_connect(client, &a, 80, NULL) == ERR_OK);
-	for (int i = 0; i < 30000 && client && !(server &&
-			client->state == ESTABLISHED); i++)
+	for (int i = 0;
+	     i < 30000 && client && !(server && client->state == ESTABLISHED);
+	     i++)
 		step();
 	CHECK(client && server);
 }
@@ -636,10 +639,10 @@ give(const uint8_t *b, unsigned len, uint16_t type)
 
 	/* The port checks the sum by the device's word half of the time. */
 	nif[1].chksum_flags = rnd(2) ? NETIF_CHECKSUM_ENABLE_ALL :
-			      (u16_t)(NETIF_CHECKSUM_ENABLE_ALL &
-				      ~(NETIF_CHECKSUM_CHECK_TCP |
-					NETIF_CHECKSUM_CHECK_UDP |
-					NETIF_CHECKSUM_CHECK_ICMP6));
+				       (u16_t)(NETIF_CHECKSUM_ENABLE_ALL &
+					       ~(NETIF_CHECKSUM_CHECK_TCP |
+						 NETIF_CHECKSUM_CHECK_UDP |
+						 NETIF_CHECKSUM_CHECK_ICMP6));
 	p = pbuf_alloc(PBUF_RAW, (u16_t)first, PBUF_RAM);
 	pbuf_take(p, b, (u16_t)first);
 	if (first < len) {
@@ -648,8 +651,7 @@ give(const uint8_t *b, unsigned len, uint16_t type)
 		pbuf_cat(p, q);
 	}
 	p->if_idx = netif_get_index(&nif[1]);
-	p->flags |= rnd(3) ? 0 : rnd(2) ? PBUF_FLAG_LLBCAST :
-		    PBUF_FLAG_LLMCAST;
+	p->flags |= rnd(3) ? 0 : rnd(2) ? PBUF_FLAG_LLBCAST : PBUF_FLAG_LLMCAST;
 	p = port_whole_head(p, type);
 	if (!p)
 		return;
@@ -666,8 +668,8 @@ static unsigned
 invent(uint8_t *b, uint16_t *type)
 {
 	static const uint8_t next[] = { 0, 6, 17, 43, 44, 58, 58, 58, 59, 60 };
-	static const uint8_t icmp6[] = { 1, 2, 3, 4, 128, 129, 130, 131, 132,
-					 133, 134, 135, 136, 137 };
+	static const uint8_t icmp6[] = { 1,   2,   3,	4,   128, 129, 130,
+					 131, 132, 133, 134, 135, 136, 137 };
 	unsigned len = 40 + rnd(200);
 
 	for (unsigned i = 0; i < len; i++)
@@ -734,9 +736,11 @@ test_damage(unsigned rounds)
 			memcpy(b, k->data, len);
 			for (unsigned n = rnd(6); n; n--)
 				b[rnd(len < 64 || rnd(2) ? len : 64)] =
-				    (uint8_t)(rnd(2) ? rnd(256) :
-					      (unsigned[]){ 0, 1, 127, 255 }
-					      [rnd(4)]);
+					(uint8_t)(rnd(2) ? rnd(256) :
+							   (unsigned[]){
+								   0, 1, 127,
+								   255 }[rnd(
+								   4)]);
 			if (rnd(4) == 0)
 				len = rnd(len + 1);
 		} else {

@@ -11,28 +11,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(x)                                                          \
-	do {                                                              \
-		if (!(x)) {                                               \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #x);    \
-			exit(1);                                          \
-		}                                                         \
+#define CHECK(x)                                                       \
+	do {                                                           \
+		if (!(x)) {                                            \
+			printf("%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			exit(1);                                       \
+		}                                                      \
 	} while (0)
 
 static const uint64_t key[2] = { 0x0123456789abcdef, 0xfedcba9876543210 };
 static const struct syncookie_ends ends = {
-	.local = { 10, [15] = 1 }, .remote = { 10, [15] = 2 },
-	.local_port = 80, .remote_port = 40000, .seq = 0xfffffff0,
+	.local = { 10, [15] = 1 },
+	.remote = { 10, [15] = 2 },
+	.local_port = 80,
+	.remote_port = 40000,
+	.seq = 0xfffffff0,
 };
 
 /* Each size is rounded down to one of the table, the least one up. */
 static void
 test_sizes(void)
 {
-	static const uint16_t told[] = { 0, 216, 535, 536, 1219, 1220, 1399,
-					 1460, 8939, 8940, 65535 };
-	static const uint16_t back[] = { 216, 216, 216, 536, 536, 1220, 1300,
-					 1460, 1460, 8940, 8940 };
+	static const uint16_t told[] = { 0,    216,  535,  536,	 1219, 1220,
+					 1399, 1460, 8939, 8940, 65535 };
+	static const uint16_t back[] = { 216,  216,  216,  536,	 536, 1220,
+					 1300, 1460, 1460, 8940, 8940 };
 
 	for (unsigned i = 0; i < sizeof(told) / sizeof(*told); i++) {
 		uint32_t c = syncookie_make(key, &ends, 1000, told[i]);

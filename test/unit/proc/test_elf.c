@@ -117,7 +117,11 @@ vm_unmap(struct vm_space *s, vaddr_t addr, size_t len)
 	return 0;
 }
 
-void vm_object_put(struct vm_object *o) { (void)o; }
+void
+vm_object_put(struct vm_object *o)
+{
+	(void)o;
+}
 
 int
 clear_user(void __user *dst, size_t len)
@@ -159,8 +163,12 @@ segment(unsigned i, uint32_t flags, uint64_t off, uint64_t va, uint64_t fsz,
 	uint64_t msz)
 {
 	*phdr(i) = (struct elf64_phdr){
-		.p_type = PT_LOAD, .p_flags = flags, .p_offset = off,
-		.p_vaddr = va, .p_filesz = fsz, .p_memsz = msz,
+		.p_type = PT_LOAD,
+		.p_flags = flags,
+		.p_offset = off,
+		.p_vaddr = va,
+		.p_filesz = fsz,
+		.p_memsz = msz,
 		.p_align = 4096,
 	};
 }
@@ -169,8 +177,9 @@ segment(unsigned i, uint32_t flags, uint64_t off, uint64_t va, uint64_t fsz,
 static void
 good_file(uint16_t type, uint64_t base)
 {
-	static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', ELFCLASS64,
-					 ELFDATA2LSB, EV_CURRENT };
+	static const uint8_t ident[] = { 0x7f,	    'E',	'L',
+					 'F',	    ELFCLASS64, ELFDATA2LSB,
+					 EV_CURRENT };
 
 	memset(image, 0, sizeof(image));
 	image_size = sizeof(image);
@@ -186,10 +195,12 @@ good_file(uint16_t type, uint64_t base)
 	segment(2, PF_R | PF_W, 0x5120, base + 0x6120, 0x300, 0x5000);
 	*phdr(3) = (struct elf64_phdr){ .p_type = PT_GNU_STACK,
 					.p_flags = PF_R | PF_W };
-	*phdr(4) = (struct elf64_phdr){ .p_type = PT_INTERP, .p_offset = 0x500,
+	*phdr(4) = (struct elf64_phdr){ .p_type = PT_INTERP,
+					.p_offset = 0x500,
 					.p_filesz = 7 };
 	memcpy(image + 0x500, "/ld.so", 7);
-	*phdr(5) = (struct elf64_phdr){ .p_type = PT_PHDR, .p_offset = 64,
+	*phdr(5) = (struct elf64_phdr){ .p_type = PT_PHDR,
+					.p_offset = 64,
 					.p_vaddr = base + 64 };
 }
 
@@ -270,11 +281,11 @@ refused(int want)
 	CHECK_EQ(allocated, 0);
 }
 
-#define BAD_IF(statement)                                                 \
-	do {                                                              \
-		good_file(ET_EXEC, 0x400000);                             \
-		statement;                                                \
-		refused(-ENOEXEC);                                        \
+#define BAD_IF(statement)                     \
+	do {                                  \
+		good_file(ET_EXEC, 0x400000); \
+		statement;                    \
+		refused(-ENOEXEC);            \
 	} while (0)
 
 static void
@@ -311,9 +322,20 @@ static void
 test_damage(void)
 {
 	static const uint64_t nasty[] = {
-		0, 1, 7, 0xfff, 0x1000, 0x7fffffff, 0x80000000, 0xffffffff,
-		0x7fffffffe000, 0x7ffffffff000, 0x800000000000,
-		0x7fffffffffffffff, 0x8000000000000000, UINT64_MAX - 0xfff,
+		0,
+		1,
+		7,
+		0xfff,
+		0x1000,
+		0x7fffffff,
+		0x80000000,
+		0xffffffff,
+		0x7fffffffe000,
+		0x7ffffffff000,
+		0x800000000000,
+		0x7fffffffffffffff,
+		0x8000000000000000,
+		UINT64_MAX - 0xfff,
 		UINT64_MAX,
 	};
 	uint64_t state = 1;

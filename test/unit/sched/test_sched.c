@@ -9,8 +9,8 @@
  * SOURCES: test/unit/host/panic.c
  * INCLUDE: test/unit/host_smp
  */
-#include "../unit.h"
 #include "../host_smp/smp.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <core/clock.h>
@@ -100,7 +100,7 @@ struct shared {
 	unsigned a, b;
 };
 #define LOCKERS 12
-#define TURNS 3000
+#define TURNS	3000
 
 static void
 locker(void *arg)
@@ -454,11 +454,11 @@ in_machine(unsigned ncpus, void (*fn)(void *))
 	CHECK_EQ(status, 0);
 }
 
-#define TEST(name)                                                        \
-	static void test_##name(void)                                     \
-	{                                                                 \
-		in_machine(1, name);                                      \
-		in_machine(4, name);                                      \
+#define TEST(name)                    \
+	static void test_##name(void) \
+	{                             \
+		in_machine(1, name);  \
+		in_machine(4, name);  \
 	}
 TEST(ping_pong)
 TEST(locks)
@@ -471,11 +471,11 @@ TEST(lives)
 TEST(works)
 
 static const struct unit_test tests[] = {
-	{ "ping_pong", test_ping_pong }, { "locks", test_locks },
-	{ "exclusive", test_exclusive }, { "timeouts", test_timeouts },
-	{ "fairness", test_fairness },	 { "affinity", test_affinity },
+	{ "ping_pong", test_ping_pong },   { "locks", test_locks },
+	{ "exclusive", test_exclusive },   { "timeouts", test_timeouts },
+	{ "fairness", test_fairness },	   { "affinity", test_affinity },
 	{ "interrupts", test_interrupts }, { "lives", test_lives },
-	{ "works", test_works },	 { NULL, NULL },
+	{ "works", test_works },	   { NULL, NULL },
 };
 
 UNIT_MAIN(tests)

@@ -13,8 +13,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <abi/mman.h>
@@ -89,10 +89,10 @@ static const struct vm_object_ops obj_ops = {
  */
 static struct {
 	bool mapped;
-	uint32_t flags;	   /* RWX and SHARED */
-	int obj;	   /* page of the object, -1: anonymous */
-	bool own;	   /* private copy of an object's page */
-	uint64_t word;	   /* of anonymous and own pages */
+	uint32_t flags; /* RWX and SHARED */
+	int obj;	/* page of the object, -1: anonymous */
+	bool own;	/* private copy of an object's page */
+	uint64_t word;	/* of anonymous and own pages */
 } model[NPAGES];
 static uint64_t obj_word[OBJ_PAGES];
 static struct vm_space *space;
@@ -100,8 +100,8 @@ static struct vm_space *space;
 static uint64_t
 model_word(unsigned i)
 {
-	return model[i].obj >= 0 && !model[i].own ? obj_word[model[i].obj]
-						  : model[i].word;
+	return model[i].obj >= 0 && !model[i].own ? obj_word[model[i].obj] :
+						    model[i].word;
 }
 
 static vaddr_t
@@ -149,12 +149,12 @@ walk(struct vma *v, void *arg)
 	if (*last != NULL) {
 		CHECK((*last)->end <= v->start);
 		/* alike neighbours have been joined */
-		CHECK((*last)->end != v->start ||
-		      (*last)->flags != v->flags ||
+		CHECK((*last)->end != v->start || (*last)->flags != v->flags ||
 		      (*last)->object != v->object ||
 		      (v->object != NULL &&
 		       (*last)->pgoff + ((*last)->end - (*last)->start) /
-		       PAGE_SIZE != v->pgoff));
+						PAGE_SIZE !=
+			       v->pgoff));
 	}
 	*last = v;
 	for (vaddr_t va = v->start; va < v->end; va += PAGE_SIZE) {
@@ -446,8 +446,8 @@ test_huge(void)
 
 	fresh_space();
 	mem_stats_get(&before);
-	at = vm_map(space, 0, 8ul << 20,
-		    VMA_READ | VMA_WRITE | VMA_MAYWRITE, NULL, NULL, 0, 0);
+	at = vm_map(space, 0, 8ul << 20, VMA_READ | VMA_WRITE | VMA_MAYWRITE,
+		    NULL, NULL, 0, 0);
 	CHECK(at > 0 && (at & (HUGE_SIZE - 1)) == 0);
 	CHECK_EQ(touch((vaddr_t)at + 5000, true, &word), 0);
 	CHECK(host_pt_addr((vaddr_t)at, &prot) != NULL);
@@ -464,14 +464,16 @@ test_huge(void)
 	word = 43;
 	CHECK_EQ(touch((vaddr_t)at + HUGE_SIZE + 0x5000, true, &word), 0);
 	CHECK_EQ(vm_advise(space, (vaddr_t)at + HUGE_SIZE, 0x3000,
-			   MADV_DONTNEED), 0);
+			   MADV_DONTNEED),
+		 0);
 	CHECK_EQ(touch((vaddr_t)at + HUGE_SIZE + 0x5000, false, &word), 0);
 	CHECK_EQ(word, 43);
 	word = 44;
 	CHECK_EQ(touch((vaddr_t)at + 2 * HUGE_SIZE, true, &word), 0);
 	CHECK_EQ(vm_remap(space, (vaddr_t)at + 2 * HUGE_SIZE, HUGE_SIZE,
 			  HUGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
-			  BASE + 0x1000), BASE + 0x1000);
+			  BASE + 0x1000),
+		 BASE + 0x1000);
 	word = 0;
 	CHECK_EQ(touch(BASE + 0x1000, false, &word), 0);
 	CHECK_EQ(word, 44);
@@ -492,8 +494,9 @@ test_stack(void)
 
 	fresh_space();
 	CHECK_EQ(vm_map(space, top - 0x20000, 0x20000,
-			VMA_READ | VMA_WRITE | VMA_STACK | VMA_GROWSDOWN,
-			NULL, NULL, 0, VM_FIXED), top - 0x20000);
+			VMA_READ | VMA_WRITE | VMA_STACK | VMA_GROWSDOWN, NULL,
+			NULL, 0, VM_FIXED),
+		 top - 0x20000);
 	CHECK_EQ(touch(top - 0x30000, true, &word), 0);
 	CHECK_EQ(touch(top - (8ul << 20), true, &word), 0);
 	CHECK_EQ(touch(top - (8ul << 20) - 8, true, &word), -1);
@@ -521,10 +524,12 @@ test_errors(void)
 		     0) > 0);
 	CHECK_EQ(vm_map(space, 0, 4096, rw, NULL, NULL, 0, VM_FIXED), -EPERM);
 	CHECK_EQ(vm_map(space, USER_END - 4096, 8192, rw, NULL, NULL, 0,
-			VM_FIXED), -ENOMEM);
+			VM_FIXED),
+		 -ENOMEM);
 	CHECK_EQ(vm_map(space, BASE, 4096, rw, NULL, NULL, 0, VM_FIXED), BASE);
 	CHECK_EQ(vm_map(space, BASE, 4096, rw, NULL, NULL, 0,
-			VM_FIXED_NOREPLACE), -EEXIST);
+			VM_FIXED_NOREPLACE),
+		 -EEXIST);
 	CHECK_EQ(vm_unmap(space, BASE + 1, 4096), -EINVAL);
 	CHECK_EQ(vm_unmap(space, BASE, UINT64_MAX), -EINVAL);
 	CHECK_EQ(vm_unmap(space, USER_END, 4096), -EINVAL);
@@ -610,8 +615,8 @@ test_gaps(void)
 				       NULL, 0, 0);
 			CHECK(at[k] > 0);
 			n++;
-			CHECK((vaddr_t)at[k] >= space->mmap_top -
-			      20000 * PAGE_SIZE);
+			CHECK((vaddr_t)at[k] >=
+			      space->mmap_top - 20000 * PAGE_SIZE);
 		}
 	}
 	host_check_unlocked();
@@ -620,14 +625,10 @@ test_gaps(void)
 }
 
 static const struct unit_test tests[] = {
-	{ "errors", test_errors },
-	{ "stack", test_stack },
-	{ "random", test_random },
-	{ "random_nomem", test_random_nomem },
-	{ "huge", test_huge },
-	{ "gaps", test_gaps },
-	{ "oom", test_oom },
-	{ NULL, NULL },
+	{ "errors", test_errors }, { "stack", test_stack },
+	{ "random", test_random }, { "random_nomem", test_random_nomem },
+	{ "huge", test_huge },	   { "gaps", test_gaps },
+	{ "oom", test_oom },	   { NULL, NULL },
 };
 
 int

@@ -7,8 +7,8 @@
  * SOURCES: test/unit/host/core.c test/unit/host/panic.c
  * INCLUDE: test/unit/host
  */
-#include "../unit.h"
 #include "../host/host.h"
+#include "../unit.h"
 
 #include <abi/errno.h>
 #include <abi/uio.h>
@@ -70,7 +70,8 @@ test_random(void)
 static void
 test_bad(void)
 {
-	struct iovec iov[3] = { { (uint64_t)memory, 10 }, { 8, 10 },
+	struct iovec iov[3] = { { (uint64_t)memory, 10 },
+				{ 8, 10 },
 				{ (uint64_t)memory, 10 } };
 	struct uio u;
 

@@ -10,16 +10,16 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-#define CLOCK_REALTIME		0
-#define CLOCK_MONOTONIC		1
-#define CLOCK_MONOTONIC_RAW	4
-#define CLOCK_REALTIME_COARSE	5
-#define CLOCK_MONOTONIC_COARSE	6
-#define COARSE_NS		4000000u /* CLOCK_COARSE_NS of the kernel */
-#define CLOCK_BOOTTIME		7
-#define NR_CLOCK_GETTIME	228
-#define NR_CLOCK_GETRES		229
-#define NR_GETCPU		309
+#define CLOCK_REALTIME	       0
+#define CLOCK_MONOTONIC	       1
+#define CLOCK_MONOTONIC_RAW    4
+#define CLOCK_REALTIME_COARSE  5
+#define CLOCK_MONOTONIC_COARSE 6
+#define COARSE_NS	       4000000u /* CLOCK_COARSE_NS of the kernel */
+#define CLOCK_BOOTTIME	       7
+#define NR_CLOCK_GETTIME       228
+#define NR_CLOCK_GETRES	       229
+#define NR_GETCPU	       309
 
 struct timespec {
 	int64_t sec, nsec;
@@ -42,8 +42,10 @@ syscall2(long nr, long a, long b)
 {
 	long ret;
 
-	__asm__ volatile("syscall" : "=a"(ret)
-			 : "0"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "0"(nr), "D"(a), "S"(b)
+			 : "rcx", "r11", "memory");
 	return ret;
 }
 
@@ -59,7 +61,10 @@ read_ns(bool real)
 
 		seq = __atomic_load_n(&v->seq, __ATOMIC_ACQUIRE);
 		/* Not before what was read before it. */
-		__asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi) : : "memory");
+		__asm__ volatile("lfence; rdtsc"
+				 : "=a"(lo), "=d"(hi)
+				 :
+				 : "memory");
 		ns = ((uint64_t)hi << 32 | lo) - v->base_tsc;
 		ns = (uint64_t)((unsigned __int128)ns * v->mult >> v->shift);
 		ns += v->base_ns;
@@ -138,12 +143,15 @@ __vdso_getcpu(unsigned *cpu, unsigned *node, void *unused)
 }
 
 int clock_gettime(int clock, struct timespec *ts)
-    __attribute__((weak, alias("__vdso_clock_gettime"), visibility("default")));
+	__attribute__((weak, alias("__vdso_clock_gettime"),
+		       visibility("default")));
 int clock_getres(int clock, struct timespec *ts)
-    __attribute__((weak, alias("__vdso_clock_getres"), visibility("default")));
+	__attribute__((weak, alias("__vdso_clock_getres"),
+		       visibility("default")));
 int gettimeofday(struct timeval *tv, void *tz)
-    __attribute__((weak, alias("__vdso_gettimeofday"), visibility("default")));
+	__attribute__((weak, alias("__vdso_gettimeofday"),
+		       visibility("default")));
 int64_t time(int64_t *t)
-    __attribute__((weak, alias("__vdso_time"), visibility("default")));
+	__attribute__((weak, alias("__vdso_time"), visibility("default")));
 long getcpu(unsigned *cpu, unsigned *node, void *unused)
-    __attribute__((weak, alias("__vdso_getcpu"), visibility("default")));
+	__attribute__((weak, alias("__vdso_getcpu"), visibility("default")));

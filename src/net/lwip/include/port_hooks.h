@@ -56,8 +56,7 @@ int port_tcp_syn(struct tcp_pcb_listen *l); /* 0: drop it */
 uint32_t port_tcp_cookie_make(const struct ip_addr *local_ip,
 			      uint16_t local_port,
 			      const struct ip_addr *remote_ip,
-			      uint16_t remote_port, uint32_t seq,
-			      uint16_t mss);
+			      uint16_t remote_port, uint32_t seq, uint16_t mss);
 uint16_t port_tcp_cookie_check(const struct ip_addr *local_ip,
 			       uint16_t local_port,
 			       const struct ip_addr *remote_ip,

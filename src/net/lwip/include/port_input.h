@@ -40,8 +40,7 @@ port_whole_head(struct pbuf *p, u16_t ethertype)
 		return p;
 	q = pbuf_clone(PBUF_LINK, PBUF_RAM, p);
 	if (q) {
-		q->flags |= p->flags & (PBUF_FLAG_LLBCAST |
-					PBUF_FLAG_LLMCAST);
+		q->flags |= p->flags & (PBUF_FLAG_LLBCAST | PBUF_FLAG_LLMCAST);
 		q->if_idx = p->if_idx;
 	}
 	pbuf_free(p);

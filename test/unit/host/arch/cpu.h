@@ -18,13 +18,40 @@ typedef uint64_t irqflags_t;
 extern struct cpu *host_cpu;
 extern struct thread *host_thread;
 
-static inline irqflags_t irq_save(void) { return 0; }
-static inline void irq_restore(irqflags_t f) { (void)f; }
-static inline bool irq_enabled(void) { return true; }
-static inline void cpu_relax(void) { }
-static inline struct cpu *this_cpu(void) { return host_cpu; }
-static inline struct thread *thread_current(void) { return host_thread; }
-static inline uint64_t cpu_cycles(void) { return 12345; }
+static inline irqflags_t
+irq_save(void)
+{
+	return 0;
+}
+static inline void
+irq_restore(irqflags_t f)
+{
+	(void)f;
+}
+static inline bool
+irq_enabled(void)
+{
+	return true;
+}
+static inline void
+cpu_relax(void)
+{
+}
+static inline struct cpu *
+this_cpu(void)
+{
+	return host_cpu;
+}
+static inline struct thread *
+thread_current(void)
+{
+	return host_thread;
+}
+static inline uint64_t
+cpu_cycles(void)
+{
+	return 12345;
+}
 
 static inline uint64_t
 cpu_nospec(uint64_t index, uint64_t limit)

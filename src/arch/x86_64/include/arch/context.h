@@ -16,11 +16,11 @@
 struct thread;
 
 struct arch_thread {
-	uint64_t ksp;	   /* saved kernel stack pointer while not running */
+	uint64_t ksp; /* saved kernel stack pointer while not running */
 	uint64_t kstack_top;
-	uint64_t fs_base;  /* user; current only while not running */
+	uint64_t fs_base; /* user; current only while not running */
 	uint64_t gs_base;
-	void *fpu;	   /* XSAVE area, NULL for a kernel thread */
+	void *fpu; /* XSAVE area, NULL for a kernel thread */
 };
 
 /* Prepares a thread that starts in fn(arg) in kernel mode; fn must not

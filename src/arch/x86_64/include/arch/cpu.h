@@ -9,8 +9,8 @@
 #include <base/compiler.h>
 #include <base/types.h>
 
-struct cpu;	/* core/percpu.h */
-struct thread;	/* sched/thread.h */
+struct cpu;    /* core/percpu.h */
+struct thread; /* sched/thread.h */
 
 typedef uint64_t irqflags_t;
 
@@ -112,7 +112,9 @@ cpu_nospec(uint64_t index, uint64_t limit)
 	uint64_t mask;
 
 	__asm__("cmpq %2, %1; sbbq %0, %0"
-		: "=r"(mask) : "r"(index), "r"(limit) : "cc");
+		: "=r"(mask)
+		: "r"(index), "r"(limit)
+		: "cc");
 	return index & mask;
 }
 

@@ -38,9 +38,21 @@ mmio_write32(volatile void *p, uint32_t v)
 }
 
 /* Memory barriers between ring memory and devices (dev/dma users). */
-static inline void io_mb(void) { __asm__ volatile("mfence" : : : "memory"); }
-static inline void io_rmb(void) { __asm__ volatile("" : : : "memory"); }
-static inline void io_wmb(void) { __asm__ volatile("" : : : "memory"); }
+static inline void
+io_mb(void)
+{
+	__asm__ volatile("mfence" : : : "memory");
+}
+static inline void
+io_rmb(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
+static inline void
+io_wmb(void)
+{
+	__asm__ volatile("" : : : "memory");
+}
 
 static inline void
 port_out8(uint16_t port, uint8_t v)

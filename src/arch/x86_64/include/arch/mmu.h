@@ -14,17 +14,17 @@
 #include <base/compiler.h>
 #include <base/types.h>
 
-#define USER_MIN  0x10000ull		/* page zero is never mapped */
-#define USER_END  0x00007ffffffff000ull /* first address a program can't have */
+#define USER_MIN 0x10000ull	       /* page zero is never mapped */
+#define USER_END 0x00007ffffffff000ull /* first address a program can't have */
 
-#define PTE_READ   (1u << 0)
-#define PTE_WRITE  (1u << 1)
-#define PTE_EXEC   (1u << 2)
-#define PTE_USER   (1u << 3)
+#define PTE_READ    (1u << 0)
+#define PTE_WRITE   (1u << 1)
+#define PTE_EXEC    (1u << 2)
+#define PTE_USER    (1u << 3)
 #define PTE_NOCACHE (1u << 4)
-#define PTE_DIRTY  (1u << 5) /* reported by pt_query and pt_unmap */
-#define PTE_YOUNG  (1u << 6)
-#define PTE_HUGE   (1u << 7) /* a 2 MiB entry */
+#define PTE_DIRTY   (1u << 5) /* reported by pt_query and pt_unmap */
+#define PTE_YOUNG   (1u << 6)
+#define PTE_HUGE    (1u << 7) /* a 2 MiB entry */
 
 /* Kernel addresses that mem/kmap.c hands out.  The direct map, the image and
  * arch's own mappings stay out of both.  Modules lie within 2 GiB of the

@@ -11,17 +11,17 @@
 
 struct thread;
 struct arch_thread;
-struct siginfo;	   /* abi/signal.h, 128 bytes */
+struct siginfo;	    /* abi/signal.h, 128 bytes */
 struct sigaltstack; /* abi/signal.h */
 
 struct sigframe_args {
 	int sig;
 	vaddr_t handler;
 	vaddr_t restorer;
-	uint64_t oldmask;		/* to restore by sigreturn */
+	uint64_t oldmask; /* to restore by sigreturn */
 	const struct siginfo *info;
-	const struct sigaltstack *alt;	/* its state, for uc_stack */
-	vaddr_t stack;			/* where to push; 0: the user's rsp */
+	const struct sigaltstack *alt; /* its state, for uc_stack */
+	vaddr_t stack;		       /* where to push; 0: the user's rsp */
 	int trapno;
 	uint64_t err;
 	vaddr_t cr2;

@@ -24,8 +24,8 @@ void arch_timer_set(uint64_t deadline_ns);
  */
 struct arch_wall {
 	uint64_t offset_ns;
-	uint64_t slew_from_ns;	/* monotonic */
-	int64_t slew_ns;	/* in all */
+	uint64_t slew_from_ns; /* monotonic */
+	int64_t slew_ns;       /* in all */
 };
 #define ARCH_WALL_SLEW_SHIFT 11 /* 488 ppm */
 
@@ -40,9 +40,10 @@ arch_wall_at(const struct arch_wall *w, uint64_t mono_ns)
 	done = (mono_ns - w->slew_from_ns) >> ARCH_WALL_SLEW_SHIFT;
 	if (w->slew_ns > 0)
 		return ns + (done < (uint64_t)w->slew_ns ?
-				     done : (uint64_t)w->slew_ns);
-	return ns - (done < -(uint64_t)w->slew_ns ? done :
-						    -(uint64_t)w->slew_ns);
+				     done :
+				     (uint64_t)w->slew_ns);
+	return ns -
+	       (done < -(uint64_t)w->slew_ns ? done : -(uint64_t)w->slew_ns);
 }
 
 /* One setter at a time. */

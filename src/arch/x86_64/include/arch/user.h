@@ -18,5 +18,4 @@ ssize_t arch_strncpy_from_user(char *dst, uint64_t src, size_t max);
 
 /* Atomic 32-bit read and compare-exchange for futexes: 0 or -EFAULT. */
 int arch_user_load32(uint64_t addr, uint32_t *val);
-int arch_user_cas32(uint64_t addr, uint32_t old, uint32_t new,
-		    uint32_t *found);
+int arch_user_cas32(uint64_t addr, uint32_t old, uint32_t new, uint32_t *found);

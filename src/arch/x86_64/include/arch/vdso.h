@@ -7,8 +7,8 @@
 
 #include <base/types.h>
 
-extern const uint8_t vdso_image[];	/* page aligned */
-size_t vdso_image_size(void);	/* a multiple of the page size */
+extern const uint8_t vdso_image[]; /* page aligned */
+size_t vdso_image_size(void);	   /* a multiple of the page size */
 
 /* Frame of the vvar page: mapped read-only at (vdso base - PAGE_SIZE). */
 paddr_t vdso_data_page(void);

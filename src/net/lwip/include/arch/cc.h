@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include <stdint.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define LWIP_NO_INTTYPES_H 1
 #define LWIP_NO_LIMITS_H   1
@@ -36,7 +36,9 @@ typedef int64_t ssize_t; /* as base/types.h has it */
 void lwip_port_assert(const char *what, const char *file, int line)
 	__attribute__((noreturn));
 #define LWIP_PLATFORM_ASSERT(x) lwip_port_assert(x, __FILE__, __LINE__)
-#define LWIP_PLATFORM_DIAG(x)	do { } while (0)
+#define LWIP_PLATFORM_DIAG(x) \
+	do {                  \
+	} while (0)
 
 uint32_t lwip_port_rand(void);
 #define LWIP_RAND() lwip_port_rand()
