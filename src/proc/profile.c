@@ -42,9 +42,11 @@ struct sampler {
 	unsigned active; /* [lock] the one that is filled */
 	size_t used;	 /* [lock] bytes of it */
 	uint64_t lost;	 /* [lock] samples */
+	bool started;	 /* [o] */
 };
 
 static struct sampler *samplers; /* [I] by CPU; NULL: off */
+static unsigned nsamplers;	 /* [I] CPUs may still be coming up */
 static uint64_t period_ns;	 /* [I] */
 static unsigned sample_hz;	 /* [I] */
 static bool stopped;		 /* [a] */
@@ -182,14 +184,38 @@ static void
 send_all(void)
 {
 	mutex_lock(&send_lock);
-	for (unsigned i = 0; i < cpu_online_count; i++)
+	for (unsigned i = 0; i < nsamplers; i++)
 		send_cpu(&samplers[i]);
 	mutex_unlock(&send_lock);
 }
 
 static void
+start_here(void *arg)
+{
+	struct sampler *s = &samplers[this_cpu()->id];
+
+	(void)arg;
+	if (s->started)
+		return;
+	s->started = true;
+	timer_set(&s->timer, clock_mono_ns() + period_ns);
+}
+
+/* A CPU that comes up later is met the next time. */
+static void
+start_everywhere(void)
+{
+	irqflags_t f = irq_save();
+
+	start_here(NULL);
+	irq_restore(f);
+	smp_call_others(start_here, NULL);
+}
+
+static void
 sender(void *arg)
 {
+	unsigned online = 0;
 	struct waitq wq;
 	struct wait_entry e;
 
@@ -199,6 +225,10 @@ sender(void *arg)
 		wait_start(&wq, &e, false);
 		ignore(wait_sleep(&e, clock_mono_ns() + SEND_NS));
 		wait_end(&wq, &e);
+		if (online != cpu_online_count && !atomic_load(&stopped)) {
+			online = cpu_online_count;
+			start_everywhere();
+		}
 		send_all();
 	}
 }
@@ -217,7 +247,7 @@ profile_mapped(struct vm_space *space)
 		log_warn("no memory to say what the samples belong to");
 		return;
 	}
-	for (unsigned i = 0; i < cpu_online_count; i++)
+	for (unsigned i = 0; i < nsamplers; i++)
 		lost += atomic_load_relaxed(&samplers[i].lost);
 	report_line(r, "rate %u", sample_hz);
 	report_line(r, "cpus %u", cpu_online_count);
@@ -232,7 +262,7 @@ profile_end(struct vm_space *space)
 	if (!samplers)
 		return;
 	atomic_store(&stopped, true);
-	for (unsigned i = 0; i < cpu_online_count; i++)
+	for (unsigned i = 0; i < nsamplers; i++)
 		timer_cancel(&samplers[i].timer);
 	profile_mapped(space);
 }
@@ -240,18 +270,9 @@ profile_end(struct vm_space *space)
 /* ---- the start ---- */
 
 static void
-start_here(void *arg)
-{
-	struct sampler *s = &samplers[this_cpu()->id];
-
-	(void)arg;
-	timer_set(&s->timer, clock_mono_ns() + period_ns);
-}
-
-static void
 free_samplers(struct sampler *s)
 {
-	for (unsigned i = 0; s && i < cpu_online_count; i++) {
+	for (unsigned i = 0; s && i < nsamplers; i++) {
 		kfree(s[i].buf[0]);
 		kfree(s[i].buf[1]);
 	}
@@ -261,10 +282,9 @@ free_samplers(struct sampler *s)
 static struct sampler *
 make_samplers(void)
 {
-	struct sampler *s =
-		kzalloc(cpu_online_count * sizeof(*s), ALLOC_KERNEL);
+	struct sampler *s = kzalloc(nsamplers * sizeof(*s), ALLOC_KERNEL);
 
-	for (unsigned i = 0; s && i < cpu_online_count; i++) {
+	for (unsigned i = 0; s && i < nsamplers; i++) {
 		timer_init(&s[i].timer, tick);
 		spin_init(&s[i].lock, RANK_PROFILE);
 		s[i].buf[0] = kmalloc(PITH_FRAME_MAX, ALLOC_KERNEL);
@@ -280,10 +300,11 @@ make_samplers(void)
 void
 profile_start(unsigned hz)
 {
-	struct sampler *s = make_samplers();
+	struct sampler *s;
 	struct thread *t;
-	irqflags_t f;
 
+	nsamplers = smp_count();
+	s = make_samplers();
 	if (!s || thread_create("profile", sender, NULL, &t)) {
 		free_samplers(s);
 		control_notice("no memory for --profile: nothing is sampled");
@@ -294,8 +315,5 @@ profile_start(unsigned hz)
 	period_ns = NSEC_PER_SEC / hz;
 	samplers = s;
 	thread_start(t);
-	f = irq_save();
-	start_here(NULL);
-	irq_restore(f);
-	smp_call_others(start_here, NULL);
+	start_everywhere();
 }
