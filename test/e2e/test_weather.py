@@ -33,9 +33,7 @@ WEATHER = {
 }
 
 
-# docs/limits.md: on the lossy one a sender may stop; long form only till then.
-@pytest.mark.parametrize("name", [n for n in WEATHER
-                                  if LONG or n != "lossy"])
+@pytest.mark.parametrize("name", WEATHER)
 def test_weather(pith, name):
     weather, *short, many, large = WEATHER[name]
     connections, size = (many, large) if LONG else short
