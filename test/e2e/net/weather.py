@@ -45,6 +45,9 @@ class Weather:
         return [] if lost else waits
 
 
+ARP = b"\x08\x06"
+
+
 class Link(threading.Thread):
     """Between two taps, until the process ends."""
 
@@ -63,6 +66,9 @@ class Link(threading.Thread):
                 return
             self.seen += 1
             fates = weather.fates()
+            if frame[12:14] == ARP and not fates:
+                # The host asks three times, then there is no route.
+                fates = [0]
             self.lost += not fates
             self.doubled += len(fates) > 1
             for wait in fates:
