@@ -141,6 +141,17 @@ received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 
 /* ---- the end of a connection ---- */
 
+/* What we had no memory for comes for the last time: lwIP forgets it with the
+ * connection. */
+static void
+take_refused(struct tcp_sock *t, struct tcp_pcb *pcb)
+{
+	if (likely(!pcb->refused_data))
+		return;
+	if (tcp_process_refused_data(pcb) != ERR_OK)
+		tcp_got_reset(t, ENOMEM);
+}
+
 /* Nothing of lwIP refers to t any more. */
 static void
 detach(struct tcp_sock *t)
@@ -159,10 +170,12 @@ failed(void *arg, err_t err)
 		return;
 	if (err == ERR_ABRT)
 		e = t->soft_error ? t->soft_error : ETIMEDOUT;
-	if (err == ERR_CLSD)
+	if (err == ERR_CLSD) { /* the pcb is still there */
+		take_refused(t, t->pcb);
 		tcp_fin_acked(t);
-	else
+	} else {
 		tcp_got_reset(t, e);
+	}
 	detach(t);
 }
 
@@ -189,6 +202,7 @@ port_tcp_processed(struct tcp_pcb *pcb)
 		tcp_fin_acked(t);
 	if (pcb->state == TIME_WAIT) {
 		/* lwIP waits alone from here on. */
+		take_refused(t, pcb);
 		tcp_fin_acked(t);
 		forget(t, pcb);
 	}

@@ -14,6 +14,8 @@
 #include <lwip/pbuf.h>
 #include <lwip/tcp.h>
 
+#define MTU 1500
+
 #define CHECK(x)                                                       \
 	do {                                                           \
 		if (!(x)) {                                            \
@@ -25,6 +27,7 @@
 extern uint32_t now_ms;
 extern uint64_t seed;
 extern long allocated;		 /* blocks */
+extern unsigned fail_one_in;	 /* allocations, but for connections; 0 */
 extern long refs;		 /* of segments sent by reference */
 extern struct tcp_pcb *listener; /* the only one; may be NULL */
 extern unsigned cookies, cookies_good;
@@ -41,3 +44,8 @@ struct gso {
 	uint8_t head[160];
 };
 extern bool offload;
+/* Of an IPv4 packet of TCP; 0 where its checksum is right. */
+uint16_t tcp_sum(const uint8_t *pkt, uint16_t len);
+/* What a device does with it: one() gets each packet. */
+void gso_cut(struct pbuf *p, int to,
+	     void (*one)(int to, const void *data, uint16_t len));

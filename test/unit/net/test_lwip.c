@@ -51,8 +51,6 @@
 #include "port_input.h"
 #include "stack.h"
 
-#define MTU 1500
-
 static uint32_t got, urgent_at;
 
 void
@@ -120,51 +118,6 @@ send_one(int to, const void *data, uint16_t len)
 		put(to, data, len);
 }
 
-/* What a device does with a large segment. */
-static void
-cut(int to, struct pbuf *p)
-{
-	struct gso *g = (struct gso *)(void *)p;
-	uint8_t pkt[MTU], *tcp = pkt + 20;
-	uint32_t seq, total = 0;
-	uint16_t sum;
-	struct pbuf *q;
-	ip_addr_t s, d;
-
-	large++;
-	memcpy(pkt, p->payload, p->len);
-	memcpy(&seq, tcp + 4, 4);
-	seq = lwip_ntohl(seq);
-	for (unsigned i = 0; i < g->n; i++) {
-		uint16_t n = (uint16_t)(g->held[i]->tot_len - g->off[i]);
-		uint16_t len = (uint16_t)(p->len + n);
-		uint32_t v = lwip_htonl(seq + total);
-
-		CHECK(len <= MTU && n <= g->size);
-		CHECK(n == g->size || i == g->n - 1);
-		pbuf_copy_partial(g->held[i], pkt + p->len, n, g->off[i]);
-		memcpy(tcp + 4, &v, 4);
-		tcp[16] = tcp[17] = 0;
-		sum = lwip_htons(len);
-		memcpy(pkt + 2, &sum, 2);
-		memset(pkt + 10, 0, 2);
-		sum = inet_chksum(pkt, 20);
-		memcpy(pkt + 10, &sum, 2);
-		ip_addr_set_ip4_u32_val(
-			s, ((struct ip_hdr *)(void *)pkt)->src.addr);
-		ip_addr_set_ip4_u32_val(
-			d, ((struct ip_hdr *)(void *)pkt)->dest.addr);
-		q = pbuf_alloc(PBUF_RAW, (u16_t)(len - 20), PBUF_RAM);
-		pbuf_take(q, tcp, (u16_t)(len - 20));
-		sum = ip_chksum_pseudo(q, IP_PROTO_TCP, q->tot_len, &s, &d);
-		pbuf_free(q);
-		memcpy(tcp + 16, &sum, 2);
-		send_one(to, pkt, len);
-		total += n;
-	}
-	CHECK(total + p->len == p->tot_len);
-}
-
 static err_t
 output(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
 {
@@ -173,7 +126,8 @@ output(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
 
 	(void)dst;
 	if (p->flags & PBUF_FLAG_GSO) {
-		cut(to, p);
+		large++;
+		gso_cut(p, to, send_one);
 		return ERR_OK;
 	}
 	CHECK(p->tot_len <= MTU);
