@@ -15,15 +15,11 @@
 #include <abi/fcntl.h>
 #include <abi/futex.h>
 #include <abi/mman.h>
-#include <abi/poll.h>
 #include <abi/resource.h>
 #include <abi/sched.h>
 #include <abi/signal.h>
 #include <abi/socket.h>
-#include <abi/stat.h>
-#include <abi/termios.h>
 #include <abi/time.h>
-#include <abi/uio.h>
 #include <base/fmt.h>
 #include <base/math.h>
 #include <base/string.h>
@@ -32,9 +28,8 @@
 #include <linux/table.h>
 #include <vm/uaccess.h>
 
-#define PATH_SHOWN  256u /* bytes of a path */
-#define DATA_SHOWN  32u	 /* bytes of a buffer, as strace's -s */
-#define ITEMS_SHOWN 8u	 /* of an array */
+#define PATH_SHOWN 256u /* bytes of a path */
+#define DATA_SHOWN 32u	/* bytes of a buffer, as strace's -s */
 
 #define put trace_put
 #define get trace_get
@@ -66,8 +61,8 @@ trace_get(struct trace_call *c, uint64_t v, void *to, size_t size)
 }
 
 /* The same for what a call fills in, if it did. */
-static bool
-get_out(struct trace_call *c, uint64_t v, long ret, void *to, size_t size)
+bool
+trace_get_out(struct trace_call *c, uint64_t v, long ret, void *to, size_t size)
 {
 	if (ret >= 0)
 		return get(c, v, to, size);
@@ -105,7 +100,7 @@ print_off(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	put(c, "%lld", (long long)v);
 }
 
-static void
+void
 print_hex(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	(void)ret, (void)next;
@@ -170,7 +165,7 @@ trace_put_bytes(struct trace_call *c, const char *p, size_t len)
 	put(c, "\"");
 }
 
-static void
+void
 print_path(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	char path[PATH_SHOWN];
@@ -187,8 +182,8 @@ print_path(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	}
 }
 
-static void
-put_data(struct trace_call *c, uint64_t v, uint64_t len)
+void
+trace_put_data(struct trace_call *c, uint64_t v, uint64_t len)
 {
 	char data[DATA_SHOWN];
 	size_t n = min_size(len, sizeof(data));
@@ -207,7 +202,7 @@ static void
 print_ibuf(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	(void)ret;
-	put_data(c, v, next);
+	trace_put_data(c, v, next);
 }
 
 /* What comes out: as long as the result says. */
@@ -218,24 +213,15 @@ print_obuf(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	if (ret < 0)
 		print_hex(c, v, ret, next);
 	else
-		put_data(c, v, (uint64_t)ret);
+		trace_put_data(c, v, (uint64_t)ret);
 }
 
 /* ---- flags ---- */
 
-struct flag {
-	uint64_t bits;
-	const char *name;
-};
-#define FLAG(f)       \
-	{             \
-		f, #f \
-	}
-
 /* Flags after `first` names have been printed; the rest as a number. */
-static void
-put_flags(struct trace_call *c, uint64_t v, const struct flag *f, size_t n,
-	  bool first)
+void
+trace_put_flags(struct trace_call *c, uint64_t v, const struct trace_flag *f,
+		size_t n, bool first)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!f[i].bits || (v & f[i].bits) != f[i].bits)
@@ -252,13 +238,16 @@ put_flags(struct trace_call *c, uint64_t v, const struct flag *f, size_t n,
 static void
 print_oflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
-	static const struct flag flags[] = {
-		FLAG(O_TMPFILE),   FLAG(O_SYNC),     FLAG(O_CREAT),
-		FLAG(O_EXCL),	   FLAG(O_NOCTTY),   FLAG(O_TRUNC),
-		FLAG(O_APPEND),	   FLAG(O_NONBLOCK), FLAG(O_DSYNC),
-		FLAG(O_ASYNC),	   FLAG(O_DIRECT),   FLAG(O_LARGEFILE),
-		FLAG(O_DIRECTORY), FLAG(O_NOFOLLOW), FLAG(O_NOATIME),
-		FLAG(O_CLOEXEC),   FLAG(O_PATH),
+	static const struct trace_flag flags[] = {
+		TRACE_FLAG(O_TMPFILE),	 TRACE_FLAG(O_SYNC),
+		TRACE_FLAG(O_CREAT),	 TRACE_FLAG(O_EXCL),
+		TRACE_FLAG(O_NOCTTY),	 TRACE_FLAG(O_TRUNC),
+		TRACE_FLAG(O_APPEND),	 TRACE_FLAG(O_NONBLOCK),
+		TRACE_FLAG(O_DSYNC),	 TRACE_FLAG(O_ASYNC),
+		TRACE_FLAG(O_DIRECT),	 TRACE_FLAG(O_LARGEFILE),
+		TRACE_FLAG(O_DIRECTORY), TRACE_FLAG(O_NOFOLLOW),
+		TRACE_FLAG(O_NOATIME),	 TRACE_FLAG(O_CLOEXEC),
+		TRACE_FLAG(O_PATH),
 	};
 	static const char *const access[] = {
 		"O_RDONLY",
@@ -270,42 +259,43 @@ print_oflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	(void)ret, (void)next;
 	put(c, "%s", access[v & O_ACCMODE]);
 	if ((uint32_t)v & ~(uint32_t)O_ACCMODE)
-		put_flags(c, (uint32_t)v & ~(uint32_t)O_ACCMODE, flags,
-			  ARRAY_SIZE(flags), false);
+		trace_put_flags(c, (uint32_t)v & ~(uint32_t)O_ACCMODE, flags,
+				ARRAY_SIZE(flags), false);
 }
 
 static void
 print_prot(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
-	static const struct flag flags[] = {
-		FLAG(PROT_READ),      FLAG(PROT_WRITE),	  FLAG(PROT_EXEC),
-		FLAG(PROT_GROWSDOWN), FLAG(PROT_GROWSUP),
+	static const struct trace_flag flags[] = {
+		TRACE_FLAG(PROT_READ),	  TRACE_FLAG(PROT_WRITE),
+		TRACE_FLAG(PROT_EXEC),	  TRACE_FLAG(PROT_GROWSDOWN),
+		TRACE_FLAG(PROT_GROWSUP),
 	};
 
 	(void)ret, (void)next;
 	if ((uint32_t)v == PROT_NONE)
 		put(c, "PROT_NONE");
 	else
-		put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags), true);
+		trace_put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags), true);
 }
 
 static void
 print_mflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
-	static const struct flag flags[] = {
-		FLAG(MAP_FIXED_NOREPLACE),
-		FLAG(MAP_FIXED),
-		FLAG(MAP_ANONYMOUS),
-		FLAG(MAP_32BIT),
-		FLAG(MAP_GROWSDOWN),
-		FLAG(MAP_DENYWRITE),
-		FLAG(MAP_LOCKED),
-		FLAG(MAP_NORESERVE),
-		FLAG(MAP_POPULATE),
-		FLAG(MAP_NONBLOCK),
-		FLAG(MAP_STACK),
-		FLAG(MAP_HUGETLB),
-		FLAG(MAP_SYNC),
+	static const struct trace_flag flags[] = {
+		TRACE_FLAG(MAP_FIXED_NOREPLACE),
+		TRACE_FLAG(MAP_FIXED),
+		TRACE_FLAG(MAP_ANONYMOUS),
+		TRACE_FLAG(MAP_32BIT),
+		TRACE_FLAG(MAP_GROWSDOWN),
+		TRACE_FLAG(MAP_DENYWRITE),
+		TRACE_FLAG(MAP_LOCKED),
+		TRACE_FLAG(MAP_NORESERVE),
+		TRACE_FLAG(MAP_POPULATE),
+		TRACE_FLAG(MAP_NONBLOCK),
+		TRACE_FLAG(MAP_STACK),
+		TRACE_FLAG(MAP_HUGETLB),
+		TRACE_FLAG(MAP_SYNC),
 	};
 	static const char *const type[] = {
 		"MAP_FILE",
@@ -317,8 +307,8 @@ print_mflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	(void)ret, (void)next;
 	put(c, "%s", type[v & 3]);
 	if ((uint32_t)v & ~3u)
-		put_flags(c, (uint32_t)v & ~3u, flags, ARRAY_SIZE(flags),
-			  false);
+		trace_put_flags(c, (uint32_t)v & ~3u, flags, ARRAY_SIZE(flags),
+				false);
 }
 
 void
@@ -530,32 +520,36 @@ print_futexop(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 /* ---- more flags ---- */
 
 /* A printer of the flags of a table; what is zero is printed as none. */
-#define FLAGS(printer, none, ...)                                           \
-	static void print_##printer(struct trace_call *c, uint64_t v,       \
-				    long ret, uint64_t next)                \
-	{                                                                   \
-		static const struct flag flags[] = { __VA_ARGS__ };         \
-                                                                            \
-		(void)ret, (void)next;                                      \
-		if ((uint32_t)v)                                            \
-			put_flags(c, (uint32_t)v, flags, ARRAY_SIZE(flags), \
-				  true);                                    \
-		else                                                        \
-			put(c, none);                                       \
+#define FLAGS(printer, none, ...)                                         \
+	static void print_##printer(struct trace_call *c, uint64_t v,     \
+				    long ret, uint64_t next)              \
+	{                                                                 \
+		static const struct trace_flag flags[] = { __VA_ARGS__ }; \
+                                                                          \
+		(void)ret, (void)next;                                    \
+		if ((uint32_t)v)                                          \
+			trace_put_flags(c, (uint32_t)v, flags,            \
+					ARRAY_SIZE(flags), true);         \
+		else                                                      \
+			put(c, none);                                     \
 	}
 
-FLAGS(atflags, "0", FLAG(AT_SYMLINK_NOFOLLOW), FLAG(AT_REMOVEDIR),
-      FLAG(AT_SYMLINK_FOLLOW), FLAG(AT_NO_AUTOMOUNT), FLAG(AT_EMPTY_PATH))
+FLAGS(atflags, "0", TRACE_FLAG(AT_SYMLINK_NOFOLLOW), TRACE_FLAG(AT_REMOVEDIR),
+      TRACE_FLAG(AT_SYMLINK_FOLLOW), TRACE_FLAG(AT_NO_AUTOMOUNT),
+      TRACE_FLAG(AT_EMPTY_PATH))
 FLAGS(access, "F_OK", { 4, "R_OK" }, { 2, "W_OK" }, { 1, "X_OK" })
-FLAGS(fdflags, "0", FLAG(O_DIRECT), FLAG(O_NONBLOCK), FLAG(O_CLOEXEC))
+FLAGS(fdflags, "0", TRACE_FLAG(O_DIRECT), TRACE_FLAG(O_NONBLOCK),
+      TRACE_FLAG(O_CLOEXEC))
 FLAGS(epollflags, "0", { O_CLOEXEC, "EPOLL_CLOEXEC" })
 FLAGS(grnd, "0", { 1, "GRND_NONBLOCK" }, { 2, "GRND_RANDOM" },
       { 4, "GRND_INSECURE" })
-FLAGS(messageflags, "0", FLAG(MSG_OOB), FLAG(MSG_PEEK), FLAG(MSG_DONTROUTE),
-      FLAG(MSG_CTRUNC), FLAG(MSG_TRUNC), FLAG(MSG_DONTWAIT), FLAG(MSG_EOR),
-      FLAG(MSG_WAITALL), FLAG(MSG_CONFIRM), FLAG(MSG_ERRQUEUE),
-      FLAG(MSG_NOSIGNAL), FLAG(MSG_MORE), FLAG(MSG_WAITFORONE),
-      FLAG(MSG_ZEROCOPY), FLAG(MSG_FASTOPEN), FLAG(MSG_CMSG_CLOEXEC))
+FLAGS(messageflags, "0", TRACE_FLAG(MSG_OOB), TRACE_FLAG(MSG_PEEK),
+      TRACE_FLAG(MSG_DONTROUTE), TRACE_FLAG(MSG_CTRUNC), TRACE_FLAG(MSG_TRUNC),
+      TRACE_FLAG(MSG_DONTWAIT), TRACE_FLAG(MSG_EOR), TRACE_FLAG(MSG_WAITALL),
+      TRACE_FLAG(MSG_CONFIRM), TRACE_FLAG(MSG_ERRQUEUE),
+      TRACE_FLAG(MSG_NOSIGNAL), TRACE_FLAG(MSG_MORE),
+      TRACE_FLAG(MSG_WAITFORONE), TRACE_FLAG(MSG_ZEROCOPY),
+      TRACE_FLAG(MSG_FASTOPEN), TRACE_FLAG(MSG_CMSG_CLOEXEC))
 
 void
 print_msgflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
@@ -563,30 +557,31 @@ print_msgflags(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	print_messageflags(c, v, ret, next);
 }
 
-static const struct flag clone_flags[] = {
-	FLAG(CLONE_VM),
-	FLAG(CLONE_FS),
-	FLAG(CLONE_FILES),
-	FLAG(CLONE_SIGHAND),
-	FLAG(CLONE_PIDFD),
-	FLAG(CLONE_PTRACE),
-	FLAG(CLONE_VFORK),
-	FLAG(CLONE_PARENT),
-	FLAG(CLONE_THREAD),
-	FLAG(CLONE_SYSVSEM),
-	FLAG(CLONE_SETTLS),
-	FLAG(CLONE_PARENT_SETTID),
-	FLAG(CLONE_CHILD_CLEARTID),
-	FLAG(CLONE_DETACHED),
-	FLAG(CLONE_UNTRACED),
-	FLAG(CLONE_CHILD_SETTID),
+static const struct trace_flag clone_flags[] = {
+	TRACE_FLAG(CLONE_VM),
+	TRACE_FLAG(CLONE_FS),
+	TRACE_FLAG(CLONE_FILES),
+	TRACE_FLAG(CLONE_SIGHAND),
+	TRACE_FLAG(CLONE_PIDFD),
+	TRACE_FLAG(CLONE_PTRACE),
+	TRACE_FLAG(CLONE_VFORK),
+	TRACE_FLAG(CLONE_PARENT),
+	TRACE_FLAG(CLONE_THREAD),
+	TRACE_FLAG(CLONE_SYSVSEM),
+	TRACE_FLAG(CLONE_SETTLS),
+	TRACE_FLAG(CLONE_PARENT_SETTID),
+	TRACE_FLAG(CLONE_CHILD_CLEARTID),
+	TRACE_FLAG(CLONE_DETACHED),
+	TRACE_FLAG(CLONE_UNTRACED),
+	TRACE_FLAG(CLONE_CHILD_SETTID),
 };
 
 static void
 print_clone(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 {
 	(void)ret, (void)next;
-	put_flags(c, v & ~0xffull, clone_flags, ARRAY_SIZE(clone_flags), true);
+	trace_put_flags(c, v & ~0xffull, clone_flags, ARRAY_SIZE(clone_flags),
+			true);
 	if (v & 0xff) {
 		put(c, "|");
 		trace_put_signal(c, v & 0xff);
@@ -606,7 +601,7 @@ print_clone3(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 	if (!get(c, v, &a, CLONE_ARGS_SIZE_VER0))
 		return;
 	put(c, "{flags=");
-	put_flags(c, a.flags, clone_flags, ARRAY_SIZE(clone_flags), true);
+	trace_put_flags(c, a.flags, clone_flags, ARRAY_SIZE(clone_flags), true);
 	put(c, ", exit_signal=");
 	trace_put_signal(c, (unsigned)a.exit_signal);
 	put(c, ", stack=%#llx, stack_size=%#llx, tls=%#llx}",
@@ -630,406 +625,6 @@ print_socktype(struct trace_call *c, uint64_t v, long ret, uint64_t next)
 		put(c, "|SOCK_CLOEXEC");
 	if (v & SOCK_NONBLOCK)
 		put(c, "|SOCK_NONBLOCK");
-}
-
-/* ---- structures ---- */
-
-static void
-put_mode(struct trace_call *c, uint32_t mode)
-{
-	static const char *const types[16] = {
-		[S_IFIFO >> 12] = "S_IFIFO",   [S_IFCHR >> 12] = "S_IFCHR",
-		[S_IFDIR >> 12] = "S_IFDIR",   [S_IFBLK >> 12] = "S_IFBLK",
-		[S_IFREG >> 12] = "S_IFREG",   [S_IFLNK >> 12] = "S_IFLNK",
-		[S_IFSOCK >> 12] = "S_IFSOCK",
-	};
-	const char *type = types[mode >> 12 & 15];
-
-	if (type)
-		put(c, "%s|%#03o", type, mode & 07777);
-	else
-		put(c, "%#o", mode);
-}
-
-static void
-print_ostat(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct stat st;
-
-	(void)next;
-	if (!get_out(c, v, ret, &st, sizeof(st)))
-		return;
-	put(c, "{st_mode=");
-	put_mode(c, st.st_mode);
-	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-		put(c, ", st_rdev=makedev(%#x, %#x), ...}",
-		    (unsigned)(st.st_rdev >> 8 & 0xfff),
-		    (unsigned)(st.st_rdev & 0xff));
-	else
-		put(c, ", st_size=%lld, ...}", (long long)st.st_size);
-}
-
-static void
-put_time(struct trace_call *c, const struct timespec *t)
-{
-	put(c, "{tv_sec=%lld, tv_nsec=%lld}", (long long)t->tv_sec,
-	    (long long)t->tv_nsec);
-}
-
-static void
-print_tspec(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct timespec t;
-
-	(void)ret, (void)next;
-	if (get(c, v, &t, sizeof(t)))
-		put_time(c, &t);
-}
-
-static void
-print_otspec(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct timespec t;
-
-	(void)next;
-	if (get_out(c, v, ret, &t, sizeof(t)))
-		put_time(c, &t);
-}
-
-static void
-put_itimer(struct trace_call *c, const struct itimerspec *t)
-{
-	put(c, "{it_interval=");
-	put_time(c, &t->it_interval);
-	put(c, ", it_value=");
-	put_time(c, &t->it_value);
-	put(c, "}");
-}
-
-static void
-print_itimer(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct itimerspec t;
-
-	(void)ret, (void)next;
-	if (get(c, v, &t, sizeof(t)))
-		put_itimer(c, &t);
-}
-
-static void
-print_oitimer(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct itimerspec t;
-
-	(void)next;
-	if (get_out(c, v, ret, &t, sizeof(t)))
-		put_itimer(c, &t);
-}
-
-static void
-put_rlim(struct trace_call *c, const char *name, uint64_t v)
-{
-	if (v == ~0ull)
-		put(c, "%sRLIM64_INFINITY", name);
-	else if (v > 1024 && !(v % 1024))
-		put(c, "%s%llu*1024", name, (unsigned long long)v / 1024);
-	else
-		put(c, "%s%llu", name, (unsigned long long)v);
-}
-
-static void
-put_rlimit(struct trace_call *c, const struct rlimit64 *r)
-{
-	const uint64_t *v = (const uint64_t *)r;
-
-	put_rlim(c, "{rlim_cur=", v[0]);
-	put_rlim(c, ", rlim_max=", v[1]);
-	put(c, "}");
-}
-
-static void
-print_rlim(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct rlimit64 r;
-
-	(void)ret, (void)next;
-	if (get(c, v, &r, sizeof(r)))
-		put_rlimit(c, &r);
-}
-
-static void
-print_orlim(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct rlimit64 r;
-
-	(void)next;
-	if (get_out(c, v, ret, &r, sizeof(r)))
-		put_rlimit(c, &r);
-}
-
-/* As strace: names without SIG, and of a set that is nearly full the
- * signals that are not in it. */
-static void
-put_sigset(struct trace_call *c, uint64_t set)
-{
-	const char *sep = "";
-	unsigned n = 0;
-	size_t at;
-	bool most;
-
-	for (uint64_t rest = set; rest; rest &= rest - 1)
-		n++;
-	most = n > 32;
-	put(c, most ? "~[" : "[");
-	if (most)
-		set = ~set;
-	for (unsigned sig = 1; sig <= 64; sig++) {
-		if (!(set & 1ull << (sig - 1)))
-			continue;
-		put(c, "%s", sep);
-		at = c->len;
-		trace_put_signal(c, sig);
-		if (c->len > at + 3) {
-			memmove(c->text + at, c->text + at + 3,
-				c->len - at - 3);
-			c->len -= 3;
-		}
-		sep = " ";
-	}
-	put(c, "]");
-}
-
-static void
-print_sigset(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	uint64_t set;
-
-	(void)ret, (void)next;
-	if (get(c, v, &set, sizeof(set)))
-		put_sigset(c, set);
-}
-
-static void
-print_osigset(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	uint64_t set;
-
-	(void)next;
-	if (get_out(c, v, ret, &set, sizeof(set)))
-		put_sigset(c, set);
-}
-
-static void
-put_sigaction(struct trace_call *c, const struct ksigaction *a)
-{
-	static const struct flag flags[] = {
-		FLAG(SA_RESTORER),  FLAG(SA_ONSTACK),	FLAG(SA_RESTART),
-		FLAG(SA_NODEFER),   FLAG(SA_RESETHAND), FLAG(SA_SIGINFO),
-		FLAG(SA_NOCLDSTOP), FLAG(SA_NOCLDWAIT),
-	};
-
-	if (a->handler <= SIG_IGN)
-		put(c, "{sa_handler=%s", a->handler ? "SIG_IGN" : "SIG_DFL");
-	else
-		put(c, "{%s=%#llx",
-		    a->flags & SA_SIGINFO ? "sa_sigaction" : "sa_handler",
-		    (unsigned long long)a->handler);
-	put(c, ", sa_mask=");
-	put_sigset(c, a->mask);
-	put(c, ", sa_flags=");
-	put_flags(c, a->flags, flags, ARRAY_SIZE(flags), true);
-	if (a->flags & SA_RESTORER)
-		put(c, ", sa_restorer=%#llx", (unsigned long long)a->restorer);
-	put(c, "}");
-}
-
-static void
-print_sigact(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct ksigaction a;
-
-	(void)ret, (void)next;
-	if (get(c, v, &a, sizeof(a)))
-		put_sigaction(c, &a);
-}
-
-static void
-print_osigact(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct ksigaction a;
-
-	(void)next;
-	if (get_out(c, v, ret, &a, sizeof(a)))
-		put_sigaction(c, &a);
-}
-
-/* total: bytes of data that there are. */
-void
-trace_put_iov(struct trace_call *c, uint64_t v, uint64_t n, uint64_t total)
-{
-	put(c, "[");
-	for (uint64_t i = 0; i < n; i++) {
-		uint64_t iov[2], len;
-
-		put(c, i ? ", " : "");
-		if (i == ITEMS_SHOWN) {
-			put(c, "...");
-			break;
-		}
-		if (!get(c, v + i * sizeof(iov), iov, sizeof(iov)))
-			break;
-		len = min_u64(iov[1], total);
-		total -= len;
-		put(c, "{iov_base=");
-		put_data(c, iov[0], len);
-		put(c, ", iov_len=%llu}", (unsigned long long)iov[1]);
-	}
-	put(c, "]");
-}
-
-static void
-print_iov(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	(void)ret;
-	trace_put_iov(c, v, (uint32_t)next, ~0ull);
-}
-
-static void
-print_oiov(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	if (ret < 0)
-		print_hex(c, v, ret, next);
-	else
-		trace_put_iov(c, v, (uint32_t)next, (uint64_t)ret);
-}
-
-static void
-print_ofds(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	int fds[2];
-
-	(void)next;
-	if (get_out(c, v, ret, fds, sizeof(fds)))
-		put(c, "[%d, %d]", fds[0], fds[1]);
-}
-
-/* What is asked for, and once the call has ended what came. */
-static void
-print_opoll(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	static const struct flag flags[] = {
-		FLAG(POLLIN),	  FLAG(POLLPRI),    FLAG(POLLOUT),
-		FLAG(POLLERR),	  FLAG(POLLHUP),    FLAG(POLLNVAL),
-		FLAG(POLLRDNORM), FLAG(POLLWRNORM), FLAG(POLLRDHUP),
-	};
-	struct pollfd p;
-
-	put(c, "[");
-	for (uint32_t i = 0; i < (uint32_t)next; i++) {
-		put(c, i ? ", " : "");
-		if (i == ITEMS_SHOWN) {
-			put(c, "...");
-			break;
-		}
-		if (!get(c, v + i * sizeof(p), &p, sizeof(p)))
-			break;
-		put(c, "{fd=%d, events=", p.fd);
-		put_flags(c, (uint16_t)p.events, flags, ARRAY_SIZE(flags),
-			  true);
-		if (ret > 0 && p.revents) {
-			put(c, ", revents=");
-			put_flags(c, (uint16_t)p.revents, flags,
-				  ARRAY_SIZE(flags), true);
-		}
-		put(c, "}");
-	}
-	put(c, "]");
-}
-
-static void
-put_events(struct trace_call *c, const struct epoll_event *e)
-{
-	static const struct flag flags[] = {
-		{ POLLIN, "EPOLLIN" },	 { POLLPRI, "EPOLLPRI" },
-		{ POLLOUT, "EPOLLOUT" }, { POLLERR, "EPOLLERR" },
-		{ POLLHUP, "EPOLLHUP" }, { POLLRDHUP, "EPOLLRDHUP" },
-		FLAG(EPOLLEXCLUSIVE),	 FLAG(EPOLLWAKEUP),
-		FLAG(EPOLLONESHOT),	 FLAG(EPOLLET),
-	};
-
-	put(c, "{events=");
-	put_flags(c, e->events, flags, ARRAY_SIZE(flags), true);
-	put(c, ", data={u32=%u, u64=%llu}}", (unsigned)e->data,
-	    (unsigned long long)e->data);
-}
-
-static void
-print_epollev(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct epoll_event e;
-
-	(void)ret, (void)next;
-	if (get(c, v, &e, sizeof(e)))
-		put_events(c, &e);
-}
-
-static void
-print_oevents(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	struct epoll_event e;
-
-	if (ret < 0) {
-		print_hex(c, v, ret, next);
-		return;
-	}
-	put(c, "[");
-	for (long i = 0; i < ret; i++) {
-		put(c, i ? ", " : "");
-		if (i == ITEMS_SHOWN) {
-			put(c, "...");
-			break;
-		}
-		if (!get(c, v + (uint64_t)i * sizeof(e), &e, sizeof(e)))
-			break;
-		put_events(c, &e);
-	}
-	put(c, "]");
-}
-
-/* execve's list of words. */
-static void
-print_argv(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	uint64_t word;
-
-	put(c, "[");
-	for (unsigned i = 0;; i++) {
-		if (copy_from_user(&word, (const void __user *)(v + 8 * i),
-				   8) ||
-		    !word)
-			break;
-		put(c, i ? ", " : "");
-		if (i == 4 * ITEMS_SHOWN) {
-			put(c, "...");
-			break;
-		}
-		print_path(c, word, ret, next);
-	}
-	put(c, "]");
-}
-
-static void
-print_envp(struct trace_call *c, uint64_t v, long ret, uint64_t next)
-{
-	uint64_t word;
-	unsigned n = 0;
-
-	print_hex(c, v, ret, next);
-	while (n < 10000 &&
-	       !copy_from_user(&word, (const void __user *)(v + 8 * n), 8) &&
-	       word)
-		n++;
-	put(c, " /* %u vars */", n);
 }
 
 /* ---- the table ---- */
@@ -1078,46 +673,4 @@ trace_arg_is_absent(const struct trace_call *c)
 	if (kind == KIND_omode)
 		return !(c->a[c->next - 1] & (O_CREAT | __O_TMPFILE));
 	return kind == KIND_fcntlarg && fcntl_has_no_arg(c->a[c->next - 1]);
-}
-
-/* ---- signals ---- */
-
-void
-trace_put_siginfo(struct trace_call *c, int sig, const struct siginfo *info)
-{
-	static const char *const segv[] = {
-		"0",
-		"SEGV_MAPERR",
-		"SEGV_ACCERR",
-	};
-	static const char *const sent[] = {
-		"SI_USER",    "SI_QUEUE", "SI_TIMER", "SI_MESGQ",
-		"SI_ASYNCIO", "SI_SIGIO", "SI_TKILL",
-	};
-	const int code = info->si_code;
-
-	put(c, "{si_signo=");
-	trace_put_signal(c, (unsigned)sig);
-	put(c, ", si_code=");
-	if (code == SI_KERNEL)
-		put(c, "SI_KERNEL");
-	else if (code <= 0 && -code < (int)ARRAY_SIZE(sent))
-		put(c, "%s", sent[-code]);
-	else if (sig == SIGSEGV && code < (int)ARRAY_SIZE(segv))
-		put(c, "%s", segv[code]);
-	else
-		put(c, "%d", code);
-	if (code == SI_USER || code == SI_TKILL || code == SI_QUEUE)
-		put(c, ", si_pid=%d, si_uid=%u", info->u.rt.pid,
-		    info->u.rt.uid);
-	else if (code == SI_TIMER)
-		put(c, ", si_timerid=%d, si_overrun=%d", info->u.timer.timerid,
-		    info->u.timer.overrun);
-	else if (code > 0 && code != SI_KERNEL &&
-		 (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL ||
-		  sig == SIGFPE))
-		put(c,
-		    info->u.fault.addr ? ", si_addr=%#llx" : ", si_addr=NULL",
-		    (unsigned long long)info->u.fault.addr);
-	put(c, "}");
 }
