@@ -15,7 +15,8 @@
 #define LIMIT_KLIB_BYTES    (1 << 20) /* file, and memory */
 #define LIMIT_KLIB_SECTIONS 256
 #define LIMIT_PARTITIONS    128
-#define LIMIT_PIPE_BYTES    (1 << 20)
+#define LIMIT_PIPE_BYTES    (1 << 20) /* F_SETPIPE_SZ without rights */
+#define LIMIT_PIPE_PAGES    16384     /* in all pipes of users without rights */
 #define LIMIT_PTYS	    4096
 #define LIMIT_EPOLL_DEPTH   5 /* instances, each in the next */
 #define LIMIT_EPOLL_CHAINS  1000

@@ -1,63 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pipes: a byte ring of whole pages.
+ * Pipes and FIFOs: making, opening, sizes, readiness.
  *
- * One mutex (RANK_PIPE) guards all of it.  A write of at most PIPE_BUF bytes
- * goes in whole or not at all.  User memory may fault while the lock is held
- * (it ranks inside the address space), so data moves with faults off, and
- * what did not is prefaulted without the lock and tried again.  Readers and
- * writers are woken only when the ring was empty or full for them.
+ * A pipe is a ring of pieces of pages (pipe_priv.h).  One mutex (RANK_PIPE)
+ * guards all of it; pipe_io.c reads and writes, pipe_splice.c passes pieces
+ * on.
  */
+#include <file/pipe.h>
+
+#include "pipe_priv.h"
+
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/fs.h>
 #include <abi/poll.h>
+#include <abi/prctl.h>
 #include <abi/signal.h>
 #include <abi/stat.h>
 #include <base/fmt.h>
 #include <base/limits.h>
-#include <base/math.h>
-#include <base/ring.h>
+#include <base/string.h>
 #include <file/anon.h>
+#include <file/cred.h>
 #include <file/file.h>
-#include <file/pipe.h>
 #include <file/poll.h>
 #include <fs/vfs.h>
 #include <mem/heap.h>
 #include <mem/kmap.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
-#include <vm/uio.h>
 
-#define PIPE_BUF   4096u
-#define PIPE_BYTES 65536u
+#define MIN_SLOTS 2u /* of a pipe beyond LIMIT_PIPE_PAGES */
 
-struct pipe {
-	struct refcount refs;
-	struct mutex lock;	   /* RANK_PIPE */
-	struct ring ring;	   /* [lock]; buf NULL until the first write */
-	uint32_t size;		   /* [lock] */
-	unsigned readers, writers; /* [lock] open ends */
-	unsigned nread, nwrite;	   /* [lock] opens ever: FIFO */
-	bool held;		   /* [lock] by a splice: readers wait */
-	struct waitq read_wq, write_wq;
-	uint64_t ino;
-	struct inode *inode; /* FIFO, else NULL */
-};
+static uint32_t charged_slots; /* [a] of pipes of users without rights */
+
+/* ---- how much ---- */
+
+static bool
+capable(unsigned cap)
+{
+	const struct cred *c = thread_current()->cred;
+
+	return !c || cred_capable(c, cap);
+}
+
+static bool
+is_limited(void)
+{
+	return !capable(CAP_SYS_RESOURCE) && !capable(CAP_SYS_ADMIN);
+}
+
+/* Counts the slots of a pipe of somebody with a limit. */
+static void
+charge(struct pipe *p, uint32_t nslots)
+{
+	if (p->charged)
+		atomic_add(&charged_slots, nslots - p->nslots);
+	p->nslots = nslots;
+}
 
 static struct pipe *
 pipe_new(void)
 {
-	struct pipe *p = kzalloc(sizeof(*p), ALLOC_KERNEL);
+	struct pipe *p = kmalloc(sizeof(*p), ALLOC_KERNEL);
 
 	if (!p)
 		return NULL;
+	memset(p, 0, offsetof(struct pipe, first));
 	refcount_set(&p->refs, 1);
 	mutex_init(&p->lock, RANK_PIPE);
 	waitq_init(&p->read_wq);
 	waitq_init(&p->write_wq);
-	p->size = PIPE_BYTES;
+	p->bufs = p->first;
+	p->charged = is_limited();
+	charge(p, PIPE_SLOTS);
+	if (p->charged &&
+	    atomic_load_relaxed(&charged_slots) > LIMIT_PIPE_PAGES)
+		charge(p, MIN_SLOTS);
 	return p;
+}
+
+/* Everything that is in it goes. */
+static void
+drop_all(struct pipe *p)
+{
+	while (p->tail != p->head)
+		pipe_drop_buf(p);
+	pipe_trim(p);
 }
 
 static void
@@ -65,234 +94,23 @@ pipe_put(struct pipe *p)
 {
 	if (!refcount_put(&p->refs))
 		return;
-	vfree(p->ring.buf);
+	drop_all(p);
+	while (p->spare)
+		page_put(pipe_take_page(p));
+	charge(p, 0);
+	if (p->bufs != p->first)
+		vfree(p->bufs);
 	kfree(p);
 }
 
-/* Up to len bytes between the ring and memory, in at most two pieces;
- * bytes moved, -EFAULT when nothing was. */
-static ssize_t
-move_out(struct pipe *p, struct uio *u, uint32_t len)
+/* ---- as a file ---- */
+
+/* Of a reader of a FIFO that found no writer: how often there had been one.
+ * It is not told that the writers are gone before one has come. */
+static uint32_t *
+seen(struct file *f)
 {
-	uint32_t at = p->ring.tail & (p->ring.size - 1);
-	uint32_t first = (uint32_t)min_u64(len, p->ring.size - at);
-	ssize_t n = uio_write(u, p->ring.buf + at, first), m;
-
-	if (n < 0)
-		return n;
-	p->ring.tail += (uint32_t)n;
-	if ((uint32_t)n < first || first == len)
-		return n;
-	m = uio_write(u, p->ring.buf, len - first);
-	if (m < 0)
-		return n;
-	p->ring.tail += (uint32_t)m;
-	return n + m;
-}
-
-static ssize_t
-move_in(struct pipe *p, struct uio *u, uint32_t len)
-{
-	uint32_t at = p->ring.head & (p->ring.size - 1);
-	uint32_t first = (uint32_t)min_u64(len, p->ring.size - at);
-	ssize_t n = uio_read(u, p->ring.buf + at, first), m;
-
-	if (n < 0)
-		return n;
-	p->ring.head += (uint32_t)n;
-	if ((uint32_t)n < first || first == len)
-		return n;
-	m = uio_read(u, p->ring.buf, len - first);
-	if (m < 0)
-		return n;
-	p->ring.head += (uint32_t)m;
-	return n + m;
-}
-
-static bool
-can_read(const struct pipe *p)
-{
-	return !READ_ONCE(p->held) && (ring_used(&p->ring) || !p->writers);
-}
-
-static int
-wait_readable(struct pipe *p)
-{
-	struct wait_entry e UNINIT;
-	int err = 0;
-
-	wait_start_exclusive(&p->read_wq, &e, true);
-	while (!can_read(p) && !err)
-		err = wait_sleep(&e, TIME_NEVER);
-	wait_end(&p->read_wq, &e);
-	return err ? -ERESTARTSYS : 0;
-}
-
-static ssize_t
-pipe_read(struct file *f, struct uio *u, int64_t *pos)
-{
-	struct pipe *p = f->priv;
-	ssize_t done = 0, n = 0;
-	bool slept = false;
-
-	(void)pos;
-	if (!u->resid)
-		return 0;
-	u->nofault = true;
-	for (;;) {
-		uint32_t used;
-		bool full;
-
-		mutex_lock(&p->lock);
-		used = ring_used(&p->ring);
-		full = p->size - used < PIPE_BUF;
-		if (unlikely(p->held))
-			n = -EAGAIN;
-		else if (used)
-			n = move_out(p, u, (uint32_t)min_u64(used, u->resid));
-		else if (!p->writers)
-			n = 0;
-		else
-			n = -EAGAIN;
-		used = ring_used(&p->ring);
-		mutex_unlock(&p->lock);
-		if (n > 0) {
-			if (full && p->size - used >= PIPE_BUF)
-				wait_wake(&p->write_wq, 1,
-					  POLLOUT | POLLWRNORM);
-			/* Another may read what this one, which was woken,
-			 * left. */
-			if (used && slept)
-				wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
-			done += n;
-			/* Stopped by a page that is not there yet? */
-			if (!used || !u->resid)
-				return done;
-			n = -EFAULT;
-		}
-		if (n == -EFAULT) {
-			n = uio_prefault(u, min_size(u->resid, PIPE_BUF), true);
-			if (n)
-				return done ? done : n;
-			continue;
-		}
-		if (done || n != -EAGAIN || file_nowait(f, u))
-			return done ? done : n;
-		n = wait_readable(p);
-		if (n)
-			return n;
-		slept = true;
-	}
-}
-
-/* Room for this write: a small one needs all of its room at once. */
-static bool
-can_write(const struct pipe *p, size_t len)
-{
-	uint32_t room = p->size - ring_used(&p->ring);
-
-	if (!p->readers)
-		return true;
-	return len <= PIPE_BUF ? room >= len : room > 0;
-}
-
-static int
-wait_writable(struct pipe *p, size_t len)
-{
-	struct wait_entry e UNINIT;
-	int err = 0;
-
-	wait_start_exclusive(&p->write_wq, &e, true);
-	while (!can_write(p, len) && !err)
-		err = wait_sleep(&e, TIME_NEVER);
-	wait_end(&p->write_wq, &e);
-	return err ? -ERESTARTSYS : 0;
-}
-
-static int
-make_ring(struct pipe *p)
-{
-	void *buf;
-
-	if (p->ring.buf)
-		return 0;
-	buf = vmalloc(p->size, ALLOC_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	ring_init(&p->ring, buf, p->size);
-	return 0;
-}
-
-static ssize_t
-write_some(struct pipe *p, struct uio *u, size_t whole, bool *wake)
-{
-	uint32_t room;
-	ssize_t n;
-
-	if (!p->readers)
-		return -EPIPE;
-	n = make_ring(p);
-	if (n)
-		return n;
-	if (!can_write(p, whole))
-		return -EAGAIN;
-	/* A waiter for edges (EPOLLET) hears of every write, as on Linux. */
-	*wake = !ring_used(&p->ring) || waitq_active(&p->read_wq);
-	room = ring_free(&p->ring);
-	return move_in(p, u, (uint32_t)min_u64(room, u->resid));
-}
-
-/* A small write goes in as one: its pages are made present beforehand, if it
- * could stop between two of them. */
-static void
-prepare_whole(struct uio *u)
-{
-	uint64_t base = u->segs[0].base;
-
-	if (u->user &&
-	    (u->nsegs > 1 || (base & (PAGE_SIZE - 1)) + u->resid > PAGE_SIZE))
-		ignore(uio_prefault(u, u->resid, false)); /* found later */
-}
-
-static ssize_t
-pipe_write(struct file *f, struct uio *u, int64_t *pos)
-{
-	struct pipe *p = f->priv;
-	size_t whole = u->resid;
-	ssize_t done = 0, n;
-
-	(void)pos;
-	if (!whole)
-		return 0;
-	u->nofault = true;
-	if (whole <= PIPE_BUF)
-		prepare_whole(u);
-	while (u->resid) {
-		bool wake = false;
-
-		mutex_lock(&p->lock);
-		n = write_some(p, u, u->resid == whole ? whole : PIPE_BUF + 1,
-			       &wake);
-		mutex_unlock(&p->lock);
-		if (n > 0) {
-			done += n;
-			if (wake)
-				wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
-			continue;
-		}
-		if (n == -EFAULT) {
-			n = uio_prefault(u, min_size(u->resid, PIPE_BUF),
-					 false);
-			if (!n)
-				continue;
-		} else if (n == -EAGAIN && !file_nowait(f, u)) {
-			n = wait_writable(p, u->resid == whole ? whole : 1);
-			if (!n)
-				continue;
-		}
-		return done ? done : n;
-	}
-	return done;
+	return &f->wb_err; /* a pipe has no writeback */
 }
 
 static uint32_t
@@ -303,16 +121,16 @@ pipe_poll(struct file *f, struct poll_table *pt)
 
 	if (f->mode & FILE_READ) {
 		poll_wait(pt, &p->read_wq);
-		if (ring_used(&p->ring))
+		if (!pipe_empty(p))
 			ev |= POLLIN | POLLRDNORM;
-		if (!p->writers && p->nwrite)
+		if (!READ_ONCE(p->writers) && READ_ONCE(p->nwrite) != *seen(f))
 			ev |= POLLHUP;
 	}
 	if (f->mode & FILE_WRITE) {
 		poll_wait(pt, &p->write_wq);
-		if (p->size - ring_used(&p->ring) >= PIPE_BUF)
+		if (!pipe_full(p))
 			ev |= POLLOUT | POLLWRNORM;
-		if (!p->readers)
+		if (!READ_ONCE(p->readers))
 			ev |= POLLERR;
 	}
 	return ev;
@@ -322,11 +140,14 @@ static long
 pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	struct pipe *p = f->priv;
-	int n;
+	int n = 0;
 
 	if (cmd != FIONREAD)
 		return -ENOTTY;
-	n = (int)ring_used(&p->ring);
+	mutex_lock(&p->lock);
+	for (uint32_t i = p->tail; i != p->head; i++)
+		n += pipe_buf_at(p, i)->len;
+	mutex_unlock(&p->lock);
 	return copy_to_user((void __user *)arg, &n, sizeof(n));
 }
 
@@ -354,7 +175,7 @@ pipe_release(struct file *f)
 		p->writers--;
 	/* A FIFO that nobody has open loses its data. */
 	if (!p->readers && !p->writers)
-		p->ring.tail = p->ring.head;
+		drop_all(p);
 	mutex_unlock(&p->lock);
 	wait_wake_all(&p->read_wq, POLLIN | POLLHUP | POLLRDNORM);
 	wait_wake_all(&p->write_wq, POLLOUT | POLLERR | POLLWRNORM);
@@ -383,19 +204,17 @@ static const struct file_ops pipe_ops = {
 int
 pipe_create(unsigned flags, struct file **r, struct file **w)
 {
-	struct pipe *p;
+	struct pipe *p = pipe_new();
 	int err;
 
-	if (flags & O_DIRECT)
-		return -EINVAL; /* packet mode */
-	p = pipe_new();
 	if (!p)
 		return -ENOMEM;
 	p->ino = anon_ino();
 	err = file_create(&pipe_ops, O_RDONLY | (flags & O_NONBLOCK), p, r);
 	if (err)
 		goto fail;
-	err = file_create(&pipe_ops, O_WRONLY | (flags & O_NONBLOCK), p, w);
+	err = file_create(&pipe_ops,
+			  O_WRONLY | (flags & (O_NONBLOCK | O_DIRECT)), p, w);
 	if (err)
 		goto fail_read;
 	(*r)->mode |= FILE_STREAM;
@@ -463,10 +282,13 @@ pipe_drop_fifo(struct inode *i)
 int
 pipe_open_fifo(struct inode *i, unsigned flags, struct file **out)
 {
-	struct pipe *p = fifo_pipe(i);
+	struct pipe *p;
 	unsigned nread, nwrite;
 	int err;
 
+	if (flags & O_DIRECT)
+		return -EINVAL; /* F_SETFL may set it, as on Linux */
+	p = fifo_pipe(i);
 	if (!p)
 		return -ENOMEM;
 	mutex_lock(&p->lock);
@@ -487,6 +309,7 @@ pipe_open_fifo(struct inode *i, unsigned flags, struct file **out)
 	if ((*out)->mode & FILE_READ) {
 		p->readers++;
 		p->nread++;
+		*seen(*out) = p->nwrite - (p->writers ? 1 : 0);
 	}
 	if ((*out)->mode & FILE_WRITE) {
 		p->writers++;
@@ -511,50 +334,87 @@ pipe_get_size(struct file *f)
 {
 	if (f->ops != &pipe_ops)
 		return -EBADF;
-	return ((struct pipe *)f->priv)->size;
+	return (long)((struct pipe *)f->priv)->nslots * (long)PAGE_SIZE;
+}
+
+/* Moves all pieces to a ring of another size; they keep their numbers. */
+static void
+move_ring(struct pipe *p, struct pipe_buf *to, uint32_t nslots)
+{
+	struct pipe_buf old[PIPE_SLOTS], *from = p->bufs;
+
+	if (from == to) {
+		memcpy(old, from, sizeof(old));
+		from = old;
+	}
+	for (uint32_t i = p->tail; i != p->head; i++)
+		to[i & (nslots - 1)] = from[i & (p->nslots - 1)];
+	p->bufs = to;
+	charge(p, nslots);
+}
+
+/* May the pipe get that many slots?  Lock held. */
+static int
+check_slots(const struct pipe *p, uint32_t nslots)
+{
+	if (p->head - p->tail > nslots)
+		return -EBUSY;
+	/* Room that a splice has been promised stays. */
+	if (nslots < p->nslots && p->held & HELD_WRITE)
+		return -EBUSY;
+	if (nslots > p->nslots && p->charged && is_limited() &&
+	    atomic_load_relaxed(&charged_slots) + nslots - p->nslots >
+		    LIMIT_PIPE_PAGES)
+		return -EPERM;
+	return 0;
+}
+
+static int
+set_slots(struct pipe *p, uint32_t nslots)
+{
+	struct pipe_buf *bufs = p->first, *old = NULL;
+	int err;
+
+	if (nslots > PIPE_SLOTS) {
+		bufs = vmalloc(nslots * sizeof(*bufs), ALLOC_KERNEL);
+		if (!bufs)
+			return -ENOMEM;
+	}
+	mutex_lock(&p->lock);
+	err = check_slots(p, nslots);
+	if (!err) {
+		old = p->bufs;
+		move_ring(p, bufs, nslots);
+	} else {
+		old = bufs;
+	}
+	mutex_unlock(&p->lock);
+	if (old != p->first)
+		vfree(old);
+	if (!err)
+		wait_wake_all(&p->write_wq, POLLOUT | POLLWRNORM);
+	return err;
 }
 
 long
 pipe_set_size(struct file *f, uint64_t size)
 {
 	struct pipe *p = f->priv;
-	uint32_t bytes = PIPE_BUF;
-	struct ring ring;
-	uint8_t *buf;
-	long err = 0;
+	uint32_t nslots = 1;
+	int err;
 
 	if (f->ops != &pipe_ops)
 		return -EBADF;
-	if (size > LIMIT_PIPE_BYTES)
-		return size > 1u << 31 ? -EINVAL : -EPERM;
-	while (bytes < size)
-		bytes *= 2;
-	buf = vmalloc(bytes, ALLOC_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	ring_init(&ring, buf, bytes);
-	mutex_lock(&p->lock);
-	if (ring_used(&p->ring) > bytes || p->held) {
-		err = -EBUSY;
-	} else {
-		struct ring old = p->ring;
-
-		if (old.buf) {
-			uint32_t n = ring_read(&old, buf, ring_used(&old));
-
-			ring.head = n;
-		}
-		buf = old.buf;
-		p->ring = ring;
-		p->size = bytes;
-	}
-	mutex_unlock(&p->lock);
-	vfree(buf);
-	wait_wake_all(&p->write_wq, POLLOUT | POLLWRNORM);
-	return err ? err : (long)bytes;
+	if (size > 1u << 31)
+		return -EINVAL;
+	while (nslots * PAGE_SIZE < size)
+		nslots *= 2;
+	if (nslots > READ_ONCE(p->nslots) && size > LIMIT_PIPE_BYTES &&
+	    !capable(CAP_SYS_RESOURCE))
+		return -EPERM;
+	err = set_slots(p, nslots);
+	return err ? err : (long)nslots * (long)PAGE_SIZE;
 }
-
-/* ---- splice ---- */
 
 bool
 pipe_is(const struct file *f)
@@ -566,90 +426,4 @@ bool
 pipe_same(const struct file *a, const struct file *b)
 {
 	return a->priv == b->priv;
-}
-
-/* 0: held; -EAGAIN: nothing to be had. */
-static int
-try_hold(struct pipe *p, bool *end)
-{
-	int err = -EAGAIN;
-
-	mutex_lock(&p->lock);
-	if (can_read(p)) {
-		*end = !ring_used(&p->ring);
-		p->held = !*end;
-		err = 0;
-	}
-	mutex_unlock(&p->lock);
-	return err;
-}
-
-ssize_t
-pipe_hold(struct file *f, struct uio_seg *segs, size_t len, bool nonblock)
-{
-	struct pipe *p = f->priv;
-	uint32_t at, n;
-	bool end;
-	int err;
-
-	while ((err = try_hold(p, &end)) == -EAGAIN) {
-		if (nonblock || file_nonblock(f))
-			return err;
-		err = wait_readable(p);
-		if (err)
-			return err;
-	}
-	if (end)
-		return 0;
-	/* The tail and the ring itself are ours; writers only add. */
-	at = p->ring.tail & (p->ring.size - 1);
-	n = (uint32_t)min_u64(len, ring_used(&p->ring));
-	segs[0].base = (uint64_t)(p->ring.buf + at);
-	segs[0].len = min_u64(n, p->ring.size - at);
-	segs[1].base = (uint64_t)p->ring.buf;
-	segs[1].len = n - segs[0].len;
-	return (ssize_t)n;
-}
-
-void
-pipe_unhold(struct file *f, size_t n)
-{
-	struct pipe *p = f->priv;
-	bool more;
-
-	mutex_lock(&p->lock);
-	p->held = false;
-	p->ring.tail += (uint32_t)n;
-	more = ring_used(&p->ring) || !p->writers;
-	mutex_unlock(&p->lock);
-	if (n)
-		wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
-	if (more)
-		wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
-}
-
-ssize_t
-pipe_wait_room(struct file *f, bool nonblock)
-{
-	struct pipe *p = f->priv;
-
-	for (;;) {
-		uint32_t room;
-		bool broken;
-		int err;
-
-		mutex_lock(&p->lock);
-		broken = !p->readers;
-		room = p->size - ring_used(&p->ring);
-		mutex_unlock(&p->lock);
-		if (broken)
-			return -EPIPE;
-		if (room)
-			return (ssize_t)room;
-		if (nonblock || file_nonblock(f))
-			return -EAGAIN;
-		err = wait_writable(p, PIPE_BUF + 1);
-		if (err)
-			return err;
-	}
 }

@@ -2,9 +2,9 @@
 /*
  * Data between open files; splice.h has the rules.
  *
- * No lock is held while the out file is written, so either may be slow: of a
- * pipe the reading side is held instead (pipe_hold), a file's own position is
- * taken before and stored after, as Linux does.
+ * No lock is held while a file is read or written, so either may be slow: of
+ * a pipe one side is held instead (pipe_hold, pipe_hold_room), a file's own
+ * position is taken before and stored after, as Linux does.
  */
 #include <file/splice.h>
 
@@ -16,6 +16,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
+#include <vm/pin.h>
 #include <vm/uio.h>
 
 #define RUN_PAGES 16u	 /* pages at once */
@@ -43,6 +44,32 @@ write_uio(struct file *out, int64_t *opos, struct uio *u)
 	return n;
 }
 
+static uint8_t *
+piece_data(const struct page_piece *v)
+{
+	return (uint8_t *)page_addr(v->page) + v->off;
+}
+
+static void
+put_pieces(const struct page_piece *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		page_put(v[i].page);
+}
+
+static size_t
+pieces_to_segs(struct uio_seg *segs, const struct page_piece *v, unsigned n)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		segs[i].base = (uint64_t)piece_data(&v[i]);
+		segs[i].len = v[i].len;
+		len += v[i].len;
+	}
+	return len;
+}
+
 /* A run of pages, by reference where the file takes that. */
 static ssize_t
 write_run(struct file *out, int64_t *opos, const struct page_piece *v,
@@ -58,10 +85,7 @@ write_run(struct file *out, int64_t *opos, const struct page_piece *v,
 		if (r != -EOPNOTSUPP)
 			return r;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		segs[i].base = (uint64_t)page_addr(v[i].page) + v[i].off;
-		segs[i].len = v[i].len;
-	}
+	ignore(pieces_to_segs(segs, v, n)); /* len */
 	uio_init_segs(&u, segs, n, len);
 	return write_uio(out, opos, &u);
 }
@@ -79,8 +103,7 @@ copy_run(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 	if (got <= 0)
 		return got;
 	put = write_run(out, opos, v, n, (size_t)got, (size_t)got < len);
-	for (unsigned i = 0; i < n; i++)
-		page_put(v[i].page);
+	put_pieces(v, n);
 	if (put > 0)
 		*ipos += put;
 	return put;
@@ -150,6 +173,25 @@ copy_loop(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 	return done ? done : n;
 }
 
+static int64_t
+own_position(struct file *f)
+{
+	int64_t pos;
+
+	mutex_lock(&f->pos_lock);
+	pos = f->pos;
+	mutex_unlock(&f->pos_lock);
+	return pos;
+}
+
+static void
+set_own_position(struct file *f, int64_t pos)
+{
+	mutex_lock(&f->pos_lock);
+	f->pos = pos;
+	mutex_unlock(&f->pos_lock);
+}
+
 ssize_t
 file_copy(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 	  size_t len)
@@ -161,65 +203,244 @@ file_copy(struct file *out, int64_t *opos, struct file *in, int64_t *ipos,
 		return 0;
 	if (ipos || in->mode & FILE_STREAM)
 		return copy_loop(out, opos, in, ipos, len);
-	mutex_lock(&in->pos_lock);
-	own = in->pos;
-	mutex_unlock(&in->pos_lock);
+	own = own_position(in);
 	n = copy_loop(out, opos, in, &own, len);
-	if (n > 0) {
-		mutex_lock(&in->pos_lock);
-		in->pos = own;
-		mutex_unlock(&in->pos_lock);
+	if (n > 0)
+		set_own_position(in, own);
+	return n;
+}
+
+/* ---- out of pipes ---- */
+
+ssize_t
+splice_from_pipe(struct file *out, int64_t *opos, struct file *in, size_t len,
+		 bool nonblock, bool more)
+{
+	struct page_piece v[RUN_PAGES] UNINIT;
+	bool left, announced = false;
+	ssize_t n, done = 0;
+
+	do {
+		unsigned k = RUN_PAGES;
+		ssize_t put;
+
+		n = pipe_hold(in, v, &k, len - (size_t)done, nonblock || done);
+		if (n <= 0)
+			break;
+		announced = k == RUN_PAGES && (size_t)(done + n) < len;
+		put = write_run(out, opos, v, k, (size_t)n, more || announced);
+		left = pipe_unhold(in, put > 0 ? (size_t)put : 0);
+		if (put > 0)
+			done += put;
+		if (put < n)
+			n = put;
+	} while (n > 0 && left && (size_t)done < len &&
+		 !thread_signal_pending());
+	if (announced && !more && out->ops->write_pages && !opos)
+		ignore(out->ops->write_pages(out, NULL, 0, 0));
+	return done ? done : n;
+}
+
+ssize_t
+splice_pipe_to_uio(struct file *in, struct uio *u, bool nonblock)
+{
+	struct page_piece v[RUN_PAGES] UNINIT;
+	ssize_t n, done = 0;
+	bool left;
+
+	do {
+		unsigned k = RUN_PAGES;
+		ssize_t put = 0;
+
+		n = pipe_hold(in, v, &k, u->resid, nonblock || done);
+		if (n <= 0)
+			break;
+		for (unsigned i = 0; i < k; i++) {
+			n = uio_write(u, piece_data(&v[i]), v[i].len);
+			if (n > 0)
+				put += n;
+			if (n != (ssize_t)v[i].len)
+				break;
+		}
+		left = pipe_unhold(in, (size_t)put);
+		done += put;
+	} while (n > 0 && left && u->resid && !thread_signal_pending());
+	return done ? done : n;
+}
+
+/* ---- into pipes ---- */
+
+/* All of these have the pipe's writing side, with room for `room` pieces. */
+
+static ssize_t
+fill_from_cache(struct file *out, struct file *in, int64_t *pos, size_t len,
+		unsigned room)
+{
+	ssize_t done = 0, n = 0;
+
+	while (room && (size_t)done < len) {
+		struct page_piece v[RUN_PAGES] UNINIT;
+		unsigned k = (unsigned)min_u64(RUN_PAGES, room);
+		int64_t at = *pos;
+
+		n = in->ops->read_pages(in, v, &k, len - (size_t)done, &at);
+		if (n <= 0)
+			break;
+		pipe_add(out, v, k, false);
+		*pos += n;
+		done += n;
+		room -= k;
+		if (thread_signal_pending())
+			break;
+	}
+	return done ? done : n;
+}
+
+/* New pages for len bytes, fewer when memory is short; how many. */
+static unsigned
+new_pieces(struct page_piece *v, unsigned max, size_t len)
+{
+	unsigned n = 0;
+
+	for (; n < max && len; n++) {
+		v[n].page = page_alloc(0, ALLOC_KERNEL);
+		if (!v[n].page)
+			break;
+		v[n].off = 0;
+		v[n].len = (uint32_t)min_u64(len, PAGE_SIZE);
+		len -= v[n].len;
 	}
 	return n;
 }
 
-/* ---- pipes ---- */
-
-ssize_t
-splice_from_pipe(struct file *out, int64_t *opos, struct file *in, size_t len,
-		 bool nonblock, bool keep)
+/* Those of the pieces that the first len bytes are in; drops the others. */
+static unsigned
+cut_pieces(struct page_piece *v, unsigned n, size_t len)
 {
-	struct uio_seg segs[2];
-	struct uio u UNINIT;
-	ssize_t n, room;
+	unsigned i = 0;
 
-	if (pipe_is(out)) {
-		room = pipe_wait_room(out, nonblock);
-		if (room < 0)
-			return room;
-		len = min_size(len, (size_t)room);
+	for (; i < n && len; i++) {
+		v[i].len = (uint32_t)min_u64(v[i].len, len);
+		len -= v[i].len;
 	}
-	n = pipe_hold(in, segs, len, nonblock);
-	if (n <= 0)
-		return n;
-	uio_init_segs(&u, segs, segs[1].len ? 2 : 1, (size_t)n);
-	n = write_uio(out, opos, &u);
-	pipe_unhold(in, keep || n < 0 ? 0 : (size_t)n);
-	return n;
+	put_pieces(v + i, n - i);
+	return i;
+}
+
+static ssize_t
+fill_by_reading(struct file *out, struct file *in, int64_t *pos, size_t len,
+		unsigned room)
+{
+	ssize_t done = 0, n;
+	size_t want;
+
+	do {
+		struct page_piece v[RUN_PAGES] UNINIT;
+		struct uio_seg segs[RUN_PAGES] UNINIT;
+		struct uio u UNINIT;
+		unsigned k = new_pieces(v, (unsigned)min_u64(RUN_PAGES, room),
+					len - (size_t)done);
+
+		if (!k)
+			return done ? done : -ENOMEM;
+		want = pieces_to_segs(segs, v, k);
+		uio_init_segs(&u, segs, k, want);
+		n = pos ? file_pread(in, &u, *pos) : file_read(in, &u);
+		k = cut_pieces(v, k, n > 0 ? (size_t)n : 0);
+		pipe_add(out, v, k, true);
+		if (n <= 0)
+			break;
+		if (pos)
+			*pos += n;
+		done += n;
+		room -= k;
+	} while ((size_t)n == want && room && (size_t)done < len &&
+		 !(in->mode & FILE_STREAM) && !thread_signal_pending());
+	return done ? done : n;
 }
 
 ssize_t
 splice_to_pipe(struct file *out, struct file *in, int64_t *ipos, size_t len,
 	       bool nonblock)
 {
-	ssize_t room = pipe_wait_room(out, nonblock);
+	bool pages = in->ops->read_pages != NULL, own = pages && !ipos;
+	int64_t pos;
+	long room;
+	ssize_t n;
 
+	if (in->mode & FILE_DIR)
+		return -EINVAL;
+	room = pipe_hold_room(out, nonblock);
 	if (room < 0)
 		return room;
-	return file_copy(out, NULL, in, ipos, min_size(len, (size_t)room));
+	if (own) {
+		pos = own_position(in);
+		ipos = &pos;
+	}
+	n = pages ? fill_from_cache(out, in, ipos, len, (unsigned)room) :
+		    fill_by_reading(out, in, ipos, len, (unsigned)room);
+	if (own && n > 0)
+		set_own_position(in, pos);
+	pipe_unhold_room(out);
+	return n;
+}
+
+/* The program's page at the front of u, or a copy where it has none of its
+ * own there: *own. */
+static int
+user_piece(struct uio *u, struct page_piece *v, bool *own)
+{
+	uint64_t base = u->segs->base;
+	uint32_t len =
+		(uint32_t)min_u64(u->segs->len, PAGE_SIZE - (base & PAGE_MASK));
+	ssize_t n;
+
+	v->off = (uint32_t)(base & PAGE_MASK);
+	v->len = len;
+	v->page = user_pin_page((const void __user *)base, false);
+	*own = !v->page;
+	if (v->page) {
+		uio_advance(u, len);
+		return 0;
+	}
+	v->page = page_alloc(0, ALLOC_KERNEL);
+	if (!v->page)
+		return -ENOMEM;
+	n = uio_read(u, piece_data(v), len);
+	if (n == (ssize_t)len)
+		return 0;
+	page_put(v->page);
+	return -EFAULT;
 }
 
 ssize_t
 splice_uio_to_pipe(struct file *out, struct uio *u, bool nonblock)
 {
-	ssize_t room;
+	ssize_t done = 0;
+	int err = 0;
+	long room;
 
 	if (!u->resid)
 		return 0;
-	room = pipe_wait_room(out, nonblock);
+	room = pipe_hold_room(out, nonblock);
 	if (room < 0)
 		return room;
-	if (u->resid > (size_t)room)
-		uio_truncate(u, (size_t)room);
-	return file_write(out, u);
+	while (u->resid && room) {
+		struct page_piece v;
+		bool own;
+
+		if (!u->segs->len) {
+			u->segs++;
+			u->nsegs--;
+			continue;
+		}
+		err = user_piece(u, &v, &own);
+		if (err)
+			break;
+		pipe_add(out, &v, 1, own);
+		done += v.len;
+		room--;
+	}
+	pipe_unhold_room(out);
+	return done ? done : err;
 }

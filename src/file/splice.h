@@ -3,9 +3,10 @@
  * Data from one open file to another within the kernel: sendfile, splice,
  * tee, vmsplice, copy_file_range.
  *
- * From a file of the page cache pages go by reference to an out file that
- * takes them (write_pages), else they are written from where they lie: one
- * copy.  A pipe's bytes are written from its ring.
+ * Pages go by reference where both sides can: out of the page cache and out
+ * of pipes, into pipes and into files that take them (write_pages); the
+ * program's own pages too.  What is written to any other file is copied from
+ * where it lies, what is read from any other file goes to a pipe's new pages.
  */
 #pragma once
 
@@ -20,10 +21,12 @@ struct uio;
 ssize_t file_copy(struct file *out, int64_t *opos, struct file *in,
 		  int64_t *ipos, size_t len);
 
-/* From a pipe; keep: the bytes stay in it (tee). */
+/* From a pipe; more: the caller announces further data (SPLICE_F_MORE). */
 ssize_t splice_from_pipe(struct file *out, int64_t *opos, struct file *in,
-			 size_t len, bool nonblock, bool keep);
+			 size_t len, bool nonblock, bool more);
 /* Into a pipe, as much as there is room for. */
 ssize_t splice_to_pipe(struct file *out, struct file *in, int64_t *ipos,
 		       size_t len, bool nonblock);
+/* Between the program's memory and a pipe: vmsplice. */
 ssize_t splice_uio_to_pipe(struct file *out, struct uio *u, bool nonblock);
+ssize_t splice_pipe_to_uio(struct file *in, struct uio *u, bool nonblock);

@@ -6,12 +6,14 @@
 #include <abi/fcntl.h>
 #include <abi/fs.h>
 #include <abi/signal.h>
+#include <abi/stat.h>
 #include <abi/uio.h>
 #include <file/async.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <file/pipe.h>
 #include <fs/pagecache.h>
+#include <fs/vfs.h>
 #include <linux/fcntl_fs.h>
 #include <linux/syscalls_gen.h>
 #include <mem/heap.h>
@@ -299,6 +301,14 @@ sys_dup3(struct thread *t, int from, int to, int flags)
 	return fd_dup2(t->fds, from, to, flags & O_CLOEXEC);
 }
 
+/* Files with data of their own go past the cache, pipes make packets. */
+static bool
+takes_o_direct(const struct file *f)
+{
+	return pipe_is(f) || (f->inode && (S_ISREG(f->inode->mode) ||
+					   S_ISBLK(f->inode->mode)));
+}
+
 static long
 set_flags(struct file *f, int fd, uint64_t arg)
 {
@@ -306,6 +316,8 @@ set_flags(struct file *f, int fd, uint64_t arg)
 	uint32_t flags = (f->flags & ~mask) | ((uint32_t)arg & mask);
 	bool async = arg & O_ASYNC;
 
+	if (flags & O_DIRECT && !takes_o_direct(f))
+		return -EINVAL;
 	if (f->ops->set_flags) {
 		int err = f->ops->set_flags(f, flags | (async ? O_ASYNC : 0));
 

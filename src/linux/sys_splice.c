@@ -64,6 +64,17 @@ offset_in(const void __user *p, int64_t *pos)
 	return err ? err : *pos < 0 ? -EINVAL : 0;
 }
 
+static ssize_t
+send(struct file *out, struct file *in, int64_t *pos, size_t count)
+{
+	count = min_u64(count, IO_MAX);
+	if (pipe_is(out)) /* what there is room for */
+		return count ? splice_to_pipe(out, in, pos, count,
+					      file_nonblock(out)) :
+			       0;
+	return file_copy(out, NULL, in, pos, count);
+}
+
 long
 sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
 	     size_t count)
@@ -80,9 +91,7 @@ sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
 	n = offset ? offset_in(offset, &pos) : 0;
 	if (n)
 		goto out;
-	n = result(t, out,
-		   file_copy(out, NULL, in, offset ? &pos : NULL,
-			     min_u64(count, IO_MAX)));
+	n = result(t, out, send(out, in, offset ? &pos : NULL, count));
 	if (n >= 0 && offset && copy_to_user(offset, &pos, sizeof(pos)))
 		n = -EFAULT;
 out:
@@ -110,11 +119,42 @@ check_splice(const struct file *in, bool off_in, const struct file *out,
 	return !to && out->flags & O_APPEND ? -EINVAL : 0;
 }
 
+/* O_NONBLOCK of a pipe's end is SPLICE_F_NONBLOCK. */
+static ssize_t
+splice(struct file *in, int64_t *off_in, struct file *out, int64_t *off_out,
+       size_t len, uint32_t flags)
+{
+	bool nonblock = flags & SPLICE_F_NONBLOCK;
+
+	len = min_u64(len, IO_MAX);
+	if (pipe_is(in) && pipe_is(out))
+		return pipe_move(in, out, len,
+				 nonblock || file_nonblock(in) ||
+					 file_nonblock(out),
+				 false);
+	if (pipe_is(in))
+		return splice_from_pipe(out, off_out, in, len,
+					nonblock || file_nonblock(in),
+					flags & SPLICE_F_MORE);
+	return splice_to_pipe(out, in, off_in, len,
+			      nonblock || file_nonblock(out));
+}
+
+static ssize_t
+tee(struct file *in, struct file *out, size_t len, uint32_t flags)
+{
+	if (!pipe_is(in) || !pipe_is(out) || pipe_same(in, out))
+		return -EINVAL;
+	return pipe_move(in, out, min_u64(len, IO_MAX),
+			 flags & SPLICE_F_NONBLOCK || file_nonblock(in) ||
+				 file_nonblock(out),
+			 true);
+}
+
 long
 sys_splice(struct thread *t, int in_fd, void __user *off_in, int out_fd,
 	   void __user *off_out, size_t len, uint32_t flags)
 {
-	bool nonblock = flags & SPLICE_F_NONBLOCK;
 	void __user *off = off_in ? off_in : off_out;
 	struct file *in, *out;
 	int64_t pos;
@@ -132,14 +172,9 @@ sys_splice(struct thread *t, int in_fd, void __user *off_in, int out_fd,
 		n = offset_in(off, &pos);
 	if (n)
 		goto out;
-	len = min_u64(len, IO_MAX);
-	if (pipe_is(in))
-		n = splice_from_pipe(out, off_out ? &pos : NULL, in, len,
-				     nonblock, false);
-	else
-		n = splice_to_pipe(out, in, off_in ? &pos : NULL, len,
-				   nonblock);
-	n = result(t, out, n);
+	n = result(t, out,
+		   splice(in, off_in ? &pos : NULL, out, off_out ? &pos : NULL,
+			  len, flags));
 	if (n > 0 && off && copy_to_user(off, &pos, sizeof(pos)))
 		n = -EFAULT;
 out:
@@ -150,24 +185,19 @@ out:
 
 long
 splice_on(struct file *in, int64_t *off_in, struct file *out, int64_t *off_out,
-	  size_t len, uint32_t flags, bool tee)
+	  size_t len, uint32_t flags, bool is_tee)
 {
-	bool nonblock = flags & SPLICE_F_NONBLOCK;
 	long n;
 
 	if (flags & ~SPLICE_F_ALL)
 		return -EINVAL;
 	if (!(in->mode & FILE_READ) || !(out->mode & FILE_WRITE))
 		return -EBADF;
-	n = check_splice(in, off_in != NULL, out, off_out != NULL);
-	if (!n && tee && (!pipe_is(in) || !pipe_is(out)))
-		n = -EINVAL;
+	n = is_tee ? 0 : check_splice(in, off_in != NULL, out, off_out != NULL);
 	if (n || !len)
 		return n;
-	len = min_u64(len, IO_MAX);
-	if (pipe_is(in))
-		return splice_from_pipe(out, off_out, in, len, nonblock, tee);
-	return splice_to_pipe(out, in, off_in, len, nonblock);
+	return is_tee ? tee(in, out, len, flags) :
+			splice(in, off_in, out, off_out, len, flags);
 }
 
 long
@@ -183,37 +213,20 @@ sys_tee(struct thread *t, int in_fd, int out_fd, size_t len, uint32_t flags)
 	n = two_files(t, in_fd, out_fd, &in, &out);
 	if (n)
 		return n;
-	if (!pipe_is(in) || !pipe_is(out) || pipe_same(in, out))
-		n = -EINVAL;
-	else
-		n = result(t, out,
-			   splice_from_pipe(out, NULL, in, min_u64(len, IO_MAX),
-					    flags & SPLICE_F_NONBLOCK, true));
+	n = result(t, out, tee(in, out, len, flags));
 	file_put(out);
 	file_put(in);
 	return n;
 }
 
-/* A pipe's reading end gives, its writing end takes. */
+/* A pipe's reading end gives, its writing end takes.  Only the flag makes
+ * it not wait, O_NONBLOCK does not: as on Linux. */
 static long
 vmsplice(struct thread *t, struct file *f, struct uio *u, bool nonblock)
 {
-	struct uio_seg segs[2];
-	ssize_t n, done = 0;
-
 	if (f->mode & FILE_WRITE)
 		return result(t, f, splice_uio_to_pipe(f, u, nonblock));
-	n = pipe_hold(f, segs, u->resid, nonblock);
-	if (n <= 0)
-		return n;
-	for (unsigned i = 0; i < 2 && segs[i].len; i++) {
-		n = uio_write(u, (const void *)segs[i].base, segs[i].len);
-		if (n < 0)
-			break;
-		done += n;
-	}
-	pipe_unhold(f, (size_t)done);
-	return done ? done : n;
+	return splice_pipe_to_uio(f, u, nonblock);
 }
 
 long

@@ -399,6 +399,95 @@ row_tcp_lo_bulk64k(uint64_t n)
 	close(p.a[1]);
 }
 
+static void *
+pipe_reader(void *arg)
+{
+	struct pair *p = arg;
+	ssize_t got;
+
+	for (uint64_t left = p->n * sizeof(bulk_in); left; left -= got) {
+		got = read(p->a[0], bulk_in, sizeof(bulk_in));
+		check(got > 0, "read");
+	}
+	return NULL;
+}
+
+static void
+pipe_writer(struct pair *p)
+{
+	for (uint64_t i = 0; i < p->n; i++)
+		check(write(p->a[1], bulk_out, sizeof(bulk_out)) ==
+			      sizeof(bulk_out),
+		      "write");
+}
+
+static void
+row_pipe_bulk64k(uint64_t n)
+{
+	struct pair p = { .n = n };
+
+	check(!pipe(p.a), "pipe");
+	in_two_threads(pipe_reader, &p, pipe_writer);
+	close(p.a[0]);
+	close(p.a[1]);
+}
+
+/* From the file through a pipe. */
+static void
+splice_all(int file, const int *fd, int to)
+{
+	loff_t off = 65536;
+	ssize_t got = splice(file, &off, fd[1], NULL, 65536, 0);
+
+	check(got == 65536, "splice in");
+	while (got > 0) {
+		ssize_t put = splice(fd[0], NULL, to, NULL, got, 0);
+
+		check(put > 0, "splice out");
+		got -= put;
+	}
+}
+
+static void
+row_splice_null64k(uint64_t n)
+{
+	int fd[2], file = open(datafile, O_RDONLY);
+	int to = open("/dev/null", O_WRONLY);
+
+	check(file >= 0 && to >= 0 && !pipe(fd), "pipe");
+	while (n--)
+		splice_all(file, fd, to);
+	close(fd[0]);
+	close(fd[1]);
+	close(file);
+	close(to);
+}
+
+static void
+splice_mine(struct pair *p)
+{
+	int file = open(datafile, O_RDONLY);
+
+	check(file >= 0, datafile);
+	for (uint64_t i = 0; i < p->n; i++)
+		splice_all(file, p->b, p->a[0]);
+	close(file);
+}
+
+static void
+row_splice_tcp64k(uint64_t n)
+{
+	struct pair p = { .n = n };
+
+	tcp_pair(p.a);
+	check(!pipe(p.b), "pipe");
+	in_two_threads(bulk_other, &p, splice_mine);
+	for (int i = 0; i < 2; i++) {
+		close(p.a[i]);
+		close(p.b[i]);
+	}
+}
+
 /* Closed by a reset, so that no port waits. */
 static void
 row_tcp_connect(uint64_t n)
@@ -889,6 +978,9 @@ static const struct row {
 	{ "udp_lo_pp", row_udp_lo_pp, 0 },
 	{ "tcp_lo_pp", row_tcp_lo_pp, 0 },
 	{ "tcp_lo_bulk64k", row_tcp_lo_bulk64k, 0 },
+	{ "pipe_bulk64k", row_pipe_bulk64k, 0 },
+	{ "splice_null64k", row_splice_null64k, 0 },
+	{ "splice_tcp64k", row_splice_tcp64k, 0 },
 	{ "tcp_connect", row_tcp_connect, 0 },
 	{ "signal_self", row_signal_self, 0 },
 	{ "nanosleep1us", row_nanosleep1us, 0 },

@@ -499,6 +499,8 @@ static const struct pseudo_entry entries[] = {
 	TEXT("sys/fs/file-max", "1048576"),
 	TEXT("sys/fs/nr_open", "1048576"),
 	TEXT("sys/fs/pipe-max-size", "1048576"),
+	TEXT("sys/fs/pipe-user-pages-hard", "0"),
+	TEXT("sys/fs/pipe-user-pages-soft", "16384"),
 	TEXT("sys/fs/protected_hardlinks", "1"),
 	TEXT("sys/fs/protected_symlinks", "1"),
 	TEXT("sys/fs/suid_dumpable", "0"),
@@ -506,7 +508,8 @@ static const struct pseudo_entry entries[] = {
 };
 
 static_assert(LIMIT_THREADS == 32768 && LIMIT_MAPS == 65530 &&
-		      LIMIT_FDS == 1048576 && LIMIT_PIPE_BYTES == 1048576,
+		      LIMIT_FDS == 1048576 &&
+		      LIMIT_PIPE_BYTES == 1048576 && LIMIT_PIPE_PAGES == 16384,
 	      "the texts above say so");
 static_assert(USER_MIN == 65536, "sys/vm/mmap_min_addr says so");
 static_assert(TID_MAX == 4194304, "sys/kernel/pid_max says so");
