@@ -26,8 +26,13 @@
 
 enum lock_kind { KIND_FLOCK, KIND_RECORD };
 
+/* A lock, or one that somebody waits for (on that thread's stack), which hangs
+ * on what it waits for: a lock, or an earlier one that waits, as on Linux.
+ * That is for /proc/locks only; all who wait look again when a lock goes. */
 struct lock {
-	struct list link;
+	struct list link;      /* its file's locks, or its blocker's waiters */
+	struct list waiters;   /* locks that wait for this one */
+	const struct lock *on; /* of one that waits: its blocker, or NULL */
 	enum lock_kind kind;
 	const void *owner; /* the open file, or the process */
 	bool ofd;
@@ -101,16 +106,58 @@ overlaps(const struct lock *a, const struct lock *b)
 	return a->start <= b->end && b->start <= a->end;
 }
 
+/* The first of these that is in want's way. */
 static struct lock *
-conflict(struct file_locks *l, const struct lock *want)
+first_conflict(struct list *locks, const struct lock *want)
 {
 	struct lock *k;
 
-	list_for_each_entry(k, &l->locks, link)
+	list_for_each_entry(k, locks, link)
 		if (k->kind == want->kind && k->owner != want->owner &&
 		    (k->write || want->write) && overlaps(k, want))
 			return k;
 	return NULL;
+}
+
+static struct lock *
+conflict(struct file_locks *l, const struct lock *want)
+{
+	return first_conflict(&l->locks, want);
+}
+
+/* Who waits for k waits for nobody until it has looked again. */
+static void
+forget_waiters(struct lock *k)
+{
+	while (!list_empty(&k->waiters)) {
+		struct lock *w =
+			list_first_entry(&k->waiters, struct lock, link);
+
+		list_del(&w->link);
+		list_init(&w->link);
+		w->on = NULL;
+	}
+}
+
+/* Hangs one that waits behind those that wait for the same. */
+static void
+start_waiting(struct lock *w, struct lock *blocker)
+{
+	struct lock *k;
+
+	while ((k = first_conflict(&blocker->waiters, w)) != NULL)
+		blocker = k;
+	list_add_tail(&blocker->waiters, &w->link);
+	w->on = blocker;
+}
+
+static void
+stop_waiting(struct lock *w)
+{
+	forget_waiters(w);
+	list_del(&w->link);
+	list_init(&w->link);
+	w->on = NULL;
 }
 
 static int
@@ -123,6 +170,7 @@ add(struct file_locks *l, const struct lock *what)
 	k = kmemdup(what, sizeof(*what), ALLOC_KERNEL);
 	if (!k)
 		return -ENOLCK;
+	list_init(&k->waiters);
 	list_init(&k->link);
 	list_add_tail(&l->locks, &k->link);
 	l->count++;
@@ -132,6 +180,7 @@ add(struct file_locks *l, const struct lock *what)
 static void
 drop(struct file_locks *l, struct lock *k)
 {
+	forget_waiters(k);
 	list_del(&k->link);
 	l->count--;
 	kfree(k);
@@ -206,34 +255,60 @@ apply(struct file_locks *l, const struct lock *want, bool unlock)
 	return err;
 }
 
+/* One attempt.  -EAGAIN: another is in the way; w, if not NULL, then waits
+ * for it. */
 static int
-set(struct file_locks *l, const struct lock *want, bool unlock, bool wait)
+try_set(struct file_locks *l, const struct lock *want, bool unlock,
+	struct lock *w)
 {
-	struct wait_entry e UNINIT;
-	int err = 0;
+	struct lock *k;
+	int err = -EAGAIN;
 
-	wait_start(&l->wq, &e, true);
-	for (;;) {
-		mutex_lock(&l->mutex);
-		if (unlock || !conflict(l, want)) {
-			err = apply(l, want, unlock);
-			mutex_unlock(&l->mutex);
-			break;
-		}
+	mutex_lock(&l->mutex);
+	if (w)
+		stop_waiting(w);
+	k = unlock ? NULL : conflict(l, want);
+	if (!k) {
+		err = apply(l, want, unlock);
+	} else {
+		unsigned before = l->count;
+
 		/* flock changes a lock in two steps: the old one is lost. */
 		if (want->kind == KIND_FLOCK)
 			ignore(cut_range(l, want)); /* whole: cannot fail */
-		mutex_unlock(&l->mutex);
-		if (!wait) {
-			err = -EAGAIN;
-			break;
-		}
-		err = wait_sleep(&e, TIME_NEVER);
-		if (err)
-			break;
+		if (l->count != before)
+			wait_wake_all(&l->wq, 0);
+		if (w)
+			start_waiting(w, k);
 	}
+	mutex_unlock(&l->mutex);
+	return err;
+}
+
+static int
+set(struct file_locks *l, const struct lock *want, bool unlock, bool wait)
+{
+	struct lock w = *want;
+	struct wait_entry e UNINIT;
+	int err, slept = 0;
+
+	if (!wait)
+		return try_set(l, want, unlock, NULL);
+	w.pid = thread_current()->tgid;
+	list_init(&w.link);
+	list_init(&w.waiters);
+	wait_start(&l->wq, &e, true);
+	while ((err = try_set(l, want, unlock, &w)) == -EAGAIN && !slept)
+		slept = wait_sleep(&e, TIME_NEVER);
 	wait_end(&l->wq, &e);
-	return err == -EINTR ? -ERESTARTSYS : err;
+	if (err != -EAGAIN)
+		return err;
+	mutex_lock(&l->mutex);
+	if (!list_empty(&w.waiters)) /* they hang on another from now on */
+		wait_wake_all(&l->wq, 0);
+	stop_waiting(&w);
+	mutex_unlock(&l->mutex);
+	return slept == -EINTR ? -ERESTARTSYS : slept;
 }
 
 int
@@ -381,15 +456,22 @@ file_lock_set(struct file *f, const struct flock *fl, bool ofd, bool wait)
 	return set(l, &want, fl->l_type == F_UNLCK, wait);
 }
 
+#define MAX_INDENT 100u /* Linux has no bound; nor a reader who counts */
+
 static void
-show_lock(struct seq_buf *s, unsigned n, const struct inode *i,
+show_lock(struct seq_buf *s, unsigned n, unsigned depth, const struct inode *i,
 	  const struct lock *k)
 {
 	const char *kind = k->kind == KIND_FLOCK ? "FLOCK " :
 			   k->ofd		 ? "OFDLCK" :
 						   "POSIX ";
 
-	seq_printf(s, "%u: %s ADVISORY  %s %d %02x:%02x:%lu %ld ", n, kind,
+	seq_printf(s, "%u: ", n);
+	if (depth)
+		seq_printf(s, "%*s-> ",
+			   (int)(depth < MAX_INDENT ? depth : MAX_INDENT) - 1,
+			   "");
+	seq_printf(s, "%s ADVISORY  %s %d %02x:%02x:%lu %ld ", kind,
 		   k->write ? "WRITE" : "READ", k->ofd ? -1 : k->pid,
 		   (unsigned)(i->sb->dev >> 8) & 0xfff,
 		   (unsigned)i->sb->dev & 0xff, (unsigned long)i->ino,
@@ -398,6 +480,32 @@ show_lock(struct seq_buf *s, unsigned n, const struct inode *i,
 		seq_printf(s, "EOF\n");
 	else
 		seq_printf(s, "%ld\n", (long)k->end);
+}
+
+/* A lock and, below it, who waits for it; no recursion, as the depth is the
+ * program's. */
+static void
+show_tree(struct seq_buf *s, unsigned n, const struct inode *i,
+	  const struct lock *top)
+{
+	const struct lock *k = top;
+	unsigned depth = 0;
+
+	for (;;) {
+		show_lock(s, n, depth, i, k);
+		if (!list_empty(&k->waiters)) {
+			k = list_first_entry(&k->waiters, struct lock, link);
+			depth++;
+			continue;
+		}
+		while (k != top && k->link.next == &k->on->waiters) {
+			k = k->on;
+			depth--;
+		}
+		if (k == top)
+			return;
+		k = list_entry(k->link.next, struct lock, link);
+	}
 }
 
 int
@@ -412,7 +520,7 @@ locks_show(struct seq_buf *s, void *arg)
 	list_for_each_entry(l, &all, link) {
 		mutex_lock(&l->mutex);
 		list_for_each_entry(k, &l->locks, link)
-			show_lock(s, ++n, l->inode, k);
+			show_tree(s, ++n, l->inode, k);
 		mutex_unlock(&l->mutex);
 	}
 	mutex_unlock(&all_lock);
