@@ -17,11 +17,16 @@ bool eventfd_is(const struct file *f);
 void eventfd_signal(struct file *f, uint64_t n);
 
 MUST_CHECK int timerfd_create(int clock, unsigned flags, struct file **out);
-/* value_ns: time of the first expiry on the clock, absolute monotonic ns as
- * the caller converted it; 0 disarms.  old_*: what was left, relative.
- * -EINVAL: not a timerfd. */
-MUST_CHECK int timerfd_set(struct file *f, uint64_t deadline_ns,
-			   uint64_t interval_ns, uint64_t *old_left,
-			   uint64_t *old_interval);
+struct timerfd_setting {
+	uint64_t at_ns;	      /* the first expiry, absolute; 0 disarms */
+	uint64_t interval_ns; /* 0: once */
+	bool on_wall;	      /* at_ns is the wall clock's, else monotonic */
+	bool cancel;	      /* TFD_TIMER_CANCEL_ON_SET */
+	unsigned flags;	      /* as given, for fdinfo */
+};
+/* old_*: what was left, relative.  -EINVAL: not a timerfd; -ECANCELED: set,
+ * and the clock had been too. */
+MUST_CHECK int timerfd_set(struct file *f, const struct timerfd_setting *new,
+			   uint64_t *old_left, uint64_t *old_interval);
 MUST_CHECK int timerfd_get(struct file *f, uint64_t *left, uint64_t *interval);
 int timerfd_clock(struct file *f); /* -EINVAL: not one */

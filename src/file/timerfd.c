@@ -2,9 +2,10 @@
 /*
  * timerfd: a timer whose expiries are counted and read.
  *
- * Deadlines are monotonic; the system call converts wall-clock times when
- * the timer is set (a later step of the wall clock does not move it:
- * docs/limits.md, and TFD_TIMER_CANCEL_ON_SET is refused).
+ * Deadlines are monotonic.  One that was given as a time of the wall clock
+ * keeps that time too, and is on a list: when the clock is set, the deadline
+ * is computed anew, and if the program asked to be told
+ * (TFD_TIMER_CANCEL_ON_SET), the next read says ECANCELED.
  */
 #include <abi/errno.h>
 #include <abi/fcntl.h>
@@ -24,48 +25,111 @@
 struct timerfd {
 	struct spinlock lock; /* RANK_EVENT; interrupts off */
 	struct timer timer;
-	int clock;	   /* [I] */
-	uint64_t deadline; /* [lock] monotonic ns; 0: not armed */
-	uint64_t interval; /* [lock] ns; 0: once */
-	uint64_t expiries; /* [lock] since the last read */
+	struct list link;   /* [wall_lock] in by_wall, or nowhere */
+	int clock;	    /* [I] */
+	bool on_wall;	    /* [lock] wall_ns is what was asked for */
+	bool may_cancel;    /* [lock] it wants to hear of steps */
+	bool cancelled;	    /* [lock] one came, and nobody was told */
+	uint64_t wall_ns;   /* [lock] of the next expiry */
+	uint64_t deadline;  /* [lock] monotonic ns; 0: not armed */
+	uint64_t interval;  /* [lock] ns; 0: once */
+	uint64_t expiries;  /* [lock] since the last read */
+	unsigned set_flags; /* [lock] for fdinfo */
 	struct waitq wq;
 };
 
+static struct mutex wall_lock = { .rank = RANK_SLEEP_LEAF,
+				  .wq = WAITQ_INIT(wall_lock.wq) };
+static struct list by_wall = LIST_INIT(by_wall); /* [wall_lock] */
+
 static const struct file_ops timerfd_ops;
 
-/* Expired and rearmed without the lock held: RANK_TIMER is inside it. */
+/* When the wall clock will say so, as it goes now; the past: at once. */
+static uint64_t
+mono_of(uint64_t wall_ns)
+{
+	uint64_t real = clock_real_ns(), mono = clock_mono_ns();
+
+	if (wall_ns <= real)
+		return mono;
+	wall_ns -= real;
+	return wall_ns > (uint64_t)INT64_MAX - mono ? INT64_MAX :
+						      mono + wall_ns;
+}
+
+/* The deadline is over: counts, and says when the next is; 0: never. */
+static uint64_t
+count_expiry(struct timerfd *t, uint64_t now)
+{
+	uint64_t late = now - t->deadline, real, missed;
+
+	t->expiries++;
+	if (!t->interval)
+		return 0;
+	if (t->on_wall) {
+		real = clock_real_ns();
+		late = real > t->wall_ns ? real - t->wall_ns : 0;
+	}
+	missed = late / t->interval;
+	t->expiries += missed;
+	if (!t->on_wall)
+		return t->deadline + (missed + 1) * t->interval;
+	t->wall_ns += (missed + 1) * t->interval;
+	return mono_of(t->wall_ns);
+}
+
 static void
 expired(struct timer *timer)
 {
 	struct timerfd *t = container_of(timer, struct timerfd, timer);
-	uint64_t now = clock_mono_ns(), next = 0;
+	uint64_t now = clock_mono_ns();
 
 	spin_lock(&t->lock);
-	if (t->deadline && t->deadline <= now) {
-		t->expiries++;
-		if (t->interval) {
-			uint64_t missed = (now - t->deadline) / t->interval;
-
-			t->expiries += missed;
-			t->deadline += (missed + 1) * t->interval;
-			next = t->deadline;
-		} else {
-			t->deadline = 0;
-		}
-	}
+	if (t->deadline && t->deadline <= now)
+		t->deadline = count_expiry(t, now);
+	if (t->deadline) /* also one that was put off meanwhile */
+		timer_set(timer, t->deadline);
 	spin_unlock(&t->lock);
-	if (next)
-		timer_set(timer, next);
 	wait_wake_all(&t->wq, POLLIN);
 }
 
-/* Expiries to hand out; 0: none. */
+/* The wall clock was set. */
+static void
+clock_stepped(void)
+{
+	struct timerfd *t;
+
+	mutex_lock(&wall_lock);
+	list_for_each_entry(t, &by_wall, link) {
+		irqflags_t f = spin_lock_irq(&t->lock);
+		bool wake = t->may_cancel;
+
+		if (t->may_cancel) {
+			t->cancelled = true;
+			t->expiries++;
+		}
+		if (t->deadline) {
+			t->deadline = mono_of(t->wall_ns);
+			timer_set(&t->timer, t->deadline);
+		}
+		spin_unlock_irq(&t->lock, f);
+		if (wake)
+			wait_wake_all(&t->wq, POLLIN);
+	}
+	mutex_unlock(&wall_lock);
+}
+
+/* Expiries to hand out; 0: none; -ECANCELED: the clock was set. */
 static int64_t
 take(struct timerfd *t)
 {
 	irqflags_t f = spin_lock_irq(&t->lock);
 	int64_t n = (int64_t)t->expiries;
 
+	if (t->may_cancel && t->cancelled) {
+		t->cancelled = false;
+		n = -ECANCELED;
+	}
 	t->expiries = 0;
 	spin_unlock_irq(&t->lock, f);
 	return n;
@@ -93,7 +157,7 @@ timerfd_read(struct file *f, struct uio *u, int64_t *pos)
 		if (err)
 			return -ERESTARTSYS;
 	}
-	return uio_write(u, &n, sizeof(n));
+	return n < 0 ? n : uio_write(u, &n, sizeof(n));
 }
 
 static uint32_t
@@ -118,6 +182,9 @@ timerfd_release(struct file *f)
 {
 	struct timerfd *t = f->priv;
 
+	mutex_lock(&wall_lock);
+	list_del(&t->link);
+	mutex_unlock(&wall_lock);
 	t->deadline = 0;
 	timer_cancel(&t->timer);
 	kfree(t);
@@ -130,6 +197,23 @@ timerfd_link_name(struct file *f, char *buf, size_t size)
 	return ksnprintf(buf, size, "anon_inode:[timerfd]");
 }
 
+static int
+timerfd_fdinfo(struct file *f, char *buf, size_t size)
+{
+	struct timerfd *t = f->priv;
+	uint64_t left, interval;
+
+	ignore(timerfd_get(f, &left, &interval)); /* it is one */
+	return ksnprintf(buf, size,
+			 "clockid: %d\nticks: %lu\nsettime flags: 0%o\n"
+			 "it_value: (%llu, %llu)\n"
+			 "it_interval: (%llu, %llu)\n",
+			 t->clock, (unsigned long)READ_ONCE(t->expiries),
+			 READ_ONCE(t->set_flags), left / NSEC_PER_SEC,
+			 left % NSEC_PER_SEC, interval / NSEC_PER_SEC,
+			 interval % NSEC_PER_SEC);
+}
+
 static const struct file_ops timerfd_ops = {
 	.read = timerfd_read,
 	.seek = anon_seek,
@@ -137,6 +221,7 @@ static const struct file_ops timerfd_ops = {
 	.stat = timerfd_stat,
 	.release = timerfd_release,
 	.link_name = timerfd_link_name,
+	.fdinfo = timerfd_fdinfo,
 };
 
 int
@@ -150,6 +235,7 @@ timerfd_create(int clock, unsigned flags, struct file **out)
 	spin_init(&t->lock, RANK_EVENT);
 	timer_init(&t->timer, expired);
 	waitq_init(&t->wq);
+	list_init(&t->link);
 	t->clock = clock;
 	err = file_create(&timerfd_ops, O_RDWR | (flags & O_NONBLOCK), t, out);
 	if (err) {
@@ -157,6 +243,7 @@ timerfd_create(int clock, unsigned flags, struct file **out)
 		return err;
 	}
 	(*out)->mode |= FILE_STREAM;
+	clock_on_step(clock_stepped);
 	return 0;
 }
 
@@ -193,23 +280,49 @@ timerfd_get(struct file *f, uint64_t *left, uint64_t *interval)
 	return 0;
 }
 
+/* With both locks, the timer cancelled. */
+static int
+set_locked(struct timerfd *t, const struct timerfd_setting *new)
+{
+	t->on_wall = new->on_wall;
+	t->may_cancel = new->on_wall &&new->cancel;
+	t->wall_ns = new->at_ns;
+	t->set_flags = new->flags;
+	t->deadline = new->at_ns;
+	if (new->at_ns &&new->on_wall)
+		t->deadline = mono_of(new->at_ns);
+	t->interval = t->deadline ? new->interval_ns : 0;
+	t->expiries = 0;
+	list_del(&t->link);
+	list_init(&t->link);
+	if (t->may_cancel || (t->on_wall && t->deadline))
+		list_add_tail(&by_wall, &t->link);
+	if (t->deadline)
+		timer_set(&t->timer, t->deadline);
+	/* The setting counts; but the program did not know what it set it
+	 * against. */
+	if (!t->deadline || !t->may_cancel || !t->cancelled)
+		return 0;
+	t->cancelled = false;
+	return -ECANCELED;
+}
+
 int
-timerfd_set(struct file *f, uint64_t deadline_ns, uint64_t interval_ns,
+timerfd_set(struct file *f, const struct timerfd_setting *new,
 	    uint64_t *old_left, uint64_t *old_interval)
 {
 	struct timerfd *t = f->priv;
 	irqflags_t fl;
+	int err;
 
 	if (f->ops != &timerfd_ops)
 		return -EINVAL;
+	mutex_lock(&wall_lock);
 	timer_cancel(&t->timer);
 	fl = spin_lock_irq(&t->lock);
 	left_of(t, old_left, old_interval);
-	t->deadline = deadline_ns;
-	t->interval = deadline_ns ? interval_ns : 0;
-	t->expiries = 0;
+	err = set_locked(t, new);
 	spin_unlock_irq(&t->lock, fl);
-	if (deadline_ns)
-		timer_set(&t->timer, deadline_ns);
-	return 0;
+	mutex_unlock(&wall_lock);
+	return err;
 }

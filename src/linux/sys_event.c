@@ -16,12 +16,13 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define EFD_SEMAPHORE	  1
-#define TFD_TIMER_ABSTIME 1
-#define GRND_NONBLOCK	  1u
-#define GRND_RANDOM	  2u
-#define GRND_INSECURE	  4u
-#define RANDOM_MAX	  0x1ffffffu /* what one call gives at most */
+#define EFD_SEMAPHORE		1
+#define TFD_TIMER_ABSTIME	1
+#define TFD_TIMER_CANCEL_ON_SET 2
+#define GRND_NONBLOCK		1u
+#define GRND_RANDOM		2u
+#define GRND_INSECURE		4u
+#define RANDOM_MAX		0x1ffffffu /* what one call gives at most */
 
 /* The descriptor of a new file; consumes it. */
 static long
@@ -81,24 +82,29 @@ put_itimerspec(void __user *p, uint64_t left, uint64_t interval)
 	return copy_to_user(p, &it, sizeof(it));
 }
 
-/* What was asked for; deadline 0: disarm. */
 static int
-get_itimerspec(const void __user *p, int clock, bool absolute,
-	       uint64_t *deadline, uint64_t *interval)
+get_itimerspec(const void __user *p, int clock, unsigned flags,
+	       struct timerfd_setting *to)
 {
+	bool absolute = flags & TFD_TIMER_ABSTIME;
 	struct itimerspec it;
 	uint64_t value;
 	int err = copy_from_user(&it, p, sizeof(it));
 
 	if (!err)
-		err = timespec_ns(&it.it_interval, interval);
+		err = timespec_ns(&it.it_interval, &to->interval_ns);
 	if (!err)
 		err = timespec_ns(&it.it_value, &value);
 	if (err)
 		return err;
-	*deadline = value ? clock_deadline(clock, absolute, value) : 0;
-	if (value && !*deadline)
-		*deadline = 1; /* the past: at once */
+	to->flags = flags;
+	to->cancel = flags & TFD_TIMER_CANCEL_ON_SET;
+	to->on_wall = absolute && clock == CLOCK_REALTIME;
+	to->at_ns = value;
+	if (value && !to->on_wall)
+		to->at_ns = clock_deadline(clock, absolute, value);
+	if (value && !to->at_ns)
+		to->at_ns = 1; /* the past: at once */
 	return 0;
 }
 
@@ -106,22 +112,21 @@ long
 sys_timerfd_settime(struct thread *t, int fd, int flags,
 		    const void __user *unew, void __user *uold)
 {
-	uint64_t deadline, interval, old_left, old_interval;
+	uint64_t old_left, old_interval;
+	struct timerfd_setting new;
 	struct file *f;
 	int clock, err;
 
-	if (flags & ~TFD_TIMER_ABSTIME)
+	if (flags & ~(TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET))
 		return -EINVAL;
 	err = fd_get(t->fds, fd, &f);
 	if (err)
 		return err;
 	clock = timerfd_clock(f);
 	err = clock < 0 ? clock :
-			  get_itimerspec(unew, clock, flags & TFD_TIMER_ABSTIME,
-					 &deadline, &interval);
+			  get_itimerspec(unew, clock, (unsigned)flags, &new);
 	if (!err)
-		err = timerfd_set(f, deadline, interval, &old_left,
-				  &old_interval);
+		err = timerfd_set(f, &new, &old_left, &old_interval);
 	if (!err && uold)
 		err = put_itimerspec(uold, old_left, old_interval);
 	file_put(f);

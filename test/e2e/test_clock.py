@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The wall clock is set.
+
+Goal: timerfds move with it, and say ECANCELED where they were asked to.
+Method: a program sets the clock of its machine; Linux said the first lines
+(programs/clock_step.c tells how), timerfd_create(2) says the rest."""
+
+import os
+import subprocess
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+TOLD = """\
+set: 0
+set: 0
+set: 0
+set: 0
+set: 0
+step: 0
+ready 1 0 0 0 1
+read: ECANCELED
+ready 0
+read: EAGAIN
+still set 1
+read not armed: ECANCELED
+read: EAGAIN
+step: 0
+set anew: ECANCELED
+set 1, ready 0
+read: EAGAIN
+step: 0
+set without: 0
+ready 0
+read: EAGAIN
+set with: ECANCELED
+read: EAGAIN
+step: 0
+stop: 0
+ready 0
+read: ECANCELED
+set: 0
+poll: 1
+step: 0
+read: ECANCELED
+read: EAGAIN
+"""
+
+MOVED = """\
+set: 0
+set: 0
+set: 0
+step: 0
+half of it 1
+step: 0
+poll: 1
+read: 8
+monotonic: 0
+poll: 1
+read: 8
+expiries 3
+next 1
+step: 0
+back 1
+set: 0
+step: 0
+a reader: ECANCELED
+"""
+
+
+def test_timerfds_hear_of_steps(pith, tmp_path):
+    exe = str(tmp_path / "clock_step")
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-static", "-pthread", "-o",
+                    exe, os.path.join(HERE, "programs", "clock_step.c")],
+                   check=True, timeout=120)
+    r = subprocess.run([pith, "run", exe], stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=240)
+    assert r.stdout.decode() == TOLD + MOVED, r.stderr.decode()
