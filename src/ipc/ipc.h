@@ -85,6 +85,20 @@ MUST_CHECK int mq_send(struct file *f, const void *data, size_t len,
 		       uint32_t prio, uint64_t deadline_ns);
 MUST_CHECK ssize_t mq_receive(struct file *f, size_t room, uint32_t *prio,
 			      uint64_t deadline_ns, void **data);
-/* sig 0: SIGEV_NONE; on false: the registration goes. */
-MUST_CHECK int mq_notify_set(struct file *f, bool on, int sig, uint64_t value);
+
+/* How who asked is told of a message: SIGEV_NONE, SIGEV_SIGNAL, or
+ * SIGEV_THREAD: by a datagram to a socket, whose last byte says why. */
+#define MQ_COOKIE_LEN 32
+#define MQ_WOKEN      1
+#define MQ_REMOVED    2
+struct mq_notice {
+	int how;
+	int sig;
+	uint64_t value;
+	struct file *sock; /* a reference */
+	uint8_t cookie[MQ_COOKIE_LEN];
+	void (*tell)(struct file *sock, const void *cookie, uint32_t len);
+};
+/* Takes over the reference, unless it fails; NULL: the registration goes. */
+MUST_CHECK int mq_notify_set(struct file *f, const struct mq_notice *notice);
 MUST_CHECK int mq_attributes(struct file *f, struct mq_attr *out);

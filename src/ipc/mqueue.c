@@ -46,22 +46,21 @@ struct message {
 
 struct mqueue {
 	struct refcount refs;
-	struct list link;	 /* [names] empty: unlinked */
-	char *name;		 /* [I] */
-	uint32_t uid, gid, mode; /* [I] */
-	uint64_t ino;		 /* [I] */
-	uint64_t bytes;		 /* [I] counted against the limit */
-	struct timespec64 born;	 /* [I] */
-	int64_t maxmsg, msgsize; /* [I] */
-	struct spinlock lock;	 /* RANK_EVENT */
-	struct list msgs;	 /* [lock] */
-	int64_t count;		 /* [lock] */
-	size_t qsize;		 /* [lock] bytes of data */
-	unsigned nreceivers;	 /* [lock] that wait */
-	struct file *notify;	 /* [lock] who is to be told; not referenced */
-	int notify_sig;		 /* [lock] 0: nothing is sent */
-	uint64_t notify_value;	 /* [lock] */
-	int notify_pid;		 /* [lock] */
+	struct list link;	     /* [names] empty: unlinked */
+	char *name;		     /* [I] */
+	uint32_t uid, gid, mode;     /* [I] */
+	uint64_t ino;		     /* [I] */
+	uint64_t bytes;		     /* [I] counted against the limit */
+	struct timespec64 born;	     /* [I] */
+	int64_t maxmsg, msgsize;     /* [I] */
+	struct spinlock lock;	     /* RANK_EVENT */
+	struct list msgs;	     /* [lock] */
+	int64_t count;		     /* [lock] */
+	size_t qsize;		     /* [lock] bytes of data */
+	unsigned nreceivers;	     /* [lock] that wait */
+	bool notify;		     /* [lock] somebody is to be told */
+	struct mq_notice notice;     /* [lock] how */
+	int notify_pid;		     /* [lock] */
 	struct process *notify_proc; /* [lock] */
 	struct waitq senders, receivers;
 };
@@ -278,35 +277,65 @@ mq_check(struct file *f, bool write, int64_t *msgsize)
 	return 0;
 }
 
-/* The first message in an empty queue, and nobody waits for it: who asked is
- * told, once.  With the lock; the caller sends. */
-static int
-notification(struct mqueue *q, struct siginfo *info, struct process **to)
-{
-	const struct cred *c = thread_current()->cred;
-	int sig = q->notify_sig;
+/* ---- notification ---- */
 
-	if (!q->notify || q->count != 1 || q->nreceivers)
-		return 0;
-	q->notify = NULL;
-	*to = q->notify_proc;
-	memset(info, 0, sizeof(*info));
-	info->si_signo = sig;
-	info->si_code = SI_MESGQ;
-	info->u.rt.pid = ipc_pid();
-	info->u.rt.uid = c->uid;
-	memcpy(&info->u.rt.value, &q->notify_value, sizeof(q->notify_value));
-	return sig;
+/* What is to be told, and to whom. */
+struct news {
+	bool any;
+	struct mq_notice notice;
+	struct process *to;
+};
+
+/* The registration ends; with the lock. */
+static void
+take_notice(struct mqueue *q, struct news *n)
+{
+	n->any = q->notify;
+	if (!q->notify)
+		return;
+	q->notify = false;
+	n->notice = q->notice;
+	n->to = q->notify_proc;
 }
+
+static void
+send_signal(const struct news *n)
+{
+	struct siginfo info;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = n->notice.sig;
+	info.si_code = SI_MESGQ;
+	info.u.rt.pid = ipc_pid();
+	info.u.rt.uid = thread_current()->cred->uid;
+	memcpy(&info.u.rt.value, &n->notice.value, sizeof(n->notice.value));
+	ignore(signal_send_process(n->to, info.si_signo, &info)); /* full */
+}
+
+/* Without the lock; why: MQ_WOKEN or MQ_REMOVED, which only a socket hears. */
+static void
+tell(struct news *n, uint8_t why)
+{
+	struct mq_notice *o = &n->notice;
+
+	if (!n->any)
+		return;
+	if (o->how == SIGEV_SIGNAL && why == MQ_WOKEN)
+		send_signal(n);
+	if (o->how != SIGEV_THREAD)
+		return;
+	o->cookie[MQ_COOKIE_LEN - 1] = why;
+	o->tell(o->sock, o->cookie, MQ_COOKIE_LEN);
+	file_put(o->sock);
+}
+
+/* ---- messages ---- */
 
 /* -EAGAIN: full. */
 static int
-try_send(struct mqueue *q, struct message *m)
+try_send(struct mqueue *q, struct message *m, struct news *news)
 {
-	struct siginfo info;
-	struct process *to;
 	struct list *at;
-	int sig;
 
 	spin_lock(&q->lock);
 	if (q->count >= q->maxmsg) {
@@ -320,23 +349,25 @@ try_send(struct mqueue *q, struct message *m)
 	list_add(at, &m->link);
 	q->count++;
 	q->qsize += m->len;
-	sig = notification(q, &info, &to);
+	/* The first message in an empty queue, and nobody waits for it: who
+	 * asked is told, once. */
+	if (q->count == 1 && !q->nreceivers)
+		take_notice(q, news);
 	spin_unlock(&q->lock);
-	if (sig)
-		ignore(signal_send_process(to, sig, &info)); /* queue full */
 	if (waitq_active(&q->receivers))
 		wait_wake(&q->receivers, 1, POLLIN);
 	return 0;
 }
 
 static int
-wait_send(struct mqueue *q, struct message *m, uint64_t deadline_ns)
+wait_send(struct mqueue *q, struct message *m, struct news *news,
+	  uint64_t deadline_ns)
 {
 	struct wait_entry e;
 	int err;
 
 	wait_start_exclusive(&q->senders, &e, true);
-	while ((err = try_send(q, m)) == -EAGAIN) {
+	while ((err = try_send(q, m, news)) == -EAGAIN) {
 		err = wait_sleep(&e, deadline_ns);
 		if (err) {
 			err = err == -EINTR ? -ERESTARTSYS : err;
@@ -353,19 +384,22 @@ mq_send(struct file *f, const void *data, size_t len, uint32_t prio,
 {
 	struct mqueue *q = f->priv;
 	struct message *m = kmalloc(sizeof(*m) + len, ALLOC_KERNEL);
+	struct news news;
 	int err;
 
 	if (!m)
 		return -ENOMEM;
+	news.any = false;
 	list_init(&m->link);
 	m->prio = prio;
 	m->len = len;
 	memcpy(m->data, data, len);
-	err = try_send(q, m);
+	err = try_send(q, m, &news);
 	if (err == -EAGAIN && !file_nonblock(f))
-		err = wait_send(q, m, deadline_ns);
+		err = wait_send(q, m, &news, deadline_ns);
 	if (err)
 		kfree(m);
+	tell(&news, MQ_WOKEN);
 	return err;
 }
 
@@ -436,26 +470,28 @@ mq_receive(struct file *f, size_t room, uint32_t *prio, uint64_t deadline_ns,
 }
 
 int
-mq_notify_set(struct file *f, bool on, int sig, uint64_t value)
+mq_notify_set(struct file *f, const struct mq_notice *notice)
 {
 	struct mqueue *q = f->priv;
+	struct news old;
 	int err = 0;
 
 	if (f->ops != &mqueue_ops)
 		return -EBADF;
+	old.any = false;
 	spin_lock(&q->lock);
-	if (!on) {
-		q->notify = NULL; /* the one process is who asked */
+	if (!notice) {
+		take_notice(q, &old); /* the one process is who asked */
 	} else if (q->notify) {
 		err = -EBUSY;
 	} else {
-		q->notify = f;
-		q->notify_sig = sig;
-		q->notify_value = value;
+		q->notify = true;
+		q->notice = *notice;
 		q->notify_pid = ipc_pid();
 		q->notify_proc = thread_current()->proc;
 	}
 	spin_unlock(&q->lock);
+	tell(&old, MQ_REMOVED);
 	return err;
 }
 
@@ -490,8 +526,9 @@ mqueue_read(struct file *f, struct uio *u, int64_t *pos)
 		buf, sizeof(buf),
 		"QSIZE:%-10lu NOTIFY:%-5d "
 		"SIGNO:%-5d NOTIFY_PID:%-6d\n",
-		(unsigned long)q->qsize, q->notify && !q->notify_sig ? 1 : 0,
-		q->notify ? q->notify_sig : 0, q->notify ? q->notify_pid : 0);
+		(unsigned long)q->qsize, q->notify ? q->notice.how : 0,
+		q->notify && q->notice.how == SIGEV_SIGNAL ? q->notice.sig : 0,
+		q->notify ? q->notify_pid : 0);
 	spin_unlock(&q->lock);
 	if (*pos < 0 || (uint64_t)*pos >= n)
 		return 0;
@@ -549,12 +586,13 @@ static void
 mqueue_flush(struct file *f)
 {
 	struct mqueue *q = f->priv;
+	struct news old;
 
 	/* A registration ends when its process closes the queue. */
 	spin_lock(&q->lock);
-	if (q->notify)
-		q->notify = NULL;
+	take_notice(q, &old);
 	spin_unlock(&q->lock);
+	tell(&old, MQ_REMOVED);
 }
 
 static void

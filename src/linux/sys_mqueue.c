@@ -8,6 +8,7 @@
 #include <abi/ipc.h>
 #include <abi/signal.h>
 #include <abi/time.h>
+#include <base/string.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <ipc/ipc.h>
@@ -15,6 +16,7 @@
 #include <linux/syscalls_gen.h>
 #include <linux/usertime.h>
 #include <mem/heap.h>
+#include <net/socket.h>
 #include <proc/signal.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
@@ -125,31 +127,68 @@ sys_mq_timedreceive(struct thread *t, int fd, void __user *msg, size_t len,
 	return r;
 }
 
+/* The socket that hears of the message, and what it is told. */
+static int
+notice_socket(struct thread *t, const struct sigevent *ev, struct mq_notice *n)
+{
+	const void __user *cookie =
+		(const void __user *)ev->sigev_value.sival_ptr;
+	int err;
+
+	if (copy_from_user(n->cookie, cookie, sizeof(n->cookie)))
+		return -EFAULT;
+	err = fd_get(t->fds, ev->sigev_signo, &n->sock);
+	if (err)
+		return err;
+	err = netlink_check(n->sock);
+	if (err)
+		file_put(n->sock);
+	n->tell = netlink_tell;
+	return err;
+}
+
+/* SIGEV_THREAD is the C library's: its thread reads a netlink socket. */
+static int
+get_notice(struct thread *t, const struct sigevent *ev, struct mq_notice *n)
+{
+	memset(n, 0, sizeof(*n));
+	n->how = ev->sigev_notify;
+	switch (n->how) {
+	case SIGEV_NONE:
+		return 0;
+	case SIGEV_SIGNAL:
+		n->sig = ev->sigev_signo;
+		n->value = ev->sigev_value.sival_ptr;
+		return n->sig <= 0 || n->sig > NSIG ? -EINVAL : 0;
+	case SIGEV_THREAD:
+		return notice_socket(t, ev, n);
+	default:
+		return -EINVAL;
+	}
+}
+
 long
 sys_mq_notify(struct thread *t, int fd, const void __user *uev)
 {
+	struct mq_notice n;
 	struct sigevent ev;
 	struct file *f;
-	int sig = 0;
-	long r;
+	long r = 0;
 
 	if (uev) {
-		if (copy_from_user(&ev, uev, sizeof(ev)))
-			return -EFAULT;
-		if (ev.sigev_notify == SIGEV_SIGNAL)
-			sig = ev.sigev_signo;
-		else if (ev.sigev_notify != SIGEV_NONE)
-			return -EINVAL; /* SIGEV_THREAD is by AF_NETLINK */
-		if (sig < 0 || sig > NSIG ||
-		    (!sig && ev.sigev_notify == SIGEV_SIGNAL))
-			return -EINVAL;
+		r = copy_from_user(&ev, uev, sizeof(ev));
+		if (!r)
+			r = get_notice(t, &ev, &n);
+		if (r)
+			return r;
 	}
 	r = fd_get(t->fds, fd, &f);
-	if (r)
-		return r;
-	r = mq_notify_set(f, uev != NULL, sig,
-			  uev ? ev.sigev_value.sival_ptr : 0);
-	file_put(f);
+	if (!r) {
+		r = mq_notify_set(f, uev ? &n : NULL);
+		file_put(f);
+	}
+	if (r && uev && n.how == SIGEV_THREAD)
+		file_put(n.sock);
 	return r;
 }
 

@@ -166,6 +166,22 @@ nl_multicast(unsigned group, struct nl_buf *b)
 	b->len = 0;
 }
 
+int
+netlink_check(struct file *f)
+{
+	struct socket *s = socket_of(f);
+
+	if (!s)
+		return -ENOTSOCK;
+	return s->ops == &nl_ops ? 0 : -EINVAL;
+}
+
+void
+netlink_tell(struct file *f, const void *data, uint32_t len)
+{
+	ignore(deliver(nl_of(socket_of(f)), data, len, 0)); /* it is told */
+}
+
 /* ---- names ---- */
 
 static struct nl_sock *

@@ -176,6 +176,10 @@ MUST_CHECK int socket_pair(int family, int type, int protocol,
 MUST_CHECK int socket_file(struct socket *s, unsigned flags, struct file **out);
 /* NULL: not a socket. */
 struct socket *socket_of(struct file *f);
+/* netlink.c.  An AF_NETLINK socket?  -ENOTSOCK, -EINVAL.  And a datagram from
+ * the kernel to one. */
+MUST_CHECK int netlink_check(struct file *f);
+void netlink_tell(struct file *f, const void *data, uint32_t len);
 
 /* A family: a line in socket.c's table.  pair may be NULL. */
 struct socket_family {
