@@ -508,8 +508,8 @@ static const struct pseudo_entry entries[] = {
 };
 
 static_assert(LIMIT_THREADS == 32768 && LIMIT_MAPS == 65530 &&
-		      LIMIT_FDS == 1048576 &&
-		      LIMIT_PIPE_BYTES == 1048576 && LIMIT_PIPE_PAGES == 16384,
+		      LIMIT_FDS == 1048576 && LIMIT_PIPE_BYTES == 1048576 &&
+		      LIMIT_PIPE_PAGES == 16384,
 	      "the texts above say so");
 static_assert(USER_MIN == 65536, "sys/vm/mmap_min_addr says so");
 static_assert(TID_MAX == 4194304, "sys/kernel/pid_max says so");
