@@ -8,6 +8,8 @@ with what was not flushed there in order, lost, or in part.
 
 import glob
 import os
+import re
+import struct
 import subprocess
 import tempfile
 
@@ -82,6 +84,78 @@ def test_power_cuts(crash, in_memory, load, block):
              in_memory], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=3600 if LONG else 400)
+        assert run.returncode == 0, \
+            run.stdout.decode(errors="replace")[-4000:]
+
+
+def crc32c(c, data):
+    for byte in data:
+        c ^= byte
+        for _ in range(8):
+            c = c >> 1 ^ (0x82f63b78 if c & 1 else 0)
+    return c
+
+
+def debugfs(image, *commands):
+    return subprocess.run(["debugfs", "-w", "-f", "-", image], check=True,
+                          input="\n".join(commands), text=True, timeout=60,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL).stdout
+
+
+def leave_orphans(image, block, numbers):
+    """As a Linux that was cut off: numbers into the file of orphans, some in
+    its second block; its layout is in the kernel's "Orphan file"."""
+    head = subprocess.run(["dumpe2fs", "-h", image], check=True, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          timeout=60).stdout
+    ino = int(re.search(r"Orphan file inode: *(\d+)", head).group(1))
+    seed = re.search(r"Checksum seed: *(\w+)", head)
+    first = int(re.search(r"\(0-\d+\):(\d+)",
+                          debugfs(image, "stat <%d>" % ino)).group(1))
+    with open(image, "r+b") as f:
+        for k in (0, 1):
+            slots = bytearray(block - 8)
+            for n, number in enumerate(numbers[k::2]):
+                struct.pack_into("<I", slots, (3 * n + k) * 4, number)
+            tail = struct.pack("<I", 0x0b10ca04)
+            if seed:
+                c = crc32c(int(seed.group(1), 16), struct.pack("<II", ino, 0))
+                c = crc32c(crc32c(c, struct.pack("<Q", first + k)), slots)
+                tail += struct.pack("<I", c)
+            f.seek((first + k) * block)
+            f.write(slots + tail)
+    debugfs(image, "feature orphan_present")
+
+
+@pytest.mark.parametrize("block,features", [
+    (1024, "orphan_file,metadata_csum,metadata_csum_seed"),
+    (4096, "orphan_file,^metadata_csum,^uninit_bg")])
+@pytest.mark.parametrize("load", ["space", "orphans"])
+def test_orphan_file(crash, in_memory, load, block, features):
+    """File systems with a file of orphans: ours beside it, and others' in it."""
+    image, folder = os.path.join(in_memory, "image"), in_memory + "/files"
+    os.mkdir(folder)
+    names = ["gone%d" % k for k in range(12)] + ["cut%d" % k for k in range(3)]
+    for name in names:
+        with open(os.path.join(folder, name), "wb") as f:
+            for k in range(8):
+                f.seek(k * 20000)
+                f.write(name.encode() * 1000)
+    more = ["-d", folder] if load == "orphans" else []
+    make_image(image, block, "-O", features, *more)
+    if load == "orphans":
+        numbers = [int(x) for x in re.findall(r"Inode: (\d+)", debugfs(
+            image, *["stat /" + n for n in names]))]
+        debugfs(image, *["unlink /" + n for n in names if n[0] == "g"],
+                *["sif <%d> links_count 0" % k for k in numbers[:12]],
+                *["sif <%d> size 5000" % k for k in numbers[12:]])
+        leave_orphans(image, block, numbers)
+    for seed, cuts in [(1, 20)] if not LONG else [(1, 60), (2, 60), (3, 0)]:
+        run = subprocess.run([crash, image, load, str(seed), str(cuts),
+                              in_memory], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                             timeout=3600 if LONG else 400)
         assert run.returncode == 0, \
             run.stdout.decode(errors="replace")[-4000:]
 

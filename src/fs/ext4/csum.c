@@ -284,6 +284,9 @@ ext4_block_csum_set(struct ext4_super *s, unsigned kind, uint32_t seed,
 	case JK_XATTR:
 		h->h_checksum = xattr_csum(s, nr, block);
 		break;
+	case JK_ORPHANS:
+		ext4_orphan_csum_set(s, seed, nr, block);
+		break;
 	default:
 		break;
 	}

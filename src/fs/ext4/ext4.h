@@ -96,6 +96,8 @@ static_assert(offsetof(struct ext4_super_disk, s_last_error_block) == 0x1e0 - 8,
 static_assert(offsetof(struct ext4_super_disk, s_backup_bgs) == 0x24c, "bgs");
 static_assert(offsetof(struct ext4_super_disk, s_checksum_seed) == 0x270,
 	      "s_checksum_seed");
+static_assert(offsetof(struct ext4_super_disk, s_orphan_file_inum) == 0x280,
+	      "s_orphan_file_inum");
 static_assert(offsetof(struct ext4_super_disk, s_checksum) == 0x3fc, "csum");
 static_assert(sizeof(struct ext4_super_disk) == 1024, "superblock");
 
@@ -128,10 +130,11 @@ static_assert(sizeof(struct ext4_super_disk) == 1024, "superblock");
 #define EXT4_RO_WRITABLE                                                 \
 	(EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_HUGE_FILE | \
 	 EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE |    \
-	 EXT4_RO_METADATA_CSUM)
+	 EXT4_RO_METADATA_CSUM | EXT4_RO_ORPHAN_PRESENT)
 #define EXT4_COMPAT_HAS_JOURNAL	  0x0004u
 #define EXT4_COMPAT_DIR_INDEX	  0x0020u
 #define EXT4_COMPAT_SPARSE_SUPER2 0x0200u
+#define EXT4_COMPAT_ORPHAN_FILE	  0x1000u
 
 #define EXT4_STATE_VALID     1u /* s_state: cleanly unmounted */
 #define EXT4_STATE_ERROR     2u
@@ -268,6 +271,7 @@ struct ext4_super {
 	uint32_t last_dirs; /* [alloc_lock] where directories go */
 	uint16_t log_groups_per_flex, errors, want_extra_isize;
 	uint32_t reserved_gdt, backup_bgs[2];
+	uint32_t orphan_file_ino; /* [I] */
 	uint32_t hash_seed[4]; /* [I] */
 	uint8_t hash_version;  /* [I] */
 	bool hash_unsigned;    /* [I] */
@@ -426,6 +430,13 @@ bool ext4_orphan_lose(struct inode *i);
 void ext4_orphan_free_lost(struct ext4_super *s);
 MUST_CHECK int ext4_orphan_cleanup(struct ext4_super *s, uint32_t first);
 
+/* ---- orphanfile.c ---- */
+/* What is in the file of orphans goes over to the list, whose references it
+ * keeps. */
+MUST_CHECK int ext4_orphan_file_load(struct ext4_super *s);
+void ext4_orphan_csum_set(struct ext4_super *s, uint32_t seed, uint64_t nr,
+			  uint8_t *block);
+
 /* ---- csum.c ---- */
 bool ext4_super_csum_ok(const struct ext4_super_disk *d);
 void ext4_super_csum_set(struct ext4_super_disk *d);
@@ -470,6 +481,9 @@ MUST_CHECK int ext4_set_ops(struct inode *i);
 /* Puts i into h's transaction; size: something that fdatasync is about. */
 /* Its blocks are in an ext2 list, which is only read: it cannot be freed. */
 bool ext4_has_list(const struct inode *i);
+/* i's inode on the disk, to be changed in h with raw_lock held; b holds it. */
+MUST_CHECK int ext4_inode_raw_write(struct jhandle *h, const struct inode *i,
+				    struct ext4_buf *b, uint8_t **raw);
 /* Makes what ext4_iwrite() needs, before an operation changes anything. */
 MUST_CHECK int ext4_iready(struct jhandle *h, struct inode *i);
 MUST_CHECK int ext4_iwrite(struct jhandle *h, struct inode *i, bool size);

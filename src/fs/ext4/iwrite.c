@@ -105,16 +105,28 @@ fill_raw(struct ext4_super *s, const struct inode *i, uint8_t *raw)
 }
 
 int
+ext4_inode_raw_write(struct jhandle *h, const struct inode *i,
+		     struct ext4_buf *b, uint8_t **raw)
+{
+	int err = ext4_inode_raw(h->s, i->ino, b, raw);
+
+	if (err)
+		return err;
+	err = ext4_bwrite(h, b, JK_PLAIN, 0);
+	if (err)
+		ext4_brelse(b);
+	return err;
+}
+
+int
 ext4_iready(struct jhandle *h, struct inode *i)
 {
 	struct ext4_buf b;
 	uint8_t *raw;
-	int err = ext4_inode_raw(h->s, i->ino, &b, &raw);
+	int err = ext4_inode_raw_write(h, i, &b, &raw);
 
-	if (err)
-		return err;
-	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
-	ext4_brelse(&b);
+	if (!err)
+		ext4_brelse(&b);
 	return err;
 }
 
@@ -124,21 +136,18 @@ ext4_iwrite(struct jhandle *h, struct inode *i, bool size)
 	struct ext4_inode *e = ext4_i(i);
 	struct ext4_buf b;
 	uint8_t *raw;
-	int err = ext4_inode_raw(h->s, i->ino, &b, &raw);
+	int err = ext4_inode_raw_write(h, i, &b, &raw);
 
 	if (err)
 		return err;
-	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
-	if (!err) {
-		mutex_lock(&e->raw_lock);
-		fill_raw(h->s, i, raw);
-		mutex_unlock(&e->raw_lock);
-		atomic_store_relaxed(&e->sync_tid, journal_tid(h));
-		if (size)
-			atomic_store_relaxed(&e->datasync_tid, journal_tid(h));
-	}
+	mutex_lock(&e->raw_lock);
+	fill_raw(h->s, i, raw);
+	mutex_unlock(&e->raw_lock);
+	atomic_store_relaxed(&e->sync_tid, journal_tid(h));
+	if (size)
+		atomic_store_relaxed(&e->datasync_tid, journal_tid(h));
 	ext4_brelse(&b);
-	return err;
+	return 0;
 }
 
 int

@@ -39,6 +39,7 @@ enum jkind {
 	JK_DIR,	   /* the checksum of a directory block, any kind */
 	JK_EXTENT, /* of a block of the extent tree */
 	JK_XATTR,
+	JK_ORPHANS,
 };
 
 /*

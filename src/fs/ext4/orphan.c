@@ -174,6 +174,8 @@ ext4_orphan_cleanup(struct ext4_super *s, uint32_t first)
 	uint32_t cut = 0, gone = 0;
 	int err = load(s, first), e2 = 0;
 
+	if (!err)
+		err = ext4_orphan_file_load(s);
 	/* The list was checked to its end before anything is changed. */
 	while (!list_empty(&s->orphans)) {
 		struct ext4_inode *e = list_first_entry(

@@ -78,7 +78,7 @@ may_write(struct blk_device *dev, const struct ext4_super_disk *d)
 	uint32_t odd = d->s_feature_ro_compat & ~EXT4_RO_WRITABLE;
 	uint32_t need = EXT4_INCOMPAT_EXTENTS | EXT4_INCOMPAT_FILETYPE;
 
-	if (odd & ~EXT4_RO_ORPHAN_PRESENT)
+	if (odd)
 		log_warn("ext4 %s: features 0x%x (%s) can only be read",
 			 dev->name, odd,
 			 odd & EXT4_RO_BIGALLOC			 ? "bigalloc" :
@@ -86,10 +86,6 @@ may_write(struct blk_device *dev, const struct ext4_super_disk *d)
 			 odd & EXT4_RO_VERITY			 ? "verity" :
 			 odd & EXT4_RO_READONLY			 ? "read-only" :
 								   "not known");
-	else if (odd)
-		log_warn("ext4 %s: orphan_file has orphans: e2fsck must see "
-			 "to them; read-only",
-			 dev->name);
 	else if ((d->s_feature_incompat & need) != need)
 		log_warn("ext4 %s: without extents and filetype it can only "
 			 "be read",
@@ -194,6 +190,7 @@ parse_super(struct ext4_super *s, const struct ext4_super_disk *d)
 					 0;
 	s->errors = d->s_errors;
 	s->reserved_gdt = d->s_reserved_gdt_blocks;
+	s->orphan_file_ino = d->s_orphan_file_inum;
 	memcpy(s->backup_bgs, d->s_backup_bgs, sizeof(s->backup_bgs));
 	memcpy(s->hash_seed, d->s_hash_seed, sizeof(s->hash_seed));
 	s->hash_version = d->s_def_hash_version;
@@ -561,7 +558,7 @@ load_root(struct ext4_super *s)
 static int
 load(struct ext4_super *s, struct ext4_super_disk *d, bool write)
 {
-	bool played = false;
+	bool played = false, orphans;
 	int err = read_super(s, d);
 
 	if (!err)
@@ -581,10 +578,10 @@ load(struct ext4_super *s, struct ext4_super_disk *d, bool write)
 		if (err)
 			return err;
 	}
-	if (s->journal && s->may_write &&
-	    (write || d->s_last_orphan || played)) {
+	orphans = d->s_last_orphan || (s->ro_compat & EXT4_RO_ORPHAN_PRESENT);
+	if (s->journal && s->may_write && (write || orphans || played)) {
 		err = start_writing(s);
-		if (!err && d->s_last_orphan)
+		if (!err && orphans)
 			err = ext4_orphan_cleanup(s, d->s_last_orphan);
 		if (!err && !write)
 			err = ext4_remount(&s->sb, MS_RDONLY);
