@@ -19,6 +19,7 @@
 #include <core/clock.h>
 #include <file/cred.h>
 #include <file/pipe.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/pagecache.h>
 #include <mem/heap.h>
@@ -80,6 +81,8 @@ destroy(struct inode *i)
 	locks_free(i);
 	if (i->fifo)
 		pipe_drop_fifo(i);
+	acl_put(i->acl[ACL_ACCESS]);
+	acl_put(i->acl[ACL_DEFAULT]);
 	reclaim_call(&i->reclaim, free_memory);
 }
 
@@ -407,13 +410,19 @@ int
 inode_permission_cred(struct inode *i, unsigned mask, uint32_t uid,
 		      uint32_t gid, const struct cred *c)
 {
+	const struct acl *acl = atomic_load_consume(&i->acl[ACL_ACCESS]);
 	uint32_t mode = i->mode;
 	unsigned bits = mode & 7;
 
-	if (uid == i->uid)
+	if (uid == i->uid) {
 		bits = mode >> 6 & 7;
-	else if (gid == i->gid || cred_in_group(c, i->gid))
+	} else if (acl && (mode & 070)) { /* else, as in Linux, the mode */
+		if (!acl_permission(acl, i, mask, uid, gid, c))
+			return 0;
+		bits = 0;
+	} else if (gid == i->gid || cred_in_group(c, i->gid)) {
 		bits = mode >> 3 & 7;
+	}
 	if ((bits & mask) == mask)
 		return 0;
 	/* A capability opens all but the execution of what nobody may

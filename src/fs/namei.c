@@ -50,7 +50,7 @@ struct walk {
 int
 may_lookup(struct inode *dir)
 {
-	if ((dir->mode & S_IXUGO) == S_IXUGO)
+	if ((dir->mode & S_IXUGO) == S_IXUGO && !dir->acl[0])
 		return 0;
 	return inode_permission(dir, X_OK);
 }

@@ -12,6 +12,7 @@
 #include <base/string.h>
 #include <file/file.h>
 #include <file/fs_context.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/notify.h>
 #include <fs/pagecache.h>
@@ -159,7 +160,6 @@ static int
 create_last(struct walk_last *l, unsigned oflags, uint32_t mode,
 	    struct dentry **out, bool *created)
 {
-	struct fs_context *c = thread_current()->fsctx;
 	struct inode *dir = l->parent->inode;
 	struct dentry *d;
 	int err;
@@ -176,8 +176,8 @@ create_last(struct walk_last *l, unsigned oflags, uint32_t mode,
 			err = inode_permission(dir, W_OK | X_OK);
 		if (!err)
 			err = inode_create_at(l->parent, d,
-					      S_IFREG | (mode & S_IALLUGO &
-							 ~(c ? c->umask : 0)),
+					      S_IFREG | acl_create_mode(dir,
+						      mode & S_IALLUGO),
 					      0);
 		*created = !err;
 		if (!err)
@@ -307,7 +307,6 @@ static int
 open_tmpfile(int dfd, const char *path, unsigned oflags, uint32_t mode,
 	     unsigned lookup, struct file **out)
 {
-	struct fs_context *c = thread_current()->fsctx;
 	struct dentry *dir, *d = NULL;
 	struct inode *i;
 	int err = path_lookup(dfd, path, lookup | LOOKUP_DIRECTORY, &dir);
@@ -326,8 +325,10 @@ open_tmpfile(int dfd, const char *path, unsigned oflags, uint32_t mode,
 		err = -ENOMEM;
 		goto out;
 	}
-	mode &= S_IALLUGO & ~(c ? c->umask : 0);
+	read_lock(&dir->inode->lock); /* for its default ACL */
+	mode = acl_create_mode(dir->inode, mode & S_IALLUGO);
 	err = dir->inode->ops->tmpfile(dir->inode, S_IFREG | mode, &i);
+	read_unlock(&dir->inode->lock);
 	if (err)
 		goto out;
 	d->inode = i;

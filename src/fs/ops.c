@@ -19,6 +19,7 @@
 #include <base/string.h>
 #include <file/cred.h>
 #include <file/fs_context.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/notify.h>
 #include <sched/thread.h>
@@ -30,14 +31,6 @@
 
 static struct mutex rename_lock = { .rank = RANK_PATH,
 				    .wq = WAITQ_INIT(rename_lock.wq) };
-
-static uint32_t
-current_umask(void)
-{
-	struct fs_context *c = thread_current()->fsctx;
-
-	return c ? c->umask : 0;
-}
 
 static bool
 is_dots(const struct walk_last *l)
@@ -130,7 +123,8 @@ path_mknod(int dfd, const char *path, uint32_t mode, uint64_t rdev)
 		err = may_change(l.parent);
 	if (!err)
 		err = inode_create_at(l.parent, d,
-				      mode & ~(current_umask() & 0777), rdev);
+				      acl_create_mode(l.parent->inode, mode),
+				      rdev);
 	if (!err)
 		notify_name(l.parent->inode, created_mask(mode), l.name);
 	dentry_put(d);
@@ -539,7 +533,8 @@ dentry_chmod(struct dentry *d, uint32_t mode)
 		    !cred_capable(c, CAP_FSETID))
 			mode &= ~(uint32_t)S_ISGID;
 		a.mode = (i->mode & S_IFMT) | mode;
-		err = set_locked(i, &a);
+		err = i->acl[ACL_ACCESS] ? acl_chmod(i, a.mode) :
+					   set_locked(i, &a);
 	}
 	write_unlock(&i->lock);
 	if (!err)

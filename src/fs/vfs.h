@@ -26,6 +26,7 @@
 #include <core/reclaim.h>
 #include <sched/mutex.h>
 
+struct acl;
 struct dir_emit;
 struct file;
 struct file_ops;
@@ -90,6 +91,10 @@ struct inode_ops {
 	int (*setxattr)(struct inode *i, const char *name, const void *val,
 			size_t len, int flags);
 	int (*removexattr)(struct inode *i, const char *name);
+	/* Stores an ACL (NULL: none) of ACL_ACCESS or ACL_DEFAULT and the
+	 * mode in one step; the caller sets i->acl after. */
+	int (*set_acl)(struct inode *i, unsigned type, const struct acl *a,
+		       uint32_t mode); /* the file system has none */
 	/* Makes an open file: 0 with f->ops set, or -errno.  NULL: generic,
 	 * uses inode->fops.  The caller adds dentry and inode. */
 	int (*open)(struct inode *i, unsigned flags, struct file **out);
@@ -120,6 +125,7 @@ struct inode {
 	uint32_t mode;	    /* [lock w, a] type and permissions */
 	uint32_t uid, gid;  /* [lock w, a] */
 	uint32_t nlink;	    /* [lock] */
+	struct acl *acl[2]; /* [lock w, q] ACL_* (fs/acl.h); NULL: none */
 	uint64_t rdev;	    /* [I] devices */
 	uint64_t size;	    /* [lock w, a] bytes */
 	uint64_t blocks;    /* [lock w, a] 512-byte units */

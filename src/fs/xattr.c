@@ -8,6 +8,7 @@
 #include <abi/fcntl.h>
 #include <base/string.h>
 #include <file/cred.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/notify.h>
 #include <sched/thread.h>
@@ -39,8 +40,14 @@ may_xattr(struct inode *i, const char *name, bool write)
 				       capable(CAP_SETFCAP) ?
 			       0 :
 			       -EPERM;
-	if (has_prefix(name, "system."))
-		return write && !inode_owner_or_capable(i) ? -EPERM : 0;
+	if (has_prefix(name, "system.")) {
+		if (acl_of_name(name) < 0 || S_ISLNK(i->mode))
+			return -EOPNOTSUPP;
+		/* Where ACLs mean something, acl.c asks who may. */
+		return write && !i->ops->set_acl && !inode_owner_or_capable(i) ?
+			       -EPERM :
+			       0;
+	}
 	if (!has_prefix(name, "user.") || !name[5])
 		return -EOPNOTSUPP;
 	/* Only what has contents of the user's own. */
@@ -55,6 +62,7 @@ may_xattr(struct inode *i, const char *name, bool write)
 ssize_t
 inode_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 {
+	int acl = i->ops->set_acl ? acl_of_name(name) : -1;
 	ssize_t n = may_xattr(i, name, false);
 
 	if (n)
@@ -62,7 +70,8 @@ inode_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 	if (!i->ops->getxattr)
 		return -EOPNOTSUPP;
 	read_lock(&i->lock);
-	n = i->ops->getxattr(i, name, buf, size);
+	n = acl < 0 ? i->ops->getxattr(i, name, buf, size) :
+		      acl_getxattr(i, (unsigned)acl, buf, size);
 	read_unlock(&i->lock);
 	return n;
 }
@@ -95,6 +104,7 @@ inode_setxattr(struct dentry *d, const char *name, const void *val, size_t len,
 	       int flags)
 {
 	struct inode *i = d->inode;
+	int acl = i->ops->set_acl ? acl_of_name(name) : -1;
 	int err = may_change(d, name);
 
 	if (err)
@@ -102,7 +112,8 @@ inode_setxattr(struct dentry *d, const char *name, const void *val, size_t len,
 	if (!i->ops->setxattr)
 		return -EOPNOTSUPP;
 	write_lock(&i->lock);
-	err = i->ops->setxattr(i, name, val, len, flags);
+	err = acl < 0 ? i->ops->setxattr(i, name, val, len, flags) :
+			acl_setxattr(i, (unsigned)acl, val, len);
 	write_unlock(&i->lock);
 	if (!err)
 		notify_dentry(d, IN_ATTRIB);
@@ -113,6 +124,7 @@ int
 inode_removexattr(struct dentry *d, const char *name)
 {
 	struct inode *i = d->inode;
+	int acl = i->ops->set_acl ? acl_of_name(name) : -1;
 	int err = may_change(d, name);
 
 	if (err)
@@ -120,7 +132,8 @@ inode_removexattr(struct dentry *d, const char *name)
 	if (!i->ops->removexattr)
 		return -EOPNOTSUPP;
 	write_lock(&i->lock);
-	err = i->ops->removexattr(i, name);
+	err = acl < 0 ? i->ops->removexattr(i, name) :
+			acl_setxattr(i, (unsigned)acl, NULL, 0);
 	write_unlock(&i->lock);
 	if (!err)
 		notify_dentry(d, IN_ATTRIB);

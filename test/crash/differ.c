@@ -219,6 +219,51 @@ our_look(const char *p, struct seen *s)
 
 /* ---- both ---- */
 
+static const char *const acl_names_here[] = { "system.posix_acl_access",
+					      "system.posix_acl_default" };
+
+/* An ACL in the form of calls, now and then one that must be refused. */
+static size_t
+make_acl(uint8_t *out)
+{
+	static const uint16_t tags[] = { 1, 2, 2, 4, 8, 8, 16, 32 };
+	uint32_t version = rnd(50) ? 2 : 1;
+	bool named = rnd(4);
+	size_t n = 4;
+
+	memcpy(out, &version, 4);
+	for (unsigned k = 0; k < 8; k++) {
+		bool id = tags[k] == 2 || tags[k] == 8;
+		uint16_t e[2] = { tags[k], (uint16_t)rnd(8) };
+		uint32_t who = id ? rnd(3000) : UINT32_MAX;
+
+		if ((id && (!named || rnd(3) == 0)) || rnd(40) == 0 ||
+		    (tags[k] == 16 && !named && rnd(2)))
+			continue;
+		memcpy(out + n, e, 4);
+		memcpy(out + n + 4, &who, 4);
+		n += 8;
+	}
+	return n;
+}
+
+/* What one side has of ACLs, into its hash. */
+static void
+look_acls(const char *p, struct seen *s, bool ours)
+{
+	uint8_t v[2000];
+
+	for (unsigned k = 0; k < 2 && !s->err && !S_ISLNK(s->mode); k++) {
+		int r = ours ? our_xattr(XGET, p, acl_names_here[k], v,
+					 sizeof(v), 0) :
+			       linux_getxattr(p, acl_names_here[k], v,
+					      sizeof(v));
+
+		s->hash = seen_hash(s->hash, &r, sizeof(r));
+		s->hash = seen_hash(s->hash, v, r > 0 ? (size_t)r : 0);
+	}
+}
+
 static void
 compare(const char *p, bool times)
 {
@@ -226,6 +271,8 @@ compare(const char *p, bool times)
 
 	our_look(p, &a);
 	linux_look(p, &b);
+	look_acls(p, &a, true);
+	look_acls(p, &b, false);
 	if (!times || S_ISDIR(a.mode))
 		a.mtime = b.mtime = 0;
 	if (!strcmp(p, "/")) /* the host's has another owner and mode */
@@ -275,7 +322,7 @@ one(void)
 	unsigned len = rnd(4) ? rnd(9000) : rnd(sizeof(data));
 	unsigned pos = rnd(3) ? rnd(20000) : rnd(2000000);
 	static uint8_t v1[70000], v2[70000];
-	unsigned f, op = rnd(26);
+	unsigned f, op = rnd(30);
 	struct seen now;
 	int r1, r2;
 
@@ -380,6 +427,23 @@ one(void)
 		     linux_mknod(p, f | 0600,
 				 f == S_IFCHR ? 300ull << 32 | 70000 : 0));
 		break;
+	case 26:
+	case 27: {
+		size_t n = make_acl(v1);
+		const char *name = acl_names_here[rnd(2)];
+
+		same(our_xattr(XSET, p, name, v1, n, 0),
+		     linux_setxattr(p, name, v1, n, 0));
+		break;
+	}
+	case 28: {
+		const char *name = acl_names_here[rnd(2)];
+
+		if (rnd(3) == 0)
+			same(our_xattr(XREMOVE, p, name, NULL, 0, 0),
+			     linux_removexattr(p, name));
+		break;
+	}
 	default:
 		if (rnd(2))
 			ignore(fs_sync());

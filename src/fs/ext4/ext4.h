@@ -651,6 +651,16 @@ ssize_t ext4_listxattr(struct inode *i, char *buf, size_t size);
 int ext4_setxattr(struct inode *i, const char *name, const void *val,
 		  size_t len, int flags);
 int ext4_removexattr(struct inode *i, const char *name);
+/* ---- acl.c ---- */
+/* i's ACLs, from the inode on the disk and its attribute block. */
+MUST_CHECK int ext4_acl_load(struct inode *i, const uint8_t *raw);
+/* Those of a new inode go to the disk in h. */
+MUST_CHECK int ext4_acl_init(struct jhandle *h, struct inode *i);
+#define EXT4_ACL_CREDITS 8u
+int ext4_set_acl(struct inode *i, unsigned type, const struct acl *a,
+		 uint32_t mode);
+
+/* ---- xattrset.c ---- */
 /* The attribute block goes with its inode. */
 MUST_CHECK int ext4_xattr_drop(struct jhandle *h, struct inode *i);
 

@@ -74,6 +74,7 @@ static const struct inode_ops file_inode_ops = {
 	.listxattr = ext4_listxattr,
 	.setxattr = ext4_setxattr,
 	.removexattr = ext4_removexattr,
+	.set_acl = ext4_set_acl,
 	.fallocate = ext4_fallocate,
 	.write_begin = ext4_write_begin,
 };
@@ -84,6 +85,7 @@ static const struct inode_ops special_inode_ops = {
 	.listxattr = ext4_listxattr,
 	.setxattr = ext4_setxattr,
 	.removexattr = ext4_removexattr,
+	.set_acl = ext4_set_acl,
 };
 
 static const struct inode_ops link_inode_ops = {
@@ -250,6 +252,7 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw, bool orphan)
 {
 	const struct ext4_inode_disk *d = (const void *)raw;
 	struct ext4_inode *e = ext4_i(i);
+	int err;
 
 	if (s->inode_size > 128 &&
 	    (d->i_extra_isize > s->inode_size - 128 || (d->i_extra_isize & 3)))
@@ -282,7 +285,8 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw, bool orphan)
 	if (e->flags & EXT4_FL_APPEND)
 		i->state |= INODE_APPEND;
 	fill_times(s, i, d);
-	return fill_by_type(s, i);
+	err = ext4_acl_load(i, raw);
+	return err ? err : fill_by_type(s, i);
 }
 
 static int

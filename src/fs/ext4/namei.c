@@ -10,6 +10,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <base/string.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/pagecache.h>
 #include <mem/heap.h>
@@ -62,23 +63,51 @@ give_up(struct jhandle *h, struct inode *i)
 	inode_put(i);
 }
 
+/* A new inode with what it inherits, in a handle that is open after. */
+static int
+new_child(struct inode *dir, uint32_t mode, uint64_t rdev, struct jhandle *h,
+	  struct inode **out)
+{
+	struct acl *acls[2];
+	uint32_t credits = CREATE_CREDITS;
+	int err = acl_inherit(dir, &mode, acls);
+
+	if (err)
+		return err;
+	if (acls[ACL_ACCESS] || acls[ACL_DEFAULT])
+		credits += EXT4_ACL_CREDITS;
+	err = journal_start(ext4_sb(dir), credits, h);
+	if (err)
+		goto put;
+	err = ext4_iready(h, dir);
+	if (!err)
+		err = ext4_new_inode(h, dir, mode, rdev, out);
+	if (err)
+		goto stop;
+	for (unsigned k = 0; k < 2; k++)
+		(*out)->acl[k] = acls[k];
+	err = ext4_acl_init(h, *out);
+	if (err)
+		give_up(h, *out);
+	return err;
+stop:
+	journal_stop(h);
+put:
+	acl_put(acls[ACL_ACCESS]);
+	acl_put(acls[ACL_DEFAULT]);
+	return err;
+}
+
 static int
 create_once(struct inode *dir, const char *name, size_t len, uint32_t mode,
 	    uint64_t rdev, struct inode **out)
 {
 	struct jhandle h;
 	struct inode *i;
-	int err = journal_start(ext4_sb(dir), CREATE_CREDITS, &h);
+	int err = new_child(dir, mode, rdev, &h, &i);
 
 	if (err)
 		return err;
-	err = ext4_iready(&h, dir);
-	if (!err)
-		err = ext4_new_inode(&h, dir, mode, rdev, &i);
-	if (err) {
-		journal_stop(&h);
-		return err;
-	}
 	if (S_ISDIR(mode))
 		err = ext4_dir_init(&h, i, dir->ino);
 	if (!err)
@@ -454,17 +483,14 @@ ext4_tmpfile(struct inode *dir, uint32_t mode, struct inode **out)
 {
 	struct jhandle h;
 	struct inode *i;
-	int err = journal_start(ext4_sb(dir), CREATE_CREDITS, &h);
+	int err = new_child(dir, mode, 0, &h, &i);
 
 	if (err)
 		return err;
-	err = ext4_new_inode(&h, dir, mode, 0, &i);
-	if (!err) {
-		i->nlink = 0;
-		err = ext4_orphan_add(&h, i);
-	}
+	i->nlink = 0;
+	err = ext4_orphan_add(&h, i);
 	if (err) {
-		journal_stop(&h);
+		give_up(&h, i);
 		return err;
 	}
 	journal_stop(&h);
@@ -487,4 +513,5 @@ const struct inode_ops ext4_dir_ops = {
 	.listxattr = ext4_listxattr,
 	.setxattr = ext4_setxattr,
 	.removexattr = ext4_removexattr,
+	.set_acl = ext4_set_acl,
 };

@@ -88,27 +88,33 @@ walk_list(struct inode *i, const struct ext4_xattr_area *a, entry_fn *fn,
 	return bad ? ext4_bad(ext4_sb(i), i->ino, "extended attributes") : 0;
 }
 
-static ssize_t
-walk_inode(struct inode *i, entry_fn *fn, void *arg)
+bool
+ext4_xattr_inode_area(const struct inode *i, const uint8_t *raw,
+		      struct ext4_xattr_area *a)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint32_t at = 128 + ext4_i(i)->extra_isize, magic;
+
+	if (s->inode_size <= 128 || at + 8 > s->inode_size)
+		return false;
+	memcpy(&magic, raw + at, sizeof(magic));
+	a->first = a->base = raw + at + 4;
+	a->end = raw + s->inode_size;
+	return magic == EXT4_XATTR_MAGIC;
+}
+
+static ssize_t
+walk_inode(struct inode *i, entry_fn *fn, void *arg)
+{
 	struct ext4_xattr_area a;
 	struct ext4_buf b;
 	uint8_t *raw;
-	ssize_t r;
+	ssize_t r = ext4_inode_raw(ext4_sb(i), i->ino, &b, &raw);
 
-	if (s->inode_size <= 128 || at + 8 > s->inode_size)
-		return 0;
-	r = ext4_inode_raw(s, i->ino, &b, &raw);
 	if (r)
 		return r;
-	memcpy(&magic, raw + at, sizeof(magic));
-	if (magic == EXT4_XATTR_MAGIC) {
-		a.first = a.base = raw + at + 4;
-		a.end = raw + s->inode_size;
+	if (ext4_xattr_inode_area(i, raw, &a))
 		r = walk_list(i, &a, fn, arg);
-	}
 	ext4_brelse(&b);
 	return r;
 }
@@ -177,27 +183,17 @@ get_one(const struct ext4_xattr_entry *e, const char *name, size_t len,
 	const uint8_t *value, void *arg)
 {
 	struct get *g = arg;
-	bool acl = e->e_name_index == 2 || e->e_name_index == 3;
-	ssize_t n = e->e_value_size;
 
 	(void)len;
 	if (strcmp(name, g->name))
 		return 0;
 	g->found = true;
-	if (acl)
-		n = ext4_acl_from_disk(value, e->e_value_size, NULL, 0);
-	if (n < 0)
-		return n;
-	g->len = (size_t)n;
+	g->len = e->e_value_size;
 	if (!g->size)
 		return 1;
 	if (g->len > g->size)
 		return -ERANGE;
-	if (acl)
-		ignore(ext4_acl_from_disk(value, e->e_value_size, g->buf,
-					  g->size)); /* was checked above */
-	else
-		memcpy(g->buf, value, g->len);
+	memcpy(g->buf, value, g->len);
 	return 1;
 }
 

@@ -31,7 +31,17 @@ ext4_xattr_after(const struct ext4_xattr_entry *e)
 /* The inode's attribute block (there is one), checked. */
 MUST_CHECK int ext4_xattr_block(struct inode *i, struct ext4_buf *b,
 				struct ext4_xattr_area *a);
-/* ACLs have another form on the disk than in calls.  Both return the length
- * in the other form (out NULL: only that), -EINVAL, -EOPNOTSUPP. */
-ssize_t ext4_acl_from_disk(const void *in, size_t len, void *out, size_t size);
-ssize_t ext4_acl_to_disk(const void *in, size_t len, void *out, size_t size);
+/* The inode's own part, in raw; false: there is none. */
+bool ext4_xattr_inode_area(const struct inode *i, const uint8_t *raw,
+			   struct ext4_xattr_area *a);
+/* val NULL: takes it away. */
+MUST_CHECK int ext4_xattr_change(struct inode *i, const char *name,
+				 const void *val, size_t len, int flags);
+/* The first attributes of a new inode, in h; their names are their index. */
+struct ext4_xattr_value {
+	uint8_t index;
+	const void *value;
+	uint32_t size;
+};
+MUST_CHECK int ext4_xattr_init(struct jhandle *h, struct inode *i,
+			       const struct ext4_xattr_value *v, unsigned n);

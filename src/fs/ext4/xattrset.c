@@ -20,83 +20,6 @@
 #define MAX_ITEMS 512u /* a block and an inode have room for fewer */
 #define CREDITS	  16u
 
-/* ---- ACLs ---- */
-
-#define ACL_DISK_VERSION 1u
-#define ACL_CALL_VERSION 2u
-
-static bool
-tag_has_id(uint16_t tag)
-{
-	return tag == 0x02 || tag == 0x08; /* ACL_USER, ACL_GROUP */
-}
-
-ssize_t
-ext4_acl_from_disk(const void *in, size_t len, void *out, size_t size)
-{
-	const uint8_t *p = in, *end = p + len;
-	uint8_t *to = out;
-	size_t n = 4;
-	uint32_t v;
-
-	if (len < 4)
-		return -EINVAL;
-	memcpy(&v, p, 4);
-	if (v != ACL_DISK_VERSION)
-		return -EINVAL;
-	v = ACL_CALL_VERSION;
-	if (to)
-		memcpy(to, &v, 4);
-	for (p += 4; end - p >= 4; n += 8) {
-		uint16_t tag;
-		uint32_t id = UINT32_MAX;
-		size_t used = 4;
-
-		memcpy(&tag, p, 2);
-		if (tag_has_id(tag)) {
-			if (end - p < 8)
-				return -EINVAL;
-			memcpy(&id, p + 4, 4);
-			used = 8;
-		}
-		if (to && n + 8 <= size) {
-			memcpy(to + n, p, 4);
-			memcpy(to + n + 4, &id, 4);
-		}
-		p += used;
-	}
-	return p == end ? (ssize_t)n : -EINVAL;
-}
-
-ssize_t
-ext4_acl_to_disk(const void *in, size_t len, void *out, size_t size)
-{
-	const uint8_t *p = in;
-	uint8_t *to = out;
-	size_t n = 4;
-	uint32_t v;
-
-	if (len < 4 || (len - 4) % 8)
-		return -EINVAL;
-	memcpy(&v, p, 4);
-	if (v != ACL_CALL_VERSION)
-		return -EOPNOTSUPP;
-	v = ACL_DISK_VERSION;
-	if (to)
-		memcpy(to, &v, 4);
-	for (size_t at = 4; at < len; at += 8) {
-		uint16_t tag;
-		size_t used;
-
-		memcpy(&tag, p + at, 2);
-		used = tag_has_id(tag) ? 8 : 4;
-		if (to && n + used <= size)
-			memcpy(to + n, p + at, used);
-		n += used;
-	}
-	return (ssize_t)n;
-}
-
 /* ---- the list ---- */
 
 struct item {
@@ -109,8 +32,8 @@ struct item {
 
 struct items {
 	struct inode *i;
-	struct item v[MAX_ITEMS];
-	unsigned n;
+	struct item *v; /* room for max */
+	unsigned n, max;
 	uint8_t *copy;		/* of both places, before the change */
 	bool had_block, shared; /* the block's */
 };
@@ -123,7 +46,7 @@ add_area(struct items *l, const struct ext4_xattr_area *a, bool in_block)
 	bool bad;
 
 	while ((e = ext4_xattr_at(a, p, &bad))) {
-		if (l->n == MAX_ITEMS)
+		if (l->n == l->max)
 			return -ENOSPC;
 		l->v[l->n++] = (struct item){
 			.index = e->e_name_index,
@@ -139,18 +62,16 @@ add_area(struct items *l, const struct ext4_xattr_area *a, bool in_block)
 		     0;
 }
 
-/* The inode's own area in raw, behind its magic; false: there is none. */
-static bool
-inode_area(struct inode *i, uint8_t *raw, struct ext4_xattr_area *a)
+/* Bytes of the inode's own part, and where it begins behind its magic. */
+static size_t
+inode_room(const struct inode *i, size_t *at)
 {
 	struct ext4_super *s = ext4_sb(i);
-	uint32_t at = 128 + ext4_i(i)->extra_isize;
 
-	if (s->inode_size <= 128 || at + 8 > s->inode_size)
-		return false;
-	a->first = a->base = raw + at + 4;
-	a->end = raw + s->inode_size;
-	return true;
+	*at = 128 + ext4_i(i)->extra_isize + 4;
+	return s->inode_size <= 128 || *at + 4 > s->inode_size ?
+		       0 :
+		       s->inode_size - *at;
 }
 
 static int
@@ -161,7 +82,6 @@ load(struct items *l)
 	const struct ext4_xattr_header *h;
 	struct ext4_xattr_area a;
 	struct ext4_buf b;
-	uint32_t magic;
 	uint8_t *raw;
 	int err = ext4_inode_raw(s, i->ino, &b, &raw);
 
@@ -169,11 +89,8 @@ load(struct items *l)
 		return err;
 	memcpy(l->copy, raw, s->inode_size);
 	ext4_brelse(&b);
-	if (inode_area(i, l->copy, &a)) {
-		memcpy(&magic, a.first - 4, 4);
-		if (magic == EXT4_XATTR_MAGIC)
-			err = add_area(l, &a, false);
-	}
+	if (ext4_xattr_inode_area(i, l->copy, &a))
+		err = add_area(l, &a, false);
 	if (err || !ext4_i(i)->file_acl)
 		return err;
 	err = ext4_xattr_block(i, &b, &a);
@@ -218,11 +135,8 @@ static int
 place(struct items *l, int k)
 {
 	struct ext4_super *s = ext4_sb(l->i);
-	struct ext4_xattr_area a;
-	size_t room = 0;
+	size_t at, room = inode_room(l->i, &at);
 
-	if (inode_area(l->i, l->copy, &a))
-		room = (size_t)(a.end - a.first);
 	l->v[k].in_block = false;
 	if (bytes_of(l, false) <= room)
 		return 0;
@@ -310,29 +224,26 @@ static int
 write_inode_part(struct jhandle *h, struct items *l)
 {
 	struct inode *i = l->i;
-	struct ext4_xattr_area a;
 	struct ext4_buf b;
 	uint8_t *raw, *first;
 	uint32_t magic = EXT4_XATTR_MAGIC;
+	size_t at;
 	int err;
 
-	if (!inode_area(i, l->copy, &a))
+	if (!inode_room(i, &at))
 		return 0;
-	err = ext4_inode_raw(h->s, i->ino, &b, &raw);
+	err = ext4_inode_raw_write(h, i, &b, &raw);
 	if (err)
 		return err;
-	err = ext4_bwrite(h, &b, JK_PLAIN, 0);
-	if (!err) {
-		first = raw + (a.first - l->copy);
-		mutex_lock(&ext4_i(i)->raw_lock);
-		if (bytes_of(l, false) == 4)
-			magic = 0;
-		memcpy(first - 4, &magic, 4);
-		fill_area(l, false, first, first, raw + h->s->inode_size);
-		mutex_unlock(&ext4_i(i)->raw_lock);
-	}
+	first = raw + at;
+	mutex_lock(&ext4_i(i)->raw_lock);
+	if (bytes_of(l, false) == 4)
+		magic = 0;
+	memcpy(first - 4, &magic, 4);
+	fill_area(l, false, first, first, raw + h->s->inode_size);
+	mutex_unlock(&ext4_i(i)->raw_lock);
 	ext4_brelse(&b);
-	return err;
+	return 0;
 }
 
 /* The old block: one user less. */
@@ -420,6 +331,18 @@ write_block_part(struct jhandle *h, struct items *l)
 }
 
 static int
+store_in(struct jhandle *h, struct items *l)
+{
+	int err;
+
+	sort(l);
+	err = write_block_part(h, l);
+	if (!err)
+		err = write_inode_part(h, l);
+	return err ? err : ext4_iwrite(h, l->i, true);
+}
+
+static int
 store(struct items *l)
 {
 	struct inode_attr now = { .valid = 0 };
@@ -429,15 +352,9 @@ store(struct items *l)
 
 	if (err)
 		return err;
-	sort(l);
-	err = write_block_part(&h, l);
-	if (!err)
-		err = write_inode_part(&h, l);
-	if (!err) {
-		inode_now(&now);
-		i->ctime = now.ctime;
-		err = ext4_iwrite(&h, i, true);
-	}
+	inode_now(&now);
+	i->ctime = now.ctime;
+	err = store_in(&h, l);
 	journal_stop(&h);
 	return err;
 }
@@ -464,121 +381,86 @@ split_name(const char *name, uint8_t *index, const char **rest)
 	return -EOPNOTSUPP;
 }
 
-/* The mode's bits follow an ACL that is set: owner, mask or group, others. */
-static void
-mode_from_acl(struct inode *i, const uint8_t *acl, size_t len)
+/* The change itself, to the list. */
+static int
+change_list(struct items *l, uint8_t index, const char *name, const void *val,
+	    size_t len, int flags)
 {
-	uint32_t mode = i->mode & ~0777u;
-	bool mask = false;
+	int k = find(l, index, name, strlen(name));
 
-	for (size_t at = 4; at + 8 <= len; at += 8) {
-		uint16_t tag, perm;
-
-		memcpy(&tag, acl + at, 2);
-		memcpy(&perm, acl + at + 2, 2);
-		perm &= 7;
-		if (tag == 0x01)
-			mode |= (uint32_t)perm << 6;
-		else if (tag == 0x04 && !mask)
-			mode = (mode & ~070u) | (uint32_t)perm << 3;
-		else if (tag == 0x10) {
-			mode = (mode & ~070u) | (uint32_t)perm << 3;
-			mask = true;
-		} else if (tag == 0x20)
-			mode |= perm;
+	if (k >= 0 && (flags & XATTR_CREATE))
+		return -EEXIST;
+	if (k < 0 && (!val || (flags & XATTR_REPLACE)))
+		return -ENODATA;
+	if (!val) {
+		l->v[k] = l->v[--l->n];
+		return 0;
 	}
-	i->mode = mode;
+	if ((k < 0 && l->n == l->max) || len > ext4_sb(l->i)->block_size)
+		return -ENOSPC;
+	if (k < 0)
+		k = (int)l->n++;
+	l->v[k] = (struct item){ .index = index,
+				 .name_len = (uint8_t)strlen(name),
+				 .name = name,
+				 .value = val,
+				 .size = (uint32_t)len };
+	return place(l, k);
 }
 
-static int
-change(struct inode *i, const char *name, const void *val, size_t len,
-       int flags)
+int
+ext4_xattr_change(struct inode *i, const char *name, const void *val,
+		  size_t len, int flags)
 {
 	struct ext4_super *s = ext4_sb(i);
-	struct items *l;
+	struct items l = { .i = i, .max = MAX_ITEMS };
 	uint8_t index;
 	const char *rest;
-	int err = split_name(name, &index, &rest), k;
+	int err = split_name(name, &index, &rest);
 
 	if (err)
 		return err;
-	l = kzalloc(sizeof(*l), ALLOC_KERNEL);
-	if (!l)
-		return -ENOMEM;
-	l->i = i;
-	l->copy = kmalloc(s->inode_size + s->block_size, ALLOC_KERNEL);
-	err = l->copy ? load(l) : -ENOMEM;
-	if (err)
-		goto out;
-	k = find(l, index, rest, strlen(rest));
-	if (k >= 0 && (flags & XATTR_CREATE))
-		err = -EEXIST;
-	if (k < 0 && (!val || (flags & XATTR_REPLACE)))
-		err = -ENODATA;
-	if (err)
-		goto out;
-	if (!val) {
-		l->v[k] = l->v[--l->n];
-	} else {
-		if (k < 0 && l->n == MAX_ITEMS)
-			err = -ENOSPC;
-		if (!err && len > s->block_size)
-			err = -ENOSPC;
-		if (err)
-			goto out;
-		if (k < 0)
-			k = (int)l->n++;
-		l->v[k] = (struct item){ .index = index,
-					 .name_len = (uint8_t)strlen(rest),
-					 .name = rest,
-					 .value = val,
-					 .size = (uint32_t)len };
-		err = place(l, k);
-	}
+	l.v = kmalloc(MAX_ITEMS * sizeof(*l.v), ALLOC_KERNEL);
+	l.copy = kmalloc(s->inode_size + s->block_size, ALLOC_KERNEL);
+	err = l.v && l.copy ? load(&l) : -ENOMEM;
 	if (!err)
-		err = store(l);
-out:
-	kfree(l->copy);
-	kfree(l);
+		err = change_list(&l, index, rest, val, len, flags);
+	if (!err)
+		err = store(&l);
+	kfree(l.copy);
+	kfree(l.v);
 	return err;
+}
+
+int
+ext4_xattr_init(struct jhandle *h, struct inode *i,
+		const struct ext4_xattr_value *v, unsigned n)
+{
+	struct item items[2];
+	struct items l = { .i = i, .v = items, .max = ARRAY_SIZE(items) };
+	int err = n > l.max ? -ENOSPC : 0;
+
+	for (unsigned k = 0; k < n && !err; k++) {
+		items[l.n++] = (struct item){ .index = v[k].index,
+					      .name = "",
+					      .value = v[k].value,
+					      .size = v[k].size };
+		err = place(&l, (int)k);
+	}
+	return err ? err : store_in(h, &l);
 }
 
 int
 ext4_setxattr(struct inode *i, const char *name, const void *val, size_t len,
 	      int flags)
 {
-	bool access = !strcmp(name, ext4_xattr_prefixes[2]);
-	uint32_t mode = i->mode;
-	uint8_t *disk;
-	ssize_t n;
-	int err;
-
-	if (strncmp(name, "system.posix_acl_", 17))
-		return change(i, name, val ? val : "", len, flags);
-	if (S_ISLNK(i->mode))
-		return -EOPNOTSUPP;
-	if (!access && !S_ISDIR(i->mode))
-		return -EACCES;
-	n = ext4_acl_to_disk(val, len, NULL, 0);
-	if (n < 0)
-		return (int)n;
-	disk = kmalloc((size_t)n, ALLOC_KERNEL);
-	if (!disk)
-		return -ENOMEM;
-	ignore(ext4_acl_to_disk(val, len, disk, (size_t)n)); /* as above */
-	if (access)
-		mode_from_acl(i, val, len);
-	err = change(i, name, disk, (size_t)n, flags);
-	if (err)
-		i->mode = mode;
-	kfree(disk);
-	return err;
+	return ext4_xattr_change(i, name, val ? val : "", len, flags);
 }
 
 int
 ext4_removexattr(struct inode *i, const char *name)
 {
-	return change(i, name, NULL, 0, 0);
+	return ext4_xattr_change(i, name, NULL, 0, 0);
 }
 
 int

@@ -10,6 +10,7 @@
 #include <base/string.h>
 #include <file/cred.h>
 #include <file/file.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
 #include <fs/pagecache.h>
@@ -126,16 +127,23 @@ tmpfs_new_inode(struct super *sb, struct inode *dir, uint32_t mode,
 		uint64_t rdev, struct inode **out)
 {
 	struct tmpfs_super *s = sb->priv;
+	struct acl *acls[2] = { NULL, NULL };
 	struct inode *i;
-	int err = -ENOMEM;
+	int err = dir ? acl_inherit(dir, &mode, acls) : 0;
 
+	if (err)
+		return err;
 	if (atomic_fetch_add(&s->ninodes, 1) >= s->max_inodes) {
-		atomic_sub(&s->ninodes, 1);
-		return -ENOSPC;
+		err = -ENOSPC;
+		goto fail;
 	}
 	i = inode_new(sb);
-	if (!i)
+	if (!i) {
+		err = -ENOMEM;
 		goto fail;
+	}
+	i->acl[ACL_ACCESS] = acls[ACL_ACCESS];
+	i->acl[ACL_DEFAULT] = acls[ACL_DEFAULT];
 	i->ino = atomic_fetch_add(&s->next_ino, 1);
 	set_owner(i, dir, mode);
 	i->rdev = rdev;
@@ -152,6 +160,8 @@ tmpfs_new_inode(struct super *sb, struct inode *dir, uint32_t mode,
 	inode_put(i); /* evicts, and counts down */
 	return err;
 fail:
+	acl_put(acls[ACL_ACCESS]);
+	acl_put(acls[ACL_DEFAULT]);
 	atomic_sub(&s->ninodes, 1);
 	return err;
 }
@@ -465,6 +475,7 @@ const struct inode_ops tmpfs_file_ops = {
 	.listxattr = tmpfs_listxattr,
 	.setxattr = tmpfs_setxattr,
 	.removexattr = tmpfs_removexattr,
+	.set_acl = tmpfs_set_acl,
 	.write_begin = write_begin,
 	.may_map = may_map,
 	.fallocate = tmpfs_fallocate,
@@ -485,6 +496,7 @@ const struct inode_ops tmpfs_dir_ops = {
 	.listxattr = tmpfs_listxattr,
 	.setxattr = tmpfs_setxattr,
 	.removexattr = tmpfs_removexattr,
+	.set_acl = tmpfs_set_acl,
 };
 
 const struct inode_ops tmpfs_link_ops = {

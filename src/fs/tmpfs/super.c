@@ -14,6 +14,7 @@
 #include <base/string.h>
 #include <core/log.h>
 #include <file/cred.h>
+#include <fs/acl.h>
 #include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -252,6 +253,8 @@ fill_wrapper(struct inode *i, struct inode *lower)
 	i->mtime = lower->mtime;
 	i->ctime = lower->ctime;
 	i->btime = lower->btime;
+	for (unsigned k = 0; k < 2; k++)
+		i->acl[k] = acl_get(lower->acl[k]);
 	if (i->cache && lower->cache)
 		page_cache_set_lower(i->cache, lower->cache, lower->size);
 	if (lower->link) {

@@ -123,6 +123,8 @@ ssize_t tmpfs_listxattr(struct inode *i, char *buf, size_t size);
 MUST_CHECK int tmpfs_setxattr(struct inode *i, const char *name,
 			      const void *val, size_t len, int flags);
 MUST_CHECK int tmpfs_removexattr(struct inode *i, const char *name);
+MUST_CHECK int tmpfs_set_acl(struct inode *i, unsigned type,
+			     const struct acl *a, uint32_t mode);
 void tmpfs_free_xattrs(struct inode *i);
 
 /* ---- super.c ---- */

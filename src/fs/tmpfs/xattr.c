@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Extended attributes in memory.  A wrapper shows those of the lower inode
- * until one is changed; then it has copies of all.  The inode's lock is held
- * by the caller.
+ * until one is changed; then it has copies of all.  ACLs are kept with the
+ * inode only.  The inode's lock is held by the caller.
  */
 #include "tmpfs.h"
 
 #include <abi/errno.h>
 #include <abi/fs.h>
 #include <base/string.h>
+#include <fs/acl.h>
 #include <mem/heap.h>
 
 #define MAX_XATTRS 256 /* of one inode */
@@ -101,7 +102,8 @@ copy_up(struct inode *i)
 		err = (int)n;
 	for (ssize_t at = 0; at < n && !err;
 	     at += (ssize_t)strlen(names + at) + 1)
-		err = copy_one(i, lower, names + at, buf);
+		if (acl_of_name(names + at) < 0)
+			err = copy_one(i, lower, names + at, buf);
 	kfree(names);
 	kfree(buf);
 	if (err) {
@@ -134,6 +136,21 @@ tmpfs_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 	return (ssize_t)x->len;
 }
 
+/* One name more in buf; false: it has no room.  size 0: only counts. */
+static bool
+put_name(const char *name, char *buf, size_t size, size_t *total)
+{
+	size_t n = strlen(name) + 1;
+
+	if (size) {
+		if (n > size - *total)
+			return false;
+		memcpy(buf + *total, name, n);
+	}
+	*total += n;
+	return true;
+}
+
 ssize_t
 tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 {
@@ -145,16 +162,12 @@ tmpfs_listxattr(struct inode *i, char *buf, size_t size)
 		return lower->ops->listxattr ?
 			       lower->ops->listxattr(lower, buf, size) :
 			       0;
-	list_for_each_entry(x, &tmpfs_i(i)->xattrs, link) {
-		size_t n = strlen(x->name) + 1;
-
-		if (size) {
-			if (n > size - total)
-				return -ERANGE;
-			memcpy(buf + total, x->name, n);
-		}
-		total += n;
-	}
+	for (unsigned k = 0; k < 2; k++)
+		if (i->acl[k] && !put_name(acl_names[k], buf, size, &total))
+			return -ERANGE;
+	list_for_each_entry(x, &tmpfs_i(i)->xattrs, link)
+		if (!put_name(x->name, buf, size, &total))
+			return -ERANGE;
 	return (ssize_t)total;
 }
 
@@ -166,8 +179,6 @@ tmpfs_setxattr(struct inode *i, const char *name, const void *val, size_t len,
 	unsigned n = 0;
 	int err;
 
-	if (!strncmp(name, "system.", 7))
-		return -EOPNOTSUPP;
 	err = copy_up(i);
 	if (err)
 		return err;
@@ -202,6 +213,20 @@ tmpfs_removexattr(struct inode *i, const char *name)
 	if (!x)
 		return -ENODATA;
 	free_one(x);
+	inode_touch(i, ATTR_CTIME);
+	return 0;
+}
+
+int
+tmpfs_set_acl(struct inode *i, unsigned type, const struct acl *a,
+	      uint32_t mode)
+{
+	int err = copy_up(i);
+
+	(void)type, (void)a; /* in i->acl, by the caller */
+	if (err)
+		return err;
+	i->mode = mode;
 	inode_touch(i, ATTR_CTIME);
 	return 0;
 }
