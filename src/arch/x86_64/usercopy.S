@@ -22,28 +22,42 @@
 /* Below this a loop is quicker than the start of a string instruction. */
 #define SMALL 64
 
-/* size_t copy_words(void *dst, const void *src, size_t len) */
-	.globl arch_copy_from_user
-	.globl arch_copy_to_user
-arch_copy_from_user:
-arch_copy_to_user:
+/*
+ * Moves \len bytes from (%rsi) to (%rdi), or, where \copy is 0, stores the
+ * zero in %rax there; returns what is left.  \op: the string instruction.
+ */
+	.macro MOVE copy, op, len, len32
 	STAC
-	movq %rdx, %rcx
-	cmpq $SMALL, %rdx
+	movq \len, %rcx
+	cmpq $SMALL, \len
 	jae 6f
 	subq $8, %rcx
 	jb 2f
-1:	movq (%rsi), %rax
+1:
+	.if \copy
+	movq (%rsi), %rax
+	EX 1b, 2f
+	.endif
 10:	movq %rax, (%rdi)
+	EX 10b, 2f
+	.if \copy
 	addq $8, %rsi
+	.endif
 	addq $8, %rdi
 	subq $8, %rcx
 	jae 1b
 2:	addq $8, %rcx
 	jz 5f
-3:	movb (%rsi), %al
+3:
+	.if \copy
+	movb (%rsi), %al
+	EX 3b, 5f
+	.endif
 30:	movb %al, (%rdi)
+	EX 30b, 5f
+	.if \copy
 	incq %rsi
+	.endif
 	incq %rdi
 	decq %rcx
 	jnz 3b
@@ -51,62 +65,33 @@ arch_copy_to_user:
 	movq %rcx, %rax
 	ret
 6:	shrq $3, %rcx
-7:	rep movsq
-	movl %edx, %ecx
+7:	rep \op\()q
+	movl \len32, %ecx
 	andl $7, %ecx
-8:	rep movsb
+8:	rep \op\()b
 	CLAC
 	movq %rcx, %rax
 	ret
 9:	/* a fault among the words: rcx words and the tail are left */
-	andl $7, %edx
-	leaq (%rdx, %rcx, 8), %rcx
+	andl $7, \len32
+	leaq (\len, %rcx, 8), %rcx
 	jmp 8b
-	EX 1b, 2b
-	EX 10b, 2b
-	EX 3b, 5b
-	EX 30b, 5b
 	EX 7b, 9b
 	EX 8b, 5b
+	.endm
+
+/* size_t arch_copy_from_user(void *dst, uint64_t src, size_t len), and to */
+	.globl arch_copy_from_user
+	.globl arch_copy_to_user
+arch_copy_from_user:
+arch_copy_to_user:
+	MOVE 1, movs, %rdx, %edx
 
 /* size_t arch_clear_user(uint64_t dst, size_t len) */
 	.globl arch_clear_user
 arch_clear_user:
-	STAC
 	xorl %eax, %eax
-	movq %rsi, %rcx
-	cmpq $SMALL, %rsi
-	jae 6f
-	subq $8, %rcx
-	jb 2f
-1:	movq %rax, (%rdi)
-	addq $8, %rdi
-	subq $8, %rcx
-	jae 1b
-2:	addq $8, %rcx
-	jz 5f
-3:	movb %al, (%rdi)
-	incq %rdi
-	decq %rcx
-	jnz 3b
-5:	CLAC
-	movq %rcx, %rax
-	ret
-6:	shrq $3, %rcx
-7:	rep stosq
-	movl %esi, %ecx
-	andl $7, %ecx
-8:	rep stosb
-	CLAC
-	movq %rcx, %rax
-	ret
-9:	andl $7, %esi
-	leaq (%rsi, %rcx, 8), %rcx
-	jmp 8b
-	EX 1b, 2b
-	EX 3b, 5b
-	EX 7b, 9b
-	EX 8b, 5b
+	MOVE 0, stos, %rsi, %esi
 
 /* ssize_t arch_strncpy_from_user(char *dst, uint64_t src, size_t max) */
 	.globl arch_strncpy_from_user
