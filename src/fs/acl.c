@@ -140,8 +140,7 @@ acl_permission(const struct acl *a, const struct inode *i, unsigned mask,
 			mine = in_group(c, gid, e->id);
 			break;
 		case ACL_OTHER:
-			return !found && (e->perm & mask) == mask ? 0 :
-								    -EACCES;
+			return !found && (e->perm & mask) == mask ? 0 : -EACCES;
 		}
 		found |= mine;
 		if (mine && (e->perm & mask) == mask)

@@ -174,11 +174,9 @@ create_last(struct walk_last *l, unsigned oflags, uint32_t mode,
 			err = -EROFS;
 		else
 			err = inode_permission(dir, W_OK | X_OK);
+		mode = acl_create_mode(dir, mode & S_IALLUGO);
 		if (!err)
-			err = inode_create_at(l->parent, d,
-					      S_IFREG | acl_create_mode(dir,
-						      mode & S_IALLUGO),
-					      0);
+			err = inode_create_at(l->parent, d, S_IFREG | mode, 0);
 		*created = !err;
 		if (!err)
 			notify_name(dir, IN_CREATE, l->name);

@@ -121,10 +121,10 @@ who(const char *path, uid_t uid, gid_t gid, gid_t other)
 		char sub[300];
 
 		snprintf(sub, sizeof(sub), "%s/sub-%u", path, uid);
-		printf(" make %s", mkdir(sub, 0700) ? strerrorname_np(errno) :
-						      "ok");
-		printf(" look %s", stat(sub, &st) ? strerrorname_np(errno) :
-						    "ok");
+		printf(" make %s",
+		       mkdir(sub, 0700) ? strerrorname_np(errno) : "ok");
+		printf(" look %s",
+		       stat(sub, &st) ? strerrorname_np(errno) : "ok");
 		rmdir(sub);
 	}
 	printf("\n");

@@ -120,7 +120,17 @@ sync_file(const char *path)
 		promise(path, false);
 }
 
-/* Files appended, synced, removed. */
+static int
+chown_at(const char *path, unsigned uid, unsigned gid)
+{
+	struct inode_attr a = { .valid = ATTR_UID | ATTR_GID,
+				.uid = uid,
+				.gid = gid };
+
+	return path_setattr(AT_FDCWD, path, 0, &a);
+}
+
+/* Files appended, synced, removed, given to others. */
 static void
 load_files(unsigned n)
 {
@@ -128,7 +138,10 @@ load_files(unsigned n)
 
 	for (unsigned k = 0; k < n; k++) {
 		snprintf(path, sizeof(path), "/f%u", rnd(8));
-		switch (rnd(6)) {
+		switch (rnd(7)) {
+		case 6:
+			ignore(chown_at(path, rnd(40) * 997, rnd(300)));
+			break;
 		case 0:
 			touches(path);
 			if (!path_unlink(AT_FDCWD, path, false) && !rnd(3)) {
@@ -307,7 +320,7 @@ static const struct {
 } loads[] = {
 	{ "files", load_files, 60 },  { "rename", load_rename, 40 },
 	{ "names", load_names, 150 }, { "space", load_space, 50 },
-	{ "many", load_many, 60 },   { "orphans", load_orphans, 3 },
+	{ "many", load_many, 60 },    { "orphans", load_orphans, 3 },
 };
 
 /* ---- the disk after a cut ---- */

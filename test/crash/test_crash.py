@@ -72,6 +72,14 @@ def in_memory(tmp_path):
         yield d
 
 
+def cut(crash, image, load, seed, cuts, folder):
+    run = subprocess.run([crash, image, load, str(seed), str(cuts), folder],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT,
+                         timeout=3600 if LONG else 400)
+    assert run.returncode == 0, run.stdout.decode(errors="replace")[-4000:]
+
+
 @pytest.mark.parametrize("block", sorted(DISKS))
 @pytest.mark.parametrize("load", LOADS)
 def test_power_cuts(crash, in_memory, load, block):
@@ -79,13 +87,17 @@ def test_power_cuts(crash, in_memory, load, block):
     make_image(image, block)
     for seed, cuts in [(1, 30)] if not LONG else \
             [(s, 60) for s in range(1, 18)] + [(1, 0)]:
-        run = subprocess.run(
-            [crash, image, load, str(seed), str(cuts),
-             in_memory], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            timeout=3600 if LONG else 400)
-        assert run.returncode == 0, \
-            run.stdout.decode(errors="replace")[-4000:]
+        cut(crash, image, load, seed, cuts, in_memory)
+
+
+@pytest.mark.parametrize("block", sorted(DISKS))
+@pytest.mark.parametrize("load", ["files", "names", "space"])
+def test_quota(crash, in_memory, load, block):
+    """e2fsck counts what each user and group has, and compares."""
+    image = os.path.join(in_memory, "image")
+    make_image(image, block, "-O", "quota")
+    for seed, cuts in [(1, 8)] if not LONG else [(1, 60), (2, 60), (3, 0)]:
+        cut(crash, image, load, seed, cuts, in_memory)
 
 
 def crc32c(c, data):
@@ -152,12 +164,7 @@ def test_orphan_file(crash, in_memory, load, block, features):
                 *["sif <%d> size 5000" % k for k in numbers[12:]])
         leave_orphans(image, block, numbers)
     for seed, cuts in [(1, 20)] if not LONG else [(1, 60), (2, 60), (3, 0)]:
-        run = subprocess.run([crash, image, load, str(seed), str(cuts),
-                              in_memory], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                             timeout=3600 if LONG else 400)
-        assert run.returncode == 0, \
-            run.stdout.decode(errors="replace")[-4000:]
+        cut(crash, image, load, seed, cuts, in_memory)
 
 
 @pytest.fixture(scope="module")
@@ -177,8 +184,9 @@ def test_same_as_linux(differ, tmp_path, seed):
     image, folder = str(tmp_path / "image"), str(tmp_path / "host")
     os.mkdir(folder)
     subprocess.run(["truncate", "-s", "64M", image], check=True, timeout=20)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", image],
-                   check=True, timeout=60)
+    more = ["-O", "quota"] if seed % 2 else []
+    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", *more,
+                    image], check=True, timeout=60)
     run = subprocess.run([differ, image, folder, str(seed), "2000"],
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                          stderr=subprocess.STDOUT, timeout=300)

@@ -28,11 +28,13 @@ MB = 1 << 20
 
 
 def some_bytes(r, n):
-    """Of which about a half is left when compressed."""
-    half = r.randbytes(n // 2 + 1)
-    return b"".join(half[k:k + 64] + b"some text that comes again, as texts do"
-                    b" in files of this kind.\n" for k in
-                    range(0, len(half), 64))[:n]
+    """Of which about a half is left when compressed; in the long form a ninth,
+    as xz takes its time for what is left."""
+    text = b"some text that comes again, as texts do in files of this kind.\n"
+    times = 8 if LONG else 1
+    odd = r.randbytes(n // (times + 1) + 1)
+    return b"".join(odd[k:k + 64] + text * times
+                    for k in range(0, len(odd), 64))[:n]
 
 
 def make_tree(d, total):

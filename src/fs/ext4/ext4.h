@@ -18,6 +18,7 @@
 #include <sched/mutex.h>
 
 struct blk_device;
+struct ext4_quota;
 struct jhandle;
 struct journal;
 struct jtx;
@@ -130,7 +131,7 @@ static_assert(sizeof(struct ext4_super_disk) == 1024, "superblock");
 #define EXT4_RO_WRITABLE                                                 \
 	(EXT4_RO_SPARSE_SUPER | EXT4_RO_LARGE_FILE | EXT4_RO_HUGE_FILE | \
 	 EXT4_RO_GDT_CSUM | EXT4_RO_DIR_NLINK | EXT4_RO_EXTRA_ISIZE |    \
-	 EXT4_RO_METADATA_CSUM | EXT4_RO_ORPHAN_PRESENT)
+	 EXT4_RO_QUOTA | EXT4_RO_METADATA_CSUM | EXT4_RO_ORPHAN_PRESENT)
 #define EXT4_COMPAT_HAS_JOURNAL	  0x0004u
 #define EXT4_COMPAT_DIR_INDEX	  0x0020u
 #define EXT4_COMPAT_SPARSE_SUPER2 0x0200u
@@ -250,6 +251,8 @@ struct ext4_group {
 };
 #define EXT4_GROUP_CHUNK 64u
 
+enum { EXT4_QUOTA_USER, EXT4_QUOTA_GROUP, EXT4_QUOTAS };
+
 struct ext4_super {
 	struct super sb;
 	struct blk_device *dev;
@@ -272,10 +275,13 @@ struct ext4_super {
 	uint16_t log_groups_per_flex, errors, want_extra_isize;
 	uint32_t reserved_gdt, backup_bgs[2];
 	uint32_t orphan_file_ino; /* [I] */
-	uint32_t hash_seed[4]; /* [I] */
-	uint8_t hash_version;  /* [I] */
-	bool hash_unsigned;    /* [I] */
+	uint32_t hash_seed[4];	  /* [I] */
+	uint8_t hash_version;	  /* [I] */
+	bool hash_unsigned;	  /* [I] */
 	struct journal *journal;
+	struct mutex quota_lock;		/* RANK_FSALLOC2 */
+	struct ext4_quota *quotas[EXT4_QUOTAS]; /* [I] NULL: not counted */
+	bool has_quota;				/* [I] */
 	bool ro;		    /* [a] mounted for reading only */
 	bool minixdf;		    /* [I] f_blocks is all blocks */
 	uint32_t readers_around;    /* [a] block.c: reading ahead */
@@ -292,6 +298,13 @@ struct ext4_super {
 	uint32_t next_generation;   /* [a] */
 	uint64_t *group_ok;	    /* [a] bitmap: descriptor was checked */
 	uint32_t complaints;	    /* [a] */
+};
+
+/* What an inode counts for in the quotas, and whose. */
+struct ext4_counted {
+	uint32_t uid, gid;
+	uint32_t inodes; /* 0, 1 */
+	uint64_t blocks; /* of 512 bytes */
 };
 
 struct ext4_inode {
@@ -314,6 +327,8 @@ struct ext4_inode {
 	uint32_t last_lblk;	      /* [tree_lock] */
 	bool fresh;		      /* [raw_lock] the disk has rubbish */
 	bool no_delete;		      /* [o] evict leaves the disk alone */
+	bool gone;		      /* [o] about to be freed on the disk */
+	struct ext4_counted counted;  /* [quota_lock] */
 };
 
 static inline struct ext4_super *

@@ -3,6 +3,7 @@
  * Inodes of ext4: from the disk into memory.
  */
 #include "ext4.h"
+#include "quota.h"
 
 #include <abi/errno.h>
 #include <base/atomic.h>
@@ -285,6 +286,7 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw, bool orphan)
 	if (e->flags & EXT4_FL_APPEND)
 		i->state |= INODE_APPEND;
 	fill_times(s, i, d);
+	ext4_quota_loaded(i);
 	err = ext4_acl_load(i, raw);
 	return err ? err : fill_by_type(s, i);
 }

@@ -9,6 +9,7 @@
  */
 #include "ext4.h"
 #include "journal.h"
+#include "quota.h"
 
 #include <abi/errno.h>
 #include <base/atomic.h>
@@ -147,7 +148,7 @@ ext4_iwrite(struct jhandle *h, struct inode *i, bool size)
 	if (size)
 		atomic_store_relaxed(&e->datasync_tid, journal_tid(h));
 	ext4_brelse(&b);
-	return 0;
+	return ext4_quota_sync(h, i);
 }
 
 int
@@ -259,6 +260,10 @@ ext4_setattr(struct inode *i, const struct inode_attr *a)
 
 	if (a->valid & ATTR_SIZE)
 		err = set_size(i, a->size);
+	if (!err && (a->valid & (ATTR_UID | ATTR_GID)))
+		err = ext4_quota_ready(ext4_sb(i),
+				       a->valid & ATTR_UID ? a->uid : i->uid,
+				       a->valid & ATTR_GID ? a->gid : i->gid);
 	if (!err)
 		err = journal_start(ext4_sb(i), 3, &h);
 	if (err)
@@ -396,6 +401,7 @@ static int delete (struct inode *i)
 	if (!err) {
 		e->next_orphan = (uint32_t)(clock_real_ns() / NSEC_PER_SEC);
 		i->size = e->disksize = 0;
+		e->gone = true;
 		err = ext4_iwrite(&h, i, false);
 	}
 	if (!err)

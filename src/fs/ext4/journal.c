@@ -10,6 +10,7 @@
 #include "journal.h"
 
 #include "ext4.h"
+#include "quota.h"
 
 #include <abi/errno.h>
 #include <base/assert.h>
@@ -205,6 +206,8 @@ journal_start(struct ext4_super *s, uint32_t credits, struct jhandle *h)
 
 	if (!j || !j->writable)
 		return -EROFS;
+	if (s->has_quota)
+		credits += EXT4_QUOTA_CREDITS;
 	assert(!thread_current()->journal);
 	while (!err) {
 		if (atomic_load_relaxed(&j->err)) {

@@ -6,6 +6,7 @@
  */
 #include "ext4.h"
 #include "journal.h"
+#include "quota.h"
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
@@ -70,8 +71,10 @@ new_child(struct inode *dir, uint32_t mode, uint64_t rdev, struct jhandle *h,
 {
 	struct acl *acls[2];
 	uint32_t credits = CREATE_CREDITS;
-	int err = acl_inherit(dir, &mode, acls);
+	int err = ext4_quota_ready_child(dir);
 
+	if (!err)
+		err = acl_inherit(dir, &mode, acls);
 	if (err)
 		return err;
 	if (acls[ACL_ACCESS] || acls[ACL_DEFAULT])
@@ -181,7 +184,9 @@ symlink_once(struct inode *dir, const char *name, size_t len,
 
 	if (!text)
 		return -ENOMEM;
-	err = journal_start(ext4_sb(dir), CREATE_CREDITS, &h);
+	err = ext4_quota_ready_child(dir);
+	if (!err)
+		err = journal_start(ext4_sb(dir), CREATE_CREDITS, &h);
 	if (err)
 		goto free;
 	err = ext4_iready(&h, dir);
@@ -465,9 +470,12 @@ ext4_rename(struct inode *odir, const char *oname, size_t olen,
 	 * even without fsync: its blocks go into this transaction. */
 	if (victim && source->cache)
 		page_cache_write_range(source->cache, 0, UINT64_MAX, false);
+	if (flags & RENAME_WHITEOUT)
+		err = ext4_quota_ready_child(odir);
 	if (replaces_dir) {
 		write_lock(&victim->lock);
-		err = ext4_dir_check_empty(victim);
+		if (!err)
+			err = ext4_dir_check_empty(victim);
 	}
 	if (!err)
 		do

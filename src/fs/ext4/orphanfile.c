@@ -63,8 +63,8 @@ read_block(struct inode *file, uint32_t lblk, struct ext4_buf *b)
 	t = tail_of(s, b->data);
 	if (t->ob_magic == ORPHAN_MAGIC &&
 	    (!s->csum ||
-	     t->ob_checksum == block_csum(s, ext4_i(file)->csum_seed, m.pblk,
-					  b->data)))
+	     t->ob_checksum ==
+		     block_csum(s, ext4_i(file)->csum_seed, m.pblk, b->data)))
 		return 0;
 	ext4_brelse(b);
 	return ext4_bad(s, file->ino, "a block of the file of orphans");
@@ -169,8 +169,7 @@ ext4_orphan_file_load(struct ext4_super *s)
 		return err;
 	if (S_ISREG(file->mode) && !(file->size & (s->block_size - 1)) &&
 	    file->size >> s->block_shift <= UINT32_MAX)
-		err = move_all(file,
-			       (uint32_t)(file->size >> s->block_shift));
+		err = move_all(file, (uint32_t)(file->size >> s->block_shift));
 	else
 		err = ext4_bad(s, file->ino, "the file of orphans");
 	inode_put(file);

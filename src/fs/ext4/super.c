@@ -9,6 +9,7 @@
  */
 #include "ext4.h"
 #include "journal.h"
+#include "quota.h"
 
 #include <abi/errno.h>
 #include <abi/fs.h>
@@ -81,11 +82,11 @@ may_write(struct blk_device *dev, const struct ext4_super_disk *d)
 	if (odd)
 		log_warn("ext4 %s: features 0x%x (%s) can only be read",
 			 dev->name, odd,
-			 odd & EXT4_RO_BIGALLOC			 ? "bigalloc" :
-			 odd & (EXT4_RO_QUOTA | EXT4_RO_PROJECT) ? "quota" :
-			 odd & EXT4_RO_VERITY			 ? "verity" :
-			 odd & EXT4_RO_READONLY			 ? "read-only" :
-								   "not known");
+			 odd & EXT4_RO_BIGALLOC ? "bigalloc" :
+			 odd & EXT4_RO_PROJECT	? "project" :
+			 odd & EXT4_RO_VERITY	? "verity" :
+			 odd & EXT4_RO_READONLY ? "read-only" :
+						  "not known");
 	else if ((d->s_feature_incompat & need) != need)
 		log_warn("ext4 %s: without extents and filetype it can only "
 			 "be read",
@@ -439,6 +440,7 @@ free_super(struct ext4_super *s)
 {
 	journal_close(s->journal);
 	ext4_orphan_free_lost(s);
+	ext4_quota_free(s);
 	if (s->meta)
 		bdev_cache_destroy(s->meta);
 	ext4_groups_free(s);
@@ -572,7 +574,7 @@ load(struct ext4_super *s, struct ext4_super_disk *d, bool write)
 	}
 	if (err)
 		return err;
-	s->may_write = may_write(s->dev, d);
+	s->may_write = may_write(s->dev, d) && !ext4_quota_load(s, d);
 	if (played || !(d->s_state & EXT4_STATE_VALID)) {
 		err = ext4_count_free(s);
 		if (err)
@@ -644,6 +646,7 @@ ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	s->dev = dev;
 	mutex_init(&s->alloc_lock, RANK_FSALLOC);
 	mutex_init(&s->orphan_lock, RANK_EXTENTS);
+	mutex_init(&s->quota_lock, RANK_FSALLOC2);
 	list_init(&s->dirty_groups);
 	list_init(&s->orphans);
 	list_init(&s->sb.dirty);

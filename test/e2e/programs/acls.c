@@ -77,9 +77,8 @@ make(void)
 static void
 show(void)
 {
-	static const char *const paths[] = { "d",	   "d/file",
-					     "d/sub",	   "d/sub/file",
-					     "d/fifo",	   "plain",
+	static const char *const paths[] = { "d",	   "d/file", "d/sub",
+					     "d/sub/file", "d/fifo", "plain",
 					     "large" };
 	struct statvfs fs;
 	struct stat st;
@@ -89,8 +88,8 @@ show(void)
 		printf("acl %s %o", paths[k], st.st_mode);
 		for (int which = 0; which < 2; which++) {
 			unsigned char v[300];
-			ssize_t n = getxattr(paths[k], names[which], v,
-					     sizeof(v));
+			ssize_t n =
+				getxattr(paths[k], names[which], v, sizeof(v));
 
 			printf(" %ld", n < 0 ? -errno : n);
 			for (ssize_t at = 4; at < n; at += 8) {
