@@ -410,13 +410,14 @@ int
 inode_permission_cred(struct inode *i, unsigned mask, uint32_t uid,
 		      uint32_t gid, const struct cred *c)
 {
-	const struct acl *acl = atomic_load_consume(&i->acl[ACL_ACCESS]);
+	const struct acl *acl;
 	uint32_t mode = i->mode;
 	unsigned bits = mode & 7;
 
 	if (uid == i->uid) {
 		bits = mode >> 6 & 7;
-	} else if (acl && (mode & 070)) { /* else, as in Linux, the mode */
+	} else if ((mode & 070) && /* else, as in Linux, the mode */
+		   (acl = atomic_load_consume(&i->acl[ACL_ACCESS]))) {
 		if (!acl_permission(acl, i, mask, uid, gid, c))
 			return 0;
 		bits = 0;

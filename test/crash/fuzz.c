@@ -6,7 +6,7 @@
  * unmounts it.  Errors are the answer wanted; a report of the sanitizers, an
  * assertion, a lock left held or a hang is a failure.
  *
- *	fuzz IMAGE SEED ROUNDS
+ *	fuzz IMAGE SEED ROUNDS	0: the image as it is; status 2: not mounted
  */
 #include "host.h"
 
@@ -16,6 +16,7 @@
 #include <abi/fcntl.h>
 #include <abi/fs.h>
 #include <file/file.h>
+#include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
 #include <fs/vfs.h>
@@ -40,6 +41,28 @@ __asan_default_options(void)
 	return "detect_leaks=0:allocator_may_return_null=1";
 }
 
+/* What is made below has an ACL, too. */
+static void
+default_acl(const char *path)
+{
+	static const struct {
+		uint16_t tag, perm;
+		uint32_t id;
+	} e[] = { { ACL_USER_OBJ, 7, UINT32_MAX },
+		  { ACL_USER, 5, 1000 },
+		  { ACL_GROUP_OBJ, 5, UINT32_MAX },
+		  { ACL_MASK, 7, UINT32_MAX },
+		  { ACL_OTHER, 5, UINT32_MAX } };
+	uint8_t v[4 + sizeof(e)] = { 2 };
+	struct dentry *d;
+
+	memcpy(v + 4, e, sizeof(e));
+	if (path_lookup(AT_FDCWD, path, 0, &d))
+		return;
+	ignore(inode_setxattr(d, acl_names[ACL_DEFAULT], v, sizeof(v), 0));
+	dentry_put(d);
+}
+
 static void
 fill(void)
 {
@@ -48,6 +71,8 @@ fill(void)
 	for (unsigned k = 0; k < 6; k++) {
 		snprintf(path, sizeof(path), "/d%u", k);
 		ignore(path_mknod(AT_FDCWD, path, S_IFDIR | 0755, 0));
+		if (k == 1)
+			default_acl(path);
 		for (unsigned m = 0; m < (k == 0 ? 300u : 12u); m++) {
 			snprintf(path, sizeof(path),
 				 "/d%u/a-name-that-is-long-enough-%u", k, m);

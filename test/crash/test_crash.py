@@ -247,7 +247,7 @@ def fuzz(tmp_path_factory):
 
 @pytest.mark.parametrize("block,features", [
     (1024, "^metadata_csum,^uninit_bg"), (4096, "^metadata_csum,^uninit_bg"),
-    (1024, "metadata_csum")])
+    (1024, "metadata_csum"), (1024, "quota,^metadata_csum,^uninit_bg")])
 def test_hostile_images(fuzz, tmp_path, block, features):
     image = str(tmp_path / "image")
     make_image(image, block, "-O", features)
@@ -256,3 +256,17 @@ def test_hostile_images(fuzz, tmp_path, block, features):
                          stderr=subprocess.STDOUT,
                          timeout=3000 if LONG else 300)
     assert run.returncode == 0, run.stdout.decode(errors="replace")[-4000:]
+
+
+@pytest.mark.parametrize("numbers", [
+    [1, 2, 3, 4], [11, 11], [12], [2**32 - 1], [13, 0, 500], [8, 13]])
+def test_hostile_orphans(fuzz, tmp_path, numbers):
+    """Numbers in the file of orphans that no orphan has."""
+    image = str(tmp_path / "image")
+    make_image(image, 1024, "-O", "orphan_file,^metadata_csum,^uninit_bg")
+    leave_orphans(image, 1024, numbers)
+    run = subprocess.run([fuzz, image, "1", "0"], stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         timeout=300)
+    text = run.stdout.decode(errors="replace")
+    assert run.returncode in (0, 2) and "Sanitizer" not in text, text[-4000:]

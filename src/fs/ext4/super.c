@@ -3,9 +3,9 @@
  * Mounting an ext4 file system, its groups, and its blocks of metadata.
  *
  * Metadata lie in the page cache of the device; a block's checksum is checked
- * the first time it is used after it was read (a bit in page->priv).  Mounts
- * are read-only: writing and the journal come later.  An image whose journal
- * was not played back is refused, since its metadata are of two moments.
+ * the first time it is used after it was read (a bit in page->priv).  A journal
+ * that waits is played back first, since the metadata are of two moments; what
+ * may not be written, by its features or its device, is mounted read-only.
  */
 #include "ext4.h"
 #include "journal.h"
