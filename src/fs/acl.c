@@ -269,7 +269,7 @@ acl_getxattr(struct inode *i, unsigned type, void *buf, size_t size)
 	return (ssize_t)len;
 }
 
-/* From what a program gave; *out NULL: no entries. */
+/* From what a program gave, perhaps not valid; *out NULL: no entries. */
 static int
 parse(const void *val, size_t len, struct acl **out)
 {
@@ -295,12 +295,21 @@ parse(const void *val, size_t len, struct acl **out)
 	if (!a)
 		return -ENOMEM;
 	memcpy(a->e, p + sizeof(version), len);
-	for (uint32_t k = 0; k < n; k++)
-		if (a->e[k].tag != ACL_USER && a->e[k].tag != ACL_GROUP)
+	for (uint32_t k = 0; k < n; k++) {
+		switch (a->e[k].tag) {
+		case ACL_USER:
+		case ACL_GROUP:
+			break;
+		case ACL_USER_OBJ:
+		case ACL_GROUP_OBJ:
+		case ACL_MASK:
+		case ACL_OTHER:
 			a->e[k].id = UINT32_MAX;
-	if (!acl_valid(a)) {
-		acl_put(a);
-		return -EINVAL;
+			break;
+		default:
+			acl_put(a);
+			return -EINVAL;
+		}
 	}
 	*out = a;
 	return 0;
@@ -336,6 +345,8 @@ acl_setxattr(struct inode *i, unsigned type, const void *val, size_t len)
 		err = a ? -EACCES : 1;
 	else if (!inode_owner_or_capable(i))
 		err = -EPERM;
+	else if (a && !acl_valid(a))
+		err = -EINVAL;
 	if (err) {
 		acl_put(a);
 		return err < 0 ? err : 0;

@@ -16,6 +16,7 @@
 #include <base/string.h>
 #include <dev/random.h>
 #include <file/cred.h>
+#include <file/fs_context.h>
 #include <file/poll.h>
 #include <fs/namei.h>
 #include <fs/vfs.h>
@@ -360,7 +361,10 @@ bind_path(struct unix_sock *u, const struct sockaddr_un *sa, uint32_t len)
 
 	len = (uint32_t)path_of(sa, len, path);
 	memcpy(name.path, path, len);
-	err = path_mknod(AT_FDCWD, path, S_IFSOCK | 0777, 0);
+	/* The umask counts also where the directory has a default ACL. */
+	err = path_mknod(AT_FDCWD, path,
+			 S_IFSOCK | (0777 & ~thread_current()->fsctx->umask),
+			 0);
 	if (err)
 		return err == -EEXIST ? -EADDRINUSE : err;
 	err = path_lookup(AT_FDCWD, path, 0, &d);

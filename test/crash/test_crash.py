@@ -163,7 +163,7 @@ def test_orphan_file(crash, in_memory, load, block, features):
                 *["sif <%d> links_count 0" % k for k in numbers[:12]],
                 *["sif <%d> size 5000" % k for k in numbers[12:]])
         leave_orphans(image, block, numbers)
-    for seed, cuts in [(1, 20)] if not LONG else [(1, 60), (2, 60), (3, 0)]:
+    for seed, cuts in [(1, 8)] if not LONG else [(1, 60), (2, 60), (3, 0)]:
         cut(crash, image, load, seed, cuts, in_memory)
 
 
