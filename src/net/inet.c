@@ -172,6 +172,8 @@ inet_put(struct inet_sock *sk)
 {
 	if (!refcount_put(&sk->refs))
 		return;
+	if (unlikely(sk->rest))
+		inet_rest_drop(sk);
 	socket_fini(&sk->sock);
 	if (sk->timer && sk->timer->home) {
 		timer_try_cancel(sk->timer);

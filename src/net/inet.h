@@ -42,6 +42,8 @@ struct inet_end {
 	uint16_t port;	/* host byte order */
 };
 
+struct inet_rest; /* ports_rest.c */
+
 /* Multicast groups that a socket has joined. */
 struct inet_group {
 	struct inet_group *next;
@@ -61,10 +63,14 @@ struct inet_sock {
 	bool v6;		       /* [I] AF_INET6 */
 	bool bound;		       /* [ports lock] has a port by bind() */
 	bool hashed;		       /* [ports lock] in the table of ports */
-	bool child;	 /* [I] accepted: shares its listener's port */
-	bool connected;	 /* [a] remote is set */
-	bool tcp_listen; /* [ports lock] LISTEN */
-	struct hlist_node port_link; /* [ports lock] */
+	bool child;		/* [I] accepted: shares its listener's port */
+	bool connected;		/* [a] remote is set */
+	bool tcp_listen;	/* [ports lock] LISTEN */
+	bool left;		/* [ports lock] the program is done with it */
+	bool waited;		/* [ports lock] TIME_WAIT has begun */
+	struct inet_rest *rest; /* [ports lock] holds its port in its place */
+	struct hlist_node port_link; /* [ports lock] of the table of ports, or,
+				      * of a child, that of connections */
 	struct list all_link;	     /* [ports lock] every socket of its kind */
 
 	/* Options: [a], single words. */
@@ -180,9 +186,31 @@ void inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
 enum inet_kind { INET_TCP, INET_UDP, INET_RAW, INET_KINDS };
 struct inet_sock *inet_next(enum inet_kind kind, struct inet_sock *prev,
 			    unsigned *index);
+/* A child has its addresses by then. */
 void inet_list_add(struct inet_sock *sk);
 void inet_list_del(struct inet_sock *sk);
 unsigned inet_count(enum inet_kind kind);
+
+/* ---- what is left of a connection within the machine (ports_rest.c) ---- */
+
+/* The program is done with sk, which leaves table and lists; holds: the other
+ * end has not closed yet, so that the port is held in its place. */
+void inet_leave(struct inet_sock *sk, bool holds);
+/* Both ends have closed, this one first: TIME_WAIT. */
+void inet_time_wait(struct inet_sock *sk);
+/* The connection has ended otherwise. */
+void inet_rest_drop(struct inet_sock *sk);
+/* What a list of sockets shows: the one after *at, zero to begin with.
+ * false: no more. */
+struct inet_rest_info {
+	struct inet_end local, remote;
+	uint64_t left_ns;
+	uint8_t state; /* TCP_FIN_WAIT2, TCP_TIME_WAIT */
+	bool v6;
+};
+bool inet_rest_next(uint32_t *at, struct inet_rest_info *out);
+unsigned inet_rest_count(void);
+void inet_rest_init(void);
 
 /* ---- options of IPPROTO_IP and IPPROTO_IPV6 (inet_opt.c) ---- */
 

@@ -184,8 +184,10 @@ struct net_sock_info {
 /* Zeroes to begin with; holds the socket that was told of last, until the end
  * of the list, or net_sock_done(). */
 struct net_sock_cursor {
-	struct inet_sock *at;
+	struct inet_sock *at; /* NULL: what is left of a connection */
 	unsigned index;
+	uint32_t rest; /* inet_rest_next()'s, when the sockets are through */
+	bool rests;
 };
 
 /* protocol: IPPROTO_TCP, IPPROTO_UDP, or 0 for raw ones (protocol then says
@@ -196,7 +198,8 @@ void net_sock_done(struct net_sock_cursor *c);
 
 struct tcp_info; /* abi/inet.h */
 
-/* More of the socket that was told of last; tcp: may be NULL. */
+/* More of the socket that was told of last, where there is one; tcp: may be
+ * NULL. */
 struct net_sock_more {
 	uint32_t rcvbuf, sndbuf, rmem, wmem;
 	uint8_t shutdown; /* 1: of receiving, 2: of sending */

@@ -3,13 +3,14 @@
  * The table of ports: who is bound where, who listens, who gets a datagram.
  *
  * One hash by port for TCP and one for UDP hold the sockets that own a port.
- * Connections that a listener accepted share its port and are not in it:
- * they are found by their connection.  Listeners and datagram sockets are
+ * Connections that a listener accepted share its port and are not in it, but
+ * in one of their own that only bind() and listen() look at: else they are
+ * found by their connection.  Listeners and datagram sockets are
  * looked up here for what comes from this machine and from outside alike.
  *
  * One spin lock, inside the core lock and outside of a socket's own.
  */
-#include <net/inet.h>
+#include "ports_priv.h"
 
 #include <abi/errno.h>
 #include <abi/prctl.h>
@@ -17,13 +18,14 @@
 #include <base/string.h>
 #include <dev/random.h>
 
-#define NHASH	   512u
+#define NHASH	   PORTS_NHASH
 #define PORT_FIRST 32768u /* of the kernel's choice: ip_local_port_range */
 #define PORT_LAST  60999u
 #define PORT_PRIV  1024u
 
-static struct spinlock ports_lock = SPINLOCK_INIT(RANK_DEVICE);
+struct spinlock ports_lock = SPINLOCK_INIT(RANK_DEVICE);
 static struct hlist_head tcp_ports[NHASH], udp_ports[NHASH]; /* [ports_lock] */
+static struct hlist_head children[NHASH]; /* [ports_lock] accepted */
 static struct list all[INET_KINDS] = {
 	LIST_INIT(all[0]),
 	LIST_INIT(all[1]),
@@ -50,19 +52,28 @@ chain(const struct inet_sock *sk, uint16_t port)
 
 /* ---- may two share a port? ---- */
 
-static bool
-any_addr(const struct inet_sock *sk, const struct inet_addr *a)
+struct port_claim
+port_claim_of(const struct inet_sock *sk, const struct inet_addr *addr)
 {
-	(void)sk;
-	return inet_is_any(a);
+	const struct port_claim c = {
+		.addr = addr,
+		.uid = sk->sock.uid,
+		.ifindex = sk->sock.ifindex,
+		.v6 = sk->v6,
+		.v6only = sk->v6only,
+		.reuse = sock_opt(&sk->sock, SOCKOPT_REUSEADDR),
+		.reuseport = sock_opt(&sk->sock, SOCKOPT_REUSEPORT),
+		.listens = sk->tcp_listen
+	};
+
+	return c;
 }
 
 /* Could one packet be for both addresses? */
 static bool
-overlap(const struct inet_sock *a, const struct inet_addr *aa,
-	const struct inet_sock *b, const struct inet_addr *ba)
+overlap(const struct port_claim *a, const struct port_claim *b)
 {
-	bool any_a = any_addr(a, aa), any_b = any_addr(b, ba);
+	bool any_a = inet_is_any(a->addr), any_b = inet_is_any(b->addr);
 
 	if (any_a && any_b) {
 		if (a->v6 && b->v6)
@@ -72,42 +83,61 @@ overlap(const struct inet_sock *a, const struct inet_addr *aa,
 		return true;
 	}
 	if (any_a)
-		return inet_is_v4(ba) ? !a->v6 || !a->v6only : a->v6;
+		return inet_is_v4(b->addr) ? !a->v6 || !a->v6only : a->v6;
 	if (any_b)
-		return inet_is_v4(aa) ? !b->v6 || !b->v6only : b->v6;
-	return inet_same(aa, ba);
+		return inet_is_v4(a->addr) ? !b->v6 || !b->v6only : b->v6;
+	return inet_same(a->addr, b->addr);
 }
 
 static bool
-may_share(const struct inet_sock *a, const struct inet_sock *b)
+may_share(const struct port_claim *a, const struct port_claim *b)
 {
-	if (sock_opt(&a->sock, SOCKOPT_REUSEADDR) &&
-	    sock_opt(&b->sock, SOCKOPT_REUSEADDR) && !a->tcp_listen &&
-	    !b->tcp_listen)
+	if (a->reuse && b->reuse && !a->listens && !b->listens)
 		return true;
-	return sock_opt(&a->sock, SOCKOPT_REUSEPORT) &&
-	       sock_opt(&b->sock, SOCKOPT_REUSEPORT) &&
-	       a->sock.uid == b->sock.uid;
+	return a->reuseport && b->reuseport && a->uid == b->uid;
 }
 
+bool
+port_claims_meet(const struct port_claim *a, const struct port_claim *b)
+{
+	if (a->ifindex && b->ifindex && a->ifindex != b->ifindex)
+		return false;
+	return overlap(a, b) && !may_share(a, b);
+}
+
+static bool
+chain_meets(const struct hlist_head *h, const struct inet_sock *sk,
+	    const struct port_claim *c, uint16_t port)
+{
+	struct hlist_node *n;
+
+	for (n = h->first; n; n = n->next) {
+		const struct inet_sock *o = sk_of_link(n);
+		struct port_claim oc;
+
+		if (o == sk || o->local.port != port)
+			continue;
+		oc = port_claim_of(o, &o->local.addr);
+		if (port_claims_meet(c, &oc))
+			return true;
+	}
+	return false;
+}
+
+/* A connection is in nobody's way who listens, if both may share. */
 static bool
 conflict(const struct inet_sock *sk, const struct inet_addr *addr,
 	 uint16_t port)
 {
-	struct hlist_node *n;
+	struct port_claim c = port_claim_of(sk, addr);
 
-	for (n = chain(sk, port)->first; n; n = n->next) {
-		const struct inet_sock *o = sk_of_link(n);
-
-		if (o == sk || o->local.port != port)
-			continue;
-		if (o->sock.ifindex && sk->sock.ifindex &&
-		    o->sock.ifindex != sk->sock.ifindex)
-			continue;
-		if (overlap(sk, addr, o, &o->local.addr) && !may_share(sk, o))
-			return true;
-	}
-	return false;
+	if (chain_meets(chain(sk, port), sk, &c, port))
+		return true;
+	if (kind_of(sk) != INET_TCP)
+		return false;
+	c.listens = false;
+	return chain_meets(&children[port % NHASH], sk, &c, port) ||
+	       ports_rest_meets(&c, port);
 }
 
 static void
@@ -127,6 +157,22 @@ port_free(const struct inet_sock *sk, uint16_t port)
 		if (sk_of_link(n)->local.port == port)
 			return false;
 	return true;
+}
+
+/* No connection has it either, nor what is left of one. */
+static bool
+port_unused(const struct inet_sock *sk, uint16_t port)
+{
+	struct hlist_node *n;
+
+	if (!port_free(sk, port))
+		return false;
+	if (kind_of(sk) != INET_TCP)
+		return true;
+	for (n = children[port % NHASH].first; n; n = n->next)
+		if (sk_of_link(n)->local.port == port)
+			return false;
+	return !ports_rest_has(port);
 }
 
 /* Nobody else is connected from this port to the same place, and nobody is
@@ -174,7 +220,7 @@ inet_bind_port(struct inet_sock *sk, const struct inet_end *want)
 	f = spin_lock_irq(&ports_lock);
 	if (sk->hashed)
 		err = -EINVAL;
-	else if (!port && !(port = pick_port(sk, port_free)))
+	else if (!port && !(port = pick_port(sk, port_unused)))
 		err = -EADDRINUSE;
 	else if (want->port && conflict(sk, &want->addr, port))
 		err = -EADDRINUSE;
@@ -194,7 +240,7 @@ inet_auto_port(struct inet_sock *sk)
 	uint16_t port = 0;
 
 	if (!sk->hashed) {
-		port = pick_port(sk, port_free);
+		port = pick_port(sk, sk->connected ? port_free : port_unused);
 		if (!port && sk->connected)
 			port = pick_port(sk, pair_free);
 		if (port)
@@ -213,6 +259,17 @@ inet_drop_port(struct inet_sock *sk)
 		hlist_del(&sk->port_link);
 	sk->hashed = sk->bound = sk->tcp_listen = false;
 	spin_unlock_irq(&ports_lock, f);
+}
+
+void
+ports_unlist(struct inet_sock *sk)
+{
+	hlist_del(&sk->port_link); /* of either table, or none */
+	sk->hashed = sk->bound = sk->tcp_listen = false;
+	if (!list_empty(&sk->all_link)) {
+		list_del(&sk->all_link);
+		counts[kind_of(sk)]--;
+	}
 }
 
 int
@@ -415,19 +472,17 @@ inet_list_add(struct inet_sock *sk)
 
 	list_add_tail(&all[k], &sk->all_link);
 	counts[k]++;
+	if (sk->child)
+		hlist_add(&children[sk->local.port % NHASH], &sk->port_link);
 	spin_unlock_irq(&ports_lock, f);
 }
 
 void
 inet_list_del(struct inet_sock *sk)
 {
-	enum inet_kind k = kind_of(sk);
 	irqflags_t f = spin_lock_irq(&ports_lock);
 
-	if (!list_empty(&sk->all_link)) {
-		list_del(&sk->all_link);
-		counts[k]--;
-	}
+	ports_unlist(sk);
 	spin_unlock_irq(&ports_lock, f);
 }
 

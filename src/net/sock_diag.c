@@ -88,6 +88,10 @@ fill(struct nl_request *r, struct nl_buf *b, const struct inet_diag_req_v2 *q,
 	d->wqueue = i->tx_queue;
 	d->uid = i->uid;
 	d->inode = (uint32_t)i->ino;
+	if (!c->at) { /* what is left of a connection has no more */
+		nl_end(b);
+		return;
+	}
 	net_sock_more(c, &m, tcp && wants(q, INET_DIAG_INFO) ? &ti : NULL);
 	nl_attr_u8(b, INET_DIAG_SHUTDOWN, m.shutdown);
 	if (wants(q, INET_DIAG_TOS))

@@ -20,7 +20,7 @@
 #include <base/atomic.h>
 #include <core/clock.h>
 #include <core/timer.h>
-#include <net/socket.h>
+#include <net/inet.h>
 #include <sched/mutex.h>
 #include <sched/work.h>
 
@@ -38,6 +38,7 @@ static void
 start(void)
 {
 	net_init();
+	inet_rest_init();
 	rtnl_init();
 	net_start(config);
 	net_changes_told();

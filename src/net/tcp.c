@@ -153,7 +153,6 @@ tcp_new_child(struct tcp_sock *l)
 	t->keepcnt = l->keepcnt;
 	t->linger2_s = l->linger2_s;
 	t->user_timeout_ms = l->user_timeout_ms;
-	inet_list_add(&t->in);
 	return t;
 }
 
@@ -225,6 +224,7 @@ finished(struct tcp_sock *t)
 void
 tcp_got_fin(struct tcp_sock *t)
 {
+	bool near_over = false;
 	irqflags_t f = tcp_lock(t);
 
 	t->rcv_shut = t->done = true;
@@ -238,11 +238,14 @@ tcp_got_fin(struct tcp_sock *t)
 		break;
 	case TCP_FIN_WAIT2:
 		finished(t);
+		near_over = t->peer != NULL;
 		break;
 	default:
 		break;
 	}
 	tcp_unlock(t, f);
+	if (near_over)
+		inet_time_wait(&t->in);
 	wake(t, EV_IN | POLLRDHUP | (t->state == TCP_CLOSE ? POLLHUP : 0));
 }
 
@@ -279,6 +282,8 @@ tcp_got_reset(struct tcp_sock *t, int err)
 	tx = nbuf_take_all(&t->tx);
 	tcp_unlock(t, f);
 	nbuf_free_list(tx);
+	if (t->closed && t->peer)
+		inet_rest_drop(&t->in);
 	wake(t, EV_ALL);
 }
 
@@ -661,6 +666,7 @@ static void
 release(struct tcp_sock *t, bool reset)
 {
 	struct socket *s = &t->in.sock;
+	bool first = false; /* to close, of the two ends */
 	struct nbuf *rx;
 	irqflags_t f;
 
@@ -676,12 +682,14 @@ release(struct tcp_sock *t, bool reset)
 	if (t->state == TCP_LISTEN)
 		t->state = TCP_CLOSE;
 	reset |= t->rx.bytes != 0;
+	if (t->peer && !reset && t->state == TCP_ESTABLISHED)
+		t->state = TCP_FIN_WAIT2;
+	first = t->peer && !reset && t->state == TCP_FIN_WAIT2;
 	rx = nbuf_take_all(&t->rx);
 	tcp_unlock(t, f);
 	nbuf_free_list(rx);
 	drop_queue(t);
-	inet_drop_port(&t->in);
-	inet_list_del(&t->in);
+	inet_leave(&t->in, first);
 	if (t->peer)
 		tcp_near_close(t, reset);
 	else

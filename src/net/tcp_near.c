@@ -46,6 +46,7 @@ join(struct tcp_sock *t, struct tcp_sock *l)
 		return -ENOMEM;
 	c->in.local = t->in.remote;
 	c->in.remote = t->in.local;
+	inet_list_add(&c->in);
 	c->peer = t;
 	inet_get(&t->in);
 	t->peer = c;
@@ -179,6 +180,7 @@ tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent)
 		/* The other end answers with a reset. */
 		nbuf_free(b);
 		tcp_got_reset(t, 0);
+		inet_rest_drop(&p->in);
 		return 0;
 	}
 	if (unlikely(urgent))

@@ -679,6 +679,7 @@ accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 	far_from_lwip(&pcb->remote_ip, &t->in.remote.addr);
 	t->in.local.port = pcb->local_port;
 	t->in.remote.port = pcb->remote_port;
+	inet_list_add(&t->in);
 	attach(t, pcb);
 	apply_options(t);
 	tcp_established(t);

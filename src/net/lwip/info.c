@@ -20,21 +20,25 @@
 #include <lwip/stats.h>
 
 static void
+fill_ends(bool v6, const struct inet_end *l, const struct inet_end *r,
+	  struct net_sock_info *out)
+{
+	size_t skip = v6 ? 0 : 12;
+
+	out->local_port = l->port;
+	out->remote_port = r->port;
+	memcpy(out->local, l->addr.b + skip, 16 - skip);
+	memcpy(out->remote, r->addr.b + skip, 16 - skip);
+}
+
+static void
 fill_common(const struct inet_sock *sk, struct net_sock_info *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->family = sk->v6 ? AF_INET6 : AF_INET;
 	out->type = sk->sock.type;
 	out->protocol = sk->sock.protocol;
-	out->local_port = sk->local.port;
-	out->remote_port = sk->remote.port;
-	if (sk->v6) {
-		memcpy(out->local, sk->local.addr.b, 16);
-		memcpy(out->remote, sk->remote.addr.b, 16);
-	} else {
-		memcpy(out->local, sk->local.addr.b + 12, 4);
-		memcpy(out->remote, sk->remote.addr.b + 12, 4);
-	}
+	fill_ends(sk->v6, &sk->local, &sk->remote, out);
 	out->uid = sk->sock.uid;
 	out->ino = sk->sock.ino;
 	out->ifindex = sk->sock.ifindex;
@@ -86,6 +90,27 @@ is_shown(struct inet_sock *sk, int family, enum inet_kind kind)
 	return kind != INET_UDP || sk->hashed;
 }
 
+/* As Linux shows what it keeps no socket for. */
+static bool
+next_rest(int family, struct net_sock_cursor *c, struct net_sock_info *out)
+{
+	struct inet_rest_info r;
+
+	do {
+		if (!inet_rest_next(&c->rest, &r))
+			return false;
+	} while (r.v6 != (family == AF_INET6));
+	memset(out, 0, sizeof(*out));
+	out->family = (uint16_t)family;
+	out->type = SOCK_STREAM;
+	out->protocol = IPPROTO_TCP;
+	out->state = r.state;
+	out->timer = 3;
+	out->timer_ns = r.left_ns;
+	fill_ends(r.v6, &r.local, &r.remote, out);
+	return true;
+}
+
 bool
 net_sock_next(int family, int protocol, struct net_sock_cursor *c,
 	      struct net_sock_info *out)
@@ -95,11 +120,15 @@ net_sock_next(int family, int protocol, struct net_sock_cursor *c,
 							INET_RAW;
 	struct inet_sock *sk;
 
+	if (c->rests)
+		return next_rest(family, c, out);
 	do
 		sk = c->at = inet_next(kind, c->at, &c->index);
 	while (sk && !is_shown(sk, family, kind));
-	if (!sk)
-		return false;
+	if (!sk) {
+		c->rests = kind == INET_TCP;
+		return c->rests && next_rest(family, c, out);
+	}
 	fill_common(sk, out);
 	if (kind == INET_TCP) {
 		fill_tcp(tcp_of(sk), out);
@@ -177,7 +206,7 @@ net_counters_get(struct net_counters *c)
 	c->udp_out = s->udp.xmit;
 	c->udp_in_errors = (uint64_t)s->udp.lenerr + s->udp.chkerr;
 	c->udp_no_ports = s->udp.proterr;
-	c->tcp_tw = tcp_tw_count;
+	c->tcp_tw = tcp_tw_count + inet_rest_count();
 	c->tcp_cookies_sent = tcp_cookies_sent;
 	c->tcp_cookies_good = tcp_cookies_good;
 	c->tcp_cookies_bad = tcp_cookies_bad;

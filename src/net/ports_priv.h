@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the table of ports and what is left of connections in it. */
+#pragma once
+
+#include <net/inet.h>
+
+#define PORTS_NHASH 512u
+
+/* Who has a port, as far as a conflict goes. */
+struct port_claim {
+	const struct inet_addr *addr;
+	uint32_t uid;
+	int ifindex; /* bound to, or 0 */
+	bool v6, v6only, reuse, reuseport, listens;
+};
+
+extern struct spinlock ports_lock; /* RANK_DEVICE */
+
+/* The caller holds ports_lock. */
+struct port_claim port_claim_of(const struct inet_sock *sk,
+				const struct inet_addr *addr);
+bool port_claims_meet(const struct port_claim *a, const struct port_claim *b);
+bool ports_rest_meets(const struct port_claim *c, uint16_t port);
+bool ports_rest_has(uint16_t port);
+void ports_unlist(struct inet_sock *sk);
