@@ -13,8 +13,8 @@
  * the part of it that is no whole page goes behind the last piece if it
  * fits there, all else begins a page.
  *
- * Readers are woken when the pipe was empty, writers when it was full; one
- * that was woken and leaves something wakes the next.
+ * Readers are woken by every write, writers when the pipe was full; one that
+ * was woken and leaves something wakes the next.
  */
 #include "pipe_priv.h"
 
@@ -99,6 +99,16 @@ pipe_trim(struct pipe *p)
 
 /* ---- waiting ---- */
 
+/* After mutex_unlock(), whose exchange is the barrier that waitq_active()
+ * wants.  Somebody in the queue hears of every write, as on Linux (EPOLLET),
+ * and of room in a pipe that was full. */
+static inline void
+wake_one(struct waitq *wq, uint32_t events)
+{
+	if (waitq_active(wq))
+		wait_wake(wq, 1, events);
+}
+
 static bool
 can_read(const struct pipe *p)
 {
@@ -128,7 +138,7 @@ pipe_wait_readable(struct pipe *p)
 	if (likely(!err))
 		return 0;
 	if (can_read(p))
-		wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
+		wake_one(&p->read_wq, POLLIN | POLLRDNORM);
 	return -ERESTARTSYS;
 }
 
@@ -147,7 +157,7 @@ pipe_wait_writable(struct pipe *p)
 	if (likely(!err))
 		return 0;
 	if (can_write(p))
-		wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
+		wake_one(&p->write_wq, POLLOUT | POLLWRNORM);
 	return -ERESTARTSYS;
 }
 
@@ -214,10 +224,10 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		}
 		mutex_unlock(&p->lock);
 		if (room)
-			wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
+			wake_one(&p->write_wq, POLLOUT | POLLWRNORM);
 		if (n > 0) {
 			if (left && slept)
-				wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
+				wake_one(&p->read_wq, POLLIN | POLLRDNORM);
 			done += n;
 			if (!missing)
 				return done;
@@ -268,19 +278,12 @@ check_write(const struct pipe *p)
 	return unlikely(p->held & HELD_WRITE) ? -EAGAIN : 0;
 }
 
-/* A waiter for edges (EPOLLET) hears of every write, as on Linux. */
-static inline bool
-wakes_reader(const struct pipe *p)
-{
-	return p->head == p->tail || waitq_active(&p->read_wq);
-}
-
 /* Puts a small write in.  -EFAULT: the program's memory is not all there;
  * what could be copied of it, *have bytes, is in *part, a page that is now
  * the caller's. */
 static ssize_t
-put_small(struct file *f, struct uio *u, uint32_t len, bool *wake,
-	  struct page **part, uint32_t *have)
+put_small(struct file *f, struct uio *u, uint32_t len, struct page **part,
+	  uint32_t *have)
 {
 	struct pipe *p = f->priv;
 	struct pipe_buf *b;
@@ -290,7 +293,6 @@ put_small(struct file *f, struct uio *u, uint32_t len, bool *wake,
 
 	if (unlikely(n))
 		return n;
-	*wake = wakes_reader(p);
 	b = merge_target(p, len);
 	if (b) {
 		to = pipe_buf_data(b) + b->len;
@@ -315,7 +317,6 @@ put_small(struct file *f, struct uio *u, uint32_t len, bool *wake,
 			return n;
 		}
 	}
-	*wake = false;
 	*part = page;
 	*have = n > 0 ? (uint32_t)n : 0;
 	return -EFAULT;
@@ -330,17 +331,17 @@ write_small(struct file *f, struct uio *u, uint32_t len, struct page **part,
 	bool slept = false;
 
 	for (;;) {
-		bool wake = false, room;
+		bool room;
 		ssize_t n;
 
 		mutex_lock(&p->lock);
-		n = put_small(f, u, len, &wake, part, have);
+		n = put_small(f, u, len, part, have);
 		room = slept && !pipe_full(p);
 		mutex_unlock(&p->lock);
-		if (wake && n > 0)
-			wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
+		if (likely(n > 0))
+			wake_one(&p->read_wq, POLLIN | POLLRDNORM);
 		if (unlikely(room))
-			wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
+			wake_one(&p->write_wq, POLLOUT | POLLWRNORM);
 		if (n == -ENOMEM && u->resid == len) {
 			n = fetch_page(p);
 			if (n)
@@ -427,13 +428,12 @@ write_large(struct file *f, struct uio *u)
 	ssize_t done = 0;
 
 	for (;;) {
-		bool wake = false, room, missing = false;
+		bool room, missing = false;
 		ssize_t n;
 
 		mutex_lock(&p->lock);
 		n = check_write(p);
 		if (!n) {
-			wake = wakes_reader(p);
 			n = put_large(f, u, first, &missing);
 			first = false;
 		}
@@ -441,12 +441,11 @@ write_large(struct file *f, struct uio *u)
 		mutex_unlock(&p->lock);
 		if (n > 0) {
 			done += n;
-			if (wake)
-				wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
+			wake_one(&p->read_wq, POLLIN | POLLRDNORM);
 			n = -EAGAIN;
 		}
 		if (room)
-			wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
+			wake_one(&p->write_wq, POLLOUT | POLLWRNORM);
 		if (!u->resid)
 			return done;
 		if (missing) {

@@ -157,6 +157,23 @@ copy_piece(const struct uio *u, enum direction dir, char *k, size_t len)
 			    copy_to_user_partial((void __user *)base, k, len);
 }
 
+/* All of it lies in the first piece, as it mostly does. */
+static inline ssize_t
+transfer_one(struct uio *u, enum direction dir, char *k, size_t len)
+{
+	struct uio_seg *s = u->segs;
+	size_t n = len - copy_piece(u, dir, k, len);
+
+	s->base += n;
+	s->len -= n;
+	u->resid -= n;
+	if (s->len == 0) {
+		u->segs++;
+		u->nsegs--;
+	}
+	return n > 0 ? (ssize_t)n : -EFAULT;
+}
+
 static ssize_t
 transfer(struct uio *u, enum direction dir, void *kernel, size_t len)
 {
@@ -165,6 +182,8 @@ transfer(struct uio *u, enum direction dir, void *kernel, size_t len)
 
 	if (len > u->resid)
 		len = u->resid;
+	if (likely(len > 0 && u->segs->len >= len))
+		return transfer_one(u, dir, k, len);
 	while (done < len) {
 		size_t n = len - done, left;
 
