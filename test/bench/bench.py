@@ -52,7 +52,7 @@ MARKS = {
     "pread4k_same": 0.80, "eventfd_rw": 0.80, "epoll_eventfd": 0.80,
     "epoll_wait0": 0.80, "epoll_eventfd_pp": 0.80, "unix_stream_1thr": 0.80,
     "udp_lo_pp": 0.36, "tcp_lo_pp": 0.36, "tcp_lo_bulk64k": 0.70,
-    "tcp_connect": 0.52, "pipe_bulk64k": 0.80, "splice_null64k": 0.80,
+    "tcp_connect": 0.52, "pipe_bulk64k": 0.80, "splice_null64k": 1.00,
     "splice_tcp64k": 0.80,
     "creat_unlink": 0.40, "fsync4k": 0.27, "write64m_buf": 0.28,
     "write64m_fsync": 0.30,
