@@ -33,7 +33,8 @@ static const struct socket_family *const families[] = {
 	&netlink_family, &packet_family,
 };
 
-static uint32_t nsockets; /* [a] */
+static const struct socket_family *added; /* by a klib, at boot */
+static uint32_t nsockets;		  /* [a] */
 
 static const struct socket_family *
 family_of(int family)
@@ -41,7 +42,16 @@ family_of(int family)
 	for (unsigned i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i]->family == family)
 			return families[i];
-	return NULL;
+	return added && added->family == family ? added : NULL;
+}
+
+int
+socket_register(const struct socket_family *f)
+{
+	if (added || family_of(f->family))
+		return -EEXIST;
+	added = f;
+	return 0;
 }
 
 static int
@@ -63,7 +73,7 @@ socket_create(int family, int type, int protocol, struct socket **out)
 
 	if (err)
 		return err;
-	if (family != AF_UNIX)
+	if (family != AF_UNIX && family != AF_VSOCK)
 		net_need();
 	return f->create(type, protocol, out);
 }

@@ -181,13 +181,15 @@ struct socket *socket_of(struct file *f);
 MUST_CHECK int netlink_check(struct file *f);
 void netlink_tell(struct file *f, const void *data, uint32_t len);
 
-/* A family: a line in socket.c's table.  pair may be NULL. */
+/* A family: a line in socket.c's table, or a klib's.  pair may be NULL. */
 struct socket_family {
 	int family;
 	int (*create)(int type, int protocol, struct socket **out);
 	int (*pair)(int type, int protocol, struct socket *out[2]);
 };
 extern const struct socket_family unix_family, netlink_family, packet_family;
+/* For klibs, before the program runs.  -EEXIST. */
+MUST_CHECK int socket_register(const struct socket_family *f);
 
 static inline bool
 sock_opt(const struct socket *s, uint32_t bits)

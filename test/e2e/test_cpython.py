@@ -79,7 +79,7 @@ def test_cpython(group):
     suite = program("cpython_suite.py")
     want, _ = results([PY, suite, *modules], 1200)
     got, err = results([PITH, "run", "-m", "1G", "-c", str(cpus), "-i", SUITE,
-                        PY, suite, *modules], 2400)
+                        "--klib", "vsock", PY, suite, *modules], 2400)
     known = exceptions()
     lost = sorted(n for n, w in want.items() if w == "ok" and
                   got.get(n) not in ("ok", "fork") and

@@ -7,6 +7,7 @@
 #include "block.h"
 #include "qemu.h"
 #include "volume.h"
+#include "vsock.h"
 
 #include <abi/klib.h>
 #include <dirent.h>
@@ -170,6 +171,8 @@ klib_choose(struct options *o)
 	for (size_t i = 0; i < o->mounts.n; i++)
 		if (!strncmp(o->mounts.v[i], "9p:", 3))
 			need(o, "9p", "a mount of type 9p");
+	if (vsock_wanted(o))
+		need(o, "vsock", o->vsock_path ? "--vsock-path" : "--vsock");
 }
 
 /* Two records: "NAME\0ARGUMENTS", and the file. */

@@ -12,6 +12,7 @@
 #include "klib.h"
 #include "net.h"
 #include "volume.h"
+#include "vsock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -497,6 +498,12 @@ const struct option_def option_table[] = {
 	  true },
 	{ "pcap", 0, CMD_RUN, KIND_STRING, "FILE",
 	  "write the packets that cross the interface to FILE", set_pcap,
+	  true },
+	{ "vsock", 0, CMD_RUN, KIND_NUMBER, "CID",
+	  "AF_VSOCK: the machine's address for this host", vsock_set_cid,
+	  true },
+	{ "vsock-path", 0, CMD_RUN, KIND_STRING, "SOCKET",
+	  "AF_VSOCK by a vhost-user program that listens there", vsock_set_path,
 	  true },
 	{ "timeout", 0, CMD_RUN, KIND_NUMBER, "SECONDS",
 	  "end the machine after this time, status 124", set_timeout, true },

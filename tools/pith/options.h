@@ -62,6 +62,8 @@ struct options {
 	/* its network; net.h reads them */
 	struct strv nets, ips, macs, dns, publish;
 	char *pcap;
+	uint32_t vsock_cid; /* 0: not said; vsock.h */
+	char *vsock_path;
 	/* seeing inside */
 	bool trace, missing_files;
 	char *trace_filter, *trace_file;

@@ -13,7 +13,7 @@ _pith_option_value()
 		2>/dev/null)" -- "$2")) ;;
 	--root-mode) COMPREPLY=($(compgen -W "overlay ro rw" -- "$2")) ;;
 	-r | --root) COMPREPLY=($(compgen -d -- "$2")) ;;
-	-i | --include | -o | --output | --config | --env-file | --trace-file | --profile-file | --pcap)
+	-i | --include | -o | --output | --config | --env-file | --trace-file | --profile-file | --pcap | --vsock-path)
 		COMPREPLY=($(compgen -f -- "$2")) ;;
 	-v | --volume)
 		COMPREPLY=($(compgen -S : -W "$("${COMP_WORDS[0]}" volume ls \

@@ -156,12 +156,19 @@ add_machine(struct qemu *q, const struct options *o, bool kvm, bool uart)
 {
 	uint32_t cpus = o->cpus ? o->cpus : CPUS_DEFAULT;
 	uint64_t memory = machine_memory(o);
+	/* A vhost-user program maps the machine's memory. */
+	const char *shared = o->vsock_path ? ",memory-backend=ram" : "";
 
+	if (o->vsock_path)
+		add_json(q, "-object",
+			 json_pack("{s:s,s:s,s:I,s:b}", "qom-type",
+				   "memory-backend-memfd", "id", "ram", "size",
+				   (json_int_t)memory, "share", 1));
 	add(q, "-machine");
 	switch (o->machine) {
 	case MACHINE_MICROVM:
-		add(q, "microvm,x-option-roms=off,isa-serial=%s,rtc=on",
-		    uart ? "on" : "off");
+		add(q, "microvm,x-option-roms=off,isa-serial=%s,rtc=on%s",
+		    uart ? "on" : "off", shared);
 		add(q, "-global");
 		add(q, "virtio-mmio.force-legacy=false");
 		/* The default is SeaBIOS, which is slower, and hangs under a
@@ -170,10 +177,10 @@ add_machine(struct qemu *q, const struct options *o, bool kvm, bool uart)
 		add(q, "qboot.rom");
 		break;
 	case MACHINE_Q35:
-		add(q, "q35,hpet=off");
+		add(q, "q35,hpet=off%s", shared);
 		break;
 	case MACHINE_PC:
-		add(q, "pc,hpet=off");
+		add(q, "pc,hpet=off%s", shared);
 		break;
 	}
 	add(q, "-accel");
@@ -400,6 +407,27 @@ add_nets(struct qemu *q, const struct options *o, const struct net *n)
 	}
 }
 
+static void
+add_vsock(struct qemu *q, const struct options *o, int fd)
+{
+	json_t *d;
+
+	if (fd < 0)
+		return;
+	if (o->vsock_path) {
+		add(q, "-chardev");
+		add(q, "socket,id=vsock,fd=%d", fd);
+		d = device(o, "vhost-user-vsock-device",
+			   "vhost-user-vsock-pci");
+		json_object_set_new(d, "chardev", json_string("vsock"));
+	} else {
+		d = device(o, "vhost-vsock-device", "vhost-vsock-pci");
+		json_object_set_new(d, "guest-cid", json_integer(o->vsock_cid));
+		json_object_set_new(d, "vhostfd", json_sprintf("%d", fd));
+	}
+	add_json(q, "-device", d);
+}
+
 void
 qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 	   bool kvm)
@@ -428,6 +456,7 @@ qemu_build(struct qemu *q, const struct options *o, const struct qemu_fds *f,
 	add_disks(q, o, f);
 	add_ports(q, o, f);
 	add_nets(q, o, f->net);
+	add_vsock(q, o, f->vsock);
 	add_json(
 		q, "-object",
 		json_pack("{s:s,s:s}", "qom-type", "rng-builtin", "id", "rng"));

@@ -23,7 +23,8 @@ struct qemu_fds {
 	int control;
 	int stream[3];
 	const struct net *net;
-	int uart; /* -1 but under --verbose: the kernel's early log */
+	int vsock; /* vsock.h */
+	int uart;  /* -1 but under --verbose: the kernel's early log */
 	struct qemu_volume volumes[VOLUMES_MAX];
 	unsigned nvolumes;
 };

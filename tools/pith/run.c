@@ -21,6 +21,7 @@
 #include "stream.h"
 #include "tty.h"
 #include "volume.h"
+#include "vsock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -761,6 +762,7 @@ command_run(int argc, char **argv)
 	else
 		net_open(&r.net, &o, o.cpus);
 	f.net = &r.net;
+	f.vsock = vsock_open(&o);
 	if (image >= 0) {
 		image_key(o.program, key);
 		open_volumes(&o, &f);
