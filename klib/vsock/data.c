@@ -13,7 +13,6 @@
 #include "vsock.h"
 
 #include <abi/errno.h>
-#include <base/atomic.h>
 #include <base/math.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -214,16 +213,28 @@ no_more(const struct vsock_sock *s)
 	       s->peer_shut & NO_SEND;
 }
 
-/* The piece after p, or the first. */
-static struct vsock_pkt *
-piece_after(struct vsock_sock *s, struct vsock_pkt *p)
+/* A place in the queue of what came. */
+struct place {
+	struct vsock_pkt *p; /* NULL: before the first */
+	uint32_t off;
+};
+
+/* How many bytes are there in one piece; 0: no more.  A piece that was read
+ * to its end may have grown since, and only then comes the next one. */
+static uint32_t
+bytes_at(struct vsock_sock *s, struct place *at)
 {
 	irqflags_t f = vsock_lock_all();
-	struct list *l = p ? p->link.next : s->rx.pieces.next;
+	struct list *next = at->p ? at->p->link.next : s->rx.pieces.next;
+	uint32_t n = at->p ? at->p->len - at->off : 0;
 
-	p = l == &s->rx.pieces ? NULL : list_entry(l, struct vsock_pkt, link);
+	if (!n && next != &s->rx.pieces) {
+		at->p = list_entry(next, struct vsock_pkt, link);
+		at->off = at->p->off;
+		n = at->p->len - at->off;
+	}
 	vsock_unlock(f);
-	return p;
+	return n;
 }
 
 /* Copies at most len bytes from the front of the queue, and leaves them
@@ -231,17 +242,18 @@ piece_after(struct vsock_sock *s, struct vsock_pkt *p)
 static ssize_t
 copy_out(struct vsock_sock *s, struct uio *u, size_t len)
 {
-	struct vsock_pkt *p = NULL;
+	struct place at = { NULL, 0 };
 	size_t done = 0;
+	uint32_t have;
 
-	while (done < len && (p = piece_after(s, p))) {
-		uint32_t have = atomic_load_acquire(&p->len) - p->off;
+	while (done < len && (have = bytes_at(s, &at))) {
 		size_t want = min_u64(have, len - done);
-		ssize_t n = uio_write(u, p->data + p->off, want);
+		ssize_t n = uio_write(u, at.p->data + at.off, want);
 
 		if (n < 0)
 			return done ? (ssize_t)done : n;
 		done += (size_t)n;
+		at.off += (uint32_t)n;
 		if ((size_t)n < want)
 			break;
 	}

@@ -4,13 +4,12 @@
  * one has left is copied there, so small ones do not cost a buffer each: no
  * two neighbours are both less than half full.  Callers hold vsock_lock.
  *
- * A reader may copy from the first piece without the lock: len grows only
- * after the bytes are there.
+ * A reader copies from pieces without the lock, up to a len that it saw with
+ * it: what is added comes behind.
  */
 #include "vsock.h"
 
 #include <abi/errno.h>
-#include <base/atomic.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <mem/heap.h>
@@ -54,7 +53,7 @@ static void
 append(struct vsock_pkt *to, const void *from, uint32_t n)
 {
 	memcpy(to->data + to->len, from, n);
-	atomic_store_release(&to->len, to->len + n);
+	to->len += n;
 }
 
 void

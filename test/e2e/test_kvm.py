@@ -2,7 +2,7 @@
 """The kernel under real KVM, on any machine.
 
 Goal: the KVM path runs: kvmclock, the host's CPU model, `--accel auto` that
-finds KVM by itself.  Method: Debian's cloud kernel boots under TCG with a CPU
+finds KVM by itself, and AF_VSOCK by the host's kernel (`--vsock`).  Method: Debian's cloud kernel boots under TCG with a CPU
 that has AMD's virtualisation, loads its KVM, and runs pith there, which starts a
 QEMU of its own with `-accel kvm`.  XSAVE is taken from that CPU: QEMU's AMD-V
 does not pass on XSETBV, so that a guest's choice is lost at its next exit.
@@ -22,14 +22,18 @@ PITH = os.path.join(BUILD, "pith")
 LINUX = os.path.join(BUILD, "linux")  # make linux-guest
 WAIT = 600  # a hang, not a slow machine
 MODULES = ("virt/lib/irqbypass.ko", "arch/x86/kvm/kvm.ko",
-           "arch/x86/kvm/kvm-amd.ko")
+           "arch/x86/kvm/kvm-amd.ko",
+           "net/vmw_vsock/vsock.ko",
+           "net/vmw_vsock/vmw_vsock_virtio_transport_common.ko",
+           "drivers/vhost/vhost_iotlb.ko", "drivers/vhost/vhost.ko",
+           "drivers/vhost/vhost_vsock.ko")
 
 INIT = r"""#!/bin/sh
 /bin/busybox mount -t proc none /proc
 /bin/busybox mount -t sysfs none /sys
 /bin/busybox mount -t devtmpfs none /dev
 /bin/busybox mount -t tmpfs none /tmp
-for m in irqbypass kvm kvm-amd; do /bin/busybox insmod /$m.ko; done
+for m in %s; do /bin/busybox insmod /$m; done
 export PATH=/usr/bin:/bin PITH_CACHE=/tmp/cache
 cd /tmp
 run() {
@@ -41,8 +45,16 @@ run pith doctor
 run pith run --verbose /app.img one
 run pith run --accel kvm -c 2 --machine q35 /app.img two
 run pith run --accel kvm --timeout 60 /app.img three
+peer() {
+	/bin/busybox timeout 100 /peer host >/tmp/host 2>&1 &
+	run pith run --vsock 42 --timeout 100 "$@" /vsock.img guest
+	wait
+	run /bin/busybox cat /tmp/host
+}
+peer --net none
+peer --machine q35 -c 2
 /bin/busybox poweroff -f
-"""
+""" % " ".join(os.path.basename(m) for m in MODULES)
 
 PROGRAM = r"""
 #include <pthread.h>
@@ -89,7 +101,7 @@ def put(root, source, target=None):
     shutil.copy(source, to)
 
 
-def initramfs(tmp_path, image):
+def initramfs(tmp_path, image, more):
     root = str(tmp_path / "root")
     for d in ("proc", "sys", "dev", "tmp", "bin"):
         os.makedirs(os.path.join(root, d))
@@ -99,7 +111,11 @@ def initramfs(tmp_path, image):
     put(root, qemu, "/usr/bin/qemu-system-x86_64")
     put(root, PITH, "/usr/bin/pith")
     put(root, os.path.join(BUILD, "pith-kernel.elf"), "/usr/bin/pith-kernel.elf")
+    put(root, os.path.join(BUILD, "klib", "vsock.klib"),
+        "/usr/bin/klib/vsock.klib")
     put(root, image, "/app.img")
+    for source, target in more:
+        put(root, source, target)
     for lib in libraries(qemu, PITH):
         put(root, lib)
     for f in ("/usr/share/seabios/bios-microvm.bin",
@@ -135,11 +151,20 @@ def said(tmp_path_factory):
     subprocess.run([PITH, "build", "-m", "64M", "-o", image, exe], check=True,
                    timeout=WAIT, env=dict(os.environ,
                                           PITH_CACHE=str(tmp_path / "cache")))
+    peer, vsock = str(tmp_path / "peer"), str(tmp_path / "vsock.img")
+    subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", peer,
+                    os.path.join(TOP, "test/e2e/programs/vsock_peer.c")],
+                   check=True)
+    subprocess.run([PITH, "build", "-m", "64M", "-o", vsock, peer],
+                   check=True, timeout=WAIT,
+                   env=dict(os.environ, PITH_CACHE=str(tmp_path / "cache")))
     r = subprocess.run(
         ["qemu-system-x86_64", "-nodefaults", "-display", "none", "-no-reboot",
          "-accel", "tcg,thread=multi", "-cpu", "max,+svm,+npt,-xsave", "-smp", "2",
          "-m", "1200M", "-serial", "stdio", "-kernel", LINUX + "/vmlinuz",
-         "-initrd", initramfs(tmp_path, image), "-append",
+         "-initrd", initramfs(tmp_path, image, [(peer, "/peer"),
+                                                (vsock, "/vsock.img")]),
+         "-append",
          "console=ttyS0 quiet panic=-1 mitigations=off"],
         stdin=subprocess.DEVNULL, capture_output=True, timeout=WAIT)
     text = r.stdout.decode(errors="replace").replace("\r\n", "\n")
@@ -170,3 +195,18 @@ def test_again(said):
     """The answer about KVM is remembered; the second microvm run works too."""
     s = section(said, "pith run --accel kvm --timeout")
     assert "program three: cpus 1, slept enough\n" in s and "status 7" in s
+
+
+@pytest.mark.parametrize("options", ["--net none", "--machine q35 -c 2"])
+def test_vsock_by_the_host(said, options):
+    """The other end is Linux's own, in the host's kernel."""
+    command = "pith run --vsock 42 --timeout 100 " + options
+    s = section(said, command)
+    bulk = "%d bytes, 0 wrong, end 0\n" % (3 << 20)
+    assert "guest: connected: " + bulk in s and \
+        "guest: accepted: " + bulk in s, said
+    assert "guest: nobody: ECONNRESET\n" in s
+    assert "guest: message back: 9\n" in s and "status 0" in s, said
+    s = section(said[said.index(command):], "/bin/busybox cat /tmp/host")
+    assert "host: accepted: " + bulk in s and \
+        "host: connected: " + bulk in s and "host: message of 9\n" in s, said
