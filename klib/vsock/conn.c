@@ -214,9 +214,10 @@ stamp(struct vsock_sock *s, struct virtio_vsock_hdr *h)
 	h->fwd_cnt = (uint32_t)s->forwarded;
 	if (s->state != VSOCK_CONNECTING && s->state != VSOCK_CONNECTED)
 		return; /* a reset: nothing will come */
-	if (s->forwarded + n > s->promised) {
-		promised += s->forwarded + n - s->promised;
-		s->promised = s->forwarded + n;
+	s->told = s->forwarded + n;
+	if (s->told > s->promised) {
+		promised += s->told - s->promised;
+		s->promised = s->told;
 	}
 }
 
@@ -237,21 +238,22 @@ vsock_forget_unread(struct vsock_sock *s)
 void
 vsock_forwarded(struct vsock_sock *s, uint32_t n, bool waits)
 {
-	uint64_t news, left, least;
+	uint64_t news, least;
 	uint32_t room;
+	int64_t left;
 
 	s->forwarded += n;
 	promised -= n;
 	if (s->state != VSOCK_CONNECTED || s->peer_shut & NO_SEND)
 		return;
 	room = allowance(s);
-	if (s->forwarded + room <= s->promised)
+	if (s->forwarded + room <= s->told)
 		return;
-	news = s->forwarded + room - s->promised;
-	left = s->promised - s->rx_total;
+	news = s->forwarded + room - s->told;
+	left = (int64_t)(s->told - s->rx_total);
 	least = min_u64(UPDATE_AT, (room + 3) / 4);
 	/* Who is told late has nothing to do meanwhile. */
-	if ((news >= least && left < max_u64(UPDATE_AT, room / 2)) ||
+	if ((news >= least && left < (int64_t)max_u64(UPDATE_AT, room / 2)) ||
 	    (waits && left < room))
 		vsock_ctl(s, WANT_UPDATE);
 }
@@ -651,7 +653,7 @@ got_request(struct vsock_sock *l, const struct virtio_vsock_hdr *h, bool near)
 {
 	struct vsock_sock *s;
 
-	if (h->type != type_of(l) || l->nqueue >= l->backlog)
+	if (h->type != type_of(l) || l->nqueue > l->backlog)
 		return false;
 	s = make_child(l, h, near);
 	if (!s)

@@ -151,7 +151,7 @@ events_of(const struct vsock_sock *s)
 		ev |= POLLIN | POLLRDNORM;
 	if (s->state == VSOCK_CONNECTED) {
 		if (!(s->shut & NO_SEND) && vsock_room(s))
-			ev |= POLLOUT | POLLWRNORM | POLLWRBAND;
+			ev |= POLLOUT | POLLWRNORM;
 	} else if (s->state != VSOCK_CONNECTING) {
 		ev |= POLLOUT | POLLWRNORM;
 	}
@@ -180,6 +180,8 @@ node_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 	uint32_t cid = vsock_device_cid();
 
 	(void)f;
+	if (cid == VMADDR_CID_ANY)
+		cid = VMADDR_CID_LOCAL;
 	if (cmd != IOCTL_VM_SOCKETS_GET_LOCAL_CID)
 		return -ENOTTY;
 	return copy_to_user((void __user *)arg, &cid, sizeof(cid));

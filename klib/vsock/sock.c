@@ -148,13 +148,19 @@ vsock_bind(struct socket *sock, const void *addr, uint32_t len)
 	return err;
 }
 
+static bool
+was_connected(const struct vsock_sock *s)
+{
+	return s->state == VSOCK_CONNECTED || s->state == VSOCK_ENDED;
+}
+
 static int
 vsock_name(struct socket *sock, bool peer, void *addr, uint32_t *len)
 {
 	struct vsock_sock *s = vsock_of(sock);
 	struct sockaddr_vm a = { .family = AF_VSOCK };
 	irqflags_t f = vsock_lock_all();
-	int err = peer && s->state != VSOCK_CONNECTED ? -ENOTCONN : 0;
+	int err = peer && (!was_connected(s) || s->parting) ? -ENOTCONN : 0;
 
 	a.cid = peer ? s->peer_cid : s->cid;
 	a.port = peer ? s->peer_port : s->port;
@@ -320,10 +326,7 @@ vsock_connect(struct socket *sock, const void *addr, uint32_t len,
 	if (err != -EINPROGRESS)
 		return err;
 	if (nonblock)
-		return connect_over(s) &&
-				       READ_ONCE(s->state) == VSOCK_CONNECTED ?
-			       0 :
-			       -EINPROGRESS;
+		return err; /* even if it is over: as on Linux */
 	err = vsock_wait(s, connect_over, true, TIME_NEVER);
 	if (err) { /* a signal; it is not begun anew, as on Linux */
 		give_up(s);
@@ -348,12 +351,14 @@ vsock_shutdown(struct socket *sock, int how)
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	f = vsock_lock_all();
-	if (s->state != VSOCK_CONNECTED) {
+	if (!was_connected(s)) {
 		err = -ENOTCONN;
 	} else {
+		s->parting = true;
 		/* SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2, as the packet has it. */
 		s->shut |= (uint8_t)(how + 1);
-		vsock_ctl(s, WANT_SHUTDOWN);
+		if (s->state == VSOCK_CONNECTED)
+			vsock_ctl(s, WANT_SHUTDOWN);
 		vsock_wake(s, EV_ALL);
 	}
 	vsock_unlock(f);

@@ -43,6 +43,7 @@ struct vvsock {
 	struct virtq *rx, *tx, *event;
 	struct timer refill;
 	uint32_t *events; /* EVENTS of them, for the device */
+	uint32_t cid;	  /* as it was at first */
 };
 
 static struct vvsock *the_device; /* set once */
@@ -262,14 +263,17 @@ attach(struct virtio_device *v)
 {
 	struct vvsock *d;
 	int err = -ENOMEM;
+	uint32_t cid;
 
 	if (the_device)
 		return -EBUSY;
-	if (!read_cid(v))
+	cid = read_cid(v);
+	if (!cid)
 		return -EINVAL;
 	d = kzalloc(sizeof(*d), ALLOC_KERNEL);
 	if (!d)
 		return -ENOMEM;
+	d->cid = cid;
 	d->events = kcalloc(EVENTS, sizeof(*d->events), ALLOC_KERNEL);
 	if (!d->events)
 		goto failed;
@@ -301,8 +305,8 @@ start(struct virtio_device *v)
 		event_post(d, &d->events[i]);
 	spin_unlock_irq(&d->event->lock, f);
 	the_device = d;
-	refill(&d->refill);
-	vsock_device_up(read_cid(v), virtio_has(v, VIRTIO_VSOCK_F_SEQPACKET));
+	vsock_device_up(d->cid, virtio_has(v, VIRTIO_VSOCK_F_SEQPACKET));
+	refill(&d->refill); /* packets come from here on */
 	return 0;
 }
 

@@ -91,6 +91,7 @@ struct vsock_sock {
 	struct refcount refs;
 	uint8_t state; /* [g, a] enum vsock_state */
 	bool near;     /* [g] the peer is in this machine */
+	bool parting;  /* [g] shutdown() was called: the peer has no name */
 	bool bound;    /* [g] in the table of ports */
 	bool closed;   /* [g] its file is gone */
 	uint8_t shut;  /* [g, a] what we said that we do no more */
@@ -107,7 +108,8 @@ struct vsock_sock {
 	uint32_t message_len;	     /* [g] of the one that is under way */
 	uint64_t rx_total;	     /* [g] bytes that came */
 	uint64_t forwarded;	     /* [g] bytes that left rx */
-	uint64_t promised;	     /* [g] as much may come in all */
+	uint64_t told;	   /* [g] as much may come, by our last word */
+	uint64_t promised; /* [g] the most that told ever was */
 
 	struct mutex sender; /* RANK_FILEPOS: one message at a time */
 	uint32_t tx_count;   /* [g] bytes sent, modulo 2^32 */

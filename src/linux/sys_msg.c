@@ -55,7 +55,7 @@ do_send(struct thread *t, struct socket *s, struct uio *u, struct sock_msg *m)
 	bool quiet = m->flags & MSG_NOSIGNAL;
 	ssize_t n = s->ops->send(s, u, m);
 
-	if (unlikely(n == -EPIPE) && !quiet && s->type == SOCK_STREAM)
+	if (unlikely(n == -EPIPE) && !quiet && socket_sigpipe(s))
 		ignore(signal_send_thread(t, SIGPIPE, NULL)); /* queue full */
 	return n;
 }

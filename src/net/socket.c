@@ -370,8 +370,7 @@ socket_file(struct socket *s, unsigned flags, struct file **out)
 
 	if (err)
 		return err;
-	(*out)->mode |=
-		FILE_STREAM | (s->type == SOCK_STREAM ? 0 : FILE_NOSIGPIPE);
+	(*out)->mode |= FILE_STREAM | (socket_sigpipe(s) ? 0 : FILE_NOSIGPIPE);
 	s->file = *out;
 	return 0;
 }

@@ -75,7 +75,7 @@ struct socket_ops {
 		      struct socket **out); /* EOPNOTSUPP */
 	int (*name)(struct socket *s, bool peer, void *addr, uint32_t *len);
 	/* Bytes or -errno; m is never NULL.  -EPIPE: the caller sends the
-	 * signal, on stream sockets. */
+	 * signal, if socket_sigpipe(). */
 	ssize_t (*send)(struct socket *s, struct uio *u, struct sock_msg *m);
 	ssize_t (*recv)(struct socket *s, struct uio *u, struct sock_msg *m);
 	/* Sends len bytes that lie in n pieces of pages; takes references of
@@ -180,6 +180,13 @@ struct socket *socket_of(struct file *f);
  * the kernel to one. */
 MUST_CHECK int netlink_check(struct file *f);
 void netlink_tell(struct file *f, const void *data, uint32_t len);
+
+/* Does a send that answers EPIPE come with SIGPIPE? */
+static inline bool
+socket_sigpipe(const struct socket *s)
+{
+	return s->type == SOCK_STREAM && s->family != AF_VSOCK;
+}
 
 /* A family: a line in socket.c's table, or a klib's.  pair may be NULL. */
 struct socket_family {

@@ -451,7 +451,7 @@ ends(void)
 	pair(SOCK_STREAM, 7003, e);
 	send(e[0], "data", 4, 0);
 	close(e[0]);
-	printf("peer sees: %x\n", ready(e[1], POLLHUP, 1000) & ~POLLOUT);
+	printf("peer sees: %x\n", ready(e[1], POLLRDHUP, 1000));
 	show_poll("closed, data here", e[1]);
 	printf("send: %s\n", ok(send(e[1], "x", 1, MSG_NOSIGNAL)));
 	n = (int)recv(e[1], b, sizeof(b), 0);
@@ -470,7 +470,7 @@ ends(void)
 	send(e[0], "unread", 6, 0);
 	ready(e[1], POLLIN, 1000);
 	close(e[1]);
-	printf("peer sees: %x\n", ready(e[0], POLLHUP, 1000) & ~POLLOUT);
+	printf("peer sees: %x\n", ready(e[0], POLLRDHUP, 1000));
 	printf("recv: %s\n", ok(recv(e[0], b, sizeof(b), 0)));
 	printf("send: %s\n", ok(send(e[0], "x", 1, MSG_NOSIGNAL)));
 	signal(SIGPIPE, count_signal);
@@ -494,7 +494,7 @@ blocking(void)
 	fcntl(l, F_SETFL, O_NONBLOCK);
 	s = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	n = vconnect(s, VMADDR_CID_LOCAL, 7005);
-	printf("connect: %s\n", n && errno == EINPROGRESS ? "0" : ok(n));
+	printf("connect: %s\n", ok(n));
 	printf("ready: %x\n", ready(s, POLLOUT, 1000));
 	getsockopt(s, SOL_SOCKET, SO_ERROR, &err, &len);
 	printf("error: %d\n", err);
@@ -695,7 +695,7 @@ backlog(void)
 	printf("read: %s\n", ok(recv(e, b, 4, 0)));
 	close(e);
 	close(l);
-	printf("never accepted: %x\n", ready(s[1], POLLHUP, 1000) & ~POLLOUT);
+	printf("never accepted: %x\n", ready(s[1], POLLRDHUP, 1000));
 	printf("recv: %s\n", ok(recv(s[1], b, 4, 0)));
 	for (int i = 0; i < 4; i++)
 		close(s[i]);

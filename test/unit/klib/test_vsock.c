@@ -542,7 +542,7 @@ test_lengths(void)
 static void
 test_near(void)
 {
-	struct socket *l = listener(SOCK_SEQPACKET, 3000, 1), *s, *t, *c;
+	struct socket *l = listener(SOCK_SEQPACKET, 3000, 0), *s, *t, *c;
 	struct sockaddr_vm a = address(VMADDR_CID_LOCAL, 3000);
 	uint8_t b[70000];
 
@@ -550,7 +550,8 @@ test_near(void)
 	sent_packets = 0;
 	s = new_socket(SOCK_SEQPACKET);
 	t = new_socket(SOCK_SEQPACKET);
-	CHECK_EQ(s->ops->connect(s, &a, sizeof(a), true), 0);
+	CHECK_EQ(s->ops->connect(s, &a, sizeof(a), true), -EINPROGRESS);
+	CHECK_EQ(s->ops->connect(s, &a, sizeof(a), true), -EISCONN);
 	CHECK_EQ(t->ops->connect(t, &a, sizeof(a), true), -EINPROGRESS);
 	CHECK_EQ(t->error, ECONNRESET); /* the queue is full */
 	CHECK_EQ(l->ops->accept(l, true, &c), 0);
@@ -736,7 +737,7 @@ test_reset(void)
 	bring_up();
 	l = listener(SOCK_STREAM, 4000, 4);
 	near = new_socket(SOCK_STREAM);
-	CHECK_EQ(near->ops->connect(near, &a, sizeof(a), true), 0);
+	CHECK_EQ(near->ops->connect(near, &a, sizeof(a), false), 0);
 	CHECK_EQ(l->ops->accept(l, true, &near2), 0);
 	h = packet(9, 4000, VIRTIO_VSOCK_OP_REQUEST, 0);
 	CHECK(inject(&h, 0, -1));
