@@ -33,7 +33,7 @@
 
 #define CID    52u
 #define MEMORY (40ul << 20)
-#define ROUNDS 200000u
+#define ROUNDS 60000u
 
 static struct virtio_device dev;
 static struct {
