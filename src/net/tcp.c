@@ -49,6 +49,7 @@ nbuf_alloc(uint32_t len, unsigned alloc)
 	refcount_set(&b->refs, 1);
 	b->free = NULL;
 	b->priv = NULL;
+	b->referred = false;
 	return b;
 }
 

@@ -15,6 +15,8 @@
 #include <net/inet.h>
 #include <net/lwip/port.h>
 
+#define NBUF_REF 64 /* bytes of what refers to a piece for lwIP */
+
 /*
  * A piece of a stream.  Data follows in the same allocation, or belongs to
  * whatever free() gives back.  It has one owner at a time; references count
@@ -28,6 +30,8 @@ struct nbuf {
 	struct refcount refs;	      /* its owner's and lwIP's segments' */
 	void (*free)(struct nbuf *b); /* NULL: kfree */
 	void *priv;
+	bool referred;		    /* [core] `ref` is in use */
+	uint64_t ref[NBUF_REF / 8]; /* [core] txref.c: its first reference */
 };
 
 struct nbuf_queue {

@@ -18,15 +18,14 @@ import os
 import re
 
 import profile as counting
-from net_rows import ROWS, group_of
+from net_rows import GROUPS, RATES, ROWS, group_of
 
 FEW, MANY = 500, 2500
 FEWER = {"nginx_1m": (50, 250), "redis_set_p16": (1600, 16000),
-         "redis_get_p16": (1600, 16000)}
-# Bulk says nothing for a request; a fixed rate is mostly idle.
+         "redis_get_p16": (1600, 16000),
+         **{r: (32, 160) for r in GROUPS["iperf"][2]}}  # megabytes
 EXITS = ("virtio", "apic", "ioapic")  # how the regions' names begin
-COUNTED = [r for r in ROWS if group_of(r) != "iperf" and
-           not r.endswith("_rate")]
+COUNTED = [r for r in ROWS if r not in RATES]  # which are mostly idle
 
 
 def read_kinds(path):
@@ -91,7 +90,8 @@ class Counting:
 
 
 def print_counts(got):
-    for what, title in (("insns", "guest instructions a request, 1 CPU"),
+    for what, title in (("insns", "guest instructions a request, 1 CPU; of "
+                         "iperf a megabyte"),
                         ("exits", "VM exits a request, 1 CPU")):
         print("\n%s" % title)
         print("%-20s %14s %14s %8s" % ("row", "pith", "linux", "ratio"))

@@ -154,11 +154,11 @@ class Clients:
         got = json.loads(out) if out else None
         return {row: got["rps"], row + "_p99": got["p99"]} if got else {}
 
-    def iperf(self, row):
+    def iperf(self, row, *more):
         name, way = row.split("_")
+        more = more or ("-t", "2" if self.args.quick else "4")
         for _ in range(10):
-            out = self.client(["iperf3", "-c", GUEST, "-J", "-t",
-                               "2" if self.args.quick else "4", "-P",
+            out = self.client(["iperf3", "-c", GUEST, "-J", *more, "-P",
                                "8" if name == "iperf8" else "1"] +
                               (["-R"] if way == "out" else []))
             try:
@@ -174,5 +174,7 @@ class Clients:
             self.redis(row, n)
         elif group_of(row) == "udp":
             self.udp(row, "-n", str(n))
+        elif group_of(row) == "iperf":
+            self.iperf(row, "-n", "%dM" % n)
         else:
             self.load_tcp(row, "-n", str(n))

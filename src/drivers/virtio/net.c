@@ -4,11 +4,13 @@
  * for each CPU where the device has them.
  *
  * Receive buffers are pieces of the heap of rxbuf_size bytes: struct nic_buf,
- * then what the device fills.  A ring begins with few and gets more, up to
- * `max`, when a poll finds half of them used.  It is never left with fewer
- * than `min`, enough for the largest packet that the device may send: when
- * there is no memory for new buffers, the packets that came last are dropped
- * and theirs go back.  So memory pressure costs packets, never the queue.
+ * then what the device fills; of rxbuf_large, while the packets of the last
+ * time were large: work is by the piece.  A ring begins with few and gets
+ * more, up to `max`, when a poll finds half of them used.  It is never left
+ * with fewer than `min`, enough for the largest packet that the device may
+ * send: when there is no memory for new buffers, the packets that came last
+ * are dropped and theirs go back.  So memory pressure costs packets, never
+ * the queue.
  *
  * What is sent is reaped by the next tx(), a receive poll, an idle CPU or a
  * waiting tx_reap(); an interrupt is asked for only where many packets are
@@ -56,6 +58,8 @@
 #define RX_LARGE     (65535u + ETH_OVERHEAD) /* the largest with GUEST_TSO */
 
 #define RXBUF_SIZE  2048u
+#define RXBUF_LARGE 16384u
+#define RX_LARGE_AT 8192u /* mean length of packets from which they are used */
 #define RX_START    16u	  /* buffers of a ring at first, or its minimum */
 #define RX_ROUNDS   4u	  /* of a poll without memory, before it yields */
 #define TX_REAP_MAX 16u	  /* at a time, with the lock held */
@@ -72,10 +76,11 @@ struct rxbuf {
 };
 static_assert(offsetof(struct rxbuf, data) % 4 == 2, "IP header aligned");
 
+/* Bytes for the device in a buffer of so much memory. */
 static uint32_t
-rxbuf_room(const struct vnet *d)
+rxbuf_room(uint32_t size)
 {
-	return d->rxbuf_size - (uint32_t)offsetof(struct rxbuf, data);
+	return size - (uint32_t)offsetof(struct rxbuf, data);
 }
 
 static void
@@ -98,7 +103,8 @@ rxbuf_free(struct nic_buf *b)
 static void
 rx_post(struct vnet_rxq *rx, struct rxbuf *r)
 {
-	struct virtq_sg sg = { virt_to_phys(r->data), rxbuf_room(rx->d) };
+	struct virtq_sg sg = { virt_to_phys(r->data),
+			       rxbuf_room(r->b.truesize) };
 
 	if (virtq_add(rx->q, &sg, 0, 1, r, NULL))
 		kfree(r);
@@ -118,11 +124,19 @@ rx_post_chain(struct vnet_rxq *rx, struct nic_buf *b)
 static void
 rx_fill(struct vnet_rxq *rx, unsigned alloc)
 {
-	while (rx->q->in_flight < rx->target && !rx->d->v->broken) {
-		struct rxbuf *r = kmalloc(rx->d->rxbuf_size, alloc);
+	uint32_t size =
+		rx->mean > RX_LARGE_AT ? rx->d->rxbuf_large : rx->d->rxbuf_size;
 
+	while (rx->q->in_flight < rx->target && !rx->d->v->broken) {
+		struct rxbuf *r = kmalloc(size, alloc);
+
+		if (!r && size > rx->d->rxbuf_size) {
+			size = rx->d->rxbuf_size;
+			r = kmalloc(size, alloc);
+		}
 		if (!r)
 			break;
+		r->b.truesize = size;
 		rx_post(rx, r);
 	}
 }
@@ -136,7 +150,6 @@ buf_init(struct vnet_rxq *rx, struct rxbuf *r, uint32_t skip, uint32_t len)
 	b->data = r->data + skip;
 	b->len = len;
 	b->packet_len = len;
-	b->truesize = rx->d->rxbuf_size;
 	b->meta = (struct nic_meta){ .csum_ok = false };
 	b->nic = &rx->d->nic;
 	b->free = rxbuf_free;
@@ -181,8 +194,8 @@ rx_meta(const struct vnet *d, const struct vnet_hdr *h, struct nic_buf *b)
 static bool
 rx_rest(struct vnet_rxq *rx, struct nic_buf *first, unsigned n)
 {
-	uint32_t room = rxbuf_room(rx->d), len;
 	struct nic_buf **tail = &first->next;
+	uint32_t len;
 	struct rxbuf *r;
 
 	while (--n) {
@@ -197,7 +210,7 @@ rx_rest(struct vnet_rxq *rx, struct nic_buf *first, unsigned n)
 		first->packet_len += len;
 		/* Each but the last is full: the stack finds the headers in
 		 * the first. */
-		if (len != room && n > 1) {
+		if (len != rxbuf_room(r->b.truesize) && n > 1) {
 			virtio_fail(rx->d->v, "a piece is not full");
 			return false;
 		}
@@ -209,7 +222,7 @@ rx_rest(struct vnet_rxq *rx, struct nic_buf *first, unsigned n)
 static struct nic_buf *
 rx_take(struct vnet_rxq *rx, bool *bad)
 {
-	uint32_t room = rxbuf_room(rx->d), len;
+	uint32_t len;
 	struct rxbuf *r = virtq_get(rx->q, &len);
 	struct vnet_hdr h;
 	unsigned n = 1;
@@ -221,7 +234,8 @@ rx_take(struct vnet_rxq *rx, bool *bad)
 	memcpy(&h, r->data, sizeof(h));
 	if (virtio_has(rx->d->v, F_MRG_RXBUF))
 		n = h.num_buffers;
-	if (len < sizeof(h) || !n || n > rx->max || (n > 1 && len != room)) {
+	if (len < sizeof(h) || !n || n > rx->max ||
+	    (n > 1 && len != rxbuf_room(r->b.truesize))) {
 		virtio_fail(rx->d->v, "a packet's header makes no sense");
 		kfree(r);
 		return NULL;
@@ -233,6 +247,7 @@ rx_take(struct vnet_rxq *rx, bool *bad)
 		return NULL;
 	}
 	*bad = false;
+	rx->mean = (rx->mean * 15 + r->b.packet_len) / 16;
 	return &r->b;
 }
 
@@ -728,6 +743,13 @@ rx_largest(const struct vnet *d)
 	return len + (uint32_t)sizeof(struct vnet_hdr);
 }
 
+/* What may lie in all rings: one part in 64 of the machine's memory. */
+static uint64_t
+ring_memory(void)
+{
+	return mem_total_pages() * PAGE_SIZE / 64;
+}
+
 /* Buffers of a size of which the ring can hold a largest packet, and one
  * such buffer where they do not join. */
 static void
@@ -736,16 +758,21 @@ size_buffers(struct vnet *d, uint16_t num)
 	uint32_t pieces = virtio_has(d->v, F_MRG_RXBUF) ? num : 1;
 
 	d->rxbuf_size = RXBUF_SIZE;
-	while ((uint64_t)rxbuf_room(d) * pieces < rx_largest(d))
+	while ((uint64_t)rxbuf_room(d->rxbuf_size) * pieces < rx_largest(d))
 		d->rxbuf_size *= 2;
+	d->rxbuf_large = d->rxbuf_size;
+	if (pieces > 1 && rx_largest(d) > RXBUF_LARGE)
+		while (d->rxbuf_large < RXBUF_LARGE &&
+		       (uint64_t)d->rxbuf_large * 2 * pieces * d->npairs <=
+			       ring_memory())
+			d->rxbuf_large *= 2;
 }
 
-/* One part in 64 of the machine's memory may lie in the rings. */
 static void
 size_ring(struct vnet *d, struct vnet_rxq *rx)
 {
-	uint64_t room = mem_total_pages() * PAGE_SIZE / 64 / d->npairs;
-	uint32_t least = rx_largest(d) / rxbuf_room(d) + 2;
+	uint64_t room = ring_memory() / d->npairs;
+	uint32_t least = rx_largest(d) / rxbuf_room(d->rxbuf_size) + 2;
 
 	rx->max = (uint16_t)max_u64(least,
 				    min_u64(room / d->rxbuf_size, rx->q->num));

@@ -52,6 +52,7 @@ struct vnet_rxq {
 	unsigned index;		   /* [I] of the pair */
 	bool polling;		   /* [q->lock] the stack was notified */
 	uint16_t min, target, max; /* [q->lock] buffers in the ring */
+	uint32_t mean;		   /* [q->lock] length of the last packets */
 };
 
 struct vnet_txq {
@@ -79,9 +80,10 @@ struct vnet_ctrl {
 struct vnet {
 	struct nic nic;
 	struct virtio_device *v;
-	unsigned npairs;     /* [I] */
-	uint32_t rxbuf_size; /* [I] bytes of memory of a buffer */
-	bool small;	     /* [I] a machine with little memory */
+	unsigned npairs; /* [I] */
+	/* [I] bytes of memory of a buffer; of one while packets are large */
+	uint32_t rxbuf_size, rxbuf_large;
+	bool small; /* [I] a machine with little memory */
 	struct vnet_rxq rx[VNET_PAIRS];
 	struct vnet_txq tx[VNET_PAIRS];
 	struct vnet_ctrl ctrl;

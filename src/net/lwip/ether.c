@@ -197,6 +197,8 @@ input_frame(struct net_port *e, struct nic_buf *b)
 	input_packet(e, p, type, &m);
 }
 
+static void done_run(struct net_work *w);
+
 /* true: more is waiting. */
 static bool
 rx_queue(struct net_port *e, unsigned q)
@@ -204,6 +206,9 @@ rx_queue(struct net_port *e, unsigned q)
 	struct nic_buf *v[RX_BUDGET];
 	unsigned n = e->nic->ops->rx_poll(e->nic, q, v, RX_BUDGET);
 
+	/* What was sent is back by now: acknowledgements may ask for it. */
+	if (atomic_load_relaxed(&e->done))
+		done_run(&e->done_work);
 	for (unsigned i = 0; i < n; i++)
 		input_frame(e, v[i]);
 	return n == RX_BUDGET;

@@ -83,7 +83,8 @@ wrap_chain(struct pbuf *p)
 
 		if (!r)
 			goto fail;
-		memset(r, 0, sizeof(*r));
+		r->b.next = NULL;
+		r->b.referred = false;
 		refcount_set(&r->b.refs, 1);
 		r->p = q;
 		r->b.data = q->payload;
@@ -805,8 +806,6 @@ static void
 fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	  struct tcp_info *ti)
 {
-	const struct tcp_seg *seg;
-
 	ti->options = (pcb->flags & TF_TIMESTAMP ? 1 : 0) |
 		      (pcb->flags & TF_SACK ? 2 : 0) |
 		      (pcb->flags & TF_WND_SCALE ? 4 : 0);
@@ -819,8 +818,7 @@ fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	ti->ato = 40000;
 	ti->snd_mss = pcb->mss;
 	ti->rcv_mss = ti->advmss = pcb->mss;
-	for (seg = pcb->unacked; seg; seg = seg->next)
-		ti->unacked++;
+	ti->unacked = (pcb->snd_nxt - pcb->lastack + pcb->mss - 1u) / pcb->mss;
 	ti->rtt = (uint32_t)pcb->us_srtt / 8;
 	ti->rttvar = (uint32_t)pcb->us_var / 4;
 	ti->min_rtt = pcb->us_min;

@@ -39,15 +39,22 @@ gso_free(struct pbuf *p)
 	lwip_port_free(g);
 }
 
+int
+port_gso_can(const struct netif *n, int v6)
+{
+	const struct net_port *e = n->state;
+
+	return e->nic && e->nic->tx_csum &&
+	       (v6 ? e->nic->tx_tso6 : e->nic->tx_tso4);
+}
+
 struct pbuf *
 port_gso_begin(struct netif *n, int v6, uint16_t hlen, uint16_t size)
 {
-	const struct net_port *e = n->state;
 	struct gso_pbuf *g;
 	struct pbuf *p;
 
-	if (!e->nic || !e->nic->tx_csum ||
-	    !(v6 ? e->nic->tx_tso6 : e->nic->tx_tso4) || hlen > 60)
+	if (!port_gso_can(n, v6) || hlen > 60)
 		return NULL;
 	g = lwip_port_malloc(sizeof(*g));
 	if (!g)

@@ -224,6 +224,21 @@ port_tcp_seg_pbufs(uint16_t optlen, const void *data, uint16_t len)
 	return p;
 }
 
+static unsigned parts; /* made */
+
+/* Every other one is made by lwIP itself. */
+struct pbuf *
+port_tcp_seg_part(uint16_t optlen, struct pbuf *p, uint16_t off)
+{
+	struct ref *r = (struct ref *)(void *)p;
+
+	if (!(p->flags & PBUF_FLAG_IS_CUSTOM) ||
+	    r->pc.custom_free_function != ref_free || ++parts % 2)
+		return NULL;
+	return port_tcp_seg_pbufs(optlen, (uint8_t *)p->payload + off,
+				  (uint16_t)(p->len - off));
+}
+
 struct tcp_seg *
 port_tcp_seg_of(struct pbuf *p)
 {
@@ -320,6 +335,13 @@ gso_free(struct pbuf *p)
 	free(g);
 }
 
+int
+port_gso_can(const struct netif *n, int v6)
+{
+	(void)n;
+	return offload && !v6;
+}
+
 struct pbuf *
 port_gso_begin(struct netif *n, int v6, uint16_t hlen, uint16_t size)
 {
@@ -333,7 +355,7 @@ port_gso_begin(struct netif *n, int v6, uint16_t hlen, uint16_t size)
 	g->pc.custom_free_function = gso_free;
 	g->size = size;
 	g->n = 0;
-	g->room = 2 + rnd(44);
+	g->room = 1 + rnd(44);
 	p = pbuf_alloced_custom(PBUF_RAW, hlen, PBUF_RAM, &g->pc, g->head + 80,
 				hlen);
 	p->flags |= PBUF_FLAG_GSO;
@@ -367,26 +389,40 @@ tcp_sum(const uint8_t *pkt, uint16_t len)
 	return (uint16_t)~sum;
 }
 
+/* The data in pieces of g->size; the last one may be shorter, and it alone ends
+ * the stream. */
 void
 gso_cut(struct pbuf *p, int to, void (*one)(int, const void *, uint16_t))
 {
-	struct gso *g = (struct gso *)(void *)p;
-	uint8_t pkt[MTU], *tcp = pkt + 20;
-	uint32_t seq, total = 0;
-	uint16_t sum;
+	const struct gso *g = (const struct gso *)(const void *)p;
+	static uint8_t data[1 << 16];
+	uint8_t pkt[MTU], *tcp = pkt + 20, flags;
+	uint32_t seq, total = 0, n;
+	uint16_t sum, len;
 
 	memcpy(pkt, p->payload, p->len);
 	memcpy(&seq, tcp + 4, 4);
 	seq = lwip_ntohl(seq);
+	flags = tcp[13];
 	for (unsigned i = 0; i < g->n; i++) {
-		uint16_t n = (uint16_t)(g->held[i]->tot_len - g->off[i]);
-		uint16_t len = (uint16_t)(p->len + n);
-		uint32_t v = lwip_htonl(seq + total);
+		n = g->held[i]->tot_len - (uint32_t)g->off[i];
+		CHECK(total + n <= sizeof(data) && total % g->size == 0);
+		pbuf_copy_partial(g->held[i], data + total, (u16_t)n,
+				  g->off[i]);
+		total += n;
+	}
+	CHECK(total > g->size && total + p->len == p->tot_len);
+	for (uint32_t at = 0; at < total; at += n) {
+		uint32_t v = lwip_htonl(seq + at);
 
-		CHECK(len <= MTU && n <= g->size);
-		CHECK(n == g->size || i == g->n - 1);
-		pbuf_copy_partial(g->held[i], pkt + p->len, n, g->off[i]);
+		n = total - at < g->size ? total - at : g->size;
+		len = (uint16_t)(p->len + n);
+		CHECK(len <= MTU);
+		memcpy(pkt + p->len, data + at, n);
 		memcpy(tcp + 4, &v, 4);
+		tcp[13] = at + n == total ?
+				  flags :
+				  (uint8_t)(flags & ~(TCP_FIN | TCP_PSH));
 		tcp[16] = tcp[17] = 0;
 		sum = lwip_htons(len);
 		memcpy(pkt + 2, &sum, 2);
@@ -396,7 +432,5 @@ gso_cut(struct pbuf *p, int to, void (*one)(int, const void *, uint16_t))
 		sum = tcp_sum(pkt, len);
 		memcpy(tcp + 16, &sum, 2);
 		one(to, pkt, len);
-		total += n;
 	}
-	CHECK(total + p->len == p->tot_len);
 }

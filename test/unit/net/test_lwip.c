@@ -9,7 +9,8 @@
  *
  * INCLUDE: src/net/lwip/include $LWIP/include test/unit/net
  * SOURCES: $LWIP/core/tcp.c $LWIP/core/tcp_in.c $LWIP/core/tcp_out.c
- * SOURCES: test/unit/net/stack.c src/net/syncookie.c src/base/hash.c
+ * SOURCES: test/unit/net/stack.c test/unit/net/wire.c
+ * SOURCES: src/net/syncookie.c src/base/hash.c
  * SOURCES: $LWIP/core/def.c $LWIP/core/inet_chksum.c $LWIP/core/init.c
  * SOURCES: $LWIP/core/ip.c $LWIP/core/mem.c $LWIP/core/memp.c
  * SOURCES: $LWIP/core/netif.c $LWIP/core/pbuf.c $LWIP/core/raw.c
@@ -23,343 +24,19 @@
  * SOURCES: $LWIP/core/ipv6/ip6_frag.c $LWIP/core/ipv6/mld6.c
  * SOURCES: $LWIP/core/ipv6/nd6.c $LWIP/netif/ethernet.c
  */
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <lwip/dhcp.h>
-#include <lwip/dhcp6.h>
-#include <lwip/dns.h>
 #include <lwip/etharp.h>
-#include <lwip/ethip6.h>
-#include <lwip/igmp.h>
 #include <lwip/inet_chksum.h>
-#include <lwip/init.h>
 #include <lwip/ip.h>
-#include <lwip/ip4_frag.h>
-#include <lwip/ip6_frag.h>
-#include <lwip/mld6.h>
-#include <lwip/nd6.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/ethernet.h>
-#include <lwip/raw.h>
-#include <lwip/tcp.h>
-#include <netif/ethernet.h>
+#include <lwip/prot/ip6.h>
 
 #include "port_hooks.h"
 #include "port_input.h"
-#include "stack.h"
-
-static uint32_t got, urgent_at;
-
-void
-port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead)
-{
-	(void)pcb;
-	urgent_at = got + ahead;
-}
-
-/* ---- the wire ---- */
-
-struct packet {
-	struct packet *next;
-	uint32_t at;
-	int to;
-	uint16_t len;
-	uint8_t data[];
-};
-static struct packet *wire;
-static struct netif nif[2];
-static unsigned loss, reorder, twice, delay = 1; /* percent, ms */
-static unsigned path_mtu = MTU, sent, lost, large;
-static struct tcp_pcb *client, *server;
-static bool too_large;
-
-#define KEEP 256
-static struct packet *kept[KEEP]; /* samples for damage */
-static unsigned nkept;
-
-static void
-put(int to, const void *data, uint16_t len)
-{
-	struct packet *k, **at = &wire;
-
-	k = malloc(sizeof(*k) + len);
-	k->at = now_ms + delay + (rnd(100) < reorder ? rnd(20) : 0);
-	k->to = to;
-	k->len = len;
-	memcpy(k->data, data, len);
-	while (*at && (int32_t)((*at)->at - k->at) <= 0)
-		at = &(*at)->next;
-	k->next = *at;
-	*at = k;
-}
-
-static void
-send_one(int to, const void *data, uint16_t len)
-{
-	sent++;
-	if (nkept < KEEP && rnd(4) == 0) {
-		kept[nkept] = malloc(sizeof(*wire) + len);
-		kept[nkept]->len = len;
-		memcpy(kept[nkept++]->data, data, len);
-	}
-	if (len > path_mtu) {
-		too_large = true; /* a router says so, later */
-		return;
-	}
-	if (rnd(100) < loss) {
-		lost++;
-		return;
-	}
-	put(to, data, len);
-	if (rnd(100) < twice)
-		put(to, data, len);
-}
-
-static err_t
-output(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
-{
-	uint8_t buf[MTU];
-	int to = n == &nif[0];
-
-	(void)dst;
-	if (p->flags & PBUF_FLAG_GSO) {
-		large++;
-		gso_cut(p, to, send_one);
-		return ERR_OK;
-	}
-	CHECK(p->tot_len <= MTU);
-	pbuf_copy_partial(p, buf, p->tot_len, 0);
-	send_one(to, buf, p->tot_len);
-	return ERR_OK;
-}
-
-static err_t
-output6(struct netif *n, struct pbuf *p, const ip6_addr_t *dst)
-{
-	(void)n, (void)p, (void)dst;
-	return ERR_OK;
-}
-
-static err_t
-link_out(struct netif *n, struct pbuf *p)
-{
-	(void)n, (void)p;
-	return ERR_OK;
-}
-
-static err_t
-init_if(struct netif *n)
-{
-	n->output = output;
-	n->output_ip6 = output6;
-	n->linkoutput = link_out;
-	n->mtu = n->mtu6 = MTU;
-	n->hwaddr_len = 6;
-	n->hwaddr[5] = (u8_t)(n == &nif[1]);
-	n->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
-		   NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
-	n->name[0] = 'e';
-	return ERR_OK;
-}
-
-static void
-step(void)
-{
-	now_ms++;
-	while (wire && (int32_t)(wire->at - now_ms) <= 0) {
-		struct packet *k = wire;
-		struct pbuf *p = pbuf_alloc(PBUF_RAW, k->len, PBUF_RAM);
-
-		wire = k->next;
-		pbuf_take(p, k->data, k->len);
-		ip4_input(p, &nif[k->to]);
-		free(k);
-	}
-	if (too_large && client)
-		tcp_path_mtu(client, (u16_t)path_mtu);
-	too_large = false;
-	if (now_ms % TCP_TMR_INTERVAL == 0)
-		tcp_tmr();
-	if (now_ms % 1000 == 0) {
-		tcp_tw_tmr();
-		ip_reass_tmr();
-		ip6_reass_tmr();
-		etharp_tmr();
-		nd6_tmr();
-	}
-}
-
-/* ---- ends of a connection ---- */
-
-static uint8_t source[1 << 16];
-static uint32_t to_send, written;
-static bool fin_seen;
-
-static uint8_t
-byte_at(uint32_t i)
-{
-	return (uint8_t)(i * 2654435761u >> 24);
-}
-
-static err_t
-on_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-	(void)arg, (void)err;
-	if (!p) {
-		fin_seen = true;
-		return ERR_OK;
-	}
-	for (struct pbuf *q = p; q; q = q->next)
-		for (u16_t i = 0; i < q->len; i++, got++)
-			CHECK(((uint8_t *)q->payload)[i] == byte_at(got));
-	tcp_recved(pcb, p->tot_len);
-	pbuf_free(p);
-	return ERR_OK;
-}
-
-static void
-on_error(void *arg, err_t err)
-{
-	*(struct tcp_pcb **)arg = NULL;
-	(void)err;
-}
-
-void
-port_tcp_processed(struct tcp_pcb *pcb)
-{
-	if (pcb->state != TIME_WAIT || !pcb->callback_arg)
-		return;
-	*(struct tcp_pcb **)pcb->callback_arg = NULL;
-	pcb->callback_arg = NULL;
-	pcb->errf = NULL;
-}
-
-static err_t
-on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-	(void)arg, (void)err;
-	server = pcb;
-	tcp_arg(pcb, &server);
-	tcp_recv(pcb, on_data);
-	tcp_err(pcb, on_error);
-	tcp_set_wnd(pcb, 1 << 20);
-	return ERR_OK;
-}
-
-/* Half by reference, half copied; nothing that is referred to ever moves. */
-static void
-fill(void)
-{
-	static uint8_t *mem;
-
-	if (!mem) {
-		mem = malloc(8 << 20);
-		for (uint32_t i = 0; i < 8 << 20; i++)
-			mem[i] = byte_at(i);
-	}
-	while (client && written < to_send && written - got < 600000) {
-		u16_t n = (u16_t)(1 + rnd(30000));
-
-		if (n > to_send - written)
-			n = (u16_t)(to_send - written);
-		if (tcp_write(client, mem + written, n,
-			      n < 600 ? TCP_WRITE_FLAG_COPY : 0) != ERR_OK)
-			break;
-		written += n;
-	}
-}
-
-static void
-feed(void)
-{
-	fill();
-	if (client)
-		tcp_output(client);
-}
-
-static void
-open_both(void)
-{
-	ip_addr_t a;
-
-	got = written = 0;
-	fin_seen = false;
-	client = tcp_new_ip_type(IPADDR_TYPE_V4);
-	ip_addr_copy_from_ip4(client->local_ip, *netif_ip4_addr(&nif[0]));
-	tcp_bind_netif(client, &nif[0]);
-	tcp_arg(client, &client);
-	tcp_err(client, on_error);
-	ip_addr_copy_from_ip4(a, *netif_ip4_addr(&nif[1]));
-	CHECK(tcp_connect(client, &a, 80, NULL) == ERR_OK);
-	for (int i = 0;
-	     i < 30000 && client && !(server && client->state == ESTABLISHED);
-	     i++)
-		step();
-	CHECK(client && server);
-}
-
-static void
-close_both(void)
-{
-	struct tcp_pcb *c = client, *s;
-
-	tcp_arg(c, NULL);
-	tcp_err(c, NULL);
-	client = NULL;
-	CHECK(tcp_close(c) == ERR_OK);
-	for (int i = 0; i < 200000 && !fin_seen; i++)
-		step();
-	CHECK(fin_seen);
-	s = server;
-	server = NULL;
-	if (s) {
-		tcp_arg(s, NULL);
-		tcp_err(s, NULL);
-		tcp_recv(s, NULL);
-		CHECK(tcp_close(s) == ERR_OK);
-	}
-}
-
-/* Simulated milliseconds. */
-static uint32_t
-transfer(const char *what, uint32_t bytes)
-{
-	uint32_t start;
-
-	sent = lost = large = 0;
-	to_send = bytes;
-	open_both();
-	start = now_ms;
-	while (got < bytes && now_ms - start < 600000) {
-		feed();
-		step();
-	}
-	if (got != bytes)
-		printf("%s: %u of %u, client %d, %u written\n", what, got,
-		       bytes, client ? (int)client->state : -1, written);
-	CHECK(got == bytes);
-	start = now_ms - start;
-	printf("%s: %u bytes in %u ms, %u packets, %u lost, %u large\n", what,
-	       bytes, start, sent, lost, large);
-	close_both();
-	return start;
-}
-
-/* Until every connection is forgotten. */
-static void
-settle(void)
-{
-	for (int i = 0; i < 300000 && (tcp_active_pcbs || tcp_tw_pcbs || wire);
-	     i++)
-		step();
-	CHECK(!tcp_active_pcbs && !tcp_tw_pcbs && !tcp_busy_pcbs);
-	CHECK(tcp_tw_count == 0 && refs == 0);
-}
-
-/* ---- the tests ---- */
+#include "wire.h"
 
 static void
 test_clean(void)
@@ -401,8 +78,9 @@ test_loss(void)
 }
 
 static void
-test_path_mtu(void)
+test_path_mtu(bool large_ones)
 {
+	offload = large_ones;
 	to_send = 300000;
 	open_both();
 	path_mtu = 1000;
@@ -415,6 +93,7 @@ test_path_mtu(void)
 	path_mtu = MTU;
 	close_both();
 	settle();
+	offload = false;
 }
 
 static void
@@ -556,6 +235,37 @@ test_urgent(void)
 	}
 	loss = 0;
 	delay = 1;
+}
+
+/* What is sent beyond the window, in any order, is not taken. */
+static void
+test_overrun(void)
+{
+	uint32_t first, end;
+
+	to_send = 0;
+	for (unsigned i = 0; i < 200; i++) {
+		open_both();
+		reading = 0;
+		server->wnd_max = server->rcv_wnd = server->rcv_ann_wnd =
+			1 + rnd(3000);
+		first = server->rcv_nxt;
+		end = first + server->rcv_wnd;
+		for (unsigned k = 0; k < 20; k++)
+			give_tcp(server, first + rnd(3000), server->snd_nxt,
+				 NULL, 0, rnd(1400));
+		give_tcp(server, server->rcv_nxt, server->snd_nxt, NULL, 0,
+			 1400);
+		CHECK(TCP_SEQ_LEQ(server->rcv_nxt, end));
+		CHECK(server->rcv_nxt - first == got);
+		reading = 100;
+		tcp_arg(client, NULL);
+		tcp_err(client, NULL);
+		tcp_abort(client);
+		client = NULL;
+		settle();
+		CHECK(!server);
+	}
 }
 
 /* ---- damage ---- */
@@ -726,33 +436,17 @@ test_damage(unsigned rounds)
 int
 main(void)
 {
-	ip4_addr_t a, m, none = { 0 };
-
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	for (uint32_t i = 0; i < sizeof(source); i++)
-		source[i] = byte_at(i);
-	lwip_init();
-	IP4_ADDR(&m, 255, 255, 255, 0);
-	for (int i = 0; i < 2; i++) {
-		IP4_ADDR(&a, 10, 0, 0, 1 + i);
-		netif_add(&nif[i], &a, &m, &none, NULL, init_if, ip_input);
-		netif_set_link_up(&nif[i]);
-		netif_set_up(&nif[i]);
-		netif_create_ip6_linklocal_address(&nif[i], 1);
-		netif_set_ip6_autoconfig_enabled(&nif[i], 1);
-	}
-	listener = tcp_new_ip_type(IPADDR_TYPE_V4);
-	listener->local_port = 80;
-	listener = tcp_listen_with_backlog(listener, 255);
-	tcp_accept(listener, on_accept);
+	open_stack();
 	test_clean();
 	test_loss();
-	test_path_mtu();
+	test_path_mtu(false);
+	test_path_mtu(true);
 	test_many();
 	test_rtt();
 	test_idle();
 	test_cookies();
 	test_urgent();
+	test_overrun();
 	seed = getenv("PITH_SEED") ? strtoull(getenv("PITH_SEED"), NULL, 0) : 1;
 	test_damage(getenv("PITH_LONG") ? 5000000 : 60000);
 	puts("ok");

@@ -124,6 +124,10 @@ void lwip_port_free(void *);
 
 #define TCP_WND_UPDATE_THRESHOLD LWIP_MIN(TCP_WND_MAX(pcb) / 4, 4U * pcb->mss)
 
+/* Pieces of a large segment, headers one: NIC_TX_SEGS has room for two more,
+ * and 64 KB of pages that begin in the middle of one are 17. */
+#define TCP_SEG_PIECES 18
+
 #define LWIP_TCP_KEEPALIVE 1
 
 /* Checksums: the NIC's where it can; ours otherwise. */
@@ -145,6 +149,7 @@ void lwip_port_free(void *);
 #define LWIP_HOOK_TCP_REF_PBUF(len) port_tcp_ref_pbuf(len)
 #define LWIP_HOOK_TCP_SEG_PBUFS(optlen, data, len) \
 	port_tcp_seg_pbufs(optlen, data, len)
+#define LWIP_HOOK_TCP_SEG_PART(optlen, p, off) port_tcp_seg_part(optlen, p, off)
 #define LWIP_HOOK_TCP_SEG_OF(p)		       port_tcp_seg_of(p)
 #define LWIP_HOOK_TCP_SEG_FREE(seg)	       port_tcp_seg_free(seg)
 #define LWIP_HOOK_TCP_LISTENER(inp, dest, src) port_tcp_listener(inp, dest, src)
@@ -156,6 +161,7 @@ void lwip_port_free(void *);
 #define LWIP_HOOK_TCP_USEC()		 port_tcp_usec()
 #define LWIP_HOOK_TCP_URGENT(pcb, ahead) port_tcp_urgent(pcb, ahead)
 #define LWIP_HOOK_TCP_PROCESSED(pcb)	 port_tcp_processed(pcb)
+#define LWIP_HOOK_TCP_GSO_CAN(n, v6)	 port_gso_can(n, v6)
 #define LWIP_HOOK_TCP_GSO_BEGIN(n, v6, hlen, size) \
 	port_gso_begin(n, v6, hlen, size)
 #define LWIP_HOOK_TCP_GSO_ADD(p, seg, off) port_gso_add(p, seg, off)

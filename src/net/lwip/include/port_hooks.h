@@ -44,6 +44,8 @@ struct tcp_seg;
 struct pbuf *port_tcp_ref_pbuf(uint16_t len);
 struct pbuf *port_tcp_seg_pbufs(uint16_t optlen, const void *data,
 				uint16_t len);
+/* The same for what a piece of data has from off on; NULL: otherwise. */
+struct pbuf *port_tcp_seg_part(uint16_t optlen, struct pbuf *p, uint16_t off);
 struct tcp_seg *port_tcp_seg_of(struct pbuf *p);
 void port_tcp_seg_free(struct tcp_seg *seg);
 
@@ -69,7 +71,8 @@ void port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead);
 uint32_t port_tcp_isn(const struct ip_addr *local_ip, uint16_t local_port,
 		      const struct ip_addr *remote_ip, uint16_t remote_port);
 
-/* gso.c: a large segment. */
+/* gso.c: a large segment; does the device cut such? */
+int port_gso_can(const struct netif *n, int v6);
 struct pbuf *port_gso_begin(struct netif *n, int v6, uint16_t hlen,
 			    uint16_t size);
 int port_gso_add(struct pbuf *p, struct pbuf *seg, uint16_t off);
