@@ -25,31 +25,41 @@ struct sockaddr_in6 {
 #define SOCKADDR_IN6_MIN 24 /* without scope_id, as RFC 2133 had it */
 
 /* level IPPROTO_IP */
-#define IP_TOS			1
-#define IP_TTL			2
-#define IP_HDRINCL		3
-#define IP_OPTIONS		4
-#define IP_RETOPTS		7
-#define IP_PKTINFO		8
-#define IP_MTU_DISCOVER		10
-#define IP_RECVERR		11
-#define IP_RECVTTL		12
-#define IP_RECVTOS		13
-#define IP_MTU			14
-#define IP_FREEBIND		15
-#define IP_TRANSPARENT		19
-#define IP_RECVORIGDSTADDR	20
-#define IP_NODEFRAG		22
-#define IP_BIND_ADDRESS_NO_PORT 24
-#define IP_MULTICAST_IF		32
-#define IP_MULTICAST_TTL	33
-#define IP_MULTICAST_LOOP	34
-#define IP_ADD_MEMBERSHIP	35
-#define IP_DROP_MEMBERSHIP	36
-#define MCAST_JOIN_GROUP	42
-#define MCAST_LEAVE_GROUP	45
-#define IP_MULTICAST_ALL	49
-#define IP_UNICAST_IF		50
+#define IP_TOS			  1
+#define IP_TTL			  2
+#define IP_HDRINCL		  3
+#define IP_OPTIONS		  4
+#define IP_RETOPTS		  7
+#define IP_PKTINFO		  8
+#define IP_MTU_DISCOVER		  10
+#define IP_RECVERR		  11
+#define IP_RECVTTL		  12
+#define IP_RECVTOS		  13
+#define IP_MTU			  14
+#define IP_FREEBIND		  15
+#define IP_TRANSPARENT		  19
+#define IP_RECVORIGDSTADDR	  20
+#define IP_NODEFRAG		  22
+#define IP_BIND_ADDRESS_NO_PORT	  24
+#define IP_MULTICAST_IF		  32
+#define IP_MULTICAST_TTL	  33
+#define IP_MULTICAST_LOOP	  34
+#define IP_ADD_MEMBERSHIP	  35
+#define IP_DROP_MEMBERSHIP	  36
+#define IP_UNBLOCK_SOURCE	  37
+#define IP_BLOCK_SOURCE		  38
+#define IP_ADD_SOURCE_MEMBERSHIP  39
+#define IP_DROP_SOURCE_MEMBERSHIP 40
+#define IP_MSFILTER		  41
+#define MCAST_JOIN_GROUP	  42
+#define MCAST_BLOCK_SOURCE	  43
+#define MCAST_UNBLOCK_SOURCE	  44
+#define MCAST_LEAVE_GROUP	  45
+#define MCAST_JOIN_SOURCE_GROUP	  46
+#define MCAST_LEAVE_SOURCE_GROUP  47
+#define MCAST_MSFILTER		  48
+#define IP_MULTICAST_ALL	  49
+#define IP_UNICAST_IF		  50
 
 /* level IPPROTO_IPV6 */
 #define IPV6_UNICAST_HOPS    16
@@ -141,6 +151,30 @@ struct group_req {
 	uint8_t group[128];
 };
 
+struct ip_mreq_source {
+	uint32_t multiaddr, interface, source;
+};
+
+struct group_source_req {
+	uint32_t interface, pad;
+	uint8_t group[128], source[128];
+};
+
+#define MCAST_EXCLUDE 0
+#define MCAST_INCLUDE 1
+
+struct ip_msfilter {
+	uint32_t multiaddr, interface, mode, n; /* sources follow */
+};
+
+#define SOURCE_SIZE 128u /* struct sockaddr_storage */
+
+struct group_filter {
+	uint32_t interface, pad;
+	uint8_t group[128];
+	uint32_t mode, n; /* sources follow, SOURCE_SIZE each */
+};
+
 /* Errors of the error queue (ip(7), IP_RECVERR); the offender's address comes
  * after it. */
 struct sock_extended_err {
@@ -177,5 +211,7 @@ _Static_assert(sizeof(struct sockaddr_in) == 16, "sockaddr_in");
 _Static_assert(sizeof(struct sockaddr_in6) == 28, "sockaddr_in6");
 _Static_assert(sizeof(struct in6_pktinfo) == 20, "in6_pktinfo");
 _Static_assert(sizeof(struct group_req) == 136, "group_req");
+_Static_assert(sizeof(struct group_source_req) == 264, "group_source_req");
+_Static_assert(sizeof(struct group_filter) == 144, "group_filter");
 _Static_assert(sizeof(struct sock_extended_err) == 16, "sock_extended_err");
 _Static_assert(sizeof(struct tcp_info) == 232, "tcp_info");

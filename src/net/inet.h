@@ -49,6 +49,7 @@ struct inet_group {
 	struct inet_group *next;
 	struct inet_addr addr;
 	int ifindex;
+	struct inet_filter *filter; /* of sources: mcast.c */
 };
 
 struct inet_sock {
@@ -218,7 +219,17 @@ int inet_setopt(struct inet_sock *sk, int level, int name, const void *val,
 		uint32_t len);
 int inet_getopt(struct inet_sock *sk, int level, int name, void *val,
 		uint32_t *len);
+void inet_mcast_init(void);
+/* Those of groups (mcast.c); -ENOPROTOOPT: it is none. */
+int inet_mcast_setopt(struct inet_sock *sk, int level, int name,
+		      const void *val, uint32_t len);
+int inet_mcast_getopt(struct inet_sock *sk, int level, int name, void *val,
+		      uint32_t *len);
 /* Leaves all groups. */
 void inet_drop_groups(struct inet_sock *sk);
-bool inet_in_group(const struct inet_sock *sk, const struct inet_addr *a,
-		   int ifindex);
+/* Is a datagram to this group for the socket?  Any context that reclamation
+ * waits for. */
+bool inet_hears(const struct inet_sock *sk, const struct inet_addr *group,
+		const struct inet_addr *src, int ifindex);
+/* The interface with this address of IPv4; 0.0.0.0: 0, any.  -ENODEV. */
+MUST_CHECK int inet_if_of_addr(uint32_t net, int *ifindex);

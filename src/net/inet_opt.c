@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Options of IPPROTO_IP and IPPROTO_IPV6, and multicast groups.
+ * Options of IPPROTO_IP and IPPROTO_IPV6; those of multicast groups are in
+ * mcast.c.
  *
  * Flags and small numbers are rows of a table; the rest has a function each.
  */
@@ -11,13 +12,10 @@
 #include <base/atomic.h>
 #include <base/math.h>
 #include <base/string.h>
-#include <core/reclaim.h>
-#include <mem/heap.h>
 #include <net/dgram.h>
 #include <net/netif.h>
 
-#define GROUPS_MAX 20 /* of one socket: igmp_max_memberships */
-#define SLOT(f)	   offsetof(struct inet_sock, f)
+#define SLOT(f) offsetof(struct inet_sock, f)
 
 enum opt_kind { FLAG, BYTE, SHORT, INT };
 
@@ -129,138 +127,6 @@ opt_load(const struct inet_sock *sk, const struct inet_opt *o)
 	}
 }
 
-/* ---- groups ---- */
-
-static int
-add_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex)
-{
-	struct inet_group *g;
-	unsigned n = 0;
-	int err;
-
-	if (!inet_is_multicast(a))
-		return -EINVAL;
-	for (g = sk->groups; g; g = g->next, n++)
-		if (inet_same(&g->addr, a) &&
-		    (!ifindex || g->ifindex == ifindex))
-			return -EADDRINUSE;
-	if (n >= GROUPS_MAX && inet_is_v4(a))
-		return -ENOBUFS;
-	g = kzalloc(sizeof(*g), ALLOC_KERNEL);
-	if (!g)
-		return -ENOBUFS;
-	g->addr = *a;
-	g->ifindex = ifindex;
-	err = inet_far_group(a, &g->ifindex, true);
-	if (err) {
-		kfree(g);
-		return err;
-	}
-	g->next = sk->groups;
-	atomic_store_release(&sk->groups, g);
-	return 0;
-}
-
-static int
-drop_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex)
-{
-	struct inet_group **at, *g;
-
-	for (at = &sk->groups; (g = *at); at = &g->next) {
-		if (!inet_same(&g->addr, a) ||
-		    (ifindex && g->ifindex != ifindex))
-			continue;
-		atomic_store_release(at, g->next);
-		ignore(inet_far_group(&g->addr, &g->ifindex, false));
-		reclaim_barrier(); /* a datagram may be looking at it */
-		kfree(g);
-		return 0;
-	}
-	return -EADDRNOTAVAIL;
-}
-
-void
-inet_drop_groups(struct inet_sock *sk)
-{
-	while (sk->groups)
-		ignore(drop_group(sk, &sk->groups->addr, sk->groups->ifindex));
-}
-
-static int
-if_of_addr(uint32_t net, int *ifindex)
-{
-	struct net_addr a;
-	unsigned cursor = 0;
-
-	*ifindex = 0;
-	if (!net)
-		return 0;
-	while (net_addr_next(&cursor, &a))
-		if (a.family == AF_INET && !memcmp(a.addr, &net, 4)) {
-			*ifindex = a.ifindex;
-			return 0;
-		}
-	return -ENODEV;
-}
-
-static int
-membership4(struct inet_sock *sk, bool join, const void *val, uint32_t len)
-{
-	struct ip_mreqn r = { 0 };
-	struct inet_addr a;
-	int err = 0;
-
-	if (len < sizeof(struct ip_mreq))
-		return -EINVAL;
-	memcpy(&r, val, min_u64(len, sizeof(r)));
-	if (!r.ifindex)
-		err = if_of_addr(r.address, &r.ifindex);
-	if (err)
-		return join ? err : -EADDRNOTAVAIL;
-	a = inet_v4(r.multiaddr);
-	return join ? add_group(sk, &a, r.ifindex) :
-		      drop_group(sk, &a, r.ifindex);
-}
-
-static int
-membership6(struct inet_sock *sk, bool join, const void *val, uint32_t len)
-{
-	struct ipv6_mreq r;
-	struct inet_addr a;
-
-	if (len < sizeof(r))
-		return -EINVAL;
-	memcpy(&r, val, sizeof(r));
-	memcpy(a.b, r.multiaddr, 16);
-	if (inet_is_v4(&a))
-		return -EINVAL;
-	return join ? add_group(sk, &a, r.ifindex) :
-		      drop_group(sk, &a, r.ifindex);
-}
-
-static int
-membership_any(struct inet_sock *sk, bool join, const void *val, uint32_t len)
-{
-	struct group_req r;
-	struct sockaddr_in6 s6;
-	struct sockaddr_in s4;
-	struct inet_addr a;
-
-	if (len < sizeof(r))
-		return -EINVAL;
-	memcpy(&r, val, sizeof(r));
-	memcpy(&s6, r.group, sizeof(s6));
-	memcpy(&s4, r.group, sizeof(s4));
-	if (s4.family == AF_INET)
-		a = inet_v4(s4.addr);
-	else if (s6.family == AF_INET6)
-		memcpy(a.b, s6.addr, 16);
-	else
-		return -EINVAL;
-	return join ? add_group(sk, &a, (int)r.interface) :
-		      drop_group(sk, &a, (int)r.interface);
-}
-
 static int
 set_mcast_if4(struct inet_sock *sk, const void *val, uint32_t len)
 {
@@ -277,7 +143,7 @@ set_mcast_if4(struct inet_sock *sk, const void *val, uint32_t len)
 	if (r.ifindex)
 		err = net_if_get(r.ifindex, &nif);
 	else
-		err = if_of_addr(r.address, &r.ifindex);
+		err = inet_if_of_addr(r.address, &r.ifindex);
 	if (err)
 		return -EADDRNOTAVAIL;
 	sk->mcast_addr = inet_v4(r.address);
@@ -304,12 +170,6 @@ set_ip(struct inet_sock *sk, int name, const void *val, uint32_t len)
 	int v, err;
 
 	switch (name) {
-	case IP_ADD_MEMBERSHIP:
-	case IP_DROP_MEMBERSHIP:
-		return membership4(sk, name == IP_ADD_MEMBERSHIP, val, len);
-	case MCAST_JOIN_GROUP:
-	case MCAST_LEAVE_GROUP:
-		return membership_any(sk, name == MCAST_JOIN_GROUP, val, len);
 	case IP_MULTICAST_IF:
 		return sk->sock.type == SOCK_STREAM ?
 			       -EINVAL :
@@ -341,16 +201,6 @@ set_ipv6(struct inet_sock *sk, int name, const void *val, uint32_t len)
 {
 	int v, err;
 
-	switch (name) {
-	case IPV6_ADD_MEMBERSHIP:
-	case IPV6_DROP_MEMBERSHIP:
-		return membership6(sk, name == IPV6_ADD_MEMBERSHIP, val, len);
-	case MCAST_JOIN_GROUP:
-	case MCAST_LEAVE_GROUP:
-		return membership_any(sk, name == MCAST_JOIN_GROUP, val, len);
-	default:
-		break;
-	}
 	err = value_in(IPPROTO_IPV6, val, len, &v);
 	switch (name) {
 	case IPV6_V6ONLY:
@@ -388,11 +238,14 @@ inet_setopt(struct inet_sock *sk, int level, int name, const void *val,
 			dgram_err_purge(sk);
 		return err;
 	}
+	if (level != IPPROTO_IP && (level != IPPROTO_IPV6 || !sk->v6))
+		return -ENOPROTOOPT;
+	err = inet_mcast_setopt(sk, level, name, val, len);
+	if (err != -ENOPROTOOPT)
+		return err;
 	if (level == IPPROTO_IP)
 		return set_ip(sk, name, val, len);
-	if (level == IPPROTO_IPV6 && sk->v6)
-		return set_ipv6(sk, name, val, len);
-	return -ENOPROTOOPT;
+	return set_ipv6(sk, name, val, len);
 }
 
 static int
@@ -442,6 +295,12 @@ inet_getopt(struct inet_sock *sk, int level, int name, void *val, uint32_t *len)
 
 	if (o)
 		return put_ip_int(level, val, len, opt_load(sk, o));
+	if (level == IPPROTO_IP || (level == IPPROTO_IPV6 && sk->v6)) {
+		err = inet_mcast_getopt(sk, level, name, val, len);
+		if (err != -ENOPROTOOPT)
+			return err;
+		err = 0;
+	}
 	if (level == IPPROTO_IP) {
 		switch (name) {
 		case IP_MULTICAST_TTL:

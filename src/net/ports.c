@@ -417,8 +417,8 @@ wants_multi(const struct inet_sock *sk, const struct inet_end *dst,
 	if (sk->connected && (sk->remote.port != src->port ||
 			      !inet_same(&sk->remote.addr, &src->addr)))
 		return false;
-	return !inet_is_multicast(&dst->addr) || sk->mcast_all ||
-	       inet_in_group(sk, &dst->addr, ifindex);
+	return !inet_is_multicast(&dst->addr) ||
+	       inet_hears(sk, &dst->addr, &src->addr, ifindex);
 }
 
 #define MULTI_MAX 64 /* receivers of one datagram */
@@ -447,19 +447,6 @@ inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
 		fn(v[--k], arg);
 		inet_put(v[k]);
 	}
-}
-
-bool
-inet_in_group(const struct inet_sock *sk, const struct inet_addr *a,
-	      int ifindex)
-{
-	const struct inet_group *g;
-
-	for (g = sk->groups; g; g = g->next)
-		if (inet_same(&g->addr, a) &&
-		    (!ifindex || g->ifindex == ifindex))
-			return true;
-	return false;
 }
 
 /* ---- all of them ---- */

@@ -101,7 +101,7 @@ struct socket_ops {
 	void (*release)(struct socket *s);
 };
 
-#define OPT_MAX	   1024u  /* of an option's value, out */
+#define OPT_MAX	   16384u /* of an option's value, out */
 #define OPT_MAX_IN 16384u /* in */
 
 /* Bits of socket->opts, changed atomically. */

@@ -39,6 +39,7 @@ start(void)
 {
 	net_init();
 	inet_rest_init();
+	inet_mcast_init();
 	rtnl_init();
 	net_start(config);
 	net_changes_told();

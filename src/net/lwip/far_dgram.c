@@ -524,7 +524,9 @@ raw_received(void *arg, struct raw_pcb *pcb, struct pbuf *p,
 	    (sk->connected && !inet_same(&sk->remote.addr, &m.src.addr)) ||
 	    (!inet_is_any(&sk->local.addr) &&
 	     !inet_same(&sk->local.addr, &m.dst.addr)) ||
-	    (sk->sock.ifindex && sk->sock.ifindex != m.ifindex))
+	    (sk->sock.ifindex && sk->sock.ifindex != m.ifindex) ||
+	    (inet_is_multicast(&m.dst.addr) &&
+	     !inet_hears(sk, &m.dst.addr, &m.src.addr, m.ifindex)))
 		return 0;
 	pbuf_copy_partial(p, &type, 1, ip_current_header_tot_len());
 	if (skip > p->tot_len || filtered(u, type))
