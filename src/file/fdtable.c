@@ -354,13 +354,17 @@ is_open(const struct fdtable *t, int fd)
 int
 fd_get_cloexec(struct fdtable *t, int fd)
 {
-	int r = -EBADF;
+	/* As fd_get_any(): asked with locks held that come after the table's,
+	 * by who reads /proc. */
+	const struct fd_array *a = atomic_load_acquire(&t->array);
+	size_t n = (unsigned)fd;
 
-	mutex_lock(&t->lock);
-	if (is_open(t, fd))
-		r = bitmap_test(t->array->cloexec, (unsigned)fd);
-	mutex_unlock(&t->lock);
-	return r;
+	if (n >= a->size)
+		return -EBADF;
+	n = cpu_nospec(n, a->size);
+	if (!atomic_load_acquire(&a->file[n]))
+		return -EBADF;
+	return atomic_load_relaxed(&a->cloexec[n / 64]) >> (n % 64) & 1;
 }
 
 int
