@@ -69,6 +69,15 @@ make(void)
 	if (setxattr("large", "user.large", large, sizeof(large), 0))
 		die("large");
 	set("large", 0);
+	/* Owners that the quota files do not have yet. */
+	for (unsigned k = 0; k < 40; k++) {
+		snprintf(large, sizeof(large), "owner%u", k);
+		fd = open(large, O_CREAT | O_RDWR, 0644);
+		if (fd < 0 || write(fd, large, 600) != 600 ||
+		    fchown(fd, k * k * k * 999, k * 70001))
+			die(large);
+		close(fd);
+	}
 	fd = open("d", O_TMPFILE | O_RDWR, 0660);
 	if (fd < 0)
 		die("O_TMPFILE");
