@@ -8,7 +8,8 @@ to the volume by the host, through tar, xz and zstd in Pith and on the host,
 and comes out of the archive as it was; git's plumbing, which starts no second
 process, stores the same objects under the same names; a writer of SQLite
 checks at each start all that the one before it left.  PITH_LONG takes a tree
-of 1 GB and 100 kills where the short form takes 8 MB and 3."""
+of 1 GB and 100 kills where the short form takes 8 MB and 3; PITH_TREE another
+number of MB."""
 
 import hashlib
 import os
@@ -104,9 +105,10 @@ def test_archives(m):
     """tar, xz and zstd there and back; the host reads what they wrote."""
     tree = m.tmp / "tree"
     tree.mkdir()
-    make_tree(tree, (1024 if LONG else 8) * MB)
+    size = int(os.environ.get("PITH_TREE", 1024 if LONG else 8))
+    make_tree(tree, size * MB)
     want = on_host(LIST, tree, "times")
-    new_volume(m, "6G" if LONG else "96M")
+    new_volume(m, "%dM" % (size * 6 + 48))
     copy(m, tree, "v:/tree")
     assert run(m, PY, "-c", LIST, "/data/tree", "times") == want
     run(m, "/bin/tar", "-C", "/data", "-cf", "/data/t.tar", "tree")
