@@ -391,13 +391,15 @@ def test_lighttpd(serve, tmp_path, docroot):
 
 
 def test_haproxy(serve, tmp_path, host_http):
-    """Both ends: clients of the host through the machine to the host."""
+    """Both ends: clients of the host through the machine to the host, large
+    answers by splice through pipes."""
     conf = tmp_path / "haproxy.cfg"
     conf.write_text("""
 global
     maxconn 200
 defaults
     mode http
+    option splice-response
     timeout connect 30s
     timeout client 30s
     timeout server 30s
