@@ -272,6 +272,9 @@ def test_script(pith, tmp_path):
     # Data of a package that theirs depends on
     ("/usr/lib/postgresql/15/bin/postgres",
      ["/usr/share/zoneinfo/Europe/Paris", "/usr/share/zoneinfo/UTC"]),
+    # Python as a library
+    ("/usr/bin/gdb", ["/usr/lib/python3.11/encodings/__init__.py",
+                      "/usr/lib/python3.11/lib-dynload"]),
 ])
 def test_interpreters(pith, tmp_path, program, wanted):
     if not os.path.exists(program):

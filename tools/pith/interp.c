@@ -153,6 +153,41 @@ interp_add(struct fileset *fs, const char *real)
 	}
 }
 
+/* The first libpython of the set. */
+static void
+find_python(struct node *n, void *arg)
+{
+	struct node **found = arg;
+
+	if (!*found && !fnmatch("libpython3.[0-9]*.so.*", n->name, 0))
+		*found = n;
+}
+
+bool
+interp_add_embedded(struct fileset *fs)
+{
+	static const char lib[] = "/lib/", so[] = ".so.";
+	struct node *found = NULL;
+	char *path, *prefix_end, *name, *real;
+
+	fileset_each(fs, find_python, &found);
+	if (!found)
+		return false;
+	path = node_path(found);
+	prefix_end = strstr(path, lib);
+	name = strrchr(path, '/') + sizeof("lib");
+	if (!prefix_end) {
+		free(path);
+		return false;
+	}
+	real = xasprintf("%.*s/bin/%.*s", (int)(prefix_end - path), path,
+			 (int)(strstr(name, so) - name), name);
+	interp_add(fs, real);
+	free(real);
+	free(path);
+	return true;
+}
+
 /* The first version named in a version file; caller frees. */
 static char *
 read_version(const char *dir, const char *name)

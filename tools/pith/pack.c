@@ -6,7 +6,8 @@
  * order: the program with its ELF closure (or its #! interpreter, as a
  * program), the files of the source package that owns it, the data of an
  * interpreter, what -i names, host paths among the arguments, the closure of
- * every ELF file that came in, a generated /etc.
+ * every ELF file that came in, the data of an interpreter among those, a
+ * generated /etc.
  */
 #include "pack.h"
 
@@ -453,8 +454,11 @@ pack_files(const struct options *o, const struct target *t, struct fileset *fs)
 		add_include(fs, &o->includes[i]);
 	for (size_t i = 0; i < t->paths.n; i++)
 		add_argument(fs, t->paths.v[i]);
-	if (!fs->foreign)
+	if (!fs->foreign) {
 		elf_closure_all(fs);
+		if (interp_add_embedded(fs))
+			elf_closure_all(fs);
+	}
 	etc_generate(o, fs);
 	if (o->workdir)
 		fileset_mkdir(fs, o->workdir, 0755);
