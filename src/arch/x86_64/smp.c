@@ -19,7 +19,8 @@
 #include <core/percpu.h>
 #include <core/spinlock.h>
 
-#define START_TIMEOUT_NS 1000000000ull
+/* A CPU of a machine whose host is busy may come seconds late. */
+#define START_TIMEOUT_NS 10000000000ull
 #define STOP_WAIT_NS	 20000000ull
 
 extern const char ap_trampoline[] HIDDEN, ap_trampoline_end[] HIDDEN;
@@ -37,6 +38,10 @@ static bool stopping;			    /* [a] panic: NMIs stop CPUs */
 static struct regs *stopped[ARCH_MAX_CPUS]; /* [a] */
 static uint64_t ap_started;		    /* [a] bit per CPU */
 
+/* Of the CPU being started: who comes after it was given up stays out. */
+enum ap_state { AP_AWAITED, AP_HERE, AP_GIVEN_UP };
+static uint32_t ap_state; /* [a] */
+
 unsigned
 smp_count(void)
 {
@@ -46,6 +51,11 @@ smp_count(void)
 static NORETURN void
 ap_start(struct cpu *c)
 {
+	uint32_t awaited = AP_AWAITED;
+
+	if (!atomic_cas(&ap_state, &awaited, AP_HERE))
+		for (;;)
+			__asm__ volatile("cli; hlt");
 	write_cr3(early_cr3);
 	desc_init(c);
 	cpu_init_this();
@@ -66,7 +76,7 @@ smp_start(unsigned id)
 	struct cpu *c = cpus[id];
 	char *page = phys_to_virt(TRAMPOLINE_PA);
 	uint64_t deadline;
-	uint32_t apic_id = acpi_info.cpu_apic[id];
+	uint32_t apic_id = acpi_info.cpu_apic[id], awaited;
 
 	assert(c && id < acpi_info.ncpus);
 	if (!arch_cpu_alloc(c))
@@ -78,11 +88,14 @@ smp_start(unsigned id)
 	set_word(page, ap_stack, c->kstack_top);
 	set_word(page, ap_entry, (uint64_t)ap_start);
 	set_word(page, ap_arg, (uint64_t)c);
+	atomic_store(&ap_state, AP_AWAITED);
 	atomic_fence();
 	lapic_start(apic_id, TRAMPOLINE_PA >> 12);
 	deadline = arch_clock_ns() + START_TIMEOUT_NS;
 	while (!(atomic_load_acquire(&ap_started) >> id & 1)) {
-		if (arch_clock_ns() > deadline)
+		awaited = AP_AWAITED;
+		if (arch_clock_ns() > deadline &&
+		    atomic_cas(&ap_state, &awaited, AP_GIVEN_UP))
 			return -ETIMEDOUT;
 		cpu_relax();
 	}
