@@ -57,6 +57,7 @@
 #define MTU_DEFAULT  1500u
 #define RX_LARGE     (65535u + ETH_OVERHEAD) /* the largest with GUEST_TSO */
 
+#define RING_MAX    256u
 #define RXBUF_SIZE  2048u
 #define RXBUF_LARGE 16384u
 #define RX_LARGE_AT 8192u /* mean length of packets from which they are used */
@@ -790,11 +791,11 @@ setup_pair(struct vnet *d, unsigned i)
 
 	rx->d = tx->d = d;
 	rx->index = tx->index = i;
-	err = virtq_setup(d->v, 2 * i, VIRTQ_MAX, rx_done, &rx->q);
+	err = virtq_setup(d->v, 2 * i, RING_MAX, rx_done, &rx->q);
 	if (err)
 		return err;
 	rx->q->priv = rx;
-	err = virtq_setup(d->v, 2 * i + 1, VIRTQ_MAX, tx_done, &tx->q);
+	err = virtq_setup(d->v, 2 * i + 1, RING_MAX, tx_done, &tx->q);
 	if (err)
 		return err;
 	tx->q->priv = tx;

@@ -37,7 +37,7 @@
 #define VIRTIO_S_NEEDS_RESET 64u
 #define VIRTIO_S_FAILED	     128u
 
-#define VIRTQ_MAX	  256u /* entries of the largest queue that we use */
+#define VIRTQ_MAX	  1024u /* entries of the largest queue that we use */
 #define VIRTIO_MAX_QUEUES 40u
 
 struct virtio_device;

@@ -258,8 +258,10 @@ virtq_kick(struct virtq *q)
 	else
 		want = !(q->used[RING_FLAGS] & USED_NO_NOTIFY);
 	q->kicked_idx = q->avail_idx;
-	if (want)
-		q->v->ops->notify(q);
+	if (!want)
+		return;
+	q->v->ops->notify(q);
+	q->rekicked_idx = q->avail_idx; /* the device will look */
 }
 
 /* A notification that virtq_kick() left out may have been needed after all,
