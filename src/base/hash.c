@@ -171,6 +171,54 @@ crc32c_table(uint32_t crc, const void *p, size_t len)
 	return crc;
 }
 
+/* a times b modulo the polynomial; the highest bit is the lowest power. */
+static uint32_t
+multiply_c(uint32_t a, uint32_t b)
+{
+	uint32_t r = 0;
+
+	for (; a; a <<= 1) {
+		r ^= a >> 31 ? b : 0;
+		b = NEXT(b);
+	}
+	return r;
+}
+
+/* A zero byte is a multiplication by the 8th power, so many are one by a
+ * power that is made of these: of 8, 16, 32 and so on. */
+uint32_t
+crc32c_zeros(uint32_t crc, size_t len)
+{
+	static const uint32_t powers[] = {
+		0x00800000, 0x00008000, 0x82f63b78, 0x6ea2d55c,
+		0x18b8ea18, 0x510ac59a, 0xb82be955, 0xb8fdb1e7,
+		0x88e56f72, 0x74c360a4, 0xe4172b16, 0x0d65762a,
+		0x35d73a62, 0x28461564, 0xbf455269, 0xe2ea32dc,
+	};
+
+	for (unsigned k = 0; k < 16; k++)
+		if (len >> k & 1)
+			crc = multiply_c(powers[k], crc);
+	return crc;
+}
+
+uint32_t
+crc32c_padded(uint32_t crc, const void *p, size_t len)
+{
+	const uint8_t *s = p;
+	size_t used = len;
+
+	while (used >= 8 && len - used < 65528) {
+		uint64_t word;
+
+		__builtin_memcpy(&word, s + used - 8, 8);
+		if (word)
+			break;
+		used -= 8;
+	}
+	return crc32c_zeros(crc32c(crc, s, used), len - used);
+}
+
 /* Where the CPU has an instruction for it, arch has its own. */
 WEAK uint32_t
 crc32c(uint32_t crc, const void *p, size_t len)

@@ -35,6 +35,10 @@ uint64_t siphash(const uint64_t key[2], const void *p, size_t len);
  * ~0u at first; the caller inverts the end where a format wants that. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t len);
 uint32_t crc32c_table(uint32_t crc, const void *p, size_t len); /* any CPU */
+/* The same of len zeroes, below 64 KiB, without looking at them. */
+uint32_t crc32c_zeros(uint32_t crc, size_t len);
+/* crc32c() of what is likely to end with zeroes. */
+uint32_t crc32c_padded(uint32_t crc, const void *p, size_t len);
 /* CRC-32 (IEEE, reflected 0xedb88320) as GPT uses it, same convention. */
 uint32_t crc32(uint32_t crc, const void *p, size_t len);
 /* CRC-16 (ANSI, reflected 0xa001) as ext4 group descriptors use it. */

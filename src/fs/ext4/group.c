@@ -306,7 +306,7 @@ make_block_bitmap(const struct ext4_super *s, uint32_t group,
 static uint32_t
 bitmap_csum(const struct ext4_super *s, const void *bits, uint32_t n)
 {
-	return crc32c(s->csum_seed, bits, n / 8);
+	return crc32c_padded(s->csum_seed, bits, n / 8);
 }
 
 static bool

@@ -23,7 +23,17 @@ bitwise(uint32_t poly, uint32_t crc, const uint8_t *p, size_t len)
 static void
 test_check_values(void)
 {
+	static const uint8_t zeros[65535];
+	static uint8_t padded[4096];
+	static const size_t lens[] = { 0, 1, 2, 7, 255, 256, 4012, 65535 };
+
 	CHECK(~crc32c(~0u, "123456789", 9) == 0xe3069283u);
+	for (unsigned k = 0; k < sizeof(lens) / sizeof(lens[0]); k++)
+		CHECK(crc32c_zeros(0x12345678, lens[k]) ==
+		      crc32c(0x12345678, zeros, lens[k]));
+	memcpy(padded, "unikernel", 9);
+	for (size_t len = 0; len < sizeof(padded); len++)
+		CHECK(crc32c_padded(7, padded, len) == crc32c(7, padded, len));
 	CHECK(~crc32(~0u, "123456789", 9) == 0xcbf43926u);
 	CHECK(crc16(0, "123456789", 9) == 0xbb3d);
 }
