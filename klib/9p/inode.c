@@ -344,11 +344,12 @@ p9_flush(struct inode *i)
 }
 
 int
-p9_fsync_inode(struct inode *i, bool datasync)
+p9_fsync_inode(struct inode *i, bool datasync, const struct page_range *data)
 {
 	struct p9_inode *p = p9_i(i);
 	uint32_t fid;
 
+	(void)data; /* who wrote them has waited for the host */
 	mutex_lock(&p->lock);
 	fid = p->wfid != P9_NOFID ? p->wfid : p->rfid;
 	mutex_unlock(&p->lock);

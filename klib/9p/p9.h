@@ -216,7 +216,8 @@ void p9_getattr_inode(struct inode *i, struct kstat *st);
 MUST_CHECK int p9_open_fids(struct inode *i, bool read, bool write);
 int p9_open(struct inode *i, unsigned flags, struct file **out);
 void p9_flush(struct inode *i);
-int p9_fsync_inode(struct inode *i, bool datasync);
+int p9_fsync_inode(struct inode *i, bool datasync,
+		   const struct page_range *data);
 
 extern const struct inode_ops p9_dir_ops, p9_file_ops, p9_link_ops;
 extern const struct page_cache_ops p9_cache_ops;

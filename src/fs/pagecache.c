@@ -34,9 +34,6 @@
 #include <mem/page.h>
 #include <vm/uio.h>
 
-#define RA_FAULT_MAX 64u /* pages read around a fault, aligned */
-#define RA_FAULT_MIN 16u
-
 static struct cache *node_mem;
 
 static void
@@ -101,6 +98,7 @@ page_cache_create(struct inode *inode, const struct page_cache_ops *ops,
 	spin_init(&pc->lock, RANK_PAGECACHE);
 	radix_init(&pc->pages, node_alloc, node_free);
 	waitq_init(&pc->wb_wait);
+	list_init(&pc->starting);
 	pc->anonymous = anonymous;
 	return pc;
 }
@@ -472,21 +470,6 @@ pc_object_peek(struct vm_object *o, uint64_t index)
 	return page_cache_peek(pc, index);
 }
 
-/* A fault reads what lies around it: each request is a round trip to the
- * host.  More where memory is plenty, and of small files. */
-static void
-read_around(struct page_cache *pc, uint64_t index)
-{
-	uint64_t n = RA_FAULT_MIN, first;
-
-	while (n < RA_FAULT_MAX && n < mem_total_pages() / 512)
-		n *= 2;
-	if (pc_npages(pc) <= 4 * n)
-		n *= 2;
-	n = pc_read_around(index, n, &first);
-	page_cache_readahead(pc, first, n);
-}
-
 static int
 fault_anon(struct page_cache *pc, uint64_t index, bool write, struct page **out)
 {
@@ -495,7 +478,7 @@ fault_anon(struct page_cache *pc, uint64_t index, bool write, struct page **out)
 
 	if (!write && pc_lower_of(pc, index) && !lower_page_cut(pc, index)) {
 		if (!radix_lookup(&pc->lower->pages, index))
-			read_around(pc->lower, index);
+			pc_read_fault(pc->lower, index);
 		err = get_anon(pc, index, out);
 		if (err || *out)
 			return err;
@@ -533,7 +516,7 @@ pc_fault(struct vm_object *o, uint64_t index, bool write, struct page **out)
 	if (write && !pc->ops->prepare)
 		return -EROFS;
 	if (!radix_lookup(&pc->pages, index))
-		read_around(pc, index);
+		pc_read_fault(pc, index);
 	do {
 		err = pc_get_own(pc, index, out);
 		if (err)

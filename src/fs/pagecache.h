@@ -108,12 +108,15 @@ struct page_cache {
 		uint64_t prev, next;
 		uint32_t window; /* pages; 0: free */
 	} ra[PAGE_CACHE_STREAMS];
-	uint8_t ra_last;      /* [a] the one that read last */
-	uint8_t ra_victim;    /* [a] the next to be replaced */
-	uint32_t wb_err;      /* [a] errseq: see below */
-	uint32_t ndirect;     /* [a] requests under way: direct.h */
-	struct waitq wb_wait; /* writeback or a direct request ended */
-	bool anonymous;	      /* tmpfs: pages are the only copy */
+	uint64_t fault_next;   /* [a] the same of faults: where the last */
+	uint32_t fault_window; /* one's pages end; 0: not a stream yet */
+	uint8_t ra_last;       /* [a] the one that read last */
+	uint8_t ra_victim;     /* [a] the next to be replaced */
+	uint32_t wb_err;       /* [a] errseq: see below */
+	uint32_t ndirect;      /* [a] requests under way: direct.h */
+	struct waitq wb_wait;  /* writeback or a direct request ended */
+	struct list starting;  /* [lock] runs on their way to a device */
+	bool anonymous;	       /* tmpfs: pages are the only copy */
 	/* An overlay: pages that are not here and lie below lower_size bytes
 	 * are those of lower.  upper is the other way about. */
 	struct page_cache *lower; /* [I] */
@@ -196,6 +199,15 @@ void page_write_end(struct page *p, int err);
 void page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
 			    bool wait);
 void page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end);
+/* Those of an fsync: what was dirty or under way is with the device, which
+ * may not have written it yet. */
+struct page_range {
+	struct page_cache *pc;
+	uint64_t first, end;
+};
+/* Until the device has written it.  Waits for no thread that is still to
+ * give pages to the device, so a journal's locks may be held. */
+void page_range_wait(const struct page_range *r);
 /* Zeroes bytes [start, end), which lie in one page, through the cache: reads
  * the page, prepares it, marks it dirty.  For truncation and punching to a
  * byte in the middle of a block that is mapped.  With the inode's lock. */

@@ -82,9 +82,8 @@ ssize_t direct_write(struct file *f, struct uio *u, int64_t *pos);
 /* The reader wants npages from index on; miss: the first is not there. */
 void pc_read_ahead(struct page_cache *pc, uint64_t index, uint64_t npages,
 		   bool miss);
-/* What to read around a fault: at most n (a power of two) pages from *first
- * on, with index among them. */
-uint64_t pc_read_around(uint64_t index, uint64_t n, uint64_t *first);
+/* A fault that found no page at index. */
+void pc_read_fault(struct page_cache *pc, uint64_t index);
 /* Pages first to last have been read. */
 void pc_read_at(struct page_cache *pc, uint64_t first, uint64_t last);
 

@@ -11,6 +11,8 @@
  * the place of the stream that came longest ago, unless it is of one page or
  * so: random reads do not wash streams out.
  *
+ * Faults of mappings read around themselves: pc_read_fault().
+ *
  * Everything here is a hint: it is read and changed without a lock.
  */
 #include "pagecache_priv.h"
@@ -19,6 +21,8 @@
 
 #define RA_MAX	    256u /* pages in flight ahead of a reader: 1 MiB */
 #define RA_MIN	    8u
+#define FAULT_MAX   64u /* pages read around a fault, aligned */
+#define FAULT_MIN   16u
 #define SMALL_PAGES 16384u
 
 /* On a small machine what is read ahead takes the place of what is in use: a
@@ -34,19 +38,6 @@ affordable(void)
 	mem_stats_get(&m);
 	n = (m.free + m.cached) / 16;
 	return n ? n : 1;
-}
-
-uint64_t
-pc_read_around(uint64_t index, uint64_t n, uint64_t *first)
-{
-	uint64_t most = affordable();
-
-	if (n > most) {
-		*first = index;
-		return most;
-	}
-	*first = index & ~(n - 1);
-	return n;
 }
 
 void
@@ -176,4 +167,32 @@ pc_read_at(struct page_cache *pc, uint64_t first, uint64_t last)
 
 	if (follows(s, first) || first == s->prev)
 		s->prev = last;
+}
+
+/*
+ * A fault reads what lies around it, as each request is a round trip to the
+ * host: more where memory is plenty, and of small files.  One that goes on
+ * where the last one's pages end, for the second time, is taken for a program
+ * that reads its mapping from end to end: then twice as many, up to RA_MAX.
+ */
+void
+pc_read_fault(struct page_cache *pc, uint64_t index)
+{
+	uint64_t n = FAULT_MIN, most = affordable(), first;
+	bool goes_on = index && index == pc->fault_next;
+
+	while (n < FAULT_MAX && n < mem_total_pages() / 512)
+		n *= 2;
+	if (pc_npages(pc) <= 4 * n)
+		n *= 2;
+	if (goes_on && pc->fault_window)
+		n = pc->fault_window * 2ull;
+	if (n > RA_MAX)
+		n = RA_MAX;
+	if (n > most)
+		n = most;
+	first = goes_on || n == most ? index : index & ~(n - 1);
+	pc->fault_next = first + n;
+	pc->fault_window = goes_on ? (uint32_t)n : 0;
+	page_cache_readahead(pc, first, n);
 }

@@ -36,6 +36,7 @@ struct file_locks;
 struct super;
 struct dentry;
 struct page_cache;
+struct page_range;
 struct statfs;
 struct cred;
 struct writer;
@@ -163,7 +164,8 @@ struct inode {
  * super writes them when they are old, when memory is short, and on demand.
  * The vfs calls these in this order:
  *	sync, umount:	data of all inodes; write_inode of all; sync
- *	fsync:		data of the inode; write_inode, if dirty; fsync
+ *	fsync:		data of the inode; write_inode, if dirty; fsync,
+ *			which waits for the data
  */
 struct super_ops {
 	/* Frees priv; the last reference has gone.  nlink 0: the file is
@@ -175,10 +177,12 @@ struct super_ops {
 	 * transaction; the caller has cleared INODE_DIRTY.  Waits for no
 	 * disk.  No lock is held; i->lock must not be taken. */
 	int (*write_inode)(struct inode *i);
-	/* i's data are on the device (perhaps in its cache).  Makes what is
-	 * needed to find them safe, or all of the inode, and flushes the
-	 * device.  i->lock is not held.  NULL: 0, nothing is ever unsafe. */
-	int (*fsync)(struct inode *i, bool datasync);
+	/* i's data are on their way to the device.  Waits for them
+	 * (page_range_wait()), makes what is needed to find them safe, or all
+	 * of the inode, and flushes the device.  data NULL: there are none.
+	 * i->lock is not held.  NULL: 0, nothing is ever unsafe. */
+	int (*fsync)(struct inode *i, bool datasync,
+		     const struct page_range *data);
 	/* All data and attributes have been handed over: commits, flushes. */
 	int (*sync)(struct super *sb);
 	/* Some seconds after super_want_commit(): what has been put into

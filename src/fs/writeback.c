@@ -17,6 +17,8 @@
  *
  * The end of writeback is waited for on pc->wb_wait; PG_WBWAIT says that
  * somebody waits for this page, so that the end of the others wakes nobody.
+ * A run that the file system has not given to the device yet may wait for a
+ * journal; pc->starting has those, so that a commit does not wait for them.
  */
 #include "fs_priv.h"
 #include "pagecache_priv.h"
@@ -29,6 +31,13 @@
 #include <sched/thread.h>
 
 #define FEW 16u /* pages of a run when there is no memory for more */
+
+/* A run between the mark of its first page and the file system's having given
+ * it to the device; on the stack of who writes it. */
+struct starting {
+	struct list link;
+	uint64_t first, end; /* [pc->lock] end: as far as is marked */
+};
 
 /* ---- errors ---- */
 
@@ -140,16 +149,38 @@ wait_page(struct page_cache *pc, struct page *p)
 	wait_end(&pc->wb_wait, &e);
 }
 
-void
-page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end)
+/* Is page index in a run that its thread has not given to the device yet?
+ * *end: of that run.  With the lock. */
+static bool
+is_starting(struct page_cache *pc, uint64_t index, uint64_t *end)
 {
-	uint64_t index = first;
+	struct starting *s;
+
+	list_for_each_entry(s, &pc->starting, link)
+		if (s->first <= index && index < s->end) {
+			*end = s->end;
+			return true;
+		}
+	return false;
+}
+
+/* Waits for what is under writeback; given: but for pages that are still to
+ * be given to the device. */
+static void
+wait_range(struct page_cache *pc, uint64_t first, uint64_t end, bool given)
+{
+	uint64_t index = first, next;
 
 	while (atomic_load_relaxed(&pc->nwriteback)) {
 		irqflags_t f = spin_lock_irq(&pc->lock);
 		struct page *p =
 			radix_next_tag(&pc->pages, &index, PC_TAG_WRITEBACK);
 
+		while (p && given && is_starting(pc, index, &next)) {
+			index = next;
+			p = radix_next_tag(&pc->pages, &index,
+					   PC_TAG_WRITEBACK);
+		}
 		if (p && index < end)
 			page_get(p);
 		else
@@ -161,6 +192,46 @@ page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end)
 		page_put(p);
 		index++;
 	}
+}
+
+void
+page_cache_wait_range(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	wait_range(pc, first, end, false);
+}
+
+void
+page_range_wait(const struct page_range *r)
+{
+	wait_range(r->pc, r->first, r->end, true);
+}
+
+static bool
+any_starting(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	irqflags_t f = spin_lock_irq(&pc->lock);
+	struct starting *s;
+	bool any = false;
+
+	list_for_each_entry(s, &pc->starting, link)
+		any = any ||
+		      (s->first < s->end && s->first < end && first < s->end);
+	spin_unlock_irq(&pc->lock, f);
+	return any;
+}
+
+/* Until what other threads have begun to write is with the device. */
+static void
+wait_given(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	struct wait_entry e;
+
+	if (likely(!any_starting(pc, first, end)))
+		return;
+	wait_start(&pc->wb_wait, &e, false);
+	while (any_starting(pc, first, end))
+		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
+	wait_end(&pc->wb_wait, &e);
 }
 
 uint64_t
@@ -217,10 +288,11 @@ zero_tail(struct page_cache *pc, struct page *p)
 	memset((char *)page_addr(p) + tail, 0, PAGE_SIZE - tail);
 }
 
-/* false: the page is not to be written (now). */
+/* The next page of run s.  false: it is not to be written (now). */
 static bool
-begin(struct page_cache *pc, struct page *p, uint64_t index, bool wait)
+begin(struct page_cache *pc, struct page *p, struct starting *s, bool wait)
 {
+	uint64_t index = s->end;
 	irqflags_t f;
 	bool ok;
 
@@ -239,6 +311,7 @@ begin(struct page_cache *pc, struct page *p, uint64_t index, bool wait)
 		radix_clear_tag(&pc->pages, index, PC_TAG_DIRTY);
 		pc->nwriteback++;
 		pc->ndirty--;
+		s->end++;
 		spin_unlock_irq(&pc->lock, f);
 		mem_count(MEM_DIRTY, -1);
 		mem_count(MEM_WRITEBACK, 1);
@@ -266,6 +339,26 @@ collect(struct page_cache *pc, uint64_t *index, uint64_t end,
 	return n;
 }
 
+static void
+starting_add(struct page_cache *pc, struct starting *s)
+{
+	irqflags_t f = spin_lock_irq(&pc->lock);
+
+	list_add(&pc->starting, &s->link);
+	spin_unlock_irq(&pc->lock, f);
+}
+
+static void
+starting_remove(struct page_cache *pc, struct starting *s)
+{
+	irqflags_t f = spin_lock_irq(&pc->lock);
+
+	list_del(&s->link);
+	if (waitq_active(&pc->wb_wait))
+		wait_wake_all(&pc->wb_wait, 0);
+	spin_unlock_irq(&pc->lock, f);
+}
+
 /* Writes one run; moves *index behind it, or behind what is not to be
  * written.  false: there is no more. */
 static bool
@@ -274,26 +367,27 @@ write_run(struct page_cache *pc, uint64_t *index, uint64_t end,
 {
 	unsigned n = collect(pc, index, end, pages, max), ready = 0;
 	uint64_t first = *index;
+	struct starting s = { .first = first, .end = first };
 
 	if (!n)
 		return false;
-	while (ready < n &&
-	       begin(pc, pages[ready], first + ready, wait && !ready))
+	starting_add(pc, &s);
+	while (ready < n && begin(pc, pages[ready], &s, wait && !ready))
 		ready++;
 	for (unsigned k = 0; k < n; k++)
 		page_put(pages[k]); /* writeback keeps them in the tree */
 	*index = first + (ready ? ready : 1);
-	if (!ready)
-		return true;
-	if (pc->object.writable_maps)
+	if (ready && pc->object.writable_maps)
 		vm_object_protect(&pc->object, first, first + ready);
-	pc->ops->write_pages(pc, pages, ready);
+	if (ready)
+		pc->ops->write_pages(pc, pages, ready);
+	starting_remove(pc, &s);
 	return true;
 }
 
-void
-page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
-		       bool wait)
+/* again: a page that is both dirty and on its way is waited for first. */
+static void
+write_range(struct page_cache *pc, uint64_t first, uint64_t end, bool again)
 {
 	struct page *few[FEW], **pages = NULL;
 	struct blk_plug plug;
@@ -311,11 +405,18 @@ page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
 	}
 	blk_plug(&plug);
 	while (atomic_load_relaxed(&pc->ndirty) && index < limit &&
-	       write_run(pc, &index, limit, pages ? pages : few, max, wait))
+	       write_run(pc, &index, limit, pages ? pages : few, max, again))
 		continue;
 	blk_unplug(&plug);
 	kfree(pages);
-	if (wait)
+}
+
+void
+page_cache_write_range(struct page_cache *pc, uint64_t first, uint64_t end,
+		       bool wait)
+{
+	write_range(pc, first, end, wait);
+	if (wait && !pc->anonymous)
 		page_cache_wait_range(pc, first, end);
 }
 
@@ -349,23 +450,33 @@ page_cache_invalidate(struct page_cache *pc, uint64_t first, uint64_t end)
 
 /* ---- fsync ---- */
 
+/* The data, and what finds them, go to the device together: the file system
+ * waits for both before it flushes. */
 int
 file_sync(struct file *f, int64_t start, int64_t end, bool datasync)
 {
 	struct inode *i = f->inode;
 	const struct super_ops *ops = i->sb->ops;
-	struct page_cache *pc = i->cache;
+	struct page_range data = {
+		.pc = i->cache && !i->cache->anonymous ? i->cache : NULL,
+		.first = (uint64_t)start >> PAGE_SHIFT,
+		.end = ((uint64_t)end + PAGE_SIZE - 1) >> PAGE_SHIFT,
+	};
+	struct blk_plug plug;
 	int err, e;
 
-	if (pc && !pc->anonymous)
-		page_cache_write_range(
-			pc, (uint64_t)start >> PAGE_SHIFT,
-			((uint64_t)end + PAGE_SIZE - 1) >> PAGE_SHIFT, true);
+	blk_plug(&plug);
+	if (data.pc) {
+		write_range(data.pc, data.first, data.end, true);
+		wait_given(data.pc, data.first, data.end);
+	}
 	err = inode_write(i, datasync);
 	if (!err && ops && ops->fsync)
-		err = ops->fsync(i, datasync);
-	if (pc && !pc->anonymous) {
-		e = errseq_check_advance(&pc->wb_err, &f->wb_err);
+		err = ops->fsync(i, datasync, data.pc ? &data : NULL);
+	blk_unplug(&plug);
+	if (data.pc) {
+		page_range_wait(&data); /* fsync may not have come to it */
+		e = errseq_check_advance(&data.pc->wb_err, &f->wb_err);
 		if (!err)
 			err = e;
 	}

@@ -533,7 +533,28 @@ disk_submit(struct blk_device *dev, struct bio *b)
 	b->done(b);
 }
 
-static const struct blk_ops disk_ops = { .submit = disk_submit };
+/* What a thread held back.  A flush covers what was written before it began,
+ * so one beside writes covers nothing: whoever sent it forgot to wait. */
+static void
+disk_submit_list(struct blk_device *dev, struct list *bios)
+{
+	bool wrote = false;
+
+	while (!list_empty(bios)) {
+		struct bio *b = list_first_entry(bios, struct bio, link);
+
+		list_del(&b->link);
+		wrote = wrote || b->op == BIO_WRITE;
+		if (wrote && b->op == BIO_FLUSH)
+			panic("a flush that does not wait for writes");
+		disk_submit(dev, b);
+	}
+}
+
+static const struct blk_ops disk_ops = {
+	.submit = disk_submit,
+	.submit_list = disk_submit_list,
+};
 
 void
 host_disk_add(struct host_disk *d, const char *name, uint8_t *data, size_t size)

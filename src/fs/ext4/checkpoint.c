@@ -102,7 +102,9 @@ checkpoint_oldest(struct journal *j)
 		err = checkpoint_some(j, t, &pinned);
 		if (!err && pinned && j->nbufs == before &&
 		    !list_empty(&t->ckpt_bufs))
-			err = j->running ? journal_commit_tx(j, j->running) : 0;
+			err = j->running ?
+				      journal_commit_tx(j, j->running, NULL) :
+				      0;
 	}
 	if (!err)
 		journal_trim_ckpts(j);
@@ -129,7 +131,7 @@ journal_make_space(struct journal *j, uint32_t need)
 		err = journal_update_tail(j);
 	/* Only what runs is left: it must go out to make room. */
 	if (!err && j->free < need && j->running && j->running->nbufs)
-		err = journal_commit_tx(j, j->running);
+		err = journal_commit_tx(j, j->running, NULL);
 	if (err)
 		journal_abort(j, err);
 	mutex_unlock(&j->commit_lock);
@@ -144,7 +146,7 @@ journal_flush(struct journal *j)
 	mutex_lock(&j->commit_lock);
 	err = atomic_load_relaxed(&j->err);
 	if (!err && j->running && (j->running->nbufs || j->running->nrevokes))
-		err = journal_commit_tx(j, j->running);
+		err = journal_commit_tx(j, j->running, NULL);
 	while (!err && !list_empty(&j->ckpts))
 		err = checkpoint_oldest(j);
 	if (!err)

@@ -24,6 +24,7 @@
 #include <core/log.h>
 #include <dev/blk.h>
 #include <fs/bdev.h>
+#include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
@@ -217,7 +218,7 @@ put_tag(struct journal *j, uint8_t *at, uint64_t block, uint32_t flags,
 
 	if (j->csum) {
 		c = crc32c(j->csum_seed, &be, sizeof(be));
-		c = crc32c(c, data, j->block_size);
+		c = crc32c_padded(c, data, j->block_size);
 	}
 	if (j->incompat & JBD2_INCOMPAT_CSUM_V3) {
 		struct jbd2_tag3 t = {
@@ -240,16 +241,17 @@ put_tag(struct journal *j, uint8_t *at, uint64_t block, uint32_t flags,
 	}
 }
 
+/* Of a block whose bytes from used on are zeroes. */
 static void
-put_tail_csum(struct journal *j, uint8_t *block)
+put_tail_csum(struct journal *j, uint8_t *block, size_t used)
 {
 	size_t at = j->block_size - 4;
 	uint32_t c;
 
 	if (!j->csum)
 		return;
-	memset(block + at, 0, 4);
-	c = cpu_to_be32(crc32c(j->csum_seed, block, j->block_size));
+	c = crc32c(j->csum_seed, block, used);
+	c = cpu_to_be32(crc32c_zeros(c, j->block_size - used));
 	memcpy(block + at, &c, 4);
 }
 
@@ -332,7 +334,7 @@ write_group(struct journal *j, struct jtx *t, struct group *g, struct list **at)
 	}
 	if (last) /* the flags' low byte: at 7 in both forms, big-endian */
 		last[7] |= JBD2_TAG_LAST;
-	put_tail_csum(j, desc);
+	put_tail_csum(j, desc, (size_t)(tag - desc));
 	g->n = n + 1;
 	if (waitq_active(&j->wq))
 		wait_wake_all(&j->wq, 0); /* those that waited for copies */
@@ -387,7 +389,7 @@ write_revokes(struct journal *j, struct jtx *t, struct group *g)
 
 	while (r && !err) {
 		uint8_t *p;
-		uint32_t used = 16;
+		uint32_t used = 16, count;
 
 		err = group_pages(j, g, 1);
 		if (err)
@@ -402,9 +404,9 @@ write_revokes(struct journal *j, struct jtx *t, struct group *g)
 			memcpy(p + used, wide ? (void *)&b8 : (void *)&b4,
 			       size);
 		}
-		used = cpu_to_be32(used);
-		memcpy(p + 12, &used, 4);
-		put_tail_csum(j, p);
+		count = cpu_to_be32(used);
+		memcpy(p + 12, &count, 4);
+		put_tail_csum(j, p, used);
 		g->blocks[0] = journal_block(j, next_log_block(j));
 		journal_write_blocks(j, g->pages, g->blocks, 1);
 	}
@@ -422,9 +424,12 @@ write_commit_block(struct journal *j, struct jtx *t)
 	put_header(c, JBD2_COMMIT, t->tid);
 	c->h_commit_sec = cpu_to_be64(now / NSEC_PER_SEC);
 	c->h_commit_nsec = cpu_to_be32((uint32_t)(now % NSEC_PER_SEC));
-	if (j->csum)
-		c->h_chksum[0] =
-			cpu_to_be32(crc32c(j->csum_seed, c, j->block_size));
+	if (j->csum) {
+		uint32_t sum = crc32c(j->csum_seed, c, sizeof(*c));
+
+		sum = crc32c_zeros(sum, j->block_size - sizeof(*c));
+		c->h_chksum[0] = cpu_to_be32(sum);
+	}
 	block = journal_block(j, next_log_block(j));
 	journal_write_blocks(j, &p, &block, 1);
 	return journal_wait_io(j);
@@ -548,7 +553,8 @@ finish(struct journal *j, struct jtx *t, int err)
 }
 
 int
-journal_commit_tx(struct journal *j, struct jtx *t)
+journal_commit_tx(struct journal *j, struct jtx *t,
+		  const struct page_range *data)
 {
 	struct group *g = j->group;
 	int err;
@@ -564,6 +570,8 @@ journal_commit_tx(struct journal *j, struct jtx *t)
 	else
 		ignore(journal_wait_io(j)); /* err is the first one */
 	wait_counter(j, &t->data_io);
+	if (data)
+		page_range_wait(data);
 	if (!err && j->empty) {
 		j->empty = false;
 		j->tail = t->log_start;
@@ -605,7 +613,7 @@ journal_commit(struct journal *j, uint32_t tid)
 	if (!journal_committed(j, tid)) {
 		err = atomic_load_relaxed(&j->err);
 		if (!err && t && t->tid == tid)
-			err = journal_commit_tx(j, t);
+			err = journal_commit_tx(j, t, NULL);
 		else if (!err)
 			err = -EIO;
 	}
@@ -642,12 +650,37 @@ journal_drop_all(struct journal *j)
 	j->running = j->committing = NULL;
 }
 
+/*
+ * Where nobody is committing, data that is being written goes to the device
+ * together with the log, and the commit waits for both.  false: it is not so,
+ * or there is nothing to commit.
+ */
+static bool
+commit_with(struct journal *j, uint32_t tid, const struct page_range *data,
+	    int *err)
+{
+	bool mine;
+
+	if (journal_committed(j, tid) || !mutex_trylock(&j->commit_lock))
+		return false;
+	mine = j->running && j->running->tid == tid &&
+	       !atomic_load_relaxed(&j->err);
+	if (mine)
+		*err = journal_commit_tx(j, j->running, data);
+	mutex_unlock(&j->commit_lock);
+	return mine;
+}
+
 int
-journal_sync(struct journal *j, uint32_t tid)
+journal_sync(struct journal *j, uint32_t tid, const struct page_range *data)
 {
 	bool flushes;
 	int err;
 
+	if (data && commit_with(j, tid, data, &err))
+		return err;
+	if (data)
+		page_range_wait(data);
 	/* A commit that begins after this moment flushes what was written
 	 * before it; one that is under way may have done so already. */
 	spin_lock(&j->lock);

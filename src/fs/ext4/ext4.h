@@ -503,7 +503,8 @@ MUST_CHECK int ext4_inode_raw_write(struct jhandle *h, const struct inode *i,
 MUST_CHECK int ext4_iready(struct jhandle *h, struct inode *i);
 MUST_CHECK int ext4_iwrite(struct jhandle *h, struct inode *i, bool size);
 MUST_CHECK int ext4_write_inode(struct inode *i);
-MUST_CHECK int ext4_fsync(struct inode *i, bool datasync);
+MUST_CHECK int ext4_fsync(struct inode *i, bool datasync,
+			  const struct page_range *data);
 MUST_CHECK int ext4_setattr(struct inode *i, const struct inode_attr *a);
 MUST_CHECK int ext4_write_begin(struct inode *i, int64_t pos, size_t len);
 /* A new inode in dir, in the cache, with one link, written in h. */

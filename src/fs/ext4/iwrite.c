@@ -165,7 +165,7 @@ ext4_write_inode(struct inode *i)
 }
 
 int
-ext4_fsync(struct inode *i, bool datasync)
+ext4_fsync(struct inode *i, bool datasync, const struct page_range *data)
 {
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
@@ -174,7 +174,7 @@ ext4_fsync(struct inode *i, bool datasync)
 
 	if (!s->journal || !s->journal->writable)
 		return 0; /* read-only: nothing was ever written */
-	return journal_sync(s->journal, tid);
+	return journal_sync(s->journal, tid, data);
 }
 
 /* ---- attributes ---- */

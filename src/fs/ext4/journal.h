@@ -32,6 +32,7 @@ struct ext4_buf;
 struct ext4_super;
 struct group;
 struct page;
+struct page_range;
 
 /* What must be computed when a block goes to the log. */
 enum jkind {
@@ -175,9 +176,10 @@ bool journal_committed(const struct journal *j, uint32_t tid);
 /* ---- commit.c ---- */
 /* Until tid is on the disk; 0: whatever is running. */
 MUST_CHECK int journal_commit(struct journal *j, uint32_t tid);
-/* Until tid (0: whatever there is) and all data written before the call are
- * on stable storage. */
-MUST_CHECK int journal_sync(struct journal *j, uint32_t tid);
+/* Until tid (0: whatever there is), all that was written before the call, and
+ * what is being written of data (or NULL) are on stable storage. */
+MUST_CHECK int journal_sync(struct journal *j, uint32_t tid,
+			    const struct page_range *data);
 /* Makes space in the log: for `need` more blocks. */
 MUST_CHECK int journal_make_space(struct journal *j, uint32_t need);
 /* Writes all to its place and marks the log empty. */

@@ -12,6 +12,7 @@ struct jbuf;
 struct journal;
 struct jtx;
 struct page;
+struct page_range;
 
 #define GROUP_MAX 128u
 
@@ -35,5 +36,6 @@ MUST_CHECK int journal_update_tail(struct journal *j);
 void journal_leave_ckpt(struct jbuf *jb); /* with j->lock */
 /* Transactions whose blocks are all in their places go. */
 void journal_trim_ckpts(struct journal *j);
-/* t is the running one. */
-MUST_CHECK int journal_commit_tx(struct journal *j, struct jtx *t);
+/* t is the running one; data (or NULL) is safe with it. */
+MUST_CHECK int journal_commit_tx(struct journal *j, struct jtx *t,
+				 const struct page_range *data);

@@ -349,7 +349,7 @@ ext4_sync(struct super *sb)
 
 	if (!j || !j->writable)
 		return 0;
-	return journal_sync(j, 0);
+	return journal_sync(j, 0, NULL);
 }
 
 static void

@@ -116,7 +116,7 @@ static bool block_used[BLOCKS];
 static unsigned free_blocks;
 static struct page *pending[BLOCKS * 2];
 static unsigned npending;
-static bool fail_reads, fail_writes, hold_writes;
+static bool fail_reads, fail_writes, hold_writes, commits;
 static unsigned flushes;
 static uint64_t seed = 1;
 
@@ -243,13 +243,22 @@ fs_write_pages(struct page_cache *c, struct page **pages, unsigned n)
 	}
 	while (npending && !hold_writes && rnd(2))
 		end_one(rnd(npending));
+	/* As a commit, on the way to the device, by another fsync. */
+	if (commits) {
+		struct page_range all = { .pc = pc, .end = NPAGES };
+
+		page_range_wait(&all);
+		CHECK(pages[0]->flags & PG_WRITEBACK);
+	}
 }
 
 static int
-fs_fsync(struct inode *i, bool datasync)
+fs_fsync(struct inode *i, bool datasync, const struct page_range *data)
 {
 	(void)datasync;
-	CHECK(i == &inode);
+	CHECK(i == &inode && data->pc == pc);
+	page_range_wait(data);
+	CHECK_EQ(pc->nwriteback, 0);
 	flushes++;
 	return 0;
 }
@@ -683,11 +692,44 @@ test_again(void)
 	done();
 }
 
+static void
+end_first(void)
+{
+	CHECK(npending);
+	end_one(0);
+}
+
+/* A commit waits for what the device has, and not for a run whose thread may
+ * itself be waiting for the commit. */
+static void
+test_commit(void)
+{
+	fresh();
+	CHECK_EQ(do_write(0, "a", 1), 1);
+	hold_writes = true;
+	page_cache_write_range(pc, 0, 1, false);
+	CHECK_EQ(npending, 1);
+	CHECK_EQ(do_write(5 * PAGE_SIZE, "b", 1), 1);
+	model[0] = 'a';
+	model[5 * PAGE_SIZE] = 'b';
+	commits = true;
+	host_on_sleep = end_first;
+	page_cache_write_range(pc, 5, 6, false);
+	host_on_sleep = end_some;
+	commits = false;
+	CHECK_EQ(npending, 1);
+	CHECK_EQ(pending[0]->index, 5);
+	CHECK(list_empty(&pc->starting));
+	op_fsync();
+	done();
+}
+
 static const struct unit_test tests[] = {
 	{ "write_error", test_write_error },
 	{ "read_error", test_read_error },
 	{ "space", test_space },
 	{ "again", test_again },
+	{ "commit", test_commit },
 	{ "random", test_random },
 	{ NULL, NULL },
 };

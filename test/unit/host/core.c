@@ -188,6 +188,15 @@ mutex_lock(struct mutex *m)
 	m->state = 1;
 }
 
+bool
+mutex_trylock(struct mutex *m)
+{
+	if (m->state)
+		return false;
+	mutex_lock(m);
+	return true;
+}
+
 void
 mutex_unlock(struct mutex *m)
 {
