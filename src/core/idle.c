@@ -1,24 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hook between the idle loop and the devices; see idle.h.
+ * The hooks between the idle loop and the devices; see idle.h.
  */
 #include <core/idle.h>
 
 #include <base/atomic.h>
 
-static void (*poll_fn)(void); /* [a] set once */
+static const struct idle_hooks *hooks; /* [a] set once */
 
 void
-idle_set_poll(void (*fn)(void))
+idle_set_hooks(const struct idle_hooks *h)
 {
-	atomic_store_release(&poll_fn, fn);
+	atomic_store_release(&hooks, h);
 }
 
 void
 idle_poll(void)
 {
-	void (*fn)(void) = atomic_load_acquire(&poll_fn);
+	const struct idle_hooks *h = atomic_load_acquire(&hooks);
 
-	if (fn)
-		fn();
+	if (h)
+		h->poll();
+}
+
+bool
+idle_begin(struct idle_due *due, bool awake)
+{
+	const struct idle_hooks *h = atomic_load_acquire(&hooks);
+
+	due->awake = awake;
+	due->n = 0;
+	if (h)
+		h->begin(due);
+	return due->n;
+}
+
+bool
+idle_look(struct idle_due *due)
+{
+	return hooks->look(due);
+}
+
+bool
+idle_end(struct idle_due *due)
+{
+	return hooks->end(due);
 }

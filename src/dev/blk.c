@@ -19,6 +19,7 @@
 #include <base/limits.h>
 #include <base/math.h>
 #include <base/string.h>
+#include <core/idle.h>
 #include <core/log.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -405,6 +406,53 @@ blk_discard(struct blk_device *dev, uint64_t sector, uint64_t n, bool zeroes)
 		bio_free(b);
 	}
 	return err;
+}
+
+/* ---- waiting awake ---- */
+
+void
+blk_idle_begin(struct idle_due *due)
+{
+	struct blk_device *d;
+
+	list_for_each_entry(d, &disks, link) {
+		if (d->parent || !d->ops->due || due->n == IDLE_DUE_MAX ||
+		    !d->ops->due(d, &due->mark[due->n]))
+			continue;
+		due->who[due->n++] = d;
+		if (due->awake)
+			d->ops->quiet(d, true);
+	}
+}
+
+bool
+blk_idle_look(struct idle_due *due)
+{
+	bool came = false;
+
+	for (unsigned i = 0; i < due->n; i++) {
+		struct blk_device *d = due->who[i];
+
+		came = d->ops->look(d) || came;
+	}
+	return came;
+}
+
+bool
+blk_idle_end(struct idle_due *due)
+{
+	bool came = false;
+
+	for (unsigned i = 0; i < due->n; i++) {
+		struct blk_device *d = due->who[i];
+		uint32_t taken;
+
+		if (due->awake)
+			d->ops->quiet(d, false);
+		d->ops->due(d, &taken);
+		came = came || taken != due->mark[i];
+	}
+	return came;
 }
 
 /* ---- small reads ---- */

@@ -59,6 +59,13 @@ struct blk_ops {
 	/* Looks for completed requests without an interrupt; panics and
 	 * the idle loop. */
 	void (*poll)(struct blk_device *dev);
+	/* For an idle CPU, of its own requests; all or none of the three.
+	 * due: are some under way?  *taken changes with each that ends.
+	 * quiet: whether they cause interrupts.  look: takes what has ended;
+	 * has anything? */
+	bool (*due)(struct blk_device *dev, uint32_t *taken);
+	void (*quiet)(struct blk_device *dev, bool on);
+	bool (*look)(struct blk_device *dev);
 };
 
 struct blk_stats {		     /* [a] relaxed */
@@ -126,6 +133,12 @@ MUST_CHECK int bio_submit_wait(struct bio *b);
  * -EOPNOTSUPP. */
 MUST_CHECK int blk_discard(struct blk_device *dev, uint64_t sector,
 			   uint64_t nsectors, bool zeroes);
+
+/* The disks' part of core/idle.h. */
+struct idle_due;
+void blk_idle_begin(struct idle_due *due);
+bool blk_idle_look(struct idle_due *due);
+bool blk_idle_end(struct idle_due *due);
 
 /* Small synchronous read of bytes into a buffer, for tables and probes. */
 MUST_CHECK int blk_read(struct blk_device *dev, uint64_t offset, void *buf,

@@ -14,6 +14,7 @@
 #include <core/idle.h>
 #include <core/log.h>
 #include <core/spinlock.h>
+#include <dev/blk.h>
 #include <mem/heap.h>
 
 #define LATE_DRIVERS 16
@@ -98,12 +99,19 @@ add_root(const struct driver *d)
 	kfree(dev);
 }
 
+static const struct idle_hooks idle_hooks = {
+	.poll = dev_idle_poll,
+	.begin = blk_idle_begin,
+	.look = blk_idle_look,
+	.end = blk_idle_end,
+};
+
 void
 device_init(void)
 {
 	const struct driver *const *d;
 
-	idle_set_poll(dev_idle_poll);
+	idle_set_hooks(&idle_hooks);
 	for (d = platform_drivers; *d; d++)
 		if ((*d)->bus == BUS_PLATFORM)
 			add_root(*d);

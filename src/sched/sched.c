@@ -10,8 +10,8 @@
  *   cheaper than disarming it at each ping-pong.
  * - Placement of a woken thread: on the waker's CPU if the waker is known to
  *   sleep soon after its wakes (a ping-pong: the other CPU stays out of it),
- *   else on an idle CPU, else where it ran last.  An idle CPU polls for a
- *   short, adaptive time before it halts, and pulls work that has waited.
+ *   else on an idle CPU, else where it ran last.  An idle CPU (idle.c) polls
+ *   for a while before it halts, and pulls work that has waited.
  * - The lock of a run queue is held across arch_switch(): prev's waker can't
  *   get hold of it before its registers are saved; the next thread unlocks.
  *
@@ -40,9 +40,7 @@
 #define WAKE_BONUS_NS 3000000ull
 #define PREEMPT_NS    1000000ull /* a wake preempts beyond this lead */
 #define PULL_AFTER_NS 30000ull	 /* an idle CPU takes what waited so long */
-#define POLL_MAX_NS   40000ull
-#define POLL_MIN_NS   2000ull
-#define SYNC_NS	      20000ull /* sleeps within this after a wake */
+#define SYNC_NS	      20000ull	 /* sleeps within this after a wake */
 
 /* vruntime per ns in 1/1024, by nice -20..19: 1.25 to the power of nice. */
 static const uint32_t nice_factor[40] = {
@@ -755,9 +753,8 @@ sched_exit_switch(void)
 	__builtin_unreachable();
 }
 
-/* Takes a thread that has waited from another CPU.  Interrupts off. */
-static bool
-pull(struct runqueue *rq, uint64_t now)
+bool
+sched_pull(struct runqueue *rq, uint64_t now)
 {
 	unsigned i;
 
@@ -791,93 +788,21 @@ pull(struct runqueue *rq, uint64_t now)
 	return false;
 }
 
-static bool
-idle_work(struct runqueue *rq)
+bool
+sched_run_queued(struct runqueue *rq)
 {
-	return atomic_load_acquire(&rq->nr) ||
-	       atomic_load_acquire(&rq->cpu->need_resched);
-}
-
-/* Looks for work for a while, awake.  Interrupts are enabled. */
-static bool
-poll_for_work(struct runqueue *rq)
-{
-	uint64_t start = clock_mono_ns(), now = start;
-
-	while (now - start < rq->poll_ns) {
-		if (idle_work(rq))
-			return true;
-		if (cpu_online_count > 1) {
-			bool got;
-
-			irq_disable();
-			got = pull(rq, now);
-			irq_enable();
-			if (got)
-				return true;
-		}
-		cpu_relax();
-		now = clock_mono_ns();
-	}
-	return false;
-}
-
-/* Halts until an interrupt; adapts the poll: a halt that was short would
- * have been better spent polling, a long one makes polling a waste. */
-static void
-idle_halt(struct runqueue *rq)
-{
-	uint64_t start, len;
+	bool any;
 
 	irq_disable();
-	atomic_store_release(&rq->polling, false);
-	atomic_fence();
-	idle_poll();
-	if (idle_work(rq)) {
-		irq_enable();
-		return;
-	}
-	reclaim_quiescent();
-	start = clock_mono_ns();
-	cpu_halt();
-	len = clock_mono_ns() - start;
-	if (len < POLL_MAX_NS) {
-		rq->poll_ns = rq->poll_ns * 2 + POLL_MIN_NS;
-		if (rq->poll_ns > POLL_MAX_NS)
-			rq->poll_ns = POLL_MAX_NS;
-	} else {
-		rq->poll_ns /= 2;
-	}
-}
-
-NORETURN void
-sched_idle(void)
-{
-	struct runqueue *rq = this_cpu()->rq;
-	uint64_t bit = 1ull << rq->cpu->id;
-
-	for (;;) {
-		irq_disable();
-		spin_lock(&rq->lock);
-		rq->cpu->need_resched = false;
-		if (rq->nr) {
-			switch_away(rq);
-			irq_enable();
-			continue;
-		}
+	spin_lock(&rq->lock);
+	rq->cpu->need_resched = false;
+	any = rq->nr;
+	if (any)
+		switch_away(rq);
+	else
 		spin_unlock(&rq->lock);
-		atomic_store_release(&rq->polling, true);
-		atomic_or(&sched_idle_cpus, bit);
-		rq->cpu->idle = true;
-		irq_enable();
-		reclaim_quiescent();
-		reclaim_run();
-		if (!poll_for_work(rq))
-			idle_halt(rq);
-		rq->cpu->idle = false;
-		atomic_and(&sched_idle_cpus, ~bit);
-		atomic_store_release(&rq->polling, false);
-	}
+	irq_enable();
+	return any;
 }
 
 static void

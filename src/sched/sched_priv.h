@@ -28,8 +28,12 @@ struct runqueue {
 	uint64_t pull_ns;	/* [o] the slice while a CPU is idle */
 	bool polling;		/* [a] idle, awake: a store is enough */
 	uint64_t poll_ns;	/* [o] how long to poll before a halt */
-	uint64_t nswitches;	/* [o] */
-	bool sample_armed;	/* [o, interrupts off] */
+	/* How long devices take to answer a CPU that is halted, and one that
+	 * waits awake; 0: not known. */
+	uint64_t answer_ns[2]; /* [o] averages */
+	uint8_t answers;       /* [o] counts them */
+	uint64_t nswitches;    /* [o] */
+	bool sample_armed;     /* [o, interrupts off] */
 	struct timer slice_timer, sample_timer;
 };
 
@@ -42,6 +46,11 @@ void sched_enqueue_new(struct thread *t);
 NORETURN void sched_exit_switch(void);
 /* First code of a thread, on its own stack: ends the switch to it. */
 void sched_finish_switch(void);
+
+/* An idle CPU's: runs what is queued here; false: nothing was. */
+bool sched_run_queued(struct runqueue *rq);
+/* Takes a thread that has waited from another CPU.  Interrupts off. */
+bool sched_pull(struct runqueue *rq, uint64_t now);
 
 /* The callback of every thread's sleep_timer. */
 void sched_sleep_timeout(struct timer *timer);

@@ -11,6 +11,7 @@
 #include <core/percpu.h>
 
 struct cpu_features cpu_features;
+bool cpu_relax_costly;
 
 extern const int32_t stac_start[] HIDDEN, stac_end[] HIDDEN,
 	clac_start[] HIDDEN, clac_end[] HIDDEN;
@@ -45,6 +46,7 @@ cpu_detect(void)
 		memcpy(sig + 4, &c, 4);
 		memcpy(sig + 8, &d, 4);
 		f->tcg = !strcmp(sig, "TCGTCGTCGTCG");
+		cpu_relax_costly = f->tcg;
 		f->kvm = !memcmp(sig, "KVMKVMKVM\0\0\0", 12);
 	}
 	f->fpu_size = 512;

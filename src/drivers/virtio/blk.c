@@ -89,6 +89,7 @@ struct vblk_queue {
 	struct list backlog; /* [q->lock] bios */
 	unsigned nslots;     /* [q->lock] in all */
 	unsigned max_slots;  /* [I] */
+	unsigned cpu;	     /* [q->lock w, a] that submitted last */
 	struct vblk *d;	     /* [I] */
 };
 
@@ -303,6 +304,7 @@ submit(struct blk_device *dev, struct bio *b)
 	int err = list_empty(&vq->backlog) ? issue(vq, b) : -ENOSPC;
 	bool waits;
 
+	WRITE_ONCE(vq->cpu, this_cpu()->id);
 	if (err == -ENOSPC && !d->v->broken) {
 		list_add_tail(&vq->backlog, &b->link);
 		err = 0;
@@ -326,6 +328,7 @@ submit_list(struct blk_device *dev, struct list *bios)
 	irqflags_t f = spin_lock_irq(&vq->q->lock);
 	bool broken = d->v->broken, waits = false;
 
+	WRITE_ONCE(vq->cpu, this_cpu()->id);
 	if (!broken) {
 		list_splice_tail(&vq->backlog, bios);
 		pump(vq);
@@ -423,6 +426,53 @@ poll(struct blk_device *dev)
 		virtq_interrupt(d->queues[i].q);
 }
 
+/* As an interrupt would. */
+static void
+take_all(struct virtq *q)
+{
+	irqflags_t f = irq_save();
+
+	virtq_interrupt(q);
+	irq_restore(f);
+}
+
+static bool
+due(struct blk_device *dev, uint32_t *taken)
+{
+	struct vblk_queue *vq = my_queue(dev->priv);
+
+	*taken = READ_ONCE(vq->q->last_used);
+	return READ_ONCE(vq->q->in_flight) &&
+	       READ_ONCE(vq->cpu) == this_cpu()->id;
+}
+
+static void
+quiet(struct blk_device *dev, bool on)
+{
+	struct virtq *q = my_queue(dev->priv)->q;
+	irqflags_t f = spin_lock_irq(&q->lock);
+	bool came = false;
+
+	if (on)
+		virtq_irq_disable(q);
+	else
+		came = virtq_irq_enable(q);
+	spin_unlock_irq(&q->lock, f);
+	if (came)
+		take_all(q);
+}
+
+static bool
+vblk_look(struct blk_device *dev)
+{
+	struct virtq *q = my_queue(dev->priv)->q;
+
+	if (!virtq_pending(q))
+		return false;
+	take_all(q);
+	return true;
+}
+
 static void
 broken(struct virtio_device *v)
 {
@@ -458,6 +508,9 @@ static const struct blk_ops vblk_ops = {
 	.submit = submit,
 	.submit_list = submit_list,
 	.poll = poll,
+	.due = due,
+	.quiet = quiet,
+	.look = vblk_look,
 };
 
 /* ---- attaching ---- */

@@ -4,7 +4,8 @@
  * and whichever are merged into one request; a request never has more pieces
  * or sectors than the device allows; a device that breaks fails what is under
  * way; sizes that change are seen; as many requests are under way as the ring
- * holds; what a thread holds back goes at once, and at the latest when it sleeps.
+ * holds; what a thread holds back goes at once, and at the latest when it
+ * sleeps; an idle CPU that waits awake finds what has come.
  * Method: the driver and the class over queues that the test plays, with a
  * disk in memory; random batches of neighbours, gaps and all operations.
  * SOURCES: src/drivers/virtio/blk.c src/dev/blk.c src/dev/partition.c
@@ -18,6 +19,7 @@
 
 #include <abi/errno.h>
 #include <arch/mmu.h>
+#include <core/idle.h>
 #include <dev/blk.h>
 #include <drivers/virtio/blk.h>
 #include <drivers/virtio/virtio.h>
@@ -37,6 +39,7 @@ static struct virtio_device dev;
 static struct virtq queue;
 static uint64_t seed = 1;
 static unsigned nrequests, nfailing, room = FEW, kicks;
+static bool quiet; /* no interrupts are asked for */
 
 /* ---- the queue ---- */
 
@@ -89,7 +92,8 @@ virtq_add(struct virtq *q, const struct virtq_sg *sg, unsigned nout,
 void *
 virtq_get(struct virtq *q, uint32_t *len)
 {
-	(void)q, (void)len;
+	(void)len;
+	q->last_used += nfinished > 0;
 	return nfinished ? finished[--nfinished].token : NULL;
 }
 
@@ -108,6 +112,19 @@ virtq_kick(struct virtq *q)
 }
 bool
 virtq_irq_enable(struct virtq *q)
+{
+	(void)q;
+	quiet = false;
+	return nfinished;
+}
+void
+virtq_irq_disable(struct virtq *q)
+{
+	(void)q;
+	quiet = true;
+}
+bool
+virtq_pending(const struct virtq *q)
 {
 	(void)q;
 	return nfinished;
@@ -216,7 +233,7 @@ serve(const struct request *r)
 }
 
 static void
-serve_some(void)
+answer_some(void)
 {
 	while (nring && nfinished < room) {
 		unsigned k = rnd(nring);
@@ -231,6 +248,12 @@ serve_some(void)
 		if (rnd(3) == 0)
 			break;
 	}
+}
+
+static void
+serve_some(void)
+{
+	answer_some();
 	queue.done(&queue);
 }
 
@@ -492,14 +515,39 @@ test_plug(void)
 		free_bio(b[k]);
 }
 
+/* An idle CPU that waits awake hears of its requests without interrupts. */
+static void
+test_awake(void)
+{
+	struct idle_due due = { .awake = true };
+	struct bio *b;
+
+	start();
+	b = new_bio(BIO_WRITE, 0, 1, 'w');
+	ended = 0;
+	blk_idle_begin(&due);
+	CHECK_EQ(due.n, 0);
+	bio_submit(b);
+	queue.in_flight = 1;
+	blk_idle_begin(&due);
+	CHECK(due.n > 0 && due.n <= IDLE_DUE_MAX);
+	CHECK(quiet);
+	CHECK(!blk_idle_look(&due));
+	CHECK_EQ(ended, 0);
+	answer_some();
+	CHECK(blk_idle_look(&due));
+	CHECK_EQ(ended, 1);
+	queue.in_flight = 0;
+	CHECK(blk_idle_end(&due));
+	CHECK(!quiet);
+	free_bio(b);
+}
+
 static const struct unit_test tests[] = {
-	{ "merge", test_merge },
-	{ "depth", test_depth },
-	{ "plug", test_plug },
-	{ "errors", test_errors },
-	{ "broken", test_broken },
-	{ "others", test_others },
-	{ NULL, NULL },
+	{ "merge", test_merge },   { "depth", test_depth },
+	{ "plug", test_plug },	   { "awake", test_awake },
+	{ "errors", test_errors }, { "broken", test_broken },
+	{ "others", test_others }, { NULL, NULL },
 };
 
 int

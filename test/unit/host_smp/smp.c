@@ -88,6 +88,12 @@ cpu_relax(void)
 	sched_yield();
 }
 
+void
+cpu_relax_poll(void)
+{
+	sched_yield();
+}
+
 uint64_t
 clock_mono_ns(void)
 {
@@ -290,6 +296,24 @@ lock_debug_may_sleep(void)
 void
 idle_poll(void)
 {
+}
+bool
+idle_begin(struct idle_due *due, bool awake)
+{
+	(void)due, (void)awake;
+	return false;
+}
+bool
+idle_look(struct idle_due *due)
+{
+	(void)due;
+	return false;
+}
+bool
+idle_end(struct idle_due *due)
+{
+	(void)due;
+	return false;
 }
 void
 reclaim_quiescent(void)

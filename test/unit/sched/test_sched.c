@@ -4,7 +4,8 @@
  * CPU is shared fairly, threads and their numbers come and go.  Method: the
  * scheduler itself on POSIX threads as CPUs; each test runs in a process of
  * its own with one and with four CPUs, under a time limit.
- * SOURCES: src/sched/sched.c src/sched/thread.c src/sched/wait.c
+ * SOURCES: src/sched/sched.c src/sched/idle.c src/sched/thread.c
+ * SOURCES: src/sched/wait.c
  * SOURCES: src/sched/mutex.c src/sched/work.c test/unit/host_smp/smp.c
  * SOURCES: test/unit/host/panic.c
  * INCLUDE: test/unit/host_smp

@@ -37,6 +37,10 @@ static inline void
 cpu_relax(void)
 {
 }
+static inline void
+cpu_relax_poll(void)
+{
+}
 static inline struct cpu *
 this_cpu(void)
 {

@@ -21,6 +21,7 @@ void irq_enable(void);
 void irq_disable(void);
 bool irq_enabled(void);
 void cpu_relax(void);
+void cpu_relax_poll(void);
 void cpu_halt(void);
 struct cpu *this_cpu(void);
 struct thread *thread_current(void);

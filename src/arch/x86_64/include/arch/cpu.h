@@ -66,6 +66,19 @@ cpu_relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+extern bool cpu_relax_costly; /* [I] */
+
+/* Between two looks at what a device writes.  An emulator leaves its loop at
+ * a PAUSE and takes the lock that the device needs for its answer. */
+static inline void
+cpu_relax_poll(void)
+{
+	if (likely(cpu_relax_costly))
+		__asm__ volatile("" : : : "memory");
+	else
+		cpu_relax();
+}
+
 /* Enables interrupts and halts until the next one; returns with interrupts
  * enabled.  Call with interrupts disabled, after the last look for work. */
 static inline void
