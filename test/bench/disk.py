@@ -227,6 +227,7 @@ class DiskBench(bench.Bench):
         env = dict(os.environ)
         if qemu and system == "pith":
             env["PITH_QEMU"] = qemu
+            cmd.insert(2, "--no-aslr")
         elif qemu:
             cmd[0] = qemu
         try:
@@ -290,6 +291,8 @@ class DiskBench(bench.Bench):
         qemu = counting.counting_qemu(self.work, [
             "out=" + out, "start=%#x" % counting.IMAGE])
         self.guest(system, 1, *program, qemu=qemu)
+        if system == "pith":
+            return counting.read_busy(out, self.args.build)
         return counting.read(out)[0]
 
     def instructions(self):

@@ -82,11 +82,11 @@ class Servers(net.NetBench):
             f.write(USER)
         return ["-i", sql + ":/bench/user.sql"]
 
-    def command(self, system, group, cpus, icount):
+    def command(self, system, group, cpus):
         volume = self.new_volume()
         if group == "mariadb":
             self.run([self.pith, "volume", "cp", self.new, "bench:/db"])
-        cmd = super().command(system, group, cpus, icount)
+        cmd = super().command(system, group, cpus)
         if system == "linux":
             cmd += ["-blockdev", json.dumps({
                 "driver": "raw", "node-name": "data", "discard": "unmap",
@@ -122,7 +122,7 @@ class Servers(net.NetBench):
             if m and float(m.group(1)) else {}
 
     def compare(self, cpus):
-        net.make_tap(cpus)
+        self.make_tap(cpus)
         systems = ["pith"] + ([] if self.args.no_linux else ["linux"])
         got = {s: {} for s in systems}
         for _ in range(self.args.repeat):

@@ -65,6 +65,19 @@ def read(path):
     return total, blocks
 
 
+# Where an idle CPU waits awake (src/sched/idle.c).
+AWAKE = ("look_often", "idle_look", "blk_idle_look", "vblk_look")
+
+
+def read_busy(path, build):
+    """The total of read() without waiting, which is idle time; of a Pith that
+    was started with --no-aslr."""
+    total, blocks = read(path)
+    table = symbols(os.path.join(build, "pith-kernel.debug"))
+    return total - sum(n for addr, n, _ in blocks if addr >= KERNEL and
+                       name_of(table, addr - KERNEL + IMAGE) in AWAKE)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--build", default=os.path.join(TOP, "build"))
