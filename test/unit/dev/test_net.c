@@ -370,6 +370,8 @@ deliver(unsigned id, unsigned len, struct virtq *q)
 	return true;
 }
 
+static uint32_t largest_buf;
+
 static void
 check_packet(const struct nic_buf *b, unsigned id, unsigned len)
 {
@@ -378,6 +380,8 @@ check_packet(const struct nic_buf *b, unsigned id, unsigned len)
 	CHECK_EQ(b->packet_len, len);
 	for (; b; b = b->next) {
 		CHECK(b->truesize >= b->len);
+		if (b->truesize > largest_buf)
+			largest_buf = b->truesize;
 		for (unsigned k = 0; k < b->len; k++)
 			CHECK_EQ(b->data[k], byte_of(id, at++));
 	}
@@ -398,13 +402,16 @@ free_packet(struct nic_buf *b)
 /* ---- receiving ---- */
 
 static void
-receive(uint64_t features, unsigned maxlen)
+receive(uint64_t features, unsigned ring, unsigned maxlen)
 {
 	unsigned lens[1024], sent = 0, got = 0, nheld = 0;
 	struct nic_buf *out[16], *held[MAXHELD];
 
-	bring_up(features);
+	honest_config();
+	CHECK_EQ(setup(features, ring), 0);
+	start();
 	rx_notified = 0;
+	largest_buf = 0;
 	while (got < 1000) {
 		struct virtq *q = dev.queues[0];
 		unsigned len =
@@ -442,13 +449,18 @@ receive(uint64_t features, unsigned maxlen)
 static void
 test_receive(void)
 {
-	receive(ALL, 65535);
+	receive(ALL, RING, 65535);
+	CHECK_EQ(largest_buf, 2048); /* the memory has no room for more */
+	receive(ALL, 64, 65535);
+	CHECK_EQ(largest_buf, 8192); /* while packets are large */
+	receive(ALL, 64, 4000);
+	CHECK_EQ(largest_buf, 2048);
 }
 
 static void
 test_receive_plain(void)
 {
-	receive(VIRTIO_F_VERSION_1 | (1ull << 5), 1514);
+	receive(VIRTIO_F_VERSION_1 | (1ull << 5), RING, 1514);
 }
 
 /* One notification for what comes between two polls, however often the
