@@ -267,7 +267,8 @@ dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	if (inet_is_broadcast(&dst.addr) && !sock_opt(s, SOCKOPT_BROADCAST))
 		return -EACCES;
 	inet_need_route(&dst.addr);
-	if (!source_for(&dst, &src))
+	if (!source_for(&dst, &src) ||
+	    (sock_opt(s, SOCKOPT_DONTROUTE) && inet_over_router(&dst.addr)))
 		return -ENETUNREACH;
 	if (!dgram_is_raw(sk) && !sk->hashed)
 		err = inet_auto_port(sk);

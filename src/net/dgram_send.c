@@ -177,6 +177,11 @@ prepare(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
 	if (!err && v4 && inet_is_broadcast(&o->dst.addr) &&
 	    !sock_opt(&sk->sock, SOCKOPT_BROADCAST))
 		err = -EACCES;
+	if (!err &&
+	    unlikely(m->flags & MSG_DONTROUTE ||
+		     sock_opt(&sk->sock, SOCKOPT_DONTROUTE)) &&
+	    inet_over_router(&o->dst.addr))
+		err = -ENETUNREACH;
 	/* Multicast from an address of loopback stays unbound. */
 	if (inet_is_v4(&o->src.addr) != v4) {
 		o->src.addr = v4 ? inet_v4(0) : (struct inet_addr){ 0 };

@@ -11,6 +11,7 @@
 #include <base/string.h>
 #include <core/timer.h>
 #include <mem/heap.h>
+#include <net/dgram.h>
 #include <net/netif.h>
 
 static inline uint16_t
@@ -54,6 +55,16 @@ inet_need_route(const struct inet_addr *a)
 	if (net_route_lookup(v4 ? AF_INET : AF_INET6, v4 ? a->b + 12 : a->b,
 			     &r))
 		net_settle();
+}
+
+bool
+inet_over_router(const struct inet_addr *a)
+{
+	struct net_route r;
+
+	return inet_is_v4(a) && !inet_is_local(a) && !inet_is_broadcast(a) &&
+	       !inet_is_multicast(a) &&
+	       !net_route_lookup(AF_INET, a->b + 12, &r) && r.has_gateway;
 }
 
 static int

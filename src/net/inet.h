@@ -133,6 +133,9 @@ bool inet_is_local(const struct inet_addr *a);
 bool inet_is_own(const struct inet_addr *a);
 /* Waits where there is no way to a yet, and DHCP may be about to give one. */
 void inet_need_route(const struct inet_addr *a);
+/* Is a not to be reached as SO_DONTROUTE asks: over a router?  Of IPv4 only, as
+ * on Linux. */
+bool inet_over_router(const struct inet_addr *a);
 
 /* A socket address as the program gave it.  -EINVAL, -EAFNOSUPPORT,
  * -ENETUNREACH (an IPv6 address on a V6ONLY socket and the like). */

@@ -25,9 +25,10 @@
 #include <vm/uaccess.h>
 #include <vm/uio.h>
 
-#define NEAR_SNDBUF  2626560u /* what Linux reaches on lo */
-#define FIRST_SNDBUF 16384u
-#define FIRST_RCVBUF 131072u
+#define NEAR_SNDBUF    2626560u /* what Linux reaches on lo */
+#define FIRST_SNDBUF   16384u
+#define FIRST_RCVBUF   131072u
+#define SNDBUF_PRESSED 16384u /* where sockets hold much memory together */
 
 #define EV_IN  (POLLIN | POLLRDNORM)
 #define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
@@ -149,6 +150,7 @@ tcp_new_child(struct tcp_sock *l)
 	t->nodelay = l->nodelay;
 	t->cork = l->cork;
 	t->maxseg = l->maxseg;
+	t->notsent_lowat = l->notsent_lowat;
 	t->keepidle_s = l->keepidle_s;
 	t->keepintvl_s = l->keepintvl_s;
 	t->keepcnt = l->keepcnt;
@@ -293,6 +295,8 @@ tcp_send_limit(const struct tcp_sock *t)
 {
 	uint32_t n = t->in.sock.sndbuf;
 
+	if (unlikely(tcp_tx_pressed()))
+		return (uint32_t)min_u64(n, SNDBUF_PRESSED);
 	return t->peer ? n + t->peer->in.sock.rcvbuf : n;
 }
 
@@ -303,9 +307,22 @@ tcp_queued(const struct tcp_sock *t)
 			 READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
 }
 
+bool
+tcp_unsent_fits(const struct tcp_sock *t, unsigned times)
+{
+	uint32_t lowat = READ_ONCE(t->notsent_lowat);
+
+	return likely(!lowat) || t->peer ||
+	       ((uint64_t)READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unsent)) *
+			       times <
+		       lowat;
+}
+
 static bool
 writable(const struct tcp_sock *t)
 {
+	if (!tcp_unsent_fits(t, 2))
+		return false;
 	return (uint64_t)tcp_queued(t) * 3 <= (uint64_t)tcp_send_limit(t) * 2;
 }
 
@@ -516,7 +533,9 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 	src.addr = dst->addr;
 	if (!near)
 		inet_need_route(&dst->addr);
-	if (!near && !tcp_far_source(dst, &src))
+	if (!near && (!tcp_far_source(dst, &src) ||
+		      (sock_opt(&sk->sock, SOCKOPT_DONTROUTE) &&
+		       inet_over_router(&dst->addr))))
 		return -ENETUNREACH;
 	sk->remote = *dst;
 	sk->connected = true;
@@ -782,7 +801,7 @@ tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 	case SIOCOUTQNSD:
 		if (t->state == TCP_LISTEN)
 			return -EINVAL;
-		return put_user_int(arg, (int)READ_ONCE(t->tx.bytes));
+		return put_user_int(arg, t->peer ? 0 : (int)tcp_far_unsent(t));
 	case SIOCATMARK:
 		f = tcp_lock(t);
 		at = tcp_at_mark(t);

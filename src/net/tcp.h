@@ -95,14 +95,17 @@ struct tcp_sock {
 	uint64_t cork_ns;	 /* [l] when corked data must go; 0 */
 	uint64_t last_rx_ns;	 /* [core] something came */
 	uint64_t last_tx_ns;
-	uint8_t probes; /* [core] keep-alive probes without answer */
-	int soft_error; /* [core] ICMP: told when it times out */
+	uint64_t tx_wait_ns; /* [core] since when what is sent waits; 0: now */
+	uint8_t probes;	    /* [core] keep-alive probes without answer */
+	int soft_error;	    /* [core] ICMP: told when it times out */
+	uint32_t tx_unsent; /* [a] with notsent_lowat: at lwIP, not sent */
 
 	/* options, [a] */
 	bool nodelay, cork, quickack;
+	bool ack_now; /* quickack, asked for: nothing waits to be acknowledged */
 	uint16_t maxseg;
 	int keepidle_s, keepintvl_s, keepcnt, syncnt, linger2_s, defer_accept_s,
-		user_timeout_ms, window_clamp;
+		user_timeout_ms;
 	uint32_t notsent_lowat;
 	bool inq;
 };
@@ -139,6 +142,8 @@ void tcp_fin_acked(struct tcp_sock *t);
 bool tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force);
 /* The byte at this position of the stream is urgent; it may have come. */
 void tcp_got_urgent(struct tcp_sock *t, uint64_t at);
+/* TCP_NOTSENT_LOWAT: what was not sent, so many times, is less. */
+bool tcp_unsent_fits(const struct tcp_sock *t, unsigned times);
 /* Bytes that may be on their way from t. */
 uint32_t tcp_send_limit(const struct tcp_sock *t);
 
@@ -179,6 +184,8 @@ int tcp_far_listen(struct tcp_sock *t);
 void tcp_far_unlisten(struct tcp_sock *t);
 void tcp_far_info(struct tcp_sock *t, struct tcp_info *ti);
 uint32_t tcp_far_mss(struct tcp_sock *t);
+/* Bytes that were not sent once. */
+uint32_t tcp_far_unsent(struct tcp_sock *t);
 /* The source address for a destination; false: no way there. */
 bool tcp_far_source(const struct inet_end *dst, struct inet_end *src);
 void tcp_far_timer(struct timer *tm);

@@ -14,7 +14,9 @@
 #include "tcp_priv.h"
 
 #include <abi/errno.h>
+#include <base/atomic.h>
 #include <base/math.h>
+#include <base/string.h>
 #include <core/clock.h>
 #include <file/file.h>
 #include <mem/heap.h>
@@ -22,7 +24,9 @@
 #include <vm/uio.h>
 
 #define CORK_NS	     200000000ull /* the longest that data is held back */
-#define COPY_STRETCH 65536u	  /* bytes copied per time under the lock */
+#define SNDBUF_LEAST 8192u
+#define PIECE_LEAST  (512u - (uint32_t)sizeof(struct nbuf))
+#define COPY_STRETCH 65536u /* bytes copied per time under the lock */
 
 /* Bytes of one piece when sending much; small machines think smaller. */
 static uint32_t
@@ -33,13 +37,78 @@ piece_size(void)
 	return all - (uint32_t)sizeof(struct nbuf);
 }
 
+/* ---- memory of what is sent ---- */
+
+/* Bytes of memory that pieces take until they were acknowledged or read. */
+static uint64_t tx_held; /* [a] */
+
+bool
+tcp_tx_pressed(void)
+{
+	return atomic_load_relaxed(&tx_held) >
+	       mem_total_pages() * PAGE_SIZE / 8;
+}
+
+static void
+piece_free(struct nbuf *b)
+{
+	atomic_sub(&tx_held, b->truesize);
+	kfree(b);
+}
+
+static struct nbuf *
+piece_alloc(uint32_t len)
+{
+	uint32_t room = len < PIECE_LEAST ? PIECE_LEAST : len;
+	struct nbuf *b = nbuf_alloc(room, ALLOC_KERNEL);
+
+	if (!b)
+		return NULL;
+	b->free = piece_free;
+	atomic_add(&tx_held, b->truesize);
+	return b;
+}
+
+void
+tcp_append(struct nbuf_queue *q, struct nbuf *b)
+{
+	struct nbuf *last;
+	uint8_t *end;
+
+	if (!q->head || b->free != piece_free || b->len >= PIECE_LEAST)
+		goto alone;
+	last = container_of(q->tail, struct nbuf, next);
+	end = last->data + last->len;
+	if (last->free != piece_free ||
+	    (size_t)((uint8_t *)last + last->truesize - end) < b->len)
+		goto alone;
+	memcpy(end, b->data, b->len);
+	last->len += b->len;
+	q->bytes += b->len;
+	nbuf_free(b);
+	return;
+alone:
+	nbuf_append(q, b);
+}
+
 /* ---- sending ---- */
 
 static bool
+has_room(struct tcp_sock *t)
+{
+	return tcp_queued(t) < tcp_send_limit(t) && tcp_unsent_fits(t, 1);
+}
+
+/* Who waits is told of room each time that it found none: another thread may
+ * have taken what it was woken for, or memory have become scarce. */
+static bool
 can_send(struct tcp_sock *t)
 {
-	return tcp_queued(t) < tcp_send_limit(t) || t->snd_shut ||
-	       READ_ONCE(t->in.sock.error);
+	if (has_room(t) || t->snd_shut || READ_ONCE(t->in.sock.error))
+		return true;
+	WRITE_ONCE(t->nospace, true);
+	atomic_fence();
+	return has_room(t);
 }
 
 /* May data be sent now?  Waits for a connection under way. */
@@ -76,7 +145,7 @@ send_piece(struct tcp_sock *t, struct nbuf *b, bool urgent)
 		err = -EPIPE;
 	else {
 		t->tx_total += b->len;
-		nbuf_append(&t->tx, b);
+		tcp_append(&t->tx, b);
 		if (unlikely(urgent))
 			t->tx_urg = t->tx_total;
 	}
@@ -92,18 +161,18 @@ make_piece(struct uio *u, size_t room, struct nbuf **out)
 {
 	uint32_t want =
 		(uint32_t)min_u64(min_u64(room, u->resid), piece_size());
-	struct nbuf *b = nbuf_alloc(want, ALLOC_KERNEL);
+	struct nbuf *b = piece_alloc(want);
 	ssize_t n;
 
 	if (!b && want > 4000) {
 		want = 4000;
-		b = nbuf_alloc(want, ALLOC_KERNEL);
+		b = piece_alloc(want);
 	}
 	if (!b)
 		return -ENOBUFS;
 	n = uio_read(u, b->data, want);
 	if (n <= 0) {
-		kfree(b);
+		nbuf_free(b);
 		return n ? n : -EFAULT;
 	}
 	b->len = (uint32_t)n;
@@ -131,6 +200,20 @@ push(struct tcp_sock *t, bool more)
 	tcp_far_do(t, FAR_PUSH);
 }
 
+/* No memory for more.  What is under way gives some back, so the socket is
+ * full for now; -ENOBUFS where nothing is. */
+static int
+no_memory(struct tcp_sock *t)
+{
+	uint32_t used = tcp_queued(t);
+
+	if (used < SNDBUF_LEAST)
+		return -ENOBUFS;
+	if (t->in.sock.sndbuf > used / 2)
+		WRITE_ONCE(t->in.sock.sndbuf, used / 2);
+	return tcp_queued(t) < tcp_send_limit(t) ? -ENOBUFS : 0;
+}
+
 /* The other end answered what was sent with a reset: this call says how much
  * it sent before, the next one the error. */
 static bool
@@ -144,7 +227,6 @@ wait_room(struct tcp_sock *t, uint64_t deadline)
 {
 	int err;
 
-	WRITE_ONCE(t->nospace, true);
 	push(t, false);
 	err = tcp_wait(t, can_send, true, deadline);
 	return err ? err : check_send(t, deadline);
@@ -167,14 +249,16 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		uint32_t used = tcp_queued(t), limit = tcp_send_limit(t);
 		ssize_t n;
 
-		if (used >= limit) {
+		if (used >= limit || !tcp_unsent_fits(t, 1)) {
 			err = wait_room(t, deadline);
 			continue;
 		}
 		n = make_piece(u, limit - used, &b);
-		if (n < 0) {
+		if (n == -ENOBUFS)
+			n = no_memory(t);
+		if (n <= 0) {
 			err = (int)n;
-			break;
+			continue;
 		}
 		err = send_piece(t, b, m->flags & MSG_OOB && !u->resid);
 		if (!err)
@@ -193,6 +277,7 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 static void
 page_nbuf_free(struct nbuf *b)
 {
+	atomic_sub(&tx_held, b->truesize);
 	page_put(b->priv);
 	kfree(b);
 }
@@ -209,6 +294,7 @@ page_nbuf(const struct page_piece *v)
 	b->free = page_nbuf_free;
 	b->data = (uint8_t *)page_addr(v->page) + v->off;
 	b->len = b->truesize = v->len;
+	atomic_add(&tx_held, b->truesize);
 	return b;
 }
 
@@ -227,14 +313,17 @@ tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
 	}
 	err = check_send(t, deadline);
 	for (unsigned i = 0; i < n && !err; i++) {
-		struct nbuf *b;
+		struct nbuf *b = NULL;
 
-		while (!err && tcp_queued(t) >= tcp_send_limit(t))
-			err = wait_room(t, deadline);
+		while (!err && !b) {
+			if (!has_room(t))
+				err = wait_room(t, deadline);
+			else if (!(b = page_nbuf(&v[i])))
+				err = no_memory(t);
+		}
 		if (err)
 			break;
-		b = page_nbuf(&v[i]);
-		err = b ? send_piece(t, b, false) : -ENOBUFS;
+		err = send_piece(t, b, false);
 		if (!err)
 			done += v[i].len;
 		if (was_reset(t))

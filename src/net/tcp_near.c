@@ -16,6 +16,8 @@
  */
 #include <net/tcp.h>
 
+#include "tcp_priv.h"
+
 #include <abi/errno.h>
 #include <abi/poll.h>
 #include <base/string.h>
@@ -171,7 +173,7 @@ tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent)
 	uint64_t end = 0;
 
 	if (!gone) {
-		nbuf_append(&p->rx, b);
+		tcp_append(&p->rx, b);
 		end = p->rx_total += len;
 	}
 	unlock(p, f);

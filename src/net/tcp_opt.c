@@ -69,7 +69,15 @@ set_maxseg(struct tcp_sock *t, int v)
 static int
 set_linger2(struct tcp_sock *t, int v)
 {
-	WRITE_ONCE(t->linger2_s, v < 0 ? -1 : v > 120 ? 0 : v);
+	WRITE_ONCE(t->linger2_s, v < 0 ? -1 : !v || v > 120 ? 60 : v);
+	return 0;
+}
+
+static int
+set_quickack(struct tcp_sock *t, int v)
+{
+	WRITE_ONCE(t->quickack, v != 0);
+	WRITE_ONCE(t->ack_now, v != 0);
 	return 0;
 }
 
@@ -121,8 +129,7 @@ set_tcp(struct tcp_sock *t, int name, int v)
 	case TCP_DEFER_ACCEPT:
 		return set_defer(t, v);
 	case TCP_QUICKACK:
-		WRITE_ONCE(t->quickack, v != 0);
-		return 0;
+		return set_quickack(t, v);
 	case TCP_USER_TIMEOUT:
 		if (v < 0)
 			return -EINVAL;

@@ -24,6 +24,10 @@ MUST_CHECK int tcp_wait(struct tcp_sock *t, bool (*ready)(struct tcp_sock *),
 			bool send, uint64_t deadline);
 bool tcp_connect_over(struct tcp_sock *t);
 
+/* Sockets hold so much memory together that each is to hold little. */
+bool tcp_tx_pressed(void);
+/* nbuf_append(), which consumes b; small pieces share one's memory. */
+void tcp_append(struct nbuf_queue *q, struct nbuf *b);
 ssize_t tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses and how a machine comes by them: several interfaces, leases of
-DHCP, a router's advertisements.
+DHCP, a router's advertisements; options of sockets that show on the wire.
 
 Method: taps in a network namespace, the other side of each protocol written
 down in net/*_host.py, which says what it saw, and what the machine says."""
@@ -85,3 +85,23 @@ def test_router(pith):
         "name servers 2001:db8::53 2001:db8::54",
         "default by fe800000000000000000000000000001",
         "from %s hello" % address, "there and back", "deprecated"]
+
+
+def test_options_act(pith):
+    """TCP_NOTSENT_LOWAT, SO_DONTROUTE and TCP_SYNCNT do what Linux does."""
+    lines = run(pith, "acts_host.py", "acts.py", "--net", "tap=t0", "--ip",
+                "192.168.77.2/24,192.168.77.1")
+    came, sent = lines.pop(1).split()[0], lines.pop(1).split()[1]
+    assert came == sent
+    assert lines == [
+        "unsent True", "stream ENETUNREACH", "dgram ENETUNREACH", "here went",
+        "far went", "far, not routed ENETUNREACH", "one more ETIMEDOUT"]
+
+
+def test_groups(pith):
+    """Joined and left with IGMP and MLD; datagrams of a group both ways."""
+    assert run(pith, "mcast_host.py", "mcast.py", "--net", "tap=t0", "--ip",
+               "192.168.77.2/24,fd00::2/64") == [
+        "joins 0x16 131", "to the group", "to the group",
+        "from the machine from 192.168.77.2",
+        "from the machine from fd00::2", "leaves 0x17 132", "heard True"]

@@ -45,3 +45,16 @@ def test_weather(pith, name):
                        capture_output=True, timeout=LIMIT + 30)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
     assert r.stdout == b"all there\n", r.stderr[-2000:]
+
+
+def test_silence(pith):
+    """The other end is away: who asked to be told is told, who did not goes
+    on when it is back."""
+    r = subprocess.run(["unshare", "-n", PY, net("silent_host.py"), pith,
+                        "run", "--timeout", str(LIMIT), "--net", "tap=t0",
+                        "--ip", "192.168.77.2/24", PY, net("silent.py")],
+                       capture_output=True, timeout=LIMIT + 30)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+    assert r.stdout.decode().splitlines() == [
+        "connect ETIMEDOUT", "keepalive ETIMEDOUT", "user time-out ETIMEDOUT",
+        "went on"]

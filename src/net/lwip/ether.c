@@ -160,6 +160,19 @@ input_packet(struct net_port *e, struct pbuf *p, uint16_t type,
 	e->netif.chksum_flags = all;
 }
 
+/* May it come in, as much as what came before and nobody read holds?  What is
+ * too short for more than headers may for longer: acknowledgements among them
+ * set free what is sent, and a program may read only when it has sent. */
+static bool
+has_room(const struct nic_buf *b)
+{
+	uint64_t held = atomic_load_relaxed(&net_rx_held);
+	uint64_t most = net_rx_limit();
+
+	return likely(held <= most) ||
+	       (b->packet_len <= WAITING_LEN && held <= most + most / 2);
+}
+
 static void
 input_frame(struct net_port *e, struct nic_buf *b)
 {
@@ -171,7 +184,7 @@ input_frame(struct net_port *e, struct nic_buf *b)
 
 	if (b->len <= SIZEOF_ETH_HDR ||
 	    b->packet_len > 0xffff + SIZEOF_ETH_HDR || !e->admin_up ||
-	    atomic_load_relaxed(&net_rx_held) > net_rx_limit()) {
+	    !has_room(b)) {
 		atomic_add(&e->nic->stats.rx_dropped, 1);
 		drop_chain(b);
 		return;

@@ -39,6 +39,8 @@
 #define COPY_MAX  512u	/* sent: copied rather than referred to */
 #define RX_COPY	  1024u /* received: the same */
 #define HALF_OPEN 1024u /* handshakes under way, of one listener */
+#define TRIES	  15u	/* of data: a quarter of an hour, as on Linux */
+#define TRIES_END 8u	/* of a socket that is closed */
 #define WND_MIN	  32768u
 #define WND_MAX	  (6u << 20)
 
@@ -119,7 +121,7 @@ received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	uint32_t bytes;
 	struct nbuf *list;
 
-	(void)pcb, (void)err;
+	(void)err;
 	if (!t) {
 		if (p)
 			pbuf_free(p);
@@ -136,6 +138,8 @@ received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	if (!list)
 		return ERR_MEM; /* lwIP keeps it and comes again */
 	t->rx_out += bytes;
+	if (unlikely(t->ack_now))
+		tcp_ack_now(pcb);
 	tcp_got_data(t, list, bytes);
 	return ERR_OK;
 }
@@ -190,6 +194,24 @@ forget(struct tcp_sock *t, struct tcp_pcb *pcb)
 	detach(t);
 }
 
+uint8_t
+port_tcp_tries(const struct tcp_pcb *pcb)
+{
+	const struct tcp_sock *t = pcb->callback_arg;
+
+	if (!t)
+		return TRIES_END;
+	return pcb->state == SYN_SENT ? (uint8_t)t->syncnt : TRIES;
+}
+
+/* For TCP_NOTSENT_LOWAT: what lwIP has and has not sent. */
+static void
+count_unsent(struct tcp_sock *t, const struct tcp_pcb *pcb)
+{
+	WRITE_ONCE(t->tx_unsent, pcb->snd_lbb - pcb->snd_nxt);
+	tcp_has_room(t);
+}
+
 void
 port_tcp_processed(struct tcp_pcb *pcb)
 {
@@ -197,7 +219,11 @@ port_tcp_processed(struct tcp_pcb *pcb)
 
 	if (!t || pcb->state == LISTEN)
 		return;
+	if (unlikely(t->notsent_lowat))
+		count_unsent(t, pcb);
 	t->last_rx_ns = clock_mono_ns();
+	if (!t->tx_wait_ns)
+		t->tx_wait_ns = t->last_rx_ns;
 	t->probes = 0;
 	if (pcb->state == FIN_WAIT_2 && tcp_state(t) == TCP_FIN_WAIT1)
 		tcp_fin_acked(t);
@@ -221,6 +247,7 @@ acked(void *arg, struct tcp_pcb *pcb, u16_t len)
 	f = spin_lock_irq(&t->in.lock);
 	t->tx_unacked -= (uint32_t)min_u64(len, t->tx_unacked);
 	spin_unlock_irq(&t->in.lock, f);
+	t->tx_wait_ns = 0; /* it goes on */
 	tcp_has_room(t);
 	if (READ_ONCE(t->tx.bytes))
 		tcp_far_do(t, FAR_PUSH);
@@ -293,6 +320,8 @@ write_data(struct tcp_sock *t)
 
 	if (t->cork_ns)
 		left -= left % tcp_mss(pcb);
+	if (!t->tx_unacked)
+		t->tx_wait_ns = 0;
 	t->tx_unacked += t->tx.bytes;
 	list = nbuf_take_all(&t->tx);
 	spin_unlock_irq(&t->in.lock, f);
@@ -319,6 +348,8 @@ write_data(struct tcp_sock *t)
 	}
 out:
 	t->last_tx_ns = clock_mono_ns();
+	if (!t->tx_wait_ns)
+		t->tx_wait_ns = t->last_tx_ns;
 }
 
 static void
@@ -402,6 +433,11 @@ apply_options(struct tcp_sock *t)
 			       (t->in.hops < 0 ? 64 : t->in.hops));
 	if (t->maxseg && t->maxseg < pcb->mss)
 		pcb->mss = t->maxseg;
+	pcb->fin_wait_s = (u8_t)(t->linger2_s < 0 ? 0 : t->linger2_s);
+	if (t->ack_now && pcb->flags & TF_ACK_DELAY) {
+		tcp_ack_now(pcb);
+		tcp_output(pcb);
+	}
 }
 
 /* When the timer must look again; 0: never. */
@@ -415,8 +451,8 @@ next_look(const struct tcp_sock *t)
 		     (uint64_t)t->probes * (uint64_t)t->keepintvl_s *
 			     NSEC_PER_SEC;
 	if (t->user_timeout_ms && t->tx_unacked) {
-		uint64_t u = max_u64(t->last_rx_ns, t->last_tx_ns) +
-			     (uint64_t)t->user_timeout_ms * 1000000;
+		uint64_t u =
+			t->tx_wait_ns + (uint64_t)t->user_timeout_ms * 1000000;
 
 		at = at ? min_u64(at, u) : u;
 	}
@@ -458,8 +494,7 @@ timer_work(struct tcp_sock *t)
 	if (t->deferred)
 		enqueue_deferred(t);
 	if (t->user_timeout_ms && t->tx_unacked &&
-	    now - max_u64(t->last_rx_ns, t->last_tx_ns) >=
-		    (uint64_t)t->user_timeout_ms * 1000000) {
+	    now - t->tx_wait_ns >= (uint64_t)t->user_timeout_ms * 1000000) {
 		time_out(t);
 		return;
 	}
@@ -469,7 +504,10 @@ timer_work(struct tcp_sock *t)
 		    (uint64_t)t->probes * (uint64_t)t->keepintvl_s) *
 			    NSEC_PER_SEC)
 		return;
-	if (t->probes >= t->keepcnt) {
+	if (t->user_timeout_ms ?
+		    t->probes &&
+			    idle >= (uint64_t)t->user_timeout_ms * 1000000 :
+		    t->probes >= t->keepcnt) {
 		time_out(t);
 		return;
 	}
@@ -529,6 +567,8 @@ far_work(struct net_work *w)
 	if (todo & (FAR_PUSH | FAR_FIN | FAR_CLOSE)) {
 		push_data(t);
 		tcp_output(pcb);
+		if (unlikely(t->notsent_lowat))
+			count_unsent(t, pcb);
 	}
 	if (todo & FAR_ABORT) {
 		forget(t, pcb);
@@ -802,6 +842,20 @@ tcp_far_mss(struct tcp_sock *t)
 	return mss;
 }
 
+uint32_t
+tcp_far_unsent(struct tcp_sock *t)
+{
+	uint32_t n = READ_ONCE(t->tx.bytes);
+	struct tcp_pcb *pcb;
+
+	net_core_lock();
+	pcb = t->pcb;
+	if (pcb && pcb->state != LISTEN)
+		n += pcb->snd_lbb - pcb->snd_nxt;
+	net_core_unlock();
+	return n;
+}
+
 static void
 fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	  struct tcp_info *ti)
@@ -828,7 +882,8 @@ fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	ti->reordering = pcb->dupthresh;
 	ti->rcv_space = pcb->wnd_max;
 	ti->snd_wnd = pcb->snd_wnd;
-	ti->notsent_bytes = READ_ONCE(t->tx.bytes);
+	ti->notsent_bytes =
+		READ_ONCE(t->tx.bytes) + pcb->snd_lbb - pcb->snd_nxt;
 }
 
 void

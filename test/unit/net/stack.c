@@ -35,6 +35,11 @@ port_tcp_usec(void)
 {
 	return now_ms * 1000;
 }
+uint8_t
+port_tcp_tries(const struct tcp_pcb *pcb)
+{
+	return pcb->state == SYN_SENT ? 6 : 12;
+}
 void
 sys_timeouts_init(void)
 {

@@ -48,7 +48,7 @@ void lwip_port_free(void *);
 #define LWIP_ARP		       1
 #define ARP_TABLE_SIZE		       512
 #define ARP_QUEUEING		       1
-#define ARP_QUEUE_LEN		       8
+#define ARP_QUEUE_LEN		       32
 #define ETHARP_SUPPORT_STATIC_ENTRIES  1
 #define LWIP_NETIF_HWADDRHINT	       1
 #define LWIP_NETIF_HOSTNAME	       1
@@ -162,6 +162,7 @@ void lwip_port_free(void *);
 #define LWIP_HOOK_TCP_URGENT(pcb, ahead) port_tcp_urgent(pcb, ahead)
 #define LWIP_HOOK_TCP_PROCESSED(pcb)	 port_tcp_processed(pcb)
 #define LWIP_HOOK_TCP_GSO_CAN(n, v6)	 port_gso_can(n, v6)
+#define LWIP_HOOK_TCP_TRIES(pcb)	 port_tcp_tries(pcb)
 #define LWIP_HOOK_TCP_GSO_BEGIN(n, v6, hlen, size) \
 	port_gso_begin(n, v6, hlen, size)
 #define LWIP_HOOK_TCP_GSO_ADD(p, seg, off) port_gso_add(p, seg, off)
