@@ -270,6 +270,56 @@ def test_mariadb_in_the_image(m, my_new):
     s.end()
 
 
+def sysbench(where, *words):
+    r = subprocess.run([need("sysbench"), "oltp_read_write",
+                        "--db-driver=mysql", *where, "--mysql-user=test",
+                        "--mysql-password=secret", "--tables=2",
+                        "--table-size=300", "--rand-seed=7", *words],
+                       capture_output=True, timeout=WAIT)
+    out = r.stdout.decode()
+    assert r.returncode == 0, out[-3000:] + r.stderr.decode()[-3000:]
+    m = re.search(r"transactions: +(\d+) ", out)
+    return int(m.group(1)) if m else 0
+
+
+def sysbench_rounds(where, at):
+    """What sysbench leaves of its tables after 50 transactions, one after
+    the other from a known seed, and after 100 by four threads at once."""
+    assert client("CREATE DATABASE sbtest;", *at) == ""
+    sysbench(where, "prepare")
+    assert sysbench(where, "--threads=1", "--events=50", "--time=0",
+                    "run") == 50
+    sums = client("CHECKSUM TABLE sbtest1, sbtest2", "-N", *at, "sbtest")
+    assert sysbench(where, "--threads=4", "--events=100", "--time=0",
+                    "run") == 100
+    return sums, client("CHECK TABLE sbtest1, sbtest2 EXTENDED;"
+                        "SELECT COUNT(*) FROM sbtest1", "-N", *at, "sbtest")
+
+
+def test_sysbench(m, my_new):
+    """The same transactions leave the same rows on Linux and in Pith."""
+    top, _ = my_new
+    shutil.copytree(top / "new", m.tmp / "host")
+    sock = tempfile.mktemp(suffix=".sock", dir="/tmp")
+    s = m.start([need("mariadbd"), *my_options(m.tmp / "host",
+                                               top / "user.sql"),
+                 "--user=" + ME.pw_name, "--skip-networking",
+                 "--socket=" + sock, "--pid-file=%s" % (m.tmp / "pid")],
+                "ready for connections")
+    at = ["--socket=" + sock]
+    want = sysbench_rounds(["--mysql-socket=" + sock], at)
+    client("SHUTDOWN", *at)
+    s.end()
+    m.pith("volume", "cp", top / "new", "v:/db")
+    s, at = my_start(m, "-c", 2, "-v", "v:/data", "-i",
+                     "%s:/user.sql" % (top / "user.sql"), data="/data/db")
+    assert sysbench_rounds(["--mysql-host=127.0.0.1", "--mysql-port=" +
+                            at[-1][2:]], at) == want
+    client("SHUTDOWN", *at)
+    s.end()
+    m.sound()
+
+
 # PostgreSQL, by its single-user mode: each line is a command.
 
 PGSQL = """

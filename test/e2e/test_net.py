@@ -511,10 +511,16 @@ def test_curl(pith, host_http, cert, tmp_path):
 
 
 def test_openssl_client(pith, host_http, cert):
-    out = run(pith, "-i", cert, "/usr/bin/openssl", "s_client", "-brief",
-              "-CAfile", cert / "cert.pem", "-verify_return_error",
-              "-connect", "10.0.2.2:%d" % host_http[1])
-    assert out == b""
+    """s_client carries a request and its answer."""
+    r = subprocess.run([pith, "run", "--timeout", str(LIMIT), "-i", str(cert),
+                        "/usr/bin/openssl", "s_client", "-quiet", "-CAfile",
+                        str(cert / "cert.pem"), "-verify_return_error",
+                        "-connect", "10.0.2.2:%d" % host_http[1]],
+                       input=b"GET /200000 HTTP/1.1\r\nConnection: close\r\n"
+                       b"\r\n", capture_output=True, timeout=LIMIT + 30)
+    head, _, body = r.stdout.partition(b"\r\n\r\n")
+    assert r.returncode == 0 and head.startswith(b"HTTP/1.1 200"), r.stderr
+    assert body == data(200000)
 
 
 def test_openssl_server(serve, cert):

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GET /N gives N times "x", POST gives the body back; by asyncio streams."""
+"""[CERT KEY]: GET /N gives N times "x", POST gives the body back; by asyncio
+streams, with a certificate over TLS."""
 import asyncio
+import ssl
+import sys
 
 
 async def one(reader, writer):
@@ -20,7 +23,11 @@ async def one(reader, writer):
 
 
 async def main():
-    server = await asyncio.start_server(one, "0.0.0.0", 8000)
+    context = None
+    if len(sys.argv) > 1:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*sys.argv[1:])
+    server = await asyncio.start_server(one, "0.0.0.0", 8000, ssl=context)
     print("listening", flush=True)
     async with server:
         await server.serve_forever()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GET /N gives N times "x", POST gives the body back."""
+"""GET /N gives N times "x", POST gives the body back; GET /mtu: what the
+interface takes."""
 import http.server
 
 
@@ -13,7 +14,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
-        self.answer(b"x" * int(self.path[1:]))
+        if self.path == "/mtu":
+            with open("/sys/class/net/eth0/mtu", "rb") as f:
+                self.answer(f.read())
+        else:
+            self.answer(b"x" * int(self.path[1:]))
 
     def do_POST(self):
         self.answer(self.rfile.read(int(self.headers["Content-Length"])))

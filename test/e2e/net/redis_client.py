@@ -1,32 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""COUNT COMMAND...: starts the command, redis-server in a machine on the tap
-t0, sets COUNT keys to a thousand bytes each which only that key has, and gets
-all of them again; says how many were right."""
+"""COUNT CERT COMMAND...: starts the command, redis-server in a machine on the
+tap t0, sets COUNT keys to a thousand bytes each which only that key has, and
+gets all of them again; says how many were right.  With a file CERT, over TLS,
+the server's certificate verified by it."""
 import hashlib
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 
-COUNT = int(sys.argv[1])
+COUNT, CERT = int(sys.argv[1]), sys.argv[2]
 BATCH = 200
+MACHINE = "192.168.77.2"
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL,
+machine = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL)
 
 
 def connect():
     while True:
         try:
-            c = socket.create_connection(("192.168.77.2", 6379), 1)
-            c.settimeout(None)
-            return c
+            c = socket.create_connection((MACHINE, 6379), 1)
+            break
         except OSError:
             assert machine.poll() is None
             time.sleep(0.05)
+    c.settimeout(None)
+    if CERT:
+        context = ssl.create_default_context(cafile=CERT)
+        c = context.wrap_socket(c, server_hostname=MACHINE)
+    return c
 
 
 def value(i):
@@ -44,18 +51,26 @@ def batches():
 
 
 def all_of(request, answer):
-    """Sends the requests and checks the answers, both at once."""
+    """Sends the requests and checks the answers, both at once; over TLS, whose
+    state is for one thread at a time, batch by batch."""
     c = connect()
 
-    def send():
+    def send(b):
+        c.sendall(b"".join(map(request, b)))
+
+    def send_all():
         for b in batches():
-            c.sendall(b"".join(map(request, b)))
-    t = threading.Thread(target=send)
-    t.start()
+            send(b)
+    t = threading.Thread(target=send_all)
+    if not CERT:
+        t.start()
     with c.makefile("rb", 1 << 20) as f:
         for b in batches():
+            if CERT:
+                send(b)
             exactly(f, b"".join(map(answer, b)))
-    t.join()
+    if not CERT:
+        t.join()
     c.close()
 
 

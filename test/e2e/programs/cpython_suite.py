@@ -77,6 +77,19 @@ class Result(unittest.TestResult):
         self.say(self.bad or "ok", test)
 
 
+# A stream of AF_VSOCK from a machine to itself: where the hypervisor carries
+# none, as Firecracker, it waits for ever, on Linux too.
+HANGS = "ThreadedVSOCKSocketStreamTest",
+
+
+def flat(suite):
+    for t in suite:
+        if isinstance(t, unittest.TestSuite):
+            yield from flat(t)
+        elif type(t).__name__ not in HANGS:
+            yield t
+
+
 def main():
     faulthandler.enable()
     # As regrtest has it without -u: nothing that is large, slow, or of the
@@ -99,7 +112,7 @@ def main():
         except unittest.SkipTest:
             print("skip", "test." + name, file=real, flush=True)
             continue
-        suite.run(Result())
+        unittest.TestSuite(flat(suite)).run(Result())
     print("end", file=real, flush=True)
 
 
