@@ -96,9 +96,9 @@ struct tcp_sock {
 	uint64_t last_rx_ns;	 /* [core] something came */
 	uint64_t last_tx_ns;
 	uint64_t tx_wait_ns; /* [core] since when what is sent waits; 0: now */
-	uint8_t probes;	    /* [core] keep-alive probes without answer */
-	int soft_error;	    /* [core] ICMP: told when it times out */
-	uint32_t tx_unsent; /* [a] with notsent_lowat: at lwIP, not sent */
+	uint8_t probes;	     /* [core] keep-alive probes without answer */
+	int soft_error;	     /* [core] ICMP: told when it times out */
+	uint32_t tx_unsent;  /* [a] with notsent_lowat: at lwIP, not sent */
 
 	/* options, [a] */
 	bool nodelay, cork, quickack;
