@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BULK (3u << 20)
+#define BULK (1u << 20)
 #define CID  42
 
 static struct sockaddr_vm
