@@ -11,6 +11,7 @@
 #include <abi/packet.h>
 #include <abi/socket.h>
 #include <abi/time.h>
+#include <abi/vsock.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <vm/uaccess.h>
@@ -123,6 +124,25 @@ put_unix(struct trace_call *c, const char *path, size_t len)
 			abstract ? len - 1 : strnlen(path, len));
 }
 
+static void
+put_vsock(struct trace_call *c, const uint8_t *a)
+{
+	static const char *const cids[] = { "HYPERVISOR", "LOCAL", "HOST" };
+	uint32_t port = host32(a + 4), cid = host32(a + 8);
+
+	put(c, ", svm_cid=");
+	if (cid < ARRAY_SIZE(cids) || cid == VMADDR_CID_ANY)
+		put(c, "VMADDR_CID_%s",
+		    cid == VMADDR_CID_ANY ? "ANY" : cids[cid]);
+	else
+		put(c, "%#x", cid);
+	put(c,
+	    port == VMADDR_PORT_ANY ? ", svm_port=VMADDR_PORT_ANY" :
+				      ", svm_port=%#x",
+	    port);
+	put(c, ", svm_flags=%u", a[12]);
+}
+
 /* len bytes at a, of the kernel's. */
 static void
 put_sockaddr(struct trace_call *c, const uint8_t *a, size_t len)
@@ -149,6 +169,8 @@ put_sockaddr(struct trace_call *c, const uint8_t *a, size_t len)
 	} else if (family == AF_PACKET && len >= 12) {
 		put(c, ", sll_protocol=htons(%#x), sll_ifindex=%u",
 		    net16(a + 2), host32(a + 4));
+	} else if (family == AF_VSOCK && len >= sizeof(struct sockaddr_vm)) {
+		put_vsock(c, a);
 	} else if (len > 2) {
 		put(c, ", sa_data=");
 		trace_put_bytes(c, (const char *)a + 2,

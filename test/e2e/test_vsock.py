@@ -10,6 +10,7 @@ which keeps to the rules (Host) or breaks them."""
 import hashlib
 import os
 import re
+import socket
 import struct
 import subprocess
 import sys
@@ -97,6 +98,39 @@ def test_only_where_it_is_needed():
     assert r.stdout == b"False\n" and b"[Errno 97]" in r.stderr
     r = run("--klib", "vsock=x", "/bin/true")
     assert r.returncode == 125
+
+
+ADDRESSES = r"""
+import socket
+def bind(cid, port):
+    try:
+        socket.socket(socket.AF_VSOCK).bind((cid, port))
+    except OSError:
+        pass
+bind(0xffffffff, 70000)
+bind(0xffffffff, 0xffffffff)
+bind(2, 70001)
+bind(0, 70001)
+bind(99, 1024)
+"""
+
+
+def test_trace(tmp_path):
+    """Addresses in strace's words; on a host with AF_VSOCK."""
+    try:
+        socket.socket(socket.AF_VSOCK).close()
+    except OSError:
+        pytest.skip("this host has no AF_VSOCK")
+    words = [PY, "-c", ADDRESSES]
+    subprocess.run(["strace", "-e", "trace=bind", "-o", tmp_path / "want",
+                    *words], check=True, timeout=60)
+    r = run("--klib", "vsock", "--trace=bind", "--trace-file",
+            tmp_path / "got", *words)
+    assert r.returncode == 0, r.stderr.decode()
+    want, got = ([re.sub(r"^\[\d+\] ", "", l) for l in
+                  (tmp_path / n).read_text().splitlines() if "VSOCK" in l]
+                 for n in ("want", "got"))
+    assert len(want) == 5 and got == want
 
 
 # ---- with a host ----
