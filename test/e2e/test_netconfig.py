@@ -87,6 +87,14 @@ def test_router(pith):
         "from %s hello" % address, "there and back", "deprecated"]
 
 
+def test_static6(pith):
+    """No router advertises anything: the network of an address and the way
+    out are what --ip says."""
+    assert run(pith, "static6_host.py", "static6.py", "--net", "tap=t0",
+               "--ip", "fd00::2/64,fd00::1") == [
+        "fd00::1 from fd00::2", "2001:db8:9::1 from fd00::2"]
+
+
 def test_options_act(pith):
     """TCP_NOTSENT_LOWAT, SO_DONTROUTE and TCP_SYNCNT do what Linux does."""
     lines = run(pith, "acts_host.py", "acts.py", "--net", "tap=t0", "--ip",

@@ -6,6 +6,7 @@
  * configured when both are there.
  */
 #include "ether.h"
+#include "route.h"
 
 #include <abi/socket.h>
 #include <base/atomic.h>
@@ -139,6 +140,9 @@ add_static(struct net_port *p, const struct net_static *s)
 			log_err("%s: no room for an IPv6 address", p->name);
 		else
 			netif_ip6_addr_set_state(n, slot, IP6_ADDR_PREFERRED);
+		if (net_route_static6(netif_get_index(n), s->addr, s->prefix,
+				      s->has_gateway ? s->gateway : NULL))
+			log_err("%s: no way to the IPv6 gateway", p->name);
 	}
 }
 

@@ -9,6 +9,7 @@
  * comparison with what was told last.
  */
 #include "ether.h"
+#include "route.h"
 
 #include <abi/errno.h>
 #include <abi/socket.h>
@@ -279,8 +280,9 @@ add_addr6(struct net_port *p, const struct net_addr *a)
 	ip6_addr_assign_zone(&v, IP6_UNKNOWN, &p->netif);
 	if (netif_get_ip6_addr_match(&p->netif, &v) >= 0)
 		return -EEXIST;
-	return netif_add_ip6_address(&p->netif, &v, &slot) == ERR_OK ? 0 :
-								       -ENOSPC;
+	if (netif_add_ip6_address(&p->netif, &v, &slot) != ERR_OK)
+		return -ENOSPC;
+	return net_route_static6(a->ifindex, a->addr, a->prefix, NULL);
 }
 
 int

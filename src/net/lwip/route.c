@@ -35,6 +35,7 @@
 
 #define METRIC_RA   1024
 #define METRIC_DHCP 100
+#define METRIC_NET6 256
 
 static struct {
 	bool used;
@@ -124,7 +125,7 @@ fill_link6(const struct net_port *p, int index, struct net_route *r)
 	r->prefix = 64;
 	r->protocol = RTPROT_KERNEL;
 	r->ifindex = index;
-	r->metric = 256;
+	r->metric = METRIC_NET6;
 	r->dst[0] = 0xfe;
 	r->dst[1] = 0x80;
 	return true;
@@ -364,14 +365,12 @@ check_route(struct net_route *r)
 }
 
 int
-net_route_add(const struct net_route *in)
+net_route_add_core(const struct net_route *in)
 {
 	struct net_route r = *in, have;
 	unsigned i, at = EXTRA_MAX;
-	int err;
+	int err = check_route(&r);
 
-	net_core_lock();
-	err = check_route(&r);
 	for (i = 0; !err && i < ALL_SLOTS; i++)
 		if (fill_slot(i, &have) && same_route(&have, &r))
 			err = -EEXIST;
@@ -387,8 +386,50 @@ net_route_add(const struct net_route *in)
 			extra_top = at + 1;
 		net_changed(NET_CHANGE_ROUTE, r.ifindex);
 	}
+	return err;
+}
+
+int
+net_route_add(const struct net_route *r)
+{
+	int err;
+
+	net_core_lock();
+	err = net_route_add_core(r);
 	net_core_unlock();
 	return err;
+}
+
+int
+net_route_static6(int ifindex, const uint8_t *addr, uint8_t prefix,
+		  const uint8_t *gateway)
+{
+	struct net_route r = { .family = AF_INET6,
+			       .prefix = prefix,
+			       .type = RTN_UNICAST,
+			       .protocol = RTPROT_KERNEL,
+			       .ifindex = ifindex,
+			       .metric = METRIC_NET6 };
+	int err = 0;
+
+	/* What is in no prefix of a router's is in no slot above. */
+	memcpy(r.dst, addr, prefix / 8);
+	if (prefix % 8)
+		r.dst[prefix / 8] =
+			addr[prefix / 8] & (uint8_t)(0xff00 >> prefix % 8);
+	if (prefix < 128)
+		err = net_route_add_core(&r);
+	if ((err && err != -EEXIST) || !gateway)
+		return err == -EEXIST ? 0 : err;
+	r = (struct net_route){ .family = AF_INET6,
+				.type = RTN_UNICAST,
+				.protocol = RTPROT_BOOT,
+				.ifindex = ifindex,
+				.metric = METRIC_RA,
+				.has_gateway = true };
+	memcpy(r.gateway, gateway, 16);
+	err = net_route_add_core(&r);
+	return err == -EEXIST ? 0 : err;
 }
 
 int
@@ -487,6 +528,26 @@ port_route6(const ip6_addr_t *src, const ip6_addr_t *dst)
 	if (!net_route_find(AF_INET6, (const uint8_t *)dst->addr, 0, &r))
 		return NULL;
 	return &net_port_of(r.ifindex)->netif;
+}
+
+const ip6_addr_t *
+port_gateway6(struct netif *n, const ip6_addr_t *dst)
+{
+	static ip6_addr_t next; /* [core] */
+	struct net_route r;
+
+	if (!net_route_find(AF_INET6, (const uint8_t *)dst->addr,
+			    netif_get_index(n), &r))
+		return NULL;
+	if (!r.has_gateway) {
+		ip6_addr_copy(next, *dst); /* on the link */
+		return &next;
+	}
+	if (r.protocol == RTPROT_RA)
+		return NULL; /* lwIP's own, the one that answers */
+	memcpy(next.addr, r.gateway, 16);
+	ip6_addr_assign_zone(&next, IP6_UNKNOWN, n);
+	return &next;
 }
 
 /* ---- neighbours ---- */

@@ -7,3 +7,9 @@
 /* oif: through this interface only; 0: any.  Local addresses are not in it. */
 bool net_route_find(int family, const uint8_t *dst, int oif,
 		    struct net_route *out);
+/* net_route_add() for who holds the core lock. */
+MUST_CHECK int net_route_add_core(const struct net_route *in);
+/* What an address of IPv6 brings that no router advertises: its network, and
+ * the default route by gateway, NULL: none. */
+MUST_CHECK int net_route_static6(int ifindex, const uint8_t *addr,
+				 uint8_t prefix, const uint8_t *gateway);

@@ -152,6 +152,13 @@ port_ip4_broadcast(const struct netif *n, const ip4_addr_t *a)
 	return 0;
 }
 
+const ip6_addr_t *
+port_gateway6(struct netif *n, const ip6_addr_t *dst)
+{
+	(void)n, (void)dst;
+	return NULL;
+}
+
 struct netif *
 port_route6(const ip6_addr_t *src, const ip6_addr_t *dst)
 {

@@ -140,8 +140,9 @@ void lwip_port_free(void *);
 	(port_more_addrs && port_ip4_own(netif, addr))
 #define LWIP_HOOK_IP4_BROADCAST(netif, addr) \
 	(port_more_addrs && port_ip4_broadcast(netif, addr))
-#define LWIP_HOOK_IP6_ROUTE(src, dst) port_route6(src, dst)
-#define LWIP_HOOK_UDP_INPUT(p, netif) port_udp_input(p, netif)
+#define LWIP_HOOK_ND6_GET_GW(netif, dst) port_gateway6(netif, dst)
+#define LWIP_HOOK_IP6_ROUTE(src, dst)	 port_route6(src, dst)
+#define LWIP_HOOK_UDP_INPUT(p, netif)	 port_udp_input(p, netif)
 #define LWIP_HOOK_ICMP4_ERROR(p, type, code, mtu) \
 	port_icmp4_error(p, type, code, mtu)
 #define LWIP_HOOK_ICMP6_ERROR(p, type, code, mtu) \

@@ -19,6 +19,8 @@ struct netif *port_route4(const struct ip4_addr *src,
 			  const struct ip4_addr *dst);
 const struct ip4_addr *port_gateway4(struct netif *n,
 				     const struct ip4_addr *dst);
+const struct ip6_addr *port_gateway6(struct netif *n,
+				     const struct ip6_addr *dst);
 struct netif *port_route6(const struct ip6_addr *src,
 			  const struct ip6_addr *dst);
 /* addr4.c: addresses beside an interface's first; how many there are. */
