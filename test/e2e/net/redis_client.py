@@ -12,7 +12,7 @@ import threading
 import time
 
 COUNT, CERT = int(sys.argv[1]), sys.argv[2]
-BATCH = 200
+BATCH, AHEAD = 200, 50
 MACHINE = "192.168.77.2"
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
@@ -51,15 +51,18 @@ def batches():
 
 
 def all_of(request, answer):
-    """Sends the requests and checks the answers, both at once; over TLS, whose
+    """Sends the requests and checks the answers, both at once, at most AHEAD
+    batches of them, as the server keeps what is not taken; over TLS, whose
     state is for one thread at a time, batch by batch."""
     c = connect()
+    ahead = threading.Semaphore(AHEAD)
 
     def send(b):
         c.sendall(b"".join(map(request, b)))
 
     def send_all():
         for b in batches():
+            ahead.acquire()
             send(b)
     t = threading.Thread(target=send_all)
     if not CERT:
@@ -69,6 +72,7 @@ def all_of(request, answer):
             if CERT:
                 send(b)
             exactly(f, b"".join(map(answer, b)))
+            ahead.release()
     if not CERT:
         t.join()
     c.close()
