@@ -391,6 +391,9 @@ get_value(struct socket *s, int level, int name, void __user *value,
 	if (level != SOL_SOCKET && copy_from_user(buf, value, len))
 		memset(buf, 0, len);
 	err = socket_getopt(s, level, name, buf, &len);
+	/* SO_PEERGROUPS says how long it would have been. */
+	if (err == -ERANGE && copy_to_user(ulen, &len, sizeof(len)))
+		err = -EFAULT;
 	if (!err && (copy_to_user(value, buf, len) ||
 		     copy_to_user(ulen, &len, sizeof(len))))
 		err = -EFAULT;

@@ -252,6 +252,8 @@ void socket_missing_opts(void (*fn)(const char *text, uint32_t count));
 
 /* Boot: who sends SIGURG to the owner of a socket (F_SETOWN); any context. */
 void sock_on_urgent(void (*fn)(int pid));
+/* owner 0: nobody is told. */
+void sock_signal_urgent(int owner);
 /* Boot: /proc/net, /proc/sys/net, /sys/class/net. */
 void procnet_init(void);
 /* Boot: members of netlink's groups are told of changes from here on. */

@@ -592,6 +592,8 @@ socket_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 		return -EOPNOTSUPP;
 	if (err == -ENOPROTOOPT && level == SOL_SOCKET && name == SO_PEERCRED)
 		return get_peercred(val, len);
+	if (err == -ENOPROTOOPT && level == SOL_SOCKET && name == SO_PEERGROUPS)
+		return -ENODATA; /* as Linux: only AF_UNIX has peers */
 	/* Without a security module Linux has no SO_PEERSEC either. */
 	if (err == -ENOPROTOOPT && !(level == SOL_SOCKET && name == SO_PEERSEC))
 		socket_count_missing(false, level, name);

@@ -27,6 +27,13 @@ sock_on_urgent(void (*fn)(int pid))
 	signal_owner = fn;
 }
 
+void
+sock_signal_urgent(int owner)
+{
+	if (owner && signal_owner)
+		signal_owner(owner);
+}
+
 /* Position of the next byte to be read.  [l] */
 static uint64_t
 read_at(const struct tcp_sock *t)
@@ -94,8 +101,7 @@ tcp_got_urgent(struct tcp_sock *t, uint64_t at)
 		nbuf_free(freed);
 	if (!fresh)
 		return;
-	if (owner && signal_owner)
-		signal_owner(owner);
+	sock_signal_urgent(owner);
 	if (waitq_active(&t->in.wq))
 		wait_wake_all(&t->in.wq, POLLIN | POLLRDNORM | POLLPRI);
 }

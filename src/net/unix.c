@@ -44,6 +44,16 @@ unix_my_cred(struct ucred *c)
 	c->gid = t->cred ? t->cred->egid : 0;
 }
 
+void
+unix_set_groups(struct unix_sock *u, struct cred *c)
+{
+	if (c)
+		cred_get(c);
+	if (u->peer_groups)
+		cred_put(u->peer_groups);
+	u->peer_groups = c;
+}
+
 struct unix_sock *
 unix_new(int type)
 {
@@ -77,6 +87,7 @@ unix_put(struct unix_sock *u)
 {
 	if (!refcount_put(&u->refs))
 		return;
+	unix_set_groups(u, NULL);
 	socket_fini(&u->sock);
 	kfree(u);
 }
@@ -500,12 +511,35 @@ unix_poll(struct socket *s, struct poll_table *pt)
 		ev |= POLLIN | POLLRDNORM | POLLRDHUP;
 	if (!list_empty(&u->queue) || !list_empty(&u->backlog))
 		ev |= POLLIN | POLLRDNORM;
+	if (unlikely(READ_ONCE(u->oob) != NULL))
+		ev |= unix_oob_poll(u);
 	if (!unix_is_dgram(u) && READ_ONCE(u->state) == UNIX_OPEN)
 		ev |= POLLHUP;
 	return ev | poll_write(u);
 }
 
 /* ---- options and ioctls ---- */
+
+/* Where there is no room for all, how many bytes they are. */
+static int
+get_groups(struct unix_sock *u, void *val, uint32_t *len)
+{
+	const struct cred *c = NULL;
+	uint32_t room = *len;
+	int err = 0;
+
+	spin_lock(&unix_lock);
+	c = u->peer_groups;
+	*len = c ? c->ngroups * (uint32_t)sizeof(c->groups[0]) : 0;
+	if (!u->has_peer_cred)
+		err = -ENODATA;
+	else if (room < *len)
+		err = -ERANGE;
+	else if (*len)
+		memcpy(val, c->groups, *len);
+	spin_unlock(&unix_lock);
+	return err;
+}
 
 static int
 unix_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
@@ -517,6 +551,8 @@ unix_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 		return -EOPNOTSUPP;
 	if (name == SO_PEEK_OFF)
 		return sock_put_int(val, len, s->peek_off);
+	if (name == SO_PEERGROUPS)
+		return get_groups(u, val, len);
 	if (name != SO_PEERCRED || !u->has_peer_cred)
 		return -ENOPROTOOPT;
 	spin_lock(&unix_lock);
@@ -578,6 +614,11 @@ unix_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 		p = unix_is_dgram(u) ? NULL : unix_connected(u);
 		n = (int)(p ? READ_ONCE(p->queued) :
 			      atomic_load_relaxed(&u->wmem));
+		break;
+	case SIOCATMARK:
+		if (!unix_is_stream(u))
+			return -ENOTTY;
+		n = unix_at_mark(u);
 		break;
 	default:
 		return -ENOTTY;

@@ -22,6 +22,8 @@ unix_join(struct unix_sock *a, struct unix_sock *b)
 	b->peer = a;
 	unix_my_cred(&a->peer_cred);
 	b->peer_cred = a->peer_cred;
+	unix_set_groups(a, thread_current()->cred);
+	unix_set_groups(b, thread_current()->cred);
 	a->has_peer_cred = b->has_peer_cred = true;
 	if (unix_is_dgram(a)) {
 		list_add_tail(&b->clients, &a->client_link);
@@ -50,6 +52,7 @@ unix_listen(struct socket *s, int backlog)
 		u->backlog_max = (unsigned)backlog;
 		unix_my_cred(&u->cred);
 		u->peer_cred = u->cred; /* SO_PEERCRED of a listener */
+		unix_set_groups(u, thread_current()->cred);
 		u->has_peer_cred = true;
 	}
 	spin_unlock(&unix_lock);
@@ -78,6 +81,7 @@ try_connect(struct unix_sock *u, struct unix_sock *l, struct unix_sock *end)
 		end->addrlen = l->addrlen;
 		unix_join(u, end);
 		u->peer_cred = l->cred;
+		unix_set_groups(u, l->peer_groups);
 		l->nbacklog++;
 		list_add_tail(&l->backlog, &end->backlog_link);
 	}

@@ -100,20 +100,29 @@ make_message(struct unix_sock *u, struct unix_sock *to, struct uio *uio,
 	return m;
 }
 
-/* false: nobody will read it. */
-static bool
-enqueue(struct unix_sock *to, struct unix_msg *m)
+bool
+unix_enqueue_locked(struct unix_sock *to, struct unix_msg *m)
 {
-	spin_lock(&to->lock);
-	if (unlikely(to->dead)) {
-		spin_unlock(&to->lock);
+	if (unlikely(to->dead))
 		return false;
-	}
 	list_add_tail(&to->queue, &m->link);
 	to->queued += m->cost;
 	to->readable += m->len;
 	to->nqueued++;
+	return true;
+}
+
+/* false: nobody will read it. */
+static bool
+enqueue(struct unix_sock *to, struct unix_msg *m)
+{
+	bool ok;
+
+	spin_lock(&to->lock);
+	ok = unix_enqueue_locked(to, m);
 	spin_unlock(&to->lock);
+	if (unlikely(!ok))
+		return false;
 	atomic_fence(); /* waitq_active() */
 	if (waitq_active(&to->read_wq))
 		wait_wake(&to->read_wq, 1, POLLIN | POLLRDNORM);
@@ -149,8 +158,6 @@ wait_stream_room(struct unix_sock *u, struct unix_sock *p, int flags)
 static int
 no_stream(const struct unix_sock *u, const struct sock_msg *sm)
 {
-	if (sm->flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (sm->addr && sm->addrlen)
 		return unix_connected(u) ? -EISCONN : -EOPNOTSUPP;
 	return unix_connected(u) ? 0 : -ENOTCONN;
@@ -163,14 +170,17 @@ unix_send_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 	ssize_t done = 0;
 	int err = 0;
 
-	if (unlikely(!p || sm->addr || sm->flags & MSG_OOB)) {
+	if (unlikely(!p || sm->addr)) {
 		err = no_stream(u, sm);
 		if (err)
 			return err;
 	}
+	if (unlikely(sm->flags & MSG_OOB && !uio->resid))
+		return -EOPNOTSUPP;
 	if (unlikely(READ_ONCE(u->shut) & UNIX_SHUT_WRITE))
 		return -EPIPE;
 	while (uio->resid) {
+		bool oob = sm->flags & MSG_OOB;
 		struct unix_msg *m;
 		uint32_t len;
 
@@ -183,11 +193,15 @@ unix_send_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 			err = -EPIPE;
 			break;
 		}
-		len = (uint32_t)min_u64(uio->resid, STREAM_PIECE);
+		/* The last byte alone is urgent. */
+		oob = oob && uio->resid == 1;
+		len = (uint32_t)min_u64(uio->resid -
+						(sm->flags & MSG_OOB && !oob),
+					STREAM_PIECE);
 		m = make_message(u, p, uio, len, sm, &err);
 		if (unlikely(!m))
 			break;
-		if (unlikely(!enqueue(p, m))) {
+		if (unlikely(!(oob ? unix_enqueue_oob(p, m) : enqueue(p, m)))) {
 			free_message(m);
 			err = -EPIPE;
 			break;
@@ -324,6 +338,17 @@ copy_out(struct unix_msg *m, struct uio *uio, uint32_t skip, bool *whole)
 	return n;
 }
 
+/* What comes after m, which is gone then, or only looked over. */
+static NOINLINE struct unix_msg *
+pass_mark(struct unix_sock *u, struct unix_msg *m, bool drop)
+{
+	if (!drop)
+		return message_after(u, m);
+	took(u, m, m->len - m->off, true);
+	free_message(m);
+	return first_message(u);
+}
+
 /* The queue's bytes as far as they belong together; the reader mutex is
  * held.  *stop: what comes next doesn't belong to them. */
 static ssize_t
@@ -337,6 +362,18 @@ read_queue(struct unix_sock *u, struct uio *uio, struct sock_msg *sm,
 	ssize_t done = 0, n;
 
 	for (; m && uio->resid; m = next) {
+		if (unlikely(READ_ONCE(u->oob) == m || m->off == m->len)) {
+			enum unix_mark k = unix_mark_at(
+				u, m, done || *first != NULL, peek);
+
+			*stop = k == MARK_STOP;
+			if (*stop)
+				break;
+			if (k != MARK_NONE) {
+				next = pass_mark(u, m, k == MARK_DROP);
+				continue;
+			}
+		}
 		if (skip >= m->len - m->off) {
 			skip -= m->len - m->off;
 			next = message_after(u, m);
@@ -375,10 +412,12 @@ read_queue(struct unix_sock *u, struct uio *uio, struct sock_msg *sm,
 }
 
 static bool
-stream_readable(const struct unix_sock *u)
+stream_readable(struct unix_sock *u)
 {
-	return !list_empty(&u->queue) || READ_ONCE(u->sock.error) ||
-	       READ_ONCE(u->shut) & UNIX_SHUT_READ;
+	if (READ_ONCE(u->sock.error) || READ_ONCE(u->shut) & UNIX_SHUT_READ)
+		return true;
+	return unlikely(READ_ONCE(u->oob) != NULL) ? unix_oob_readable(u) :
+						     !list_empty(&u->queue);
 }
 
 static NOINLINE int
@@ -423,7 +462,8 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 	ssize_t done = 0, n;
 
 	if (unlikely(sm->flags & (MSG_OOB | MSG_ERRQUEUE)))
-		return sm->flags & MSG_OOB ? -EOPNOTSUPP : -EAGAIN;
+		return sm->flags & MSG_OOB ? unix_recv_oob(u, uio, sm) :
+					     -EAGAIN;
 	if (unlikely(!p))
 		return -EINVAL;
 	want = sm->flags & MSG_WAITALL ?
@@ -741,6 +781,7 @@ unix_purge(struct unix_sock *u)
 		list_add_tail(&msgs, &m->link);
 	}
 	u->queued = u->nqueued = u->readable = 0;
+	u->oob = NULL;
 	spin_unlock(&u->lock);
 	unix_free_messages(&msgs);
 }

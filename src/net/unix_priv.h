@@ -5,6 +5,7 @@
  * unix.c	life, names, options, readiness
  * unix_conn.c	listening, connecting, accepting, shutting down
  * unix_msg.c	sending and receiving
+ * unix_oob.c	urgent data
  * unix_gc.c	descriptors in flight; cycles of them
  *
  * Locks: unix_lock (spin) guards names, states, peers, backlogs and
@@ -64,6 +65,7 @@ struct unix_sock {
 	uint32_t queued;       /* [lock w, a] cost of the queue */
 	uint32_t nqueued;      /* [lock w, a] messages */
 	uint32_t readable;     /* [lock w, a] bytes */
+	struct unix_msg *oob;  /* [lock w, a] in the queue: unix_oob.c */
 	uint32_t wmem;	       /* [a] cost of own datagrams that are queued */
 	struct mutex reader;   /* RANK_FILEPOS */
 	struct waitq read_wq;  /* data, connections, ends */
@@ -71,6 +73,8 @@ struct unix_sock {
 
 	struct ucred peer_cred; /* [unix_lock w] of connect or listen */
 	bool has_peer_cred;
+	struct cred *peer_groups; /* [unix_lock w] whose groups they are that
+				   * SO_PEERGROUPS tells; referenced */
 	struct ucred cred;	 /* [unix_lock] a listener's */
 	struct sockaddr_un addr; /* [unix_lock w] written once */
 	uint32_t addrlen;	 /* [unix_lock w, a] 0: no name */
@@ -127,6 +131,9 @@ struct unix_sock *unix_new(int type); /* NULL: no memory */
 void unix_put(struct unix_sock *u);
 void unix_release(struct socket *s);
 void unix_my_cred(struct ucred *c);
+/* unix_lock is held, or nobody else knows u; c: the current one's, or that of
+ * another socket; NULL: none. */
+void unix_set_groups(struct unix_sock *u, struct cred *c);
 MUST_CHECK int unix_check_addr(const void *addr, uint32_t len,
 			       const struct sockaddr_un **out);
 /* Who is bound to this name and of this type; with a reference.
@@ -162,6 +169,24 @@ ssize_t unix_recv_packet(struct socket *s, struct uio *uio,
 			 struct sock_msg *sm);
 /* Takes all messages away and lets no more in. */
 void unix_purge(struct unix_sock *u);
+
+/* Puts m at the end of the queue; its lock is held.  false: nobody will read
+ * it. */
+bool unix_enqueue_locked(struct unix_sock *to, struct unix_msg *m);
+
+/* unix_oob.c */
+/* m is one byte, and the mark from now on.  false: as above. */
+bool unix_enqueue_oob(struct unix_sock *to, struct unix_msg *m);
+/* The reader's mutex is held.  What becomes of m, the mark or without a byte,
+ * in a read that has some bytes or none. */
+enum unix_mark { MARK_NONE, MARK_STOP, MARK_SKIP, MARK_DROP };
+enum unix_mark unix_mark_at(struct unix_sock *u, struct unix_msg *m, bool some,
+			    bool peek);
+ssize_t unix_recv_oob(struct unix_sock *u, struct uio *uio,
+		      struct sock_msg *sm);
+bool unix_oob_readable(struct unix_sock *u); /* more than the mark */
+uint32_t unix_oob_poll(struct unix_sock *u);
+bool unix_at_mark(struct unix_sock *u);
 
 /* unix_gc.c */
 /* The descriptors are in a message from now on: -ETOOMANYREFS. */
