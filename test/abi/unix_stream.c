@@ -60,8 +60,8 @@ naming(void)
 	/* The whole structure: the name's length is that of its text. */
 	show("bind", bind(a, (struct sockaddr *)&sa, sizeof(sa)));
 	show_names("bound", a);
-	printf("stat %s socket %d\n", ok(stat(sa.sun_path, &st)),
-	       S_ISSOCK(st.st_mode));
+	show("stat", stat(sa.sun_path, &st));
+	printf("socket %d\n", S_ISSOCK(st.st_mode));
 	show("bind again", un_bind(a, "@other"));
 	show("bind taken", bind(b, (struct sockaddr *)&sa, len));
 	show("connect, nobody listens", un_connect(b, "unix_stream.sock"));
