@@ -3,6 +3,7 @@
  * SO_PEERGROUPS: the groups of who made the pair, listened or connected, as
  * they were then; buffers that are too small; sockets without.
  * CALLS: getsockopt
+ * NEEDS: root
  */
 #define _GNU_SOURCE
 #include <errno.h>
