@@ -13,6 +13,7 @@
 #include <linux/sock_call.h>
 #include <linux/syscalls_gen.h>
 #include <mem/heap.h>
+#include <net/settings.h>
 #include <net/socket.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
@@ -199,8 +200,8 @@ sys_listen(struct thread *t, int fd, int backlog)
 
 	if (err)
 		return err;
-	if ((unsigned)backlog > SOMAXCONN)
-		backlog = SOMAXCONN; /* a negative one, too */
+	if ((unsigned)backlog > (unsigned)net_settings.somaxconn)
+		backlog = net_settings.somaxconn; /* a negative one, too */
 	err = s->ops->listen ? s->ops->listen(s, backlog) : -EOPNOTSUPP;
 	file_put(f);
 	return err;

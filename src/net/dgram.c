@@ -192,7 +192,7 @@ dgram_bind(struct socket *s, const void *addr, uint32_t len)
 		return -EINVAL;
 	if (!inet_is_any(&want.addr) && !sk->freebind &&
 	    !inet_is_multicast(&want.addr) && !inet_is_broadcast(&want.addr) &&
-	    !inet_is_own(&want.addr))
+	    !inet_may_bind(&want.addr))
 		return -EADDRNOTAVAIL;
 	if (dgram_is_raw(sk)) {
 		want.port = (uint16_t)sk->sock.protocol;

@@ -13,6 +13,7 @@
 #include <mem/heap.h>
 #include <net/dgram.h>
 #include <net/netif.h>
+#include <net/settings.h>
 
 static inline uint16_t
 swap16(uint16_t v)
@@ -137,6 +138,13 @@ inet_addr_out(bool v6, const struct inet_end *e, void *addr)
 	return sizeof(sa6);
 }
 
+bool
+inet_may_bind(const struct inet_addr *a)
+{
+	return (READ_ONCE(net_settings.nonlocal_bind) && inet_is_v4(a)) ||
+	       inet_is_own(a);
+}
+
 int
 inet_name(struct inet_sock *sk, bool peer, void *addr, uint32_t *len)
 {
@@ -166,6 +174,7 @@ inet_init_sock(struct inet_sock *sk, const struct socket_ops *ops, bool v6,
 	sk->mcast_loop = sk->mcast_all = true;
 	sk->mtu_discover = sk->mtu_discover6 = 1; /* WANT */
 	sk->autoflowlabel = true;
+	sk->v6only = v6 && net_settings.bindv6only;
 }
 
 static void

@@ -131,6 +131,8 @@ bool inet_is_multicast(const struct inet_addr *a);
 bool inet_is_local(const struct inet_addr *a);
 /* The same for bind(): waits where DHCP may be about to give the address. */
 bool inet_is_own(const struct inet_addr *a);
+/* Or may it be bound to all the same? */
+bool inet_may_bind(const struct inet_addr *a);
 /* Waits where there is no way to a yet, and DHCP may be about to give one. */
 void inet_need_route(const struct inet_addr *a);
 /* Is a not to be reached as SO_DONTROUTE asks: over a router?  Of IPv4 only, as

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/sys/net, which says what the stack is set to and can't be written,
- * and /sys/class/net, a directory for each interface.
+ * /proc/sys/net, where what has an effect can be written, and the rest says
+ * what the stack is set to; and /sys/class/net, a directory for each interface.
  */
 #include "proc_priv.h"
 
@@ -11,7 +11,9 @@
 #include <base/string.h>
 #include <core/log.h>
 #include <net/netif.h>
+#include <net/settings.h>
 #include <net/socket.h>
+#include <sched/mutex.h>
 
 #define FILE_MODE 0100444u
 #define DIR_MODE  0040555u
@@ -32,25 +34,17 @@ show_text(struct seq_buf *s, void *arg)
 	}
 
 static const struct pseudo_entry sysctls[] = {
-	SYSCTL("core/somaxconn", "4096"),
 	SYSCTL("core/rmem_default", "212992"),
 	SYSCTL("core/wmem_default", "212992"),
 	SYSCTL("core/rmem_max", "4194304"),
 	SYSCTL("core/wmem_max", "4194304"),
 	SYSCTL("core/optmem_max", "65536"),
-	SYSCTL("unix/max_dgram_qlen", "10"),
-	SYSCTL("ipv4/ip_local_port_range", "32768\t60999"),
-	SYSCTL("ipv4/ip_unprivileged_port_start", "1024"),
 	SYSCTL("ipv4/ip_forward", "0"),
-	SYSCTL("ipv4/ip_nonlocal_bind", "0"),
 	SYSCTL("ipv4/ip_default_ttl", "64"),
 	SYSCTL("ipv4/tcp_sack", "1"),
 	SYSCTL("ipv4/tcp_timestamps", "1"),
 	SYSCTL("ipv4/tcp_window_scaling", "1"),
 	SYSCTL("ipv4/tcp_fastopen", "0"),
-	SYSCTL("ipv4/tcp_keepalive_time", "7200"),
-	SYSCTL("ipv4/tcp_keepalive_intvl", "75"),
-	SYSCTL("ipv4/tcp_keepalive_probes", "9"),
 	SYSCTL("ipv4/tcp_congestion_control", "reno"),
 	SYSCTL("ipv4/tcp_available_congestion_control", "reno"),
 	SYSCTL("ipv4/tcp_allowed_congestion_control", "reno"),
@@ -59,12 +53,123 @@ static const struct pseudo_entry sysctls[] = {
 	SYSCTL("ipv6/conf/default/disable_ipv6", "0"),
 	SYSCTL("ipv6/conf/lo/disable_ipv6", "0"),
 	SYSCTL("ipv6/conf/all/forwarding", "0"),
-	SYSCTL("ipv6/bindv6only", "0"),
 };
 
-static_assert(SOMAXCONN == 4096, "net/core/somaxconn");
 static_assert(SOCK_BUF_MAX == 4194304, "net/core/rmem_max");
 static_assert(SOCK_BUF_DEFAULT == 212992, "net/core/rmem_default");
+
+/* ---- what can be written ---- */
+
+struct net_settings net_settings = {
+	.somaxconn = SOMAXCONN,
+	.dgram_qlen = 10,
+	.ports = { 32768, 60999 },
+	.port_priv = 1024,
+	.keepalive_time = 7200,
+	.keepalive_intvl = 75,
+	.keepalive_probes = 9,
+};
+
+struct setting {
+	int *at;
+	unsigned n;
+	int min, max;
+};
+
+static struct mutex writing;
+
+static int
+show_setting(struct seq_buf *s, void *arg)
+{
+	const struct setting *v = arg;
+
+	for (unsigned i = 0; i < v->n; i++)
+		seq_printf(s, "%s%d", i ? "\t" : "", READ_ONCE(v->at[i]));
+	seq_printf(s, "\n");
+	return 0;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* Numbers between spaces; those that are not there stay what they are. */
+static int
+parse(const struct setting *v, const char *buf, size_t len, int *out)
+{
+	unsigned n = 0;
+	uint64_t x;
+
+	for (size_t i = 0, end; i < len; i = end) {
+		for (end = i; end < len && !is_space(buf[end]);)
+			end++;
+		if (end == i) {
+			end++;
+			continue;
+		}
+		if (n == v->n || parse_u64(buf + i, end - i, 10, &x) ||
+		    x > (uint64_t)v->max || (int)x < v->min)
+			return -EINVAL;
+		out[n++] = (int)x;
+	}
+	return 0;
+}
+
+/* The kernel's choice of ports is none of those that need a right. */
+static bool
+fits(const struct setting *v, const int *new)
+{
+	if (v->at == net_settings.ports)
+		return new[0] <= new[1] && new[0] >= net_settings.port_priv;
+	if (v->at == &net_settings.port_priv)
+		return new[0] <= net_settings.ports[0];
+	return true;
+}
+
+static int
+store_setting(const char *buf, size_t len, void *arg)
+{
+	const struct setting *v = arg;
+	int new[2] = { v->at[0], v->n > 1 ? v->at[1] : 0 }, err;
+
+	mutex_lock(&writing);
+	err = parse(v, buf, len, new);
+	if (!err && !fits(v, new))
+		err = -EINVAL;
+	for (unsigned i = 0; i < v->n && !err; i++)
+		WRITE_ONCE(v->at[i], new[i]);
+	mutex_unlock(&writing);
+	return err;
+}
+
+#define SETTING(name, field, count, least, most)                     \
+	{                                                            \
+		.path = "sys/net/" name, .mode = FILE_MODE | 0200,   \
+		.show = show_setting, .store = store_setting,        \
+		.arg = &(struct setting)                             \
+		{                                                    \
+			.at = (field), .n = (count), .min = (least), \
+			.max = (most)                                \
+		}                                                    \
+	}
+
+static const struct pseudo_entry settings[] = {
+	SETTING("core/somaxconn", &net_settings.somaxconn, 1, 0, 65535),
+	SETTING("unix/max_dgram_qlen", &net_settings.dgram_qlen, 1, 0, 65535),
+	SETTING("ipv4/ip_local_port_range", net_settings.ports, 2, 1, 65535),
+	SETTING("ipv4/ip_unprivileged_port_start", &net_settings.port_priv, 1,
+		0, 65535),
+	SETTING("ipv4/ip_nonlocal_bind", &net_settings.nonlocal_bind, 1, 0, 1),
+	SETTING("ipv4/tcp_keepalive_time", &net_settings.keepalive_time, 1, 1,
+		32767),
+	SETTING("ipv4/tcp_keepalive_intvl", &net_settings.keepalive_intvl, 1, 1,
+		32767),
+	SETTING("ipv4/tcp_keepalive_probes", &net_settings.keepalive_probes, 1,
+		1, 127),
+	SETTING("ipv6/bindv6only", &net_settings.bindv6only, 1, 0, 1),
+};
 
 /* ---- /sys/class/net ---- */
 
@@ -360,6 +465,10 @@ netsys_init(void)
 	for (unsigned i = 0; i < ARRAY_SIZE(sysctls); i++)
 		if (proc_register(&sysctls[i]))
 			log_err("no memory for /proc/%s", sysctls[i].path);
+	mutex_init(&writing, RANK_SOCKET);
+	for (unsigned i = 0; i < ARRAY_SIZE(settings); i++)
+		if (proc_register(&settings[i]))
+			log_err("no memory for /proc/%s", settings[i].path);
 	if (sys_register(&class_net))
 		log_err("no memory for /sys/%s", class_net.path);
 }

@@ -17,11 +17,9 @@
 #include <base/hash.h>
 #include <base/string.h>
 #include <dev/random.h>
+#include <net/settings.h>
 
-#define NHASH	   PORTS_NHASH
-#define PORT_FIRST 32768u /* of the kernel's choice: ip_local_port_range */
-#define PORT_LAST  60999u
-#define PORT_PRIV  1024u
+#define NHASH PORTS_NHASH
 
 struct spinlock ports_lock = SPINLOCK_INIT(RANK_DEVICE);
 static struct hlist_head tcp_ports[NHASH], udp_ports[NHASH]; /* [ports_lock] */
@@ -199,12 +197,14 @@ static uint16_t
 pick_port(const struct inet_sock *sk,
 	  bool (*ok)(const struct inet_sock *, uint16_t))
 {
-	unsigned n = PORT_LAST - PORT_FIRST + 1;
+	unsigned first = (unsigned)READ_ONCE(net_settings.ports[0]);
+	unsigned last = (unsigned)READ_ONCE(net_settings.ports[1]);
+	unsigned n = last >= first ? last - first + 1 : 1;
 	unsigned at = (unsigned)(random_u64() % n);
 
 	for (unsigned i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1)
-		if (ok(sk, (uint16_t)(PORT_FIRST + at)))
-			return (uint16_t)(PORT_FIRST + at);
+		if (ok(sk, (uint16_t)(first + at)))
+			return (uint16_t)(first + at);
 	return 0;
 }
 
@@ -215,7 +215,8 @@ inet_bind_port(struct inet_sock *sk, const struct inet_end *want)
 	irqflags_t f;
 	int err = 0;
 
-	if (port && port < PORT_PRIV && !sock_capable(CAP_NET_BIND_SERVICE))
+	if (port && port < READ_ONCE(net_settings.port_priv) &&
+	    !sock_capable(CAP_NET_BIND_SERVICE))
 		return -EACCES;
 	f = spin_lock_irq(&ports_lock);
 	if (sk->hashed)

@@ -21,6 +21,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <net/dgram.h>
+#include <net/settings.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 #include <vm/uio.h>
@@ -110,9 +111,9 @@ init_tcp(struct tcp_sock *t, bool v6)
 	t->in.timer = &t->timer;
 	t->in.sock.sndbuf = FIRST_SNDBUF;
 	t->in.sock.rcvbuf = FIRST_RCVBUF;
-	t->keepidle_s = 7200;
-	t->keepintvl_s = 75;
-	t->keepcnt = 9;
+	t->keepidle_s = net_settings.keepalive_time;
+	t->keepintvl_s = net_settings.keepalive_intvl;
+	t->keepcnt = net_settings.keepalive_probes;
 	t->syncnt = 6;
 	t->linger2_s = 60;
 	t->quickack = true;
@@ -375,7 +376,7 @@ tcp_bind(struct socket *s, const void *addr, uint32_t len)
 		return -EINVAL;
 	if (!inet_is_any(&want.addr) && !sk->freebind &&
 	    !inet_is_multicast(&want.addr) && !inet_is_broadcast(&want.addr) &&
-	    !inet_is_own(&want.addr))
+	    !inet_may_bind(&want.addr))
 		return -EADDRNOTAVAIL;
 	return inet_bind_port(sk, &want);
 }
@@ -387,8 +388,8 @@ tcp_listen(struct socket *s, int backlog)
 	int err = 0;
 	irqflags_t f;
 
-	if ((unsigned)backlog > SOMAXCONN)
-		backlog = SOMAXCONN;
+	if ((unsigned)backlog > (unsigned)net_settings.somaxconn)
+		backlog = net_settings.somaxconn;
 	if (t->state == TCP_LISTEN) {
 		WRITE_ONCE(t->backlog, (unsigned)backlog);
 		return 0;

@@ -21,6 +21,7 @@
 #include <fs/namei.h>
 #include <fs/vfs.h>
 #include <mem/heap.h>
+#include <net/settings.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
@@ -65,6 +66,7 @@ unix_new(int type)
 		    type == SOCK_STREAM ? &unix_stream_ops : &unix_packet_ops,
 		    AF_UNIX, type, 0);
 	refcount_set(&u->refs, 1);
+	u->dgram_qlen = (uint32_t)net_settings.dgram_qlen;
 	spin_init(&u->lock, RANK_EVENT);
 	list_init(&u->queue);
 	list_init(&u->clients);
@@ -461,7 +463,7 @@ bool
 unix_dgram_full(const struct unix_sock *u, const struct unix_sock *to)
 {
 	return u != to && READ_ONCE(to->peer) != u &&
-	       READ_ONCE(to->nqueued) > UNIX_DGRAM_QLEN;
+	       READ_ONCE(to->nqueued) > to->dgram_qlen;
 }
 
 /* Linux calls a socket writable while three quarters of its buffer are

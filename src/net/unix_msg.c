@@ -668,7 +668,7 @@ packet_gone(struct unix_sock *u, struct unix_msg *m)
 	if (!unix_is_dgram(u))
 		return;
 	/* Just below the limit: who is connected to us may send again. */
-	if (u->nqueued != UNIX_DGRAM_QLEN)
+	if (u->nqueued != u->dgram_qlen)
 		return;
 	wait_wake_all(&u->write_wq, POLLOUT | POLLWRNORM);
 	spin_lock(&unix_lock);

@@ -38,10 +38,6 @@ enum unix_state { UNIX_OPEN, UNIX_LISTEN, UNIX_CONNECTED, UNIX_CLOSED };
 #define UNIX_SHUT_WRITE 2u
 #define UNIX_SHUT_BOTH	3u
 
-/* As Linux (net.unix.max_dgram_qlen): datagrams that wait at a socket which
- * did not connect to the sender. */
-#define UNIX_DGRAM_QLEN 10u
-
 struct unix_msg {
 	struct list link;
 	uint32_t len, off;
@@ -66,6 +62,8 @@ struct unix_sock {
 	uint32_t nqueued;      /* [lock w, a] messages */
 	uint32_t readable;     /* [lock w, a] bytes */
 	struct unix_msg *oob;  /* [lock w, a] in the queue: unix_oob.c */
+	uint32_t dgram_qlen;   /* [I] datagrams that wait here of those who did
+				* not connect to us: max_dgram_qlen */
 	uint32_t wmem;	       /* [a] cost of own datagrams that are queued */
 	struct mutex reader;   /* RANK_FILEPOS */
 	struct waitq read_wq;  /* data, connections, ends */
