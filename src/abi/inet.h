@@ -183,9 +183,12 @@ struct sock_extended_err {
 	uint32_t info, data;
 };
 
-#define SO_EE_ORIGIN_LOCAL 1
-#define SO_EE_ORIGIN_ICMP  2
-#define SO_EE_ORIGIN_ICMP6 3
+#define SO_EE_ORIGIN_LOCAL    1
+#define SO_EE_ORIGIN_ICMP     2
+#define SO_EE_ORIGIN_ICMP6    3
+#define SO_EE_ORIGIN_ZEROCOPY 5
+
+#define SO_EE_CODE_ZEROCOPY_COPIED 1
 
 struct tcp_info {
 	uint8_t state, ca_state, retransmits, probes, backoff, options;

@@ -772,7 +772,7 @@ tcp_poll(struct socket *s, struct poll_table *pt)
 				mask |= POLLOUT | POLLWRNORM;
 		}
 	}
-	if (READ_ONCE(s->error))
+	if (READ_ONCE(s->error) || unlikely(READ_ONCE(t->zc_untold)))
 		mask |= POLLERR;
 	return mask;
 }

@@ -270,6 +270,8 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 	}
 	if (done)
 		push(t, more);
+	if (unlikely(m->flags & MSG_ZEROCOPY) && t->zerocopy && done)
+		tcp_zc_sent(t);
 	return done ? (ssize_t)done : err;
 }
 
@@ -468,7 +470,7 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 	size_t len = u->resid, done = 0, target;
 
 	if (m->flags & MSG_ERRQUEUE)
-		return -EAGAIN;
+		return tcp_zc_recv(t, m);
 	if (tcp_state(t) == TCP_LISTEN)
 		return -ENOTCONN;
 	if (m->flags & MSG_OOB)
