@@ -73,12 +73,12 @@ struct unix_sock {
 	bool has_peer_cred;
 	struct cred *peer_groups; /* [unix_lock w] whose groups they are that
 				   * SO_PEERGROUPS tells; referenced */
-	struct ucred cred;	 /* [unix_lock] a listener's */
-	struct sockaddr_un addr; /* [unix_lock w] written once */
-	uint32_t addrlen;	 /* [unix_lock w, a] 0: no name */
-	struct inode *inode;	 /* [unix_lock] bound to a path: referenced */
-	struct hlist_node names; /* [unix_lock] in the table of names */
-	struct list all;	 /* [unix_lock] */
+	struct ucred cred;	  /* [unix_lock] a listener's */
+	struct sockaddr_un addr;  /* [unix_lock w] written once */
+	uint32_t addrlen;	  /* [unix_lock w, a] 0: no name */
+	struct inode *inode;	  /* [unix_lock] bound to a path: referenced */
+	struct hlist_node names;  /* [unix_lock] in the table of names */
+	struct list all;	  /* [unix_lock] */
 
 	struct list clients;	 /* [unix_lock] datagrams: whose peer we are */
 	struct list client_link; /* [unix_lock] in the peer's clients */
