@@ -125,7 +125,7 @@ net_addr4_nth(const struct net_port *p, unsigned n, struct net_addr *a)
 	a->ifindex = netif_get_index(&p->netif);
 	a->family = AF_INET;
 	a->prefix = net_mask_bits(mask);
-	a->scope = p->nic ? 0 : RT_SCOPE_HOST;
+	a->scope = p->nic || n ? 0 : RT_SCOPE_HOST;
 	a->flags = p->dhcp_on && !n ? 0 : NET_ADDR_PERMANENT;
 	if (n && !net_addr4_new_net(p, k))
 		a->flags |= NET_ADDR_SECONDARY;
@@ -150,7 +150,8 @@ add_more(struct net_port *p, u32_t addr, u32_t mask)
 		p->more[k].mask = mask;
 		WRITE_ONCE(p->more[k].addr, addr);
 		port_more_addrs++;
-		if (netif_is_up(&p->netif) && netif_is_link_up(&p->netif))
+		if (p->nic && netif_is_up(&p->netif) &&
+		    netif_is_link_up(&p->netif))
 			etharp_announce(&p->netif, &a);
 		return 0;
 	}
@@ -173,8 +174,8 @@ net_addr4_add(struct net_port *p, const struct net_addr *a)
 {
 	ip4_addr_t addr, mask;
 
-	if (!p->nic || a->prefix > 32)
-		return -EOPNOTSUPP; /* lo keeps 127.0.0.1/8 */
+	if (a->prefix > 32 || (!p->nic && a->prefix < 32))
+		return -EOPNOTSUPP; /* of networks lo has 127.0.0.0/8 */
 	memcpy(&addr.addr, a->addr, 4);
 	mask.addr = bits_mask(a->prefix);
 	if (net_addr4_own(p, addr.addr))
@@ -204,8 +205,10 @@ net_addr4_del(struct net_port *p, const struct net_addr *a)
 	u32_t addr;
 
 	memcpy(&addr, a->addr, 4);
-	if (!p->nic || !net_addr4_own(p, addr))
+	if (!net_addr4_own(p, addr))
 		return -EADDRNOTAVAIL;
+	if (!p->nic && addr == first_addr(p))
+		return -EOPNOTSUPP; /* lo keeps 127.0.0.1 */
 	for (unsigned k = 0; k < MORE_MAX; k++) {
 		bool alone;
 
