@@ -113,7 +113,7 @@ suffer(const char *image, unsigned n)
 	uint8_t *img = host_map_file(image, &size);
 	bool ro;
 
-	alarm(LIMIT_S);
+	host_limit(LIMIT_S);
 	host_disk_add(&d, "vdb", img, size);
 	if (fs_mount("vdb") || fs_write("/kept", 0, 5000, 1) || fs_sync())
 		fail("mount", n);
@@ -143,7 +143,7 @@ recover(const char *image, unsigned n)
 	size_t size;
 	uint8_t *img = host_map_file(image, &size);
 
-	alarm(LIMIT_S);
+	host_limit(LIMIT_S);
 	host_disk_add(&d, "vdb", img, size);
 	if (fs_mount("vdb"))
 		fail("recovery", n);

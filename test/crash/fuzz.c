@@ -6,7 +6,8 @@
  * unmounts it.  Errors are the answer wanted; a report of the sanitizers, an
  * assertion, a lock left held or a hang is a failure.
  *
- *	fuzz IMAGE SEED ROUNDS	0: the image as it is; status 2: not mounted
+ *	fuzz IMAGE SEED ROUNDS [FIRST]
+ * No rounds: the image as it is; status 2: not mounted.
  */
 #include "host.h"
 
@@ -205,7 +206,7 @@ one(uint8_t *img, size_t size)
 {
 	struct host_disk d = { 0 };
 
-	alarm(LIMIT_S);
+	host_limit(LIMIT_S);
 	host_disk_add(&d, "vdb", img, size);
 	if (!fs_mount("vdb")) {
 		visit("/", 0);
@@ -221,7 +222,7 @@ main(int argc, char **argv)
 	uint8_t *base, *img;
 	size_t n;
 
-	if (argc != 4)
+	if (argc != 4 && argc != 5)
 		return 2;
 	base = host_read_file(argv[1], &n);
 	host_init();
@@ -233,7 +234,8 @@ main(int argc, char **argv)
 	fill();
 	disk.record = false;
 	img = malloc(n);
-	for (unsigned k = 0; k < (unsigned)atoi(argv[3]); k++) {
+	for (unsigned k = argc == 5 ? (unsigned)atoi(argv[4]) : 0;
+	     k < (unsigned)atoi(argv[3]); k++) {
 		int status;
 		pid_t pid;
 

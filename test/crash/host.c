@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -698,4 +699,13 @@ dev_register(const struct pseudo_entry *e)
 {
 	(void)e;
 	return 0;
+}
+
+void
+host_limit(unsigned seconds)
+{
+	struct rlimit r = { .rlim_cur = seconds, .rlim_max = seconds + 1 };
+
+	setrlimit(RLIMIT_CPU, &r);
+	alarm(seconds * 20); /* one that sleeps for ever */
 }

@@ -40,6 +40,8 @@ void host_disk_mark(struct host_disk *d, uint32_t mark);
 extern unsigned host_fail_every;
 /* The contents of a file; ends the program where that fails. */
 uint8_t *host_read_file(const char *path, size_t *size);
+/* Ends the process after so much CPU time: a loop, not a slow machine. */
+void host_limit(unsigned seconds);
 /* Pages that are zero become holes. */
 void host_write_file(const char *path, const void *data, size_t size);
 /* A file as memory: what is written there is in the file. */
