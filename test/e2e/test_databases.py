@@ -378,10 +378,9 @@ def pg_new():
         who = dict(user=PGUSER.pw_uid, group=PGUSER.pw_gid, extra_groups=[])
 
     def run(*argv, text=""):
-        return subprocess.run(argv, input=text.encode(), check=True,
-                              stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, cwd=top,
-                              timeout=WAIT, **who).stdout
+        r = subprocess.run(argv, input=text.encode(), check=True,
+                           capture_output=True, cwd=top, timeout=WAIT, **who)
+        return r.stdout + r.stderr
     try:
         run(found[-1] + "/initdb", "-N", "--no-locale", "-E", "UTF8", "-D",
             top + "/new")
@@ -407,10 +406,9 @@ def test_postgres(m, pg_new):
 
     def run(text):
         r = subprocess.run(command, input=text.encode(), env=m.env,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                           timeout=WAIT)
-        assert r.returncode == 0, r.stdout[-3000:]
-        return answers(r.stdout)
+                           capture_output=True, timeout=WAIT)
+        assert r.returncode == 0, (r.stdout[-3000:], r.stderr[-3000:])
+        return answers(r.stdout + r.stderr)
     assert run(PGSQL.replace("@", "/data/db")) == want[0]
     s = m.start(command, "PostgreSQL stand-alone backend",
                 stdin=subprocess.PIPE)
