@@ -222,27 +222,26 @@ def far_lines(out):
     return re.findall(r"^far: .*$", out, re.M)
 
 
-@pytest.fixture(scope="module")
-def far_on_linux(tmp_path_factory):
+def far_on_linux(tmp):
     """What vsock_far.py prints in a Linux guest."""
-    tmp = tmp_path_factory.mktemp("linux")
     s = Served(tmp, 1, True)
     out = linux(tmp, [PY, FAR, "1", "packets"], path=s.path)
     s.finish()
     return far_lines(out)
 
 
-@pytest.mark.parametrize("options,mb", [
-    ((), 8), (("-c", "2", "--machine", "q35"), 4), (("-m", "24M"), 2)])
-def test_with_a_host(tmp_path, far_on_linux, options, mb):
-    s = Served(tmp_path, mb, True)
-    r = run("--vsock-path", s.path, "--net", "none", *options, PY, FAR, mb,
-            "packets")
-    assert r.returncode == 0, r.stderr.decode()
-    s.finish()
-    want = [l.replace("got 1048576", "got %d" % (mb << 20))
-            for l in far_on_linux]
-    assert far_lines(r.stdout.decode()) == want
+def test_with_a_host(tmp_path):
+    linux_says = far_on_linux(tmp_path)
+    for options, mb in (((), 8), (("-c", "2", "--machine", "q35"), 4),
+                        (("-m", "24M"), 2)):
+        s = Served(tmp_path, mb, True)
+        r = run("--vsock-path", s.path, "--net", "none", *options, PY, FAR,
+                mb, "packets")
+        assert r.returncode == 0, r.stderr.decode()
+        s.finish()
+        want = [l.replace("got 1048576", "got %d" % (mb << 20))
+                for l in linux_says]
+        assert far_lines(r.stdout.decode()) == want, options
 
 
 def test_device_without_packets(tmp_path):

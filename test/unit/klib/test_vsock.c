@@ -91,13 +91,6 @@ random_bytes(void *buf, size_t len)
 	memcpy(buf, &x, len);
 }
 
-bool
-mutex_trylock(struct mutex *m)
-{
-	mutex_lock(m);
-	return true;
-}
-
 int
 mutex_lock_intr(struct mutex *m)
 {
