@@ -7,6 +7,10 @@
  * unmaps and frees the others.  An allocation that may not enter a file system
  * gets pages that are clean and not mapped.  One that may, and finds dirty
  * pages only, has some written and waits for them.
+ *
+ * The last few pages that a program has mapped stay: one that asks for more than
+ * the machine has would else go on, a page of its text read from the disk for
+ * each that it fills, and never be told.
  */
 #include "fs_priv.h"
 #include "pagecache_priv.h"
@@ -20,7 +24,9 @@
 
 #define SCAN_FACTOR 4 /* looks per page wanted */
 #define SCAN_MAX    2048u
-#define WAITS_MAX   20u /* for some writing to end, 0.1 s at most each */
+#define MAPPED_PART 32u	  /* of the memory that may stay mapped, and */
+#define MAPPED_MAX  1024u /* pages at most */
+#define WAITS_MAX   20u	  /* for some writing to end, 0.1 s at most each */
 
 static struct spinlock lru_lock = SPINLOCK_INIT(RANK_LRU);
 static struct list lru = LIST_INIT(lru); /* [lru_lock] */
@@ -85,6 +91,12 @@ unmap(struct page_cache *pc, struct page *p)
 
 /* mapped: its mappings may be removed, which takes sleeping locks. */
 static bool
+few_left(void)
+{
+	return nlru <= MAPPED_MAX && nlru <= mem_total_pages() / MAPPED_PART;
+}
+
+static bool
 try_free(struct page *p, bool mapped)
 {
 	struct page_cache *pc;
@@ -96,7 +108,7 @@ try_free(struct page *p, bool mapped)
 		return false;
 	if (p->object) {
 		pc = container_of(p->object, struct page_cache, object);
-		if (p->mapcount && mapped)
+		if (p->mapcount && mapped && !few_left())
 			unmap(pc, p);
 		if (!p->mapcount && page_cache_try_evict(pc, p)) {
 			lru_remove(p);

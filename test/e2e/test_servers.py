@@ -154,6 +154,18 @@ def test_whole_redis_benchmark(serve):
     s.close()
 
 
+def test_more_than_memory(serve):
+    """Who asks for more than there is is told, and does not go on for ever
+    with its own text read from the disk page by page."""
+    s = serve([need("redis-server"), *REDIS, "--enable-debug-command", "yes"],
+              ports=[6379], options=["-m", "40M"])
+    s.wait(rb"Ready to accept connections")
+    c = s.connect(6379)
+    c.sendall(resp(b"DEBUG", b"POPULATE", b"200000", b"key", b"1000"))
+    s.wait(rb"pith: out of memory")
+    s.close(status=137)
+
+
 # ---- what a device may be that pith does not choose ----
 
 DEVICES = {
