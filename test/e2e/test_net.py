@@ -511,7 +511,8 @@ def test_curl(pith, host_http, cert, tmp_path):
 
 
 def test_openssl_client(pith, host_http, cert):
-    """s_client carries a request and its answer."""
+    """s_client carries a request and its answer.  Its status is not looked at:
+    the server ends without TLS's own goodbye, of which it complains."""
     r = subprocess.run([pith, "run", "--timeout", str(LIMIT), "-i", str(cert),
                         "/usr/bin/openssl", "s_client", "-quiet", "-CAfile",
                         str(cert / "cert.pem"), "-verify_return_error",
@@ -519,7 +520,7 @@ def test_openssl_client(pith, host_http, cert):
                        input=b"GET /200000 HTTP/1.1\r\nConnection: close\r\n"
                        b"\r\n", capture_output=True, timeout=LIMIT + 30)
     head, _, body = r.stdout.partition(b"\r\n\r\n")
-    assert r.returncode == 0 and head.startswith(b"HTTP/1.1 200"), r.stderr
+    assert head.startswith(b"HTTP/1.1 200"), r.stderr
     assert body == data(200000)
 
 
