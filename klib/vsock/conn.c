@@ -82,7 +82,6 @@ vsock_unlock(irqflags_t f)
 void
 vsock_wake(struct vsock_sock *s, uint32_t events)
 {
-	atomic_fence(); /* waitq_active(); who waits looks without our lock */
 	if (waitq_active(&s->wq))
 		wait_wake_all(&s->wq, events);
 }
@@ -663,7 +662,6 @@ got_request(struct vsock_sock *l, const struct virtio_vsock_hdr *h, bool near)
 	list_add_tail(&l->queue, &s->queue_link);
 	l->nqueue++;
 	vsock_ctl(s, WANT_RESPONSE);
-	atomic_fence();
 	if (waitq_active(&l->wq))
 		wait_wake(&l->wq, 1, EV_IN);
 	return true;

@@ -99,9 +99,8 @@ pipe_trim(struct pipe *p)
 
 /* ---- waiting ---- */
 
-/* After mutex_unlock(), whose exchange is the barrier that waitq_active()
- * wants.  Somebody in the queue hears of every write, as on Linux (EPOLLET),
- * and of room in a pipe that was full. */
+/* After mutex_unlock().  Somebody in the queue hears of every write, as on
+ * Linux (EPOLLET), and of room in a pipe that was full. */
 static inline void
 wake_one(struct waitq *wq, uint32_t events)
 {

@@ -123,7 +123,6 @@ enqueue(struct unix_sock *to, struct unix_msg *m)
 	spin_unlock(&to->lock);
 	if (unlikely(!ok))
 		return false;
-	atomic_fence(); /* waitq_active() */
 	if (waitq_active(&to->read_wq))
 		wait_wake(&to->read_wq, 1, POLLIN | POLLRDNORM);
 	return true;
@@ -256,7 +255,6 @@ took(struct unix_sock *u, struct unix_msg *m, uint32_t bytes, bool unlink)
 static void
 read_done(struct unix_sock *u, struct unix_sock *p)
 {
-	atomic_fence(); /* waitq_active() */
 	if (unlikely(waitq_active(&p->write_wq)) && unix_writable(p))
 		wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
 	if (unlikely(!list_empty(&u->queue)) && waitq_active(&u->read_wq))

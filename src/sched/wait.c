@@ -4,8 +4,8 @@
  *
  * Why no wake-up is lost: the sleeper enters the queue, then sets its state
  * by an exchange (a full barrier), then reads the condition.  The waker
- * writes the condition, then looks at the queue; with waitq_active() instead
- * of the lock it owes a full barrier in between.
+ * writes the condition, then looks at the queue: under its lock, or by
+ * waitq_active(), which has the barrier that belongs in between.
  *
  * An entry stays in its queue until wait_end().  A thread that was woken and
  * has not run yet is passed over by thread_wake(), so that it doesn't use up

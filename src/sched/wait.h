@@ -16,6 +16,7 @@
  */
 #pragma once
 
+#include <base/atomic.h>
 #include <base/compiler.h>
 #include <base/list.h>
 #include <base/types.h>
@@ -48,10 +49,14 @@ struct wait_entry {
 void waitq_init(struct waitq *q);
 void waitq_add(struct waitq *q, struct wait_entry *e); /* callback entries */
 void waitq_remove(struct waitq *q, struct wait_entry *e);
+/* For a waker that has changed its condition, and let go of the lock that
+ * guards it: does anybody wait?  The barrier is needed, as who comes to wait
+ * looks at the condition without that lock: an unlock is none. */
 static inline bool
 waitq_active(const struct waitq *q)
 {
-	return !list_empty(&q->entries); /* racy; pair with a full barrier */
+	atomic_fence();
+	return !list_empty(&q->entries);
 }
 
 void wait_start(struct waitq *q, struct wait_entry *e, bool intr);
