@@ -76,15 +76,10 @@ on_error(void *arg, err_t err)
 	*(struct tcp_pcb **)arg = NULL;
 }
 
-/* As the kernel does: a connection of which only lwIP knows is let go. */
 void
 port_tcp_processed(struct tcp_pcb *pcb)
 {
-	if (pcb->state != TIME_WAIT || !pcb->callback_arg)
-		return;
-	*(struct tcp_pcb **)pcb->callback_arg = NULL;
-	pcb->callback_arg = NULL;
-	pcb->errf = NULL;
+	forget_closed(pcb);
 }
 
 static err_t

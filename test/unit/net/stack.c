@@ -446,3 +446,29 @@ gso_cut(struct pbuf *p, int to, void (*one)(int, const void *, uint16_t))
 		one(to, pkt, len);
 	}
 }
+
+void
+packet_put(struct packet **wire, uint32_t at, int to, const void *data,
+	   uint16_t len)
+{
+	struct packet *k = malloc(sizeof(*k) + len);
+
+	k->at = at;
+	k->to = to;
+	k->len = len;
+	memcpy(k->data, data, len);
+	while (*wire && (int32_t)((*wire)->at - at) <= 0)
+		wire = &(*wire)->next;
+	k->next = *wire;
+	*wire = k;
+}
+
+void
+forget_closed(struct tcp_pcb *pcb)
+{
+	if (pcb->state != TIME_WAIT || !pcb->callback_arg)
+		return;
+	*(struct tcp_pcb **)pcb->callback_arg = NULL;
+	pcb->callback_arg = NULL;
+	pcb->errf = NULL;
+}

@@ -34,6 +34,22 @@ extern unsigned cookies, cookies_good;
 
 uint32_t rnd(uint32_t below);
 
+/* Under way: what arrives first is first; [at] is in milliseconds. */
+struct packet {
+	struct packet *next;
+	uint32_t at;
+	int to;
+	uint16_t len;
+	uint8_t data[];
+};
+/* Puts a copy where it belongs by its time. */
+void packet_put(struct packet **wire, uint32_t at, int to, const void *data,
+		uint16_t len);
+
+/* A connection of which only lwIP knows is let go, as the kernel does; where
+ * its argument is the one pointer to it. */
+void forget_closed(struct tcp_pcb *pcb);
+
 /* A segment that a device would cut; made only where offload is set. */
 struct gso {
 	struct pbuf_custom pc;

@@ -360,30 +360,15 @@ use(struct end *e)
 
 /* ---- the wire ---- */
 
-struct packet {
-	struct packet *next;
-	uint32_t at;
-	int to;
-	uint16_t len;
-	uint8_t data[];
-};
 static struct packet *wire;
 
 static void
 put(int to, const void *data, uint16_t len)
 {
-	struct packet *k, **at = &wire;
-
-	k = malloc(sizeof(*k) + len);
-	k->at = now_ms + now.delay +
-		(rnd(100) < now.reorder ? rnd(now.late) : 0);
-	k->to = to;
-	k->len = len;
-	memcpy(k->data, data, len);
-	while (*at && (int32_t)((*at)->at - k->at) <= 0)
-		at = &(*at)->next;
-	k->next = *at;
-	*at = k;
+	packet_put(&wire,
+		   now_ms + now.delay +
+			   (rnd(100) < now.reorder ? rnd(now.late) : 0),
+		   to, data, len);
 }
 
 static void

@@ -41,17 +41,8 @@ unsigned nkept;
 static void
 put(int to, const void *data, uint16_t len)
 {
-	struct packet *k, **at = &wire;
-
-	k = malloc(sizeof(*k) + len);
-	k->at = now_ms + delay + (rnd(100) < reorder ? rnd(20) : 0);
-	k->to = to;
-	k->len = len;
-	memcpy(k->data, data, len);
-	while (*at && (int32_t)((*at)->at - k->at) <= 0)
-		at = &(*at)->next;
-	k->next = *at;
-	*at = k;
+	packet_put(&wire, now_ms + delay + (rnd(100) < reorder ? rnd(20) : 0),
+		   to, data, len);
 }
 
 static void
@@ -301,11 +292,7 @@ on_error(void *arg, err_t err)
 void
 port_tcp_processed(struct tcp_pcb *pcb)
 {
-	if (pcb->state != TIME_WAIT || !pcb->callback_arg)
-		return;
-	*(struct tcp_pcb **)pcb->callback_arg = NULL;
-	pcb->callback_arg = NULL;
-	pcb->errf = NULL;
+	forget_closed(pcb);
 }
 
 static err_t

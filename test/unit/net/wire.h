@@ -13,14 +13,6 @@
 
 #define KEEP 256
 
-struct packet {
-	struct packet *next;
-	uint32_t at;
-	int to;
-	uint16_t len;
-	uint8_t data[];
-};
-
 /* The wire: in percent, and milliseconds. */
 extern unsigned loss, reorder, twice, delay, path_mtu;
 /* The device: keeps packets for so many milliseconds; so many percent are
