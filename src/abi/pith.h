@@ -131,6 +131,7 @@ enum pith_stream_kind {
 	PITH_STREAM_TTY = 2,	/* a terminal: the kernel's line discipline */
 	PITH_STREAM_FILE = 3,	/* regular file; still a stream, see limits */
 	PITH_STREAM_NULL = 4,	/* /dev/null; no port is used */
+	PITH_STREAM_STDOUT = 5, /* stderr only: the same file as stdout */
 };
 
 struct pith_streams {

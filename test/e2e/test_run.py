@@ -132,6 +132,23 @@ def test_separate_files(run, tmp_path):
     assert out.read_bytes() == b"out\nmore\n"
 
 
+ALTERNATING = ("i=0; while [ $i -lt 500 ]; do echo out $i; echo err $i >&2; "
+               "i=$((i+1)); done")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_one_file_for_both(run, tmp_path, kind):
+    """2>&1: what is written comes in that order."""
+    said = []
+    for go in (subprocess.run, lambda argv, **more: run(*argv, **more)):
+        path = tmp_path / "log"
+        with open(path, "wb") as f:
+            r = go(["/bin/dash", "-c", ALTERNATING], stderr=subprocess.STDOUT,
+                   stdout=f if kind == "file" else subprocess.PIPE)
+        said.append(path.read_bytes() if kind == "file" else r.stdout)
+    assert said[0] == said[1] and len(said[0]) > 5000
+
+
 def test_end_of_input(run):
     assert run("/usr/bin/wc", "-c", stdin=b"").stdout == b"0\n"
     assert run("/usr/bin/wc", "-c", stdin=b"x").stdout == b"1\n"

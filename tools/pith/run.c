@@ -94,6 +94,20 @@ stream_kind(int fd)
 	return PITH_STREAM_PIPE;
 }
 
+/* After 2>&1: one stream, so that what goes to the one does not overtake what
+ * went to the other. */
+static bool
+stderr_is_stdout(const struct pith_streams *s)
+{
+	struct stat out, err;
+
+	return s->kind[1] == s->kind[2] &&
+	       (s->kind[1] == PITH_STREAM_PIPE ||
+		s->kind[1] == PITH_STREAM_FILE) &&
+	       !fstat(1, &out) && !fstat(2, &err) && out.st_dev == err.st_dev &&
+	       out.st_ino == err.st_ino;
+}
+
 /* Descriptors 0-2 that are closed must not become something of ours. */
 static void
 guard_standard_fds(struct pith_streams *s)
@@ -103,6 +117,8 @@ guard_standard_fds(struct pith_streams *s)
 		if (s->kind[fd] == PITH_STREAM_CLOSED)
 			open("/dev/null", O_RDWR);
 	}
+	if (stderr_is_stdout(s))
+		s->kind[2] = PITH_STREAM_STDOUT;
 }
 
 /* The part of the run block that depends on this very run. */
@@ -605,7 +621,7 @@ loop_once(struct run *r)
 }
 
 /* A port for each stream that is open; none for /dev/null, which the guest
- * has itself. */
+ * has itself, and none for a stderr that is stdout. */
 static void
 open_streams(struct run *r, struct qemu_fds *f,
 	     const struct pith_streams *streams)
@@ -615,7 +631,8 @@ open_streams(struct run *r, struct qemu_fds *f,
 
 		f->stream[i] = -1;
 		if (streams->kind[i] == PITH_STREAM_CLOSED ||
-		    streams->kind[i] == PITH_STREAM_NULL)
+		    streams->kind[i] == PITH_STREAM_NULL ||
+		    streams->kind[i] == PITH_STREAM_STDOUT)
 			continue;
 		port = make_port(&f->stream[i]);
 		r->have_stream[i] = true;

@@ -302,11 +302,18 @@ make_tty(const struct pith_streams *s, const struct ktermios *tio,
 }
 
 static int
-open_one(const struct pith_streams *s, unsigned fd, struct file **out)
+open_one(const struct pith_streams *s, unsigned fd, struct file *files[3])
 {
+	struct file **out = &files[fd];
 	struct stream *p;
 
 	switch (s->kind[fd]) {
+	case PITH_STREAM_STDOUT: /* one open file, as after 2>&1 */
+		if (fd != 2 || !files[1])
+			return -ENXIO;
+		*out = files[1];
+		file_get(*out);
+		return 0;
 	case PITH_STREAM_TTY:
 		if (tty_get())
 			return path_open(AT_FDCWD, "/dev/console",
@@ -342,7 +349,7 @@ stdio_open(const struct pith_streams *s, const void *termios,
 		out[fd] = NULL;
 		if (s->kind[fd] == PITH_STREAM_CLOSED)
 			continue;
-		err = open_one(s, fd, &out[fd]);
+		err = open_one(s, fd, out);
 		if (err == -ENOMEM)
 			return err;
 		if (err)
