@@ -51,6 +51,13 @@ program_ended(void)
 	vfs_shutdown();
 }
 
+static void
+program_ended_itself(void)
+{
+	net_finish();
+	program_ended();
+}
+
 /* `pith` wants the machine to end, whatever the program does. */
 static void
 host_stop(const void *payload, size_t len)
@@ -103,7 +110,7 @@ start_program(void *arg)
 		ignore(control_log_start()); /* the log stays in its ring */
 	gate_init(run.trace ? run.trace_filter : NULL,
 		  run.flags & PITH_FLAG_MISSING);
-	process_on_end(program_ended);
+	process_on_end(program_ended_itself);
 	set_names_and_limits();
 	run.net.hostname = run.hostname;
 	net_start_later(&run.net); /* when it is needed, or soon */

@@ -305,6 +305,10 @@ void net_start_later(const struct net_config *c);
 /* From here on the network is there.  Sleeps; before the first look at
  * interfaces, addresses, routes or sockets other than AF_UNIX. */
 void net_need(void);
+bool net_is_up(void);
+/* The program has ended and its sockets are closed: waits until what they had
+ * to send is acknowledged, or nothing has been for 10 s.  Sleeps. */
+void net_finish(void);
 /* Sleeps until listeners know of every change that there was so far. */
 void net_changes_told(void);
 /* Sleeps until each interface with a link has an address by its method, or

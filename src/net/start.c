@@ -61,6 +61,12 @@ net_need(void)
 		completion_wait(&started);
 }
 
+bool
+net_is_up(void)
+{
+	return atomic_load_acquire(&state) == UP;
+}
+
 static void
 run_work(struct work *w)
 {

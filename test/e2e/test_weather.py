@@ -47,6 +47,27 @@ def test_weather(pith, name):
     assert r.stdout == b"all there\n", r.stderr[-2000:]
 
 
+LAST_WORDS = """
+import os, socket
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 << 20)
+s.connect(("192.168.77.1", 8))
+s.sendall(b"x" * 1000000)
+print("sent", flush=True)
+os._exit(3)
+"""
+
+
+def test_last_words(pith):
+    """What a program has written before it ended arrives, as slowly as it is
+    read."""
+    r = subprocess.run(["unshare", "-n", PY, net("last_words_host.py"), pith,
+                        "run", "--timeout", str(LIMIT), "--net", "tap=t0",
+                        "--ip", "192.168.77.2/24", PY, "-c", LAST_WORDS],
+                       capture_output=True, timeout=LIMIT + 30)
+    assert r.stdout.split() == [b"sent", b"1000000", b"3"], r.stderr[-2000:]
+
+
 def test_silence(pith):
     """The other end is away: who asked to be told is told, who did not goes
     on when it is back."""
