@@ -255,7 +255,7 @@ stamps(void)
 			    .msg_control = control,
 			    .msg_controllen = sizeof(control) };
 	struct timespec ts[3], now;
-	struct cmsghdr *c;
+	struct cmsghdr *c = NULL;
 	int to, from;
 	socklen_t l;
 
@@ -270,9 +270,16 @@ stamps(void)
 			      SOF_TIMESTAMPING_SOFTWARE |
 				      SOF_TIMESTAMPING_RX_SOFTWARE));
 	printf("SO_TIMESTAMPING %d\n", value(to, SOL_SOCKET, SO_TIMESTAMPING));
-	send(from, "b", 1, 0);
-	recvmsg(to, &m, 0);
-	c = CMSG_FIRSTHDR(&m);
+	/* Linux begins to stamp a little after it is asked to. */
+	for (int i = 0; i < 1000; i++) {
+		m.msg_controllen = sizeof(control);
+		send(from, "b", 1, 0);
+		recvmsg(to, &m, 0);
+		c = CMSG_FIRSTHDR(&m);
+		if (c)
+			break;
+		usleep(1000);
+	}
 	if (!c) {
 		printf("none\n");
 		return;
