@@ -247,7 +247,9 @@ def caught(n, f):
 for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT,
           signal.SIGUSR1, signal.SIGUSR2): signal.signal(s, caught)
 print("ready", flush=True)
-while True: time.sleep(1000)
+# A signal between Python's last look for one and its sleep waits for its end,
+# on Linux too.
+while True: time.sleep(0.1)
 """
 
 
