@@ -99,6 +99,23 @@ send_piece(struct vsock_sock *s, struct uio *u, uint32_t n, uint32_t flags)
 	return err;
 }
 
+/* Waits for room and sends what there is room for; last: the flags of the
+ * piece that ends u.  Bytes or -errno. */
+static ssize_t
+send_some(struct vsock_sock *s, struct uio *u, uint64_t until, uint32_t last)
+{
+	ssize_t n;
+
+	while (!(n = take_room(s, u->resid))) {
+		n = vsock_wait(s, can_send, true, until);
+		if (n)
+			return n;
+	}
+	if (n < 0)
+		return n;
+	return send_piece(s, u, (uint32_t)n, (size_t)n == u->resid ? last : 0);
+}
+
 static ssize_t
 send_stream(struct vsock_sock *s, struct uio *u, uint64_t until)
 {
@@ -106,20 +123,12 @@ send_stream(struct vsock_sock *s, struct uio *u, uint64_t until)
 	ssize_t n = 0;
 
 	while (u->resid) {
-		n = take_room(s, u->resid);
-		if (!n) {
-			n = vsock_wait(s, can_send, true, until);
-			if (n)
-				break;
-			continue;
-		}
-		if (n > 0)
-			n = send_piece(s, u, (uint32_t)n, 0);
+		n = send_some(s, u, until, 0);
 		if (n < 0)
 			break;
 		done += (size_t)n;
 	}
-	return done ? (ssize_t)done : n < 0 ? n : 0;
+	return done ? (ssize_t)done : n;
 }
 
 /* -EMSGSIZE: never; -EAGAIN: not whole at this time. */
@@ -145,19 +154,10 @@ send_message(struct vsock_sock *s, struct uio *u, uint64_t until, int flags)
 	uint32_t last = VIRTIO_VSOCK_SEQ_EOM |
 			(flags & MSG_EOR ? VIRTIO_VSOCK_SEQ_EOR : 0);
 	size_t len = u->resid;
-	ssize_t n = 0;
+	ssize_t n;
 
 	while (u->resid) {
-		n = take_room(s, u->resid);
-		if (!n) {
-			n = vsock_wait(s, can_send, true, until);
-			if (n)
-				return n;
-			continue;
-		}
-		if (n > 0)
-			n = send_piece(s, u, (uint32_t)n,
-				       (size_t)n == u->resid ? last : 0);
+		n = send_some(s, u, until, last);
 		if (n < 0)
 			return n;
 	}

@@ -21,6 +21,8 @@ struct seq_buf {
 };
 void seq_printf(struct seq_buf *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void seq_write(struct seq_buf *s, const void *p, size_t len);
+/* A show function: the line whose text its argument is. */
+int seq_show_line(struct seq_buf *s, void *arg);
 
 struct pseudo_entry {
 	const char *path; /* "sys/kernel/ostype", below the mount */

@@ -20,17 +20,10 @@
 
 /* ---- /proc/sys/net ---- */
 
-static int
-show_text(struct seq_buf *s, void *arg)
-{
-	seq_printf(s, "%s\n", (const char *)arg);
-	return 0;
-}
-
-#define SYSCTL(name, text)                                                     \
-	{                                                                      \
-		.path = "sys/net/" name, .mode = FILE_MODE, .show = show_text, \
-		.arg = (void *)(uintptr_t)(text)                               \
+#define SYSCTL(name, text)                                              \
+	{                                                               \
+		.path = "sys/net/" name, .mode = FILE_MODE,             \
+		.show = seq_show_line, .arg = (void *)(uintptr_t)(text) \
 	}
 
 static const struct pseudo_entry sysctls[] = {

@@ -47,13 +47,6 @@ procfs_thread(void *arg)
 	return t;
 }
 
-static int
-show_text(struct seq_buf *s, void *arg)
-{
-	seq_printf(s, "%s", (const char *)arg);
-	return 0;
-}
-
 #define TEXT(s) ((void *)(uintptr_t)(s))
 
 /* Of the process and of each thread; .arg of those that speak of a thread
@@ -62,8 +55,8 @@ static const struct pseudo_entry common[] = {
 	{ .path = "auxv", .mode = PRIV_MODE, .show = procfs_show_auxv },
 	{ .path = "cgroup",
 	  .mode = FILE_MODE,
-	  .show = show_text,
-	  .arg = TEXT("0::/\n") },
+	  .show = seq_show_line,
+	  .arg = TEXT("0::/") },
 	{ .path = "cmdline", .mode = FILE_MODE, .show = procfs_show_cmdline },
 	{ .path = "comm",
 	  .mode = RW_MODE,
@@ -96,16 +89,16 @@ static const struct pseudo_entry common[] = {
 	{ .path = "mounts", .mode = FILE_MODE, .show = procfs_show_mounts },
 	{ .path = "oom_score",
 	  .mode = FILE_MODE,
-	  .show = show_text,
-	  .arg = TEXT("0\n") },
+	  .show = seq_show_line,
+	  .arg = TEXT("0") },
 	{ .path = "oom_score_adj",
 	  .mode = RW_MODE,
 	  .show = procfs_show_oom_adj,
 	  .store = procfs_store_oom_adj },
 	{ .path = "personality",
 	  .mode = PRIV_MODE,
-	  .show = show_text,
-	  .arg = TEXT("00000000\n") },
+	  .show = seq_show_line,
+	  .arg = TEXT("00000000") },
 	{ .path = "root",
 	  .mode = LINK_MODE,
 	  .readlink = procfs_link_readlink,

@@ -27,7 +27,6 @@
 
 #include "pseudo_priv.h"
 
-#define FILE_MODE   (S_IFREG | 0444)
 #define USER_HZ	    100u
 #define NS_PER_TICK (NSEC_PER_SEC / USER_HZ)
 #define CPUINFO_MAX 8192u
@@ -348,13 +347,6 @@ show_diskstats(struct seq_buf *s, void *arg)
 
 /* ---- text and numbers ---- */
 
-static int
-show_text(struct seq_buf *s, void *arg)
-{
-	seq_printf(s, "%s\n", (const char *)arg);
-	return 0;
-}
-
 static ssize_t
 mounts_link(char *buf, size_t size, void *arg)
 {
@@ -414,16 +406,6 @@ show_pty_nr(struct seq_buf *s, void *arg)
 	return 0;
 }
 
-#define SHOW(p, fn)                                          \
-	{                                                    \
-		.path = (p), .mode = FILE_MODE, .show = (fn) \
-	}
-#define TEXT(p, t)                                                 \
-	{                                                          \
-		.path = (p), .mode = FILE_MODE, .show = show_text, \
-		.arg = (void *)(uintptr_t)(t)                      \
-	}
-
 static const struct pseudo_entry entries[] = {
 	SHOW("cpuinfo", show_cpuinfo),
 	SHOW("diskstats", show_diskstats),
@@ -439,7 +421,7 @@ static const struct pseudo_entry entries[] = {
 	TEXT("swaps", "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority"),
 	{ .path = "cmdline",
 	  .mode = FILE_MODE,
-	  .show = show_text,
+	  .show = seq_show_line,
 	  .arg = boot_info.cmdline },
 	{ .path = "mounts",
 	  .mode = S_IFLNK | 0777,

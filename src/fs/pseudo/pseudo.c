@@ -150,6 +150,13 @@ seq_printf(struct seq_buf *s, const char *fmt, ...)
 	va_end(ap);
 }
 
+int
+seq_show_line(struct seq_buf *s, void *arg)
+{
+	seq_printf(s, "%s\n", (const char *)arg);
+	return 0;
+}
+
 static void
 seq_free(struct seq_buf *s)
 {

@@ -31,6 +31,18 @@ ssize_t bounce_write(struct file *f, struct uio *u,
 		     ssize_t (*fn)(struct file *f, const void *buf, size_t len,
 				   bool nowait));
 
+/* Rows of a table: files that can be read. */
+#define FILE_MODE (S_IFREG | 0444)
+#define SHOW(p, fn)                                          \
+	{                                                    \
+		.path = (p), .mode = FILE_MODE, .show = (fn) \
+	}
+#define TEXT(p, t)                                                     \
+	{                                                              \
+		.path = (p), .mode = FILE_MODE, .show = seq_show_line, \
+		.arg = (void *)(uintptr_t)(t)                          \
+	}
+
 /* Registers n entries; a failure is logged. */
 void register_table(int (*fn)(const struct pseudo_entry *),
 		    const struct pseudo_entry *e, size_t n);

@@ -12,15 +12,7 @@
 
 #include "pseudo_priv.h"
 
-#define FILE_MODE (S_IFREG | 0444)
-#define DIR_MODE  (S_IFDIR | 0755)
-
-static int
-show_text(struct seq_buf *s, void *arg)
-{
-	seq_printf(s, "%s\n", (const char *)arg);
-	return 0;
-}
+#define DIR_MODE (S_IFDIR | 0755)
 
 /* "0" or "0-3" */
 static int
@@ -75,7 +67,7 @@ static const struct pseudo_entry topology[] = {
 	{ .path = "package_cpus_list", .mode = FILE_MODE, .show = show_cpus },
 	{ .path = "physical_package_id",
 	  .mode = FILE_MODE,
-	  .show = show_text,
+	  .show = seq_show_line,
 	  .arg = (void *)(uintptr_t) "0" },
 	{ .path = "thread_siblings", .mode = FILE_MODE, .show = show_own_mask },
 	{ .path = "thread_siblings_list",
@@ -126,7 +118,7 @@ cpu_lookup(const char *name, struct pseudo_entry *e, void *arg)
 	if (!strcmp(name, "online") && arg) {
 		*e = (struct pseudo_entry){
 			.mode = FILE_MODE,
-			.show = show_text,
+			.show = seq_show_line,
 			.arg = (void *)(uintptr_t) "1",
 		};
 		return 0;
@@ -181,15 +173,6 @@ cpus_iterate(uint64_t *cursor, char *name, size_t size, uint32_t *mode,
 	return 0;
 }
 
-#define SHOW(p, fn)                                          \
-	{                                                    \
-		.path = (p), .mode = FILE_MODE, .show = (fn) \
-	}
-#define TEXT(p, t)                                                 \
-	{                                                          \
-		.path = (p), .mode = FILE_MODE, .show = show_text, \
-		.arg = (void *)(uintptr_t)(t)                      \
-	}
 #define CPU  "devices/system/cpu"
 #define NODE "devices/system/node"
 #define THP  "kernel/mm/transparent_hugepage"

@@ -464,6 +464,23 @@ packet_put(struct packet **wire, uint32_t at, int to, const void *data,
 }
 
 void
+packets_arrive(struct packet **wire, struct netif nif[2])
+{
+	struct packet *k;
+
+	while ((k = *wire) && (int32_t)(k->at - now_ms) <= 0) {
+		struct pbuf *p = pbuf_alloc(PBUF_RAW, k->len, PBUF_RAM);
+
+		*wire = k->next;
+		if (p) {
+			pbuf_take(p, k->data, k->len);
+			ip4_input(p, &nif[k->to]);
+		}
+		free(k);
+	}
+}
+
+void
 forget_closed(struct tcp_pcb *pcb)
 {
 	if (pcb->state != TIME_WAIT || !pcb->callback_arg)

@@ -46,6 +46,9 @@ struct packet {
 void packet_put(struct packet **wire, uint32_t at, int to, const void *data,
 		uint16_t len);
 
+/* Gives what is due now to the interface that it is for. */
+void packets_arrive(struct packet **wire, struct netif nif[2]);
+
 /* A connection of which only lwIP knows is let go, as the kernel does; where
  * its argument is the one pointer to it. */
 void forget_closed(struct tcp_pcb *pcb);

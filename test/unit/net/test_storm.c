@@ -594,17 +594,7 @@ step(void)
 		change_weather();
 	device_step(0);
 	device_step(1);
-	while (wire && (int32_t)(wire->at - now_ms) <= 0) {
-		struct packet *k = wire;
-		struct pbuf *p = pbuf_alloc(PBUF_RAW, k->len, PBUF_RAM);
-
-		wire = k->next;
-		if (p) {
-			pbuf_take(p, k->data, k->len);
-			ip4_input(p, &nif[k->to]);
-		}
-		free(k);
-	}
+	packets_arrive(&wire, nif);
 	if (now_ms % TCP_TMR_INTERVAL == 0)
 		tcp_tmr();
 	if (now_ms % 1000 == 0)

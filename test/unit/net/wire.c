@@ -206,17 +206,7 @@ step(void)
 {
 	now_ms++;
 	let_go();
-	while (wire && (int32_t)(wire->at - now_ms) <= 0) {
-		struct packet *k = wire;
-		struct pbuf *p = pbuf_alloc(PBUF_RAW, k->len, PBUF_RAM);
-
-		wire = k->next;
-		if (p) {
-			pbuf_take(p, k->data, k->len);
-			ip4_input(p, &nif[k->to]);
-		}
-		free(k);
-	}
+	packets_arrive(&wire, nif);
 	if (too_large && client)
 		tcp_path_mtu(client, (u16_t)path_mtu);
 	too_large = false;
