@@ -308,6 +308,14 @@ to_worker(struct aio_req *r, void (*fn)(struct pool_work *))
 	pool_queue(&r->work);
 }
 
+/* O_DIRECT that does not wait for a device. */
+static bool
+at_once(const struct aio_req *r, bool write)
+{
+	return (r->file->mode & FILE_STREAM) ||
+	       (!write && direct_in_cache(r->file, r->io.offset, r->uio.resid));
+}
+
 static int
 start_rw(struct aio_req *r, bool write, bool vector)
 {
@@ -348,7 +356,7 @@ start_rw(struct aio_req *r, bool write, bool vector)
 			return 0;
 		if (err != -EAGAIN)
 			complete(r, err);
-		else if (r->file->mode & FILE_STREAM)
+		else if (at_once(r, write))
 			complete(r, plain_error(do_rw(r)));
 		else
 			to_worker(r, rw_work);

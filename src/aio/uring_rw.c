@@ -382,7 +382,7 @@ regular(struct uring_req *r, bool write)
 		n = start_direct(r, write, (int64_t)r->sqe.off);
 		if (n != -EAGAIN)
 			return n;
-		if (r->file->flags & O_DIRECT)
+		if (write && (r->file->flags & O_DIRECT))
 			return URING_WORKER;
 	}
 	n = transfer(r, write);

@@ -5,9 +5,11 @@
  * The file system says where bytes lie (ops->map).  What lies nowhere yet (a
  * hole, space that was never written) gets blocks first and becomes contents
  * when they are written (ops->direct_alloc, direct_wrote); parts of blocks go
- * through the cache and are flushed.  Before, dirty pages of the
- * range are written and dropped, so that both ways of access see the same;
- * after a write what was read into the cache meanwhile is dropped again.
+ * through the cache and are flushed.  Both ways of access see the same: a read
+ * of what is in the cache as a whole and not yet on the device has it from
+ * there, otherwise the dirty pages of the range are written first.  Before a
+ * write they are dropped, too, and after it what was read into the cache
+ * meanwhile.
  *
  * A program's private pages are given to the device as they are; others, and
  * memory that does not begin at a multiple of 512, are copied.  Offsets and
@@ -16,6 +18,8 @@
  * The inode's lock is held: for reading by a read, for writing by a write, so
  * the mapping cannot change under the I/O.
  */
+#include <fs/direct.h>
+
 #include "fs_priv.h"
 #include "pagecache_priv.h"
 
@@ -250,6 +254,38 @@ read_run(struct uio *u, const struct page_cache_run *run, uint64_t left)
 	return uio_zero(u, bytes < left ? bytes : left);
 }
 
+static bool
+is_cached(struct page_cache *pc, uint64_t index)
+{
+	struct page *p = page_cache_find(pc, index);
+	bool yes = p && (p->flags & PG_UPTODATE);
+
+	if (p)
+		page_put(p);
+	return yes;
+}
+
+bool
+direct_in_cache(const struct file *f, int64_t pos, size_t len)
+{
+	struct page_cache *pc = f->inode ? f->inode->cache : NULL;
+	uint64_t at = (uint64_t)pos >> PAGE_SHIFT, end, size;
+
+	if (!pc || f->ops != &page_cache_file_ops || pos < 0)
+		return false;
+	size = atomic_load_relaxed(&f->inode->size);
+	if ((!pc->ndirty && !pc->nwriteback) || (uint64_t)pos >= size)
+		return false;
+	if (len > size - (uint64_t)pos)
+		len = (size_t)(size - (uint64_t)pos);
+	end = ((uint64_t)pos + len + PAGE_MASK) >> PAGE_SHIFT;
+	if (page_cache_next_unwritten(pc, at) >= end)
+		return false;
+	while (at < end && is_cached(pc, at))
+		at++;
+	return at == end;
+}
+
 ssize_t
 direct_read(struct file *f, struct uio *u, int64_t *pos)
 {
@@ -261,6 +297,8 @@ direct_read(struct file *f, struct uio *u, int64_t *pos)
 
 	if (*pos < 0 || !pc->ops->map || !aligned(u, *pos, mask))
 		return -EINVAL;
+	if (direct_in_cache(f, *pos, u->resid))
+		return page_cache_read(pc, u, pos);
 	if (u->nowait)
 		return -EAGAIN;
 	page_cache_write_range(

@@ -30,13 +30,18 @@ struct direct_io {
 /*
  * Starts to move all of u between memory and the device.  0: done() will be
  * called, or has been; then direct_end(), in a context that may sleep, gives
- * the result.  -EAGAIN: it takes the sleeping way (a hole, the end of the
- * file moves, memory that cannot be lent to the device, too many pieces);
- * nothing has happened.  The file stays referenced until direct_end().
+ * the result.  -EAGAIN: it takes the other way (a hole, the end of the file
+ * moves, memory that cannot be lent to the device, too many pieces, a copy
+ * from the cache); nothing has happened.  The file stays referenced until
+ * direct_end().
  */
 MUST_CHECK int direct_start(struct file *f, struct uio *u, int64_t pos,
 			    bool write, struct direct_io *io);
 ssize_t direct_end(struct direct_io *io);
+/* Has the cache all of the range, and a part of it only the cache?  Then a read
+ * is a copy from there: what was written a moment ago need not go to the
+ * device first.  It may be otherwise a moment later. */
+bool direct_in_cache(const struct file *f, int64_t pos, size_t len);
 /* May the result be told before direct_end() has run?  Not of a write beside
  * cached pages, which direct_end() drops. */
 bool direct_settled(const struct direct_io *io);

@@ -202,6 +202,8 @@ direct_start(struct file *f, struct uio *u, int64_t pos, bool write,
 	    (write && (f->flags & (O_APPEND | O_DSYNC))) ||
 	    (write && (i->sb->flags & 1)))
 		return -EAGAIN;
+	if (!write && direct_in_cache(f, pos, u->resid))
+		return -EAGAIN;
 	err = settle_cache(pc, pos, u->resid, write);
 	if (err)
 		return err;
