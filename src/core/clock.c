@@ -13,7 +13,8 @@ static struct spinlock lock = SPINLOCK_INIT(RANK_TIMER);
 static struct arch_wall wall;	       /* [lock] */
 static bool synchronised;	       /* [lock] */
 static uint64_t error_ns, error_at_ns; /* [lock] at a time, monotonic */
-static void (*on_step)(void);
+static struct spinlock step_lock = SPINLOCK_INIT(RANK_STEP);
+static struct list watches = LIST_INIT(watches); /* [step_lock] */
 
 uint64_t
 clock_mono_ns(void)
@@ -27,17 +28,32 @@ clock_real_ns(void)
 	return arch_wall_ns();
 }
 
+uint64_t
+clock_mono_of(uint64_t real_ns)
+{
+	uint64_t real = clock_real_ns(), mono = clock_mono_ns();
+
+	if (real_ns <= real)
+		return 0;
+	real_ns -= real;
+	return real_ns > UINT64_MAX / 2 - mono ? UINT64_MAX / 2 :
+						 mono + real_ns;
+}
+
 void
 clock_set_real_ns(uint64_t ns)
 {
+	struct clock_watch *w;
 	irqflags_t f = spin_lock_irq(&lock);
 
 	wall = (struct arch_wall){ .offset_ns = ns - arch_clock_ns() };
 	arch_wall_set(&wall);
 	synchronised = false;
 	spin_unlock_irq(&lock, f);
-	if (on_step)
-		on_step();
+	f = spin_lock_irq(&step_lock);
+	list_for_each_entry(w, &watches, link)
+		w->stepped(w);
+	spin_unlock_irq(&step_lock, f);
 }
 
 void
@@ -76,9 +92,21 @@ clock_error_ns(uint64_t *out)
 }
 
 void
-clock_on_step(void (*fn)(void))
+clock_watch(struct clock_watch *w)
 {
-	on_step = fn;
+	irqflags_t f = spin_lock_irq(&step_lock);
+
+	list_add_tail(&watches, &w->link);
+	spin_unlock_irq(&step_lock, f);
+}
+
+void
+clock_unwatch(struct clock_watch *w)
+{
+	irqflags_t f = spin_lock_irq(&step_lock);
+
+	list_del(&w->link);
+	spin_unlock_irq(&step_lock, f);
 }
 
 void

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <base/list.h>
 #include <base/types.h>
 
 #define NSEC_PER_SEC 1000000000ull
@@ -15,7 +16,10 @@
 uint64_t clock_mono_ns(void);
 uint64_t clock_real_ns(void);
 
-/* Steps the wall clock (clock_settime); wakes absolute wall-clock timers. */
+/* When the wall clock will say so, as it goes now, on the monotonic one; 0:
+ * it has. */
+uint64_t clock_mono_of(uint64_t real_ns);
+/* Steps the wall clock (clock_settime) and tells those who watch. */
 void clock_set_real_ns(uint64_t ns);
 /* Lets the wall clock go faster or slower until it has gained (or lost) ns;
  * replaces what is left of an earlier slew. */
@@ -25,7 +29,17 @@ void clock_slew(int64_t ns);
 void clock_synchronised(uint64_t err_ns);
 /* How wrong it may be by now; false: nobody knows. */
 bool clock_error_ns(uint64_t *out);
-/* Called after each step, from the setter's context; one listener. */
-void clock_on_step(void (*fn)(void));
+/*
+ * Who has a deadline by the wall clock: told after each step, with the
+ * watchers' lock (RANK_STEP) and interrupts off.  A watch that is set before
+ * the deadline is computed misses no step; when clock_unwatch() returns,
+ * stepped() does not run and will not.
+ */
+struct clock_watch {
+	struct list link; /* [watchers' lock] */
+	void (*stepped)(struct clock_watch *w);
+};
+void clock_watch(struct clock_watch *w);
+void clock_unwatch(struct clock_watch *w); /* one that watches */
 
 void clock_init(void);

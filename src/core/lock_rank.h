@@ -36,6 +36,7 @@ enum lock_rank {
 	RANK_SLEEP_LEAF, /* sleeping locks that take no other sleeping lock */
 	RANK_SPIN,	 /* below here: spin locks */
 	RANK_DEVICE = RANK_SPIN, /* driver queues */
+	RANK_STEP,		 /* who is told when the wall clock is set */
 	RANK_SIGNAL,		 /* pending signals */
 	RANK_FUTEX,
 	RANK_DCACHE,	/* directory entry hash and lru */

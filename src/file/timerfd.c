@@ -3,8 +3,8 @@
  * timerfd: a timer whose expiries are counted and read.
  *
  * Deadlines are monotonic.  One that was given as a time of the wall clock
- * keeps that time too, and is on a list: when the clock is set, the deadline
- * is computed anew, and if the program asked to be told
+ * keeps that time too, and watches that clock: when it is set, the deadline is
+ * computed anew, and if the program asked to be told
  * (TFD_TIMER_CANCEL_ON_SET), the next read says ECANCELED.
  */
 #include <abi/errno.h>
@@ -25,7 +25,8 @@
 struct timerfd {
 	struct spinlock lock; /* RANK_EVENT; interrupts off */
 	struct timer timer;
-	struct list link;   /* [wall_lock] in by_wall, or nowhere */
+	struct clock_watch watch;
+	bool watches;	    /* [set_lock] watch is set */
 	int clock;	    /* [I] */
 	bool on_wall;	    /* [lock] wall_ns is what was asked for */
 	bool may_cancel;    /* [lock] it wants to hear of steps */
@@ -38,23 +39,19 @@ struct timerfd {
 	struct waitq wq;
 };
 
-static struct mutex wall_lock = { .rank = RANK_SLEEP_LEAF,
-				  .wq = WAITQ_INIT(wall_lock.wq) };
-static struct list by_wall = LIST_INIT(by_wall); /* [wall_lock] */
+/* One setting at a time. */
+static struct mutex set_lock = { .rank = RANK_SLEEP_LEAF,
+				 .wq = WAITQ_INIT(set_lock.wq) };
 
 static const struct file_ops timerfd_ops;
 
-/* When the wall clock will say so, as it goes now; the past: at once. */
+/* The past: at once. */
 static uint64_t
 mono_of(uint64_t wall_ns)
 {
-	uint64_t real = clock_real_ns(), mono = clock_mono_ns();
+	uint64_t mono = clock_mono_of(wall_ns);
 
-	if (wall_ns <= real)
-		return mono;
-	wall_ns -= real;
-	return wall_ns > (uint64_t)INT64_MAX - mono ? INT64_MAX :
-						      mono + wall_ns;
+	return mono ? mono : clock_mono_ns();
 }
 
 /* The deadline is over: counts, and says when the next is; 0: never. */
@@ -93,30 +90,25 @@ expired(struct timer *timer)
 	wait_wake_all(&t->wq, POLLIN);
 }
 
-/* The wall clock was set. */
 static void
-clock_stepped(void)
+clock_stepped(struct clock_watch *w)
 {
-	struct timerfd *t;
+	struct timerfd *t = container_of(w, struct timerfd, watch);
+	bool wake;
 
-	mutex_lock(&wall_lock);
-	list_for_each_entry(t, &by_wall, link) {
-		irqflags_t f = spin_lock_irq(&t->lock);
-		bool wake = t->may_cancel;
-
-		if (t->may_cancel) {
-			t->cancelled = true;
-			t->expiries++;
-		}
-		if (t->deadline) {
-			t->deadline = mono_of(t->wall_ns);
-			timer_set(&t->timer, t->deadline);
-		}
-		spin_unlock_irq(&t->lock, f);
-		if (wake)
-			wait_wake_all(&t->wq, POLLIN);
+	spin_lock(&t->lock);
+	wake = t->may_cancel;
+	if (t->may_cancel) {
+		t->cancelled = true;
+		t->expiries++;
 	}
-	mutex_unlock(&wall_lock);
+	if (t->deadline && t->on_wall) {
+		t->deadline = mono_of(t->wall_ns);
+		timer_set(&t->timer, t->deadline);
+	}
+	spin_unlock(&t->lock);
+	if (wake)
+		wait_wake_all(&t->wq, POLLIN);
 }
 
 /* Expiries to hand out; 0: none; -ECANCELED: the clock was set. */
@@ -182,9 +174,8 @@ timerfd_release(struct file *f)
 {
 	struct timerfd *t = f->priv;
 
-	mutex_lock(&wall_lock);
-	list_del(&t->link);
-	mutex_unlock(&wall_lock);
+	if (t->watches)
+		clock_unwatch(&t->watch);
 	t->deadline = 0;
 	timer_cancel(&t->timer);
 	kfree(t);
@@ -235,7 +226,8 @@ timerfd_create(int clock, unsigned flags, struct file **out)
 	spin_init(&t->lock, RANK_EVENT);
 	timer_init(&t->timer, expired);
 	waitq_init(&t->wq);
-	list_init(&t->link);
+	list_init(&t->watch.link);
+	t->watch.stepped = clock_stepped;
 	t->clock = clock;
 	err = file_create(&timerfd_ops, O_RDWR | (flags & O_NONBLOCK), t, out);
 	if (err) {
@@ -243,7 +235,6 @@ timerfd_create(int clock, unsigned flags, struct file **out)
 		return err;
 	}
 	(*out)->mode |= FILE_STREAM;
-	clock_on_step(clock_stepped);
 	return 0;
 }
 
@@ -280,7 +271,7 @@ timerfd_get(struct file *f, uint64_t *left, uint64_t *interval)
 	return 0;
 }
 
-/* With both locks, the timer cancelled. */
+/* With both locks. */
 static int
 set_locked(struct timerfd *t, const struct timerfd_setting *new)
 {
@@ -293,10 +284,6 @@ set_locked(struct timerfd *t, const struct timerfd_setting *new)
 		t->deadline = mono_of(new->at_ns);
 	t->interval = t->deadline ? new->interval_ns : 0;
 	t->expiries = 0;
-	list_del(&t->link);
-	list_init(&t->link);
-	if (t->may_cancel || (t->on_wall && t->deadline))
-		list_add_tail(&by_wall, &t->link);
 	if (t->deadline)
 		timer_set(&t->timer, t->deadline);
 	/* The setting counts; but the program did not know what it set it
@@ -305,6 +292,17 @@ set_locked(struct timerfd *t, const struct timerfd_setting *new)
 		return 0;
 	t->cancelled = false;
 	return -ECANCELED;
+}
+
+/* With set_lock. */
+static void
+watch(struct timerfd *t, bool on)
+{
+	if (on && !t->watches)
+		clock_watch(&t->watch);
+	else if (!on && t->watches)
+		clock_unwatch(&t->watch);
+	t->watches = on;
 }
 
 int
@@ -317,12 +315,13 @@ timerfd_set(struct file *f, const struct timerfd_setting *new,
 
 	if (f->ops != &timerfd_ops)
 		return -EINVAL;
-	mutex_lock(&wall_lock);
+	mutex_lock(&set_lock);
 	timer_cancel(&t->timer);
+	watch(t, new->on_wall && (new->cancel || new->at_ns));
 	fl = spin_lock_irq(&t->lock);
 	left_of(t, old_left, old_interval);
 	err = set_locked(t, new);
 	spin_unlock_irq(&t->lock, fl);
-	mutex_unlock(&wall_lock);
+	mutex_unlock(&set_lock);
 	return err;
 }

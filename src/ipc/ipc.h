@@ -44,7 +44,7 @@ int shm_limits(struct shminfo64 *out);
 int shm_usage(struct shm_info *out);
 
 MUST_CHECK int sem_get(int key, int nsems, int flags);
-/* deadline_ns: monotonic, TIME_NEVER. */
+/* deadline_ns: of thread_sleep(). */
 MUST_CHECK int sem_op(int id, const struct sembuf *ops, unsigned n,
 		      uint64_t deadline_ns);
 MUST_CHECK int sem_stat(int id, bool index, bool any, struct semid64_ds *out);

@@ -71,17 +71,13 @@ put_user_timespec(void __user *p, uint64_t ns)
 uint64_t
 clock_deadline(int clock, bool absolute, uint64_t ns)
 {
-	uint64_t mono = clock_mono_ns(), real;
+	uint64_t mono = clock_mono_ns();
 
 	if (!absolute)
 		return ns >= USERTIME_MAX - mono ? USERTIME_MAX : mono + ns;
 	if (clock != CLOCK_REALTIME && clock != CLOCK_TAI)
 		return ns;
-	real = clock_real_ns();
-	if (ns <= real)
-		return 0;
-	ns -= real;
-	return ns >= USERTIME_MAX - mono ? USERTIME_MAX : mono + ns;
+	return DEADLINE_WALL | ns;
 }
 
 uint64_t

@@ -21,7 +21,7 @@ struct timeval ns_timeval(uint64_t ns);
 MUST_CHECK int get_user_timespec(const void __user *p, uint64_t *ns);
 MUST_CHECK int put_user_timespec(void __user *p, uint64_t ns);
 
-/* Monotonic deadline of a time on a clock (REALTIME, TAI: converted now),
+/* For thread_sleep(): a time on a clock (REALTIME, TAI: DEADLINE_WALL),
  * absolute or from now. */
 uint64_t clock_deadline(int clock, bool absolute, uint64_t ns);
 /* So much from now; 0, which is past, where that is nothing. */

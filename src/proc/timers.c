@@ -40,7 +40,8 @@ enum clock_kind {
 struct xtimer { /* what both kinds share */
 	struct timer timer;
 	struct process *p;     /* [I] */
-	enum clock_kind kind;  /* [I] */
+	enum clock_kind kind;  /* [I], but for by_wall */
+	bool by_wall;	       /* [I] KIND_REAL, or KIND_MONO if relative */
 	struct thread *cpu_of; /* [I] KIND_THREAD_CPU: referenced */
 	struct thread *target; /* [I] SIGEV_THREAD_ID: referenced */
 	uint64_t deadline;     /* on its clock, ns; 0: not armed */
@@ -64,6 +65,8 @@ struct timers { /* all under sig.lock */
 	struct list ptimers;
 	unsigned nptimers;
 	int next_id;
+	struct process *p; /* [I] */
+	struct clock_watch watch;
 };
 
 /* ---- clocks ---- */
@@ -177,6 +180,13 @@ limit_expired(struct xtimer *x, uint64_t now)
 	arm(x);
 }
 
+/* A POSIX timer goes on when its signal is taken. */
+static bool
+waits_for_taker(const struct xtimer *x)
+{
+	return x->rearm_on_take && x->entry.queued && x->interval;
+}
+
 static void
 expired(struct timer *timer)
 {
@@ -196,8 +206,7 @@ expired(struct timer *timer)
 	}
 	if (x->sig && !x->entry.queued)
 		signal_send_entry_locked(x->p, x->target, x->sig, &x->entry);
-	/* A POSIX timer goes on when its signal is taken. */
-	if (x->rearm_on_take && x->entry.queued && x->interval)
+	if (waits_for_taker(x))
 		goto out;
 	forward(x);
 	arm(x);
@@ -218,6 +227,20 @@ xtimer_init(struct xtimer *x, struct process *p, enum clock_kind kind, int sig)
 	x->entry.info.si_code = SI_KERNEL;
 }
 
+/* The wall clock was set: those that go by it are due at another time. */
+static void
+clock_stepped(struct clock_watch *w)
+{
+	struct timers *ts = container_of(w, struct timers, watch);
+	struct ptimer *pt;
+
+	spin_lock(&ts->p->sig.lock);
+	list_for_each_entry(pt, &ts->ptimers, link)
+		if (pt->x.kind == KIND_REAL && !waits_for_taker(&pt->x))
+			arm(&pt->x);
+	spin_unlock(&ts->p->sig.lock);
+}
+
 int
 timers_init(struct process *p)
 {
@@ -231,7 +254,10 @@ timers_init(struct process *p)
 	xtimer_init(&ts->limit, p, KIND_PROC_CPU, SIGXCPU);
 	ts->limit.cpu_limit = true;
 	list_init(&ts->ptimers);
+	ts->p = p;
+	ts->watch.stepped = clock_stepped;
 	p->timers = ts;
+	clock_watch(&ts->watch);
 	return 0;
 }
 
@@ -255,8 +281,11 @@ xtimer_get(const struct xtimer *x, uint64_t *value, uint64_t *interval)
 static void
 xtimer_set(struct xtimer *x, bool absolute, uint64_t value, uint64_t interval)
 {
-	uint64_t now = clock_now(x);
+	uint64_t now;
 
+	if (x->by_wall) /* only a time of the clock moves with it */
+		x->kind = absolute ? KIND_REAL : KIND_MONO;
+	now = clock_now(x);
 	x->interval = interval;
 	x->overrun = 0;
 	x->deadline = 0;
@@ -403,6 +432,7 @@ ptimer_create(struct process *p, int clock, const struct sigevent *sev)
 	if (!pt)
 		return -ENOMEM;
 	xtimer_init(&pt->x, p, kind, 0);
+	pt->x.by_wall = kind == KIND_REAL;
 	pt->x.rearm_on_take = true;
 	pt->x.entry.taken = ptimer_taken;
 	if (kind == KIND_THREAD_CPU) {

@@ -569,11 +569,39 @@ sleep_switch(struct thread *t)
 	irq_restore(f);
 }
 
+/* Who sleeps by the wall clock looks at it again when it was set. */
+struct wall_sleep {
+	struct clock_watch watch;
+	struct thread *thread;
+};
+
+static void
+wall_stepped(struct clock_watch *w)
+{
+	thread_wake(container_of(w, struct wall_sleep, watch)->thread);
+}
+
+static NOINLINE int
+sleep_by_wall(uint64_t real_ns)
+{
+	struct wall_sleep w = { .watch.stepped = wall_stepped,
+				.thread = thread_current() };
+	int err;
+
+	clock_watch(&w.watch);
+	err = thread_sleep(clock_mono_of(real_ns));
+	clock_unwatch(&w.watch);
+	/* The clock may be going slower than it did. */
+	return err == -ETIMEDOUT && clock_real_ns() < real_ns ? 0 : err;
+}
+
 int
 thread_sleep(uint64_t deadline_ns)
 {
 	struct thread *t = thread_current();
 
+	if (unlikely(deadline_ns & DEADLINE_WALL) && deadline_ns != TIME_NEVER)
+		return sleep_by_wall(deadline_ns & ~DEADLINE_WALL);
 	lock_debug_may_sleep();
 	if (t->before_sleep)
 		t->before_sleep();

@@ -38,6 +38,9 @@ struct sig_thread; /* proc/signal.h */
 
 #define KSTACK_SIZE 16384u
 #define TIME_NEVER  UINT64_MAX
+/* With a time of the wall clock: a deadline that moves with it when that is
+ * set.  To be given to thread_sleep() and wait_sleep() only. */
+#define DEADLINE_WALL (1ull << 63)
 
 enum thread_state { THREAD_RUNNING, THREAD_SLEEPING, THREAD_DEAD };
 enum wake_reason { WAKE_NORMAL, WAKE_TIMEOUT, WAKE_SIGNAL };
@@ -149,8 +152,9 @@ NORETURN void thread_exit(void);
 
 void thread_prepare_sleep(bool intr);
 void thread_cancel_sleep(void);
-/* Sleeps until a wake or the deadline (monotonic ns, TIME_NEVER).  0 woken,
- * -ETIMEDOUT, -EINTR (a signal is pending and intr was set). */
+/* Sleeps until a wake or the deadline (monotonic ns, TIME_NEVER, or
+ * DEADLINE_WALL).  0 woken, perhaps by nobody; -ETIMEDOUT; -EINTR (a signal is
+ * pending and intr was set). */
 int thread_sleep(uint64_t deadline_ns);
 /* true if the thread was sleeping.  Any context. */
 bool thread_wake(struct thread *t);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wall clock is set.
 
-Goal: timerfds move with it, and say ECANCELED where they were asked to.
+Goal: timerfds move with it, and say ECANCELED where they were asked to; so do
+all other waits for a time of it, and no others (timer_settime(2),
+clock_nanosleep(2)).
 Method: a program sets the clock of its machine; Linux said the first lines
 (programs/clock_step.c tells how), timerfd_create(2) says the rest."""
 
@@ -67,12 +69,42 @@ a reader: ECANCELED
 """
 
 
-def test_timerfds_hear_of_steps(pith, tmp_path):
-    exe = str(tmp_path / "clock_step")
+WAITS = """\
+set: 0
+set: 0
+step 500: 0
+over: 0, signals: 0
+absolute: 5 hundreds left
+from now: 10 hundreds left
+step -300: 0
+absolute: 8 hundreds left
+step 801: 0
+clock_nanosleep: 0
+futex: ETIMEDOUT
+futex_waitv: ETIMEDOUT
+mq_timedreceive: ETIMEDOUT
+condition: ETIMEDOUT
+io_uring: ETIME
+over: 6, signals: 1
+absolute: 0 hundreds left
+from now: 10 hundreds left
+"""
+
+
+def check(pith, tmp_path, name, expected):
+    exe = str(tmp_path / name)
     subprocess.run(["gcc", "-std=gnu11", "-O1", "-static", "-pthread", "-o",
-                    exe, os.path.join(HERE, "programs", "clock_step.c")],
-                   check=True, timeout=120)
+                    exe, os.path.join(HERE, "programs", name + ".c"),
+                    "-luring", "-lrt"], check=True, timeout=120)
     r = subprocess.run([pith, "run", exe], stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        timeout=240)
-    assert r.stdout.decode() == TOLD + MOVED, r.stderr.decode()
+    assert r.stdout.decode() == expected, r.stderr.decode()
+
+
+def test_timerfds_hear_of_steps(pith, tmp_path):
+    check(pith, tmp_path, "clock_step", TOLD + MOVED)
+
+
+def test_waits_move_with_the_clock(pith, tmp_path):
+    check(pith, tmp_path, "clock_wait", WAITS)

@@ -48,21 +48,30 @@ arch_wallclock_ns(void)
 	return 5 * NSEC_PER_SEC;
 }
 static void
-step(void)
+step(struct clock_watch *w)
 {
+	(void)w;
 	steps++;
 }
 
 static void
 test_step(void)
 {
-	clock_on_step(step);
+	static struct clock_watch watch = { .stepped = step }, other;
+
+	other = watch;
+	clock_watch(&watch);
+	clock_watch(&other);
+	clock_unwatch(&other);
 	clock_init();
 	CHECK_EQ(clock_real_ns(), 5 * NSEC_PER_SEC);
 	CHECK_EQ(steps, 1);
 	now += 77;
 	CHECK_EQ(clock_real_ns(), 5 * NSEC_PER_SEC + 77);
 	CHECK_EQ(clock_mono_ns(), now);
+	CHECK_EQ(clock_mono_of(clock_real_ns() + 5), now + 5);
+	CHECK_EQ(clock_mono_of(clock_real_ns()), 0);
+	CHECK_EQ(clock_mono_of(UINT64_MAX / 2), UINT64_MAX / 2);
 }
 
 /* How far the clock is from one that was left alone, when all is done. */

@@ -94,6 +94,31 @@ cpu_relax_poll(void)
 	sched_yield();
 }
 
+/* The wall clock is the monotonic one, and nobody sets it. */
+uint64_t
+clock_real_ns(void)
+{
+	return clock_mono_ns();
+}
+
+uint64_t
+clock_mono_of(uint64_t real_ns)
+{
+	return real_ns;
+}
+
+void
+clock_watch(struct clock_watch *w)
+{
+	(void)w;
+}
+
+void
+clock_unwatch(struct clock_watch *w)
+{
+	(void)w;
+}
+
 uint64_t
 clock_mono_ns(void)
 {
