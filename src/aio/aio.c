@@ -21,6 +21,7 @@
 #include <abi/fcntl.h>
 #include <abi/poll.h>
 #include <abi/signal.h>
+#include <abi/uio.h>
 #include <aio/pool.h>
 #include <aio/uring.h>
 #include <base/atomic.h>
@@ -29,6 +30,7 @@
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <fs/direct.h>
+#include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <sched/mutex.h>
 #include <sched/thread.h>
@@ -259,17 +261,29 @@ event_free(struct aio_ctx *c, struct aio_req *r)
 	kfree(r);
 }
 
+#define SYNCS	 (RWF_DSYNC | RWF_SYNC)
+#define RW_FLAGS (RWF_HIPRI | SYNCS | RWF_NOWAIT | RWF_APPEND)
+
 static ssize_t
 do_rw(struct aio_req *r)
 {
 	bool write = r->io.opcode == IOCB_CMD_PWRITE ||
 		     r->io.opcode == IOCB_CMD_PWRITEV;
+	uint32_t flags = r->io.rw_flags;
+	ssize_t n;
+	int err;
 
+	r->uio.append = write && flags & RWF_APPEND;
+	r->uio.nowait = flags & RWF_NOWAIT;
 	if (r->file->mode & FILE_STREAM)
 		return write ? file_write(r->file, &r->uio) :
 			       file_read(r->file, &r->uio);
-	return write ? file_pwrite(r->file, &r->uio, r->io.offset) :
-		       file_pread(r->file, &r->uio, r->io.offset);
+	n = write ? file_pwrite(r->file, &r->uio, r->io.offset) :
+		    file_pread(r->file, &r->uio, r->io.offset);
+	if (n <= 0 || !write || !(flags & SYNCS) || !r->file->ops->fsync)
+		return n;
+	err = r->file->ops->fsync(r->file, 0, INT64_MAX, !(flags & RWF_SYNC));
+	return err ? err : n;
 }
 
 /* A call that a signal cut short cannot be called again. */
@@ -327,6 +341,10 @@ start_rw(struct aio_req *r, bool write, bool vector)
 	if ((r->file->mode & FILE_DIR) ||
 	    (write ? !r->file->ops->write : !r->file->ops->read))
 		return -EINVAL;
+	if (r->io.rw_flags & ~RW_FLAGS ||
+	    (r->io.rw_flags & RWF_NOWAIT &&
+	     r->file->ops != &page_cache_file_ops))
+		return -EOPNOTSUPP;
 	if (vector) {
 		if (r->io.nbytes > UINT32_MAX)
 			return -EINVAL;
@@ -348,6 +366,9 @@ start_rw(struct aio_req *r, bool write, bool vector)
 		if (u.segs == r->uio.fast)
 			u.segs = u.fast;
 		else
+			u.segs = NULL;
+		/* What is to be synced, or added, goes the other way. */
+		if (r->io.rw_flags & (SYNCS | RWF_APPEND))
 			u.segs = NULL;
 		err = u.segs ? direct_start(r->file, &u, r->io.offset, write,
 					    &r->direct) :
@@ -508,7 +529,7 @@ get_files(struct aio_req *r)
 static bool
 well_formed(const struct iocb *io)
 {
-	return !io->reserved2 && io->rw_flags == 0 && (ssize_t)io->nbytes >= 0;
+	return !io->reserved2 && (ssize_t)io->nbytes >= 0;
 }
 
 int

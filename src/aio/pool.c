@@ -22,7 +22,8 @@
 #include <proc/process.h>
 #include <sched/thread.h>
 
-#define MAX_WORKERS 32u
+#define MAX_WORKERS  32u
+#define SETTLE_TRIES 4u
 
 struct worker {
 	struct list link; /* [lock] among the idle ones */
@@ -107,6 +108,15 @@ pool_queue(struct pool_work *w)
 	if (to)
 		thread_wake(to->thread);
 	spin_unlock_irq(&lock, f);
+}
+
+void
+pool_settle(void)
+{
+	unsigned tries = SETTLE_TRIES;
+
+	while (!list_empty(&queue) && tries--)
+		thread_yield();
 }
 
 bool
@@ -340,6 +350,17 @@ arm_sleep(struct arm *a, struct file *f)
 		return false;
 	atomic_store(&a->state, ARM_OWNED);
 	return true;
+}
+
+bool
+arm_sleep_edge(struct arm *a)
+{
+	uint32_t mine = ARM_OWNED;
+
+	if (atomic_cas(&a->state, &mine, ARM_SLEEPS))
+		return true;
+	atomic_store(&a->state, ARM_OWNED);
+	return false;
 }
 
 void

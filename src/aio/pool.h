@@ -48,6 +48,8 @@ void pool_work_init(struct pool_work *w, void (*fn)(struct pool_work *),
 		    const struct identity *who);
 /* Any context, wake functions too.  w must not be queued; fn may free it. */
 void pool_queue(struct pool_work *w);
+/* Lets those run that wait for a CPU only. */
+void pool_settle(void);
 /* Takes it out of the queue: true if it was there, and will not run. */
 bool pool_unqueue(struct pool_work *w);
 /* For fn, before the item may be freed or queued again. */
@@ -86,6 +88,8 @@ MUST_CHECK int arm_start(struct arm *a, struct file *f, uint32_t events,
 /* false: it sleeps, and may be gone by now.  Else it is still owned: look again,
  * something has happened. */
 MUST_CHECK bool arm_sleep(struct arm *a, struct file *f);
+/* The same for who wants to hear of changes only: true, it sleeps. */
+MUST_CHECK bool arm_sleep_edge(struct arm *a);
 /* As a wake: true, it slept and is the caller's now; false: its owner looks
  * again. */
 bool arm_kick(struct arm *a);

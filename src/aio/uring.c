@@ -15,6 +15,7 @@
 #include <base/fmt.h>
 #include <base/string.h>
 #include <file/anon.h>
+#include <file/fdtable.h>
 #include <file/file.h>
 #include <mem/heap.h>
 #include <mem/page.h>
@@ -22,14 +23,19 @@
 #include <vm/space.h>
 
 #define CQES_OFF sizeof(struct uring_shared)
-#define SETUP_FLAGS                                                           \
-	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | \
-	 IORING_SETUP_COOP_TASKRUN)
-#define FEATURES                                                \
-	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |         \
-	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY | \
-	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |      \
-	 IORING_FEAT_EXT_ARG | IORING_FEAT_CQE_SKIP)
+/* ATTACH_WQ: there is one pool of workers, which all rings share. */
+#define SETUP_FLAGS                                                          \
+	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_ATTACH_WQ | \
+	 IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL |                 \
+	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |             \
+	 IORING_SETUP_SQE128 | IORING_SETUP_CQE32 |                          \
+	 IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
+#define FEATURES                                                              \
+	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |                       \
+	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY |               \
+	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |                    \
+	 IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS | IORING_FEAT_CQE_SKIP | \
+	 IORING_FEAT_LINKED_FILE)
 
 static struct mutex rings_lock = { .rank = RANK_SLEEP_LEAF,
 				   .wq = WAITQ_INIT(rings_lock.wq) };
@@ -38,6 +44,22 @@ static struct list rings = LIST_INIT(rings); /* [rings_lock] */
 static const struct file_ops uring_file_ops;
 
 /* ---- memory ---- */
+
+static unsigned
+cqe_size(const struct uring *u)
+{
+	unsigned big = u->flags & IORING_SETUP_CQE32 ? 2 : 1;
+
+	return big * sizeof(struct io_uring_cqe);
+}
+
+static unsigned
+sqe_size(const struct uring *u)
+{
+	unsigned big = u->flags & IORING_SETUP_SQE128 ? 2 : 1;
+
+	return big * sizeof(struct io_uring_sqe);
+}
 
 static void *
 at(struct page **pages, uint64_t off)
@@ -50,7 +72,7 @@ uring_cqe_at(struct uring *u, uint32_t index)
 {
 	return at(u->ring_pages,
 		  CQES_OFF + (uint64_t)(index & (u->cq_entries - 1)) *
-				     sizeof(struct io_uring_cqe));
+				     cqe_size(u));
 }
 
 uint32_t *
@@ -64,8 +86,8 @@ uring_array_at(struct uring *u, uint32_t index)
 void *
 uring_sqe_at(struct uring *u, uint32_t index)
 {
-	return at(u->sqe_pages, (uint64_t)(index & (u->sq_entries - 1)) *
-					sizeof(struct io_uring_sqe));
+	return at(u->sqe_pages,
+		  (uint64_t)(index & (u->sq_entries - 1)) * sqe_size(u));
 }
 
 static void
@@ -101,7 +123,13 @@ uring_put(struct uring *u)
 {
 	if (!refcount_put(&u->refs))
 		return;
-	uring_drop_tables(u);
+	clock_unwatch(&u->watch);
+	u->dead = true;
+	uring_drop_files(u);
+	uring_drop_groups(u);
+	uring_drop_overflow(u);
+	if (u->eventfd)
+		file_put(u->eventfd);
 	free_pages(u->ring_pages, u->nring);
 	free_pages(u->sqe_pages, u->nsqe);
 	kfree(u);
@@ -224,6 +252,29 @@ round_up_pow2(uint32_t n)
 	return p;
 }
 
+/* Flags that go together only. */
+static int
+check_flags(const struct io_uring_params *p)
+{
+	struct file *f;
+	int err;
+
+	if (p->flags & IORING_SETUP_TASKRUN_FLAG &&
+	    !(p->flags &
+	      (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN)))
+		return -EINVAL;
+	if (p->flags & IORING_SETUP_DEFER_TASKRUN &&
+	    !(p->flags & IORING_SETUP_SINGLE_ISSUER))
+		return -EINVAL;
+	if (!(p->flags & IORING_SETUP_ATTACH_WQ))
+		return 0;
+	if (fd_get(thread_current()->fds, (int)p->wq_fd, &f))
+		return -ENXIO;
+	err = uring_is(f) ? 0 : -EINVAL;
+	file_put(f);
+	return err;
+}
+
 static int
 check_params(unsigned *entries, struct io_uring_params *p)
 {
@@ -253,7 +304,7 @@ check_params(unsigned *entries, struct io_uring_params *p)
 			return -EINVAL;
 	}
 	p->cq_entries = cq;
-	return 0;
+	return check_flags(p);
 }
 
 static void
@@ -298,8 +349,10 @@ init_ring(struct uring *u, const struct io_uring_params *p)
 	u->flags = p->flags;
 	u->sq_entries = p->sq_entries;
 	u->cq_entries = p->cq_entries;
-	u->array_off = (uint32_t)(CQES_OFF +
-				  u->cq_entries * sizeof(struct io_uring_cqe));
+	u->disabled = p->flags & IORING_SETUP_R_DISABLED;
+	if (p->flags & IORING_SETUP_SINGLE_ISSUER && !u->disabled)
+		u->issuer = thread_current()->tid;
+	u->array_off = (uint32_t)(CQES_OFF + u->cq_entries * cqe_size(u));
 	u->array_off = (u->array_off + 63u) & ~63u;
 }
 
@@ -333,8 +386,8 @@ uring_create(unsigned entries, struct io_uring_params *p, struct file **out)
 			  &u->ring_pages, &u->nring);
 	if (err)
 		goto fail;
-	err = alloc_pages(u->sq_entries * sizeof(struct io_uring_sqe),
-			  &u->sqe_pages, &u->nsqe);
+	err = alloc_pages((uint64_t)u->sq_entries * sqe_size(u), &u->sqe_pages,
+			  &u->nsqe);
 	if (err)
 		goto fail_ring;
 	init_shared(u);
@@ -343,6 +396,8 @@ uring_create(unsigned entries, struct io_uring_params *p, struct file **out)
 	if (err)
 		goto fail_sqes;
 	(*out)->mode |= FILE_STREAM;
+	u->watch.stepped = uring_clock_stepped;
+	clock_watch(&u->watch);
 	mutex_lock(&rings_lock);
 	list_add_tail(&rings, &u->link);
 	mutex_unlock(&rings_lock);
@@ -391,6 +446,7 @@ static int
 wait_completions(struct uring *u, unsigned min, uint64_t deadline_ns)
 {
 	struct list spent = LIST_INIT(spent);
+	uint64_t expired = atomic_load_relaxed(&u->expired);
 	struct wait_entry e;
 	int err = 0;
 
@@ -401,16 +457,32 @@ wait_completions(struct uring *u, unsigned min, uint64_t deadline_ns)
 		return 0;
 	count_waiter(u, 1, NULL);
 	wait_start(&u->cq_wq, &e, true);
-	while (uring_cq_ready(u) < min && !err) {
+	while (uring_cq_ready(u) < min && !err &&
+	       atomic_load_relaxed(&u->expired) == expired) {
 		err = wait_sleep(&e, deadline_ns);
 		uring_flush_overflow(u);
 	}
 	wait_end(&u->cq_wq, &e);
 	count_waiter(u, -1, &spent);
 	uring_free_spent(&spent);
-	if (uring_cq_ready(u) >= min)
+	/* As on Linux less than was wanted is no error. */
+	if (uring_cq_ready(u) || atomic_load_relaxed(&u->expired) != expired)
 		return 0;
 	return err == -ETIMEDOUT ? -ETIME : err;
+}
+
+/* May this thread submit, or ask for events? */
+static int
+check_thread(struct uring *u, bool submits, bool asks)
+{
+	int issuer = atomic_load_relaxed(&u->issuer);
+
+	if (atomic_load_acquire(&u->disabled))
+		return -EBADFD;
+	if (!issuer || issuer == thread_current()->tid)
+		return 0;
+	asks = asks && u->flags & IORING_SETUP_DEFER_TASKRUN;
+	return submits || asks ? -EEXIST : 0;
 }
 
 long
@@ -418,8 +490,11 @@ uring_enter(struct file *f, unsigned to_submit, unsigned min_complete,
 	    unsigned flags, uint64_t deadline_ns)
 {
 	struct uring *u = f->priv;
-	int err, done = 0;
+	int done = 0;
+	int err = check_thread(u, to_submit, flags & IORING_ENTER_GETEVENTS);
 
+	if (err)
+		return err;
 	if (to_submit) {
 		mutex_lock(&u->lock_submit);
 		uring_flush_overflow(u);
@@ -429,12 +504,16 @@ uring_enter(struct file *f, unsigned to_submit, unsigned min_complete,
 		else
 			done = uring_submit(u, to_submit);
 		mutex_unlock(&u->lock_submit);
+		uring_publish(u);
 		if (done < 0 || (unsigned)done != to_submit)
 			return done;
 	}
 	if (!(flags & IORING_ENTER_GETEVENTS))
 		return done;
+	if (!min_complete)
+		pool_settle(); /* what has happened is to be seen */
 	err = wait_completions(u, min_complete, deadline_ns);
+	uring_publish(u);
 	return done ? done : err;
 }
 

@@ -16,12 +16,14 @@
 
 struct file;
 struct uring;
+struct uring_provided; /* uring_buf.c */
+struct uring_tag;      /* uring_rsrc.c */
 
 #define URING_MAX_ENTRIES    32768u
 #define URING_MAX_CQ_ENTRIES (2 * URING_MAX_ENTRIES)
 #define URING_MAX_OVERFLOW   65536u /* completions kept; then EBUSY */
 #define URING_MAX_BUFFERS    16384u
-#define URING_MAX_FILES	     32768u
+#define URING_MAX_FILES	     (1u << 20)
 
 /*
  * A request, from its entry in the submission ring to its completion.  Owned
@@ -42,21 +44,27 @@ struct uring_req {
 	struct file *file_in;	   /* [o] of a splice */
 	struct identity who;	   /* [o] taken when it leaves the submitter */
 	struct pool_work work;
-	bool canceled;	 /* [ring lock, a read] */
-	bool armed;	 /* [ring lock] arm is in use */
-	bool timing;	 /* [ring lock] timer is set, no one took it */
-	bool has_timer;	 /* [o] timer was ever set */
-	bool posted;	 /* [o] its completion is in the ring */
-	bool failed;	 /* [o] breaks its chain */
-	bool blocking;	 /* [o] a worker may sleep for it */
-	bool has_buffer; /* [o] bid is of a provided buffer */
-	bool multishot;	 /* [o] completes again and again */
-	bool is_direct;	 /* [o] direct has begun */
-	uint16_t bid;
-	uint32_t cflags; /* [o] of the completion */
-	long res;	 /* [o] for complete_work */
-	uint64_t target; /* [ring lock] a timeout's count */
+	bool canceled;	   /* [ring lock, a read] */
+	bool armed;	   /* [ring lock] arm is in use */
+	bool timing;	   /* [ring lock] timer is set, no one took it */
+	bool has_timer;	   /* [o] timer was ever set */
+	bool posted;	   /* [o] its completion is in the ring */
+	bool failed;	   /* [o] breaks its chain */
+	bool blocking;	   /* [o] a worker may sleep for it */
+	bool has_buffer;   /* [o] bid is of a provided buffer */
+	bool multishot;	   /* [o] completes again and again */
+	bool is_direct;	   /* [o] direct has begun */
+	bool exact;	   /* [o] less than want breaks its chain */
+	bool partial;	   /* [o] done is a result, whatever comes after */
+	bool notifies;	   /* [o] a second completion: the memory is free */
+	uint16_t buf_head; /* [o] of the ring, where the buffer was */
+	struct uring_provided *provided; /* [o] the buffer, if of a list */
+	struct uring_tag *tags[2];	 /* [o] of its file, of its buffer */
+	uint32_t cflags;		 /* [o] of the completion */
+	long res;			 /* [o] for complete_work */
+	uint64_t target;		 /* [ring lock] a timeout's count */
 	/* the operations' own, [o] */
+	void *priv; /* heap */
 	struct uio uio;
 	size_t want, done;
 	struct direct_io direct;
@@ -80,6 +88,7 @@ struct uring_op {
 	bool needs_file;
 	bool always_worker;
 	bool takes_buffer; /* IOSQE_BUFFER_SELECT */
+	bool takes_prio;   /* ioprio says something */
 };
 
 void uring_set_ops(const struct uring_op *ops, unsigned n);
@@ -97,26 +106,37 @@ void uring_end_all(void);
 void uring_will_complete(struct uring_req *r);
 /* Completes a request that answered URING_LATER, from any context. */
 void uring_complete_later(struct uring_req *r, long res);
+/* r->file, if it is not there yet. */
+MUST_CHECK int uring_get_file(struct uring_req *r);
 /* The file of a splice's other end: 0, -EBADF. */
 MUST_CHECK int uring_get_file_in(struct uring_req *r, bool fixed);
+/* Puts a new file into the table of registered ones, for file_index; takes
+ * the reference over.  0, the place that was found for ALLOC, or -errno. */
+long uring_install(struct uring *u, struct file *f, uint32_t file_index);
+/* CLOSE of a registered one. */
+long uring_close_fixed(struct uring_req *r);
+/* r->uio becomes the memory at addr, within registered buffer buf_index. */
+MUST_CHECK int uring_fixed_buffer(struct uring_req *r);
 int uring_prep_rw(struct uring_req *r);
 int uring_prep_vector(struct uring_req *r);
 int uring_prep_fixed(struct uring_req *r);
 long uring_read(struct uring_req *r);
 long uring_write(struct uring_req *r);
+int uring_prep_poll(struct uring_req *r);
 long uring_poll_add(struct uring_req *r);
 int uring_prep_timeout(struct uring_req *r);
 long uring_timeout(struct uring_req *r);
 long uring_timeout_remove(struct uring_req *r);
 long uring_poll_remove(struct uring_req *r);
+int uring_prep_cancel(struct uring_req *r);
 long uring_cancel(struct uring_req *r);
 long uring_files_update(struct uring_req *r);
 long uring_msg_ring(struct uring_req *r);
 long uring_provide_buffers(struct uring_req *r);
 long uring_remove_buffers(struct uring_req *r);
-/* Would there be one?  Asked before a wait: the program hears at once. */
+/* Would there be one?  Asked before a wait: the program hears at once.  May
+ * sleep, as the next does. */
 bool uring_has_buffer(struct uring_req *r);
-/* A provided buffer for this request: address and length (at most len when
- * that is not 0).  -ENOBUFS. */
-MUST_CHECK int uring_take_buffer(struct uring_req *r, uint64_t *addr,
-				 uint32_t *len);
+/* A provided buffer for this request becomes its uio: at most sqe.len bytes
+ * of it, unless that is 0.  -ENOBUFS. */
+MUST_CHECK int uring_take_buffer(struct uring_req *r);

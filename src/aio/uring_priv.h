@@ -6,6 +6,7 @@
 
 #include <aio/uring.h>
 #include <base/refcount.h>
+#include <core/clock.h>
 #include <core/spinlock.h>
 #include <sched/mutex.h>
 #include <sched/wait.h>
@@ -27,6 +28,12 @@ static_assert(sizeof(struct uring_shared) == 320, "the entries' alignment");
 
 struct uring_buffer {
 	uint64_t addr, len;
+	struct uring_tag *tag; /* or NULL */
+};
+
+struct uring_slot {
+	struct file *file;     /* or NULL */
+	struct uring_tag *tag; /* or NULL */
 };
 
 /*
@@ -49,27 +56,33 @@ struct uring {
 	uint32_t array_off;		 /* [I] of the array, bytes */
 	uint32_t flags;			 /* [I] IORING_SETUP_* */
 	uint32_t sq_head;		 /* [lock_submit] */
-	struct file **files;		 /* [lock_submit] registered; NULLs */
-	unsigned nfiles;		 /* [lock_submit] */
-	struct uring_buffer *bufs;	 /* [lock_submit] registered */
-	unsigned nbufs;			 /* [lock_submit] */
+	bool disabled;		  /* [a] R_DISABLED, and not yet enabled */
+	int issuer;		  /* [a] of SINGLE_ISSUER: its tid; else 0 */
+	struct uring_slot *files; /* [lock_submit and lock] registered */
+	unsigned nfiles;	  /* [lock_submit and lock] */
+	unsigned alloc_from, alloc_to, alloc_next; /* [lock] for ALLOC */
+	struct uring_buffer *bufs; /* [lock_submit] registered */
+	unsigned nbufs;		   /* [lock_submit] */
 
-	struct spinlock lock; /* RANK_EVENT, interrupts off */
-	uint32_t cq_tail;     /* [lock] */
-	struct list overflow; /* [lock] completions without room */
-	unsigned noverflow;   /* [lock] */
-	uint64_t completions; /* [lock] but those of timeouts */
-	struct list requests; /* [lock] all */
-	unsigned nrequests;   /* [lock] */
-	struct list drained;  /* [lock] wait for all before them */
-	unsigned ndrained;    /* [lock] with those linked behind */
-	struct list timeouts; /* [lock] IORING_OP_TIMEOUT */
-	struct list groups;   /* [lock] of provided buffers */
-	struct file *eventfd; /* [lock] */
-	bool dead;	      /* [lock] closed */
-	unsigned nwaiters;    /* [lock] threads that wait for completions */
-	struct list spent;    /* [lock] told, and to be freed by them */
-	struct waitq cq_wq;   /* completions */
+	struct spinlock lock;	  /* RANK_EVENT, interrupts off */
+	uint32_t cq_tail;	  /* [lock] */
+	struct list overflow;	  /* [lock] completions without room */
+	unsigned noverflow;	  /* [lock] */
+	uint64_t completions;	  /* [lock] but those of timeouts */
+	uint64_t expired;	  /* [lock, a read] those */
+	struct list requests;	  /* [lock] all */
+	unsigned nrequests;	  /* [lock] */
+	struct list drained;	  /* [lock] wait for all before them */
+	unsigned ndrained;	  /* [lock] with those linked behind */
+	struct list timeouts;	  /* [lock] IORING_OP_TIMEOUT */
+	struct list groups;	  /* [lock] of provided buffers */
+	struct file *eventfd;	  /* [lock] */
+	bool dead;		  /* [lock] closed */
+	unsigned nwaiters;	  /* [lock] threads that wait for completions */
+	unsigned nsyncs;	  /* [lock, a read] those for others' ends */
+	struct list spent;	  /* [lock] told, and to be freed by them */
+	struct waitq cq_wq;	  /* completions */
+	struct clock_watch watch; /* for its time-outs */
 };
 
 void uring_put(struct uring *u);
@@ -80,14 +93,24 @@ uint32_t *uring_array_at(struct uring *u, uint32_t index);
 void *uring_sqe_at(struct uring *u, uint32_t index);
 uint32_t uring_cq_ready(struct uring *u);
 
-/* ---- uring_req.c ---- */
+/* ---- uring_cq.c ---- */
 void uring_post(struct uring *u, uint64_t data, long res, uint32_t cflags,
 		bool counts);
+/* One of several of a request; false: there is no room in the ring. */
+bool uring_post_more(struct uring_req *r, long res, uint32_t cflags);
 void uring_flush_overflow(struct uring *u);
+/* With IORING_SETUP_DEFER_TASKRUN: lets the program see what came. */
+void uring_publish(struct uring *u);
+void uring_drop_overflow(struct uring *u);
+
+/* ---- uring_req.c ---- */
 /* The next entry: 1, 0 (an index out of range: dropped); *r NULL when it was
  * answered at once. */
 int uring_submit(struct uring *u, unsigned n);
 void uring_cancel_all(struct uring *u);
+/* Before it sleeps for its file: what is ready already, -ECANCELED, or
+ * another error.  The caller owns the arm. */
+MUST_CHECK int uring_arm(struct uring_req *r, uint32_t events);
 void uring_run(struct uring_req *r);
 /* Any context: the request, whose completion is in the ring, is left to a
  * thread that waits; false: there is none, or more hangs on it. */
@@ -99,6 +122,34 @@ bool uring_has_op(unsigned op);
 int uring_cancel_one(struct uring_req *r);
 void uring_count_timeouts(struct uring *u, struct list *due);
 
-/* ---- uring_reg.c ---- */
-struct file *uring_fixed_file(struct uring *u, uint32_t index);
-void uring_drop_tables(struct uring *u);
+/* ---- uring_wait.c ---- */
+void uring_start_timer(struct uring_req *r);
+void uring_clock_stepped(struct clock_watch *w);
+struct uring_match {
+	const struct uring_req *self; /* not this one; or NULL */
+	struct file *file;
+	uint64_t data;
+	uint32_t flags; /* IORING_ASYNC_CANCEL_* */
+	uint8_t opcode;
+};
+/* How many, or 0, or an error, as ASYNC_CANCEL answers. */
+long uring_cancel_matching(struct uring *u, const struct uring_match *m);
+/* Is one of them left? */
+bool uring_any_matching(struct uring *u, const struct uring_match *m);
+
+/* ---- uring_rsrc.c ---- */
+void uring_tag_put(struct uring_tag *t);
+/* Referenced, with its tag's reference; NULL. */
+struct file *uring_fixed_file(struct uring *u, uint32_t index,
+			      struct uring_tag **tag);
+void uring_drop_files(struct uring *u);
+long uring_register_rsrc(struct uring *u, unsigned op, void __user *arg,
+			 unsigned n);
+
+/* ---- uring_buf.c ---- */
+/* Back to its group, for somebody else; false: it has no place there. */
+bool uring_give_back(struct uring_req *r);
+void uring_forget_buffer(struct uring_req *r);
+void uring_drop_groups(struct uring *u);
+long uring_register_ring(struct uring *u, const void __user *arg);
+long uring_unregister_ring(struct uring *u, const void __user *arg);

@@ -1,226 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * io_uring_register: files, buffers, an eventfd, and what there is.
- *
- * The table of files is changed under the submission lock and the ring's
- * lock; either is enough to read it.
+ * io_uring_register: an eventfd, what there is, enabling, cancelling.  Files
+ * and buffers are uring_rsrc.c's, provided buffers uring_buf.c's.
  */
 #include "uring_priv.h"
 
 #include <abi/errno.h>
-#include <abi/uio.h>
-#include <base/string.h>
+#include <abi/time.h>
+#include <base/atomic.h>
+#include <core/clock.h>
 #include <file/eventfd.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
 #include <vm/uaccess.h>
-
-#define BUFFER_MAX (1ull << 30) /* bytes of one */
-
-struct file *
-uring_fixed_file(struct uring *u, uint32_t index)
-{
-	irqflags_t flags = spin_lock_irq(&u->lock);
-	struct file *f = index < u->nfiles ? u->files[index] : NULL;
-
-	if (f)
-		file_get(f);
-	spin_unlock_irq(&u->lock, flags);
-	return f;
-}
-
-/* Puts f at a place of the table; what was there. */
-static struct file *
-exchange(struct uring *u, unsigned index, struct file *f)
-{
-	irqflags_t flags = spin_lock_irq(&u->lock);
-	struct file *old = u->files[index];
-
-	u->files[index] = f;
-	spin_unlock_irq(&u->lock, flags);
-	return old;
-}
-
-/* -1: an empty place.  A ring in itself would never go. */
-static int
-file_of(int fd, struct file **out)
-{
-	int err;
-
-	*out = NULL;
-	if (fd == -1)
-		return 0;
-	err = fd_get(thread_current()->fds, fd, out);
-	if (err) {
-		*out = NULL;
-		return err;
-	}
-	if (uring_is(*out)) {
-		file_put(*out);
-		*out = NULL;
-		return -EBADF;
-	}
-	return 0;
-}
-
-static void
-drop_files(struct file **files, unsigned n)
-{
-	while (n)
-		if (files[--n])
-			file_put(files[n]);
-	kfree(files);
-}
-
-static long
-register_files(struct uring *u, const int32_t __user *fds, unsigned n)
-{
-	struct file **files;
-	irqflags_t f;
-	unsigned k;
-	int32_t fd;
-	int err;
-
-	if (u->files)
-		return -EBUSY;
-	if (!n)
-		return -EINVAL;
-	if (n > URING_MAX_FILES)
-		return -EMFILE;
-	files = kcalloc(n, sizeof(struct file *), ALLOC_KERNEL);
-	if (!files)
-		return -ENOMEM;
-	for (k = 0; k < n; k++) {
-		err = copy_from_user(&fd, fds + k, sizeof(fd));
-		if (!err)
-			err = file_of(fd, &files[k]);
-		if (err) {
-			drop_files(files, k);
-			return err;
-		}
-	}
-	f = spin_lock_irq(&u->lock);
-	u->files = files;
-	u->nfiles = n;
-	spin_unlock_irq(&u->lock, f);
-	return 0;
-}
-
-static long
-unregister_files(struct uring *u)
-{
-	struct file **files = u->files;
-	unsigned n = u->nfiles;
-	irqflags_t f;
-
-	if (!files)
-		return -ENXIO;
-	f = spin_lock_irq(&u->lock);
-	u->files = NULL;
-	u->nfiles = 0;
-	spin_unlock_irq(&u->lock, f);
-	drop_files(files, n);
-	return 0;
-}
-
-/* How many places were changed, or the first's error. */
-static long
-update_files(struct uring *u, unsigned offset, const int32_t __user *fds,
-	     unsigned n)
-{
-	struct file *f;
-	unsigned k;
-	int32_t fd;
-	int err = 0;
-
-	if (!u->files)
-		return -ENXIO;
-	if (offset > u->nfiles || n > u->nfiles - offset)
-		return -EINVAL;
-	for (k = 0; k < n; k++) {
-		err = copy_from_user(&fd, fds + k, sizeof(fd));
-		if (err)
-			break;
-		if (fd == -2) /* stays */
-			continue;
-		err = file_of(fd, &f);
-		/* A place whose new file is none is empty, as on Linux. */
-		f = exchange(u, offset + k, f);
-		if (f)
-			file_put(f);
-		if (err)
-			break;
-	}
-	return k ? (long)k : err;
-}
-
-/* The operation: within a submission, so the table is ours. */
-long
-uring_files_update(struct uring_req *r)
-{
-	if (r->sqe.op_flags || r->sqe.file_index)
-		return -EINVAL;
-	if (!r->sqe.len)
-		return -EINVAL;
-	if (thread_current()->kernel)
-		return -EOPNOTSUPP; /* linked behind one that waited */
-	return update_files(r->ring, (unsigned)r->sqe.off,
-			    (const int32_t __user *)r->sqe.addr, r->sqe.len);
-}
-
-static long
-register_buffers(struct uring *u, const void __user *arg, unsigned n)
-{
-	const struct iovec __user *iov = arg;
-	struct uring_buffer *b;
-	struct iovec v;
-	unsigned k;
-	int err = 0;
-
-	if (u->bufs)
-		return -EBUSY;
-	if (!n || n > URING_MAX_BUFFERS)
-		return -EINVAL;
-	b = kcalloc(n, sizeof(*b), ALLOC_KERNEL);
-	if (!b)
-		return -ENOMEM;
-	for (k = 0; k < n && !err; k++) {
-		if (copy_from_user(&v, iov + k, sizeof(v))) {
-			err = -EFAULT;
-			break;
-		}
-		b[k].addr = v.base;
-		b[k].len = v.len;
-		if (!v.base && v.len)
-			err = -EFAULT;
-		else if (!v.base)
-			continue; /* an empty place */
-		else if (!v.len || v.len > BUFFER_MAX)
-			err = -EFAULT;
-		else
-			err = user_prefault((void __user *)v.base, v.len, true);
-	}
-	if (err) {
-		kfree(b);
-		return err;
-	}
-	u->bufs = b;
-	u->nbufs = n;
-	return 0;
-}
-
-static long
-unregister_buffers(struct uring *u)
-{
-	if (!u->bufs)
-		return -ENXIO;
-	kfree(u->bufs);
-	u->bufs = NULL;
-	u->nbufs = 0;
-	return 0;
-}
 
 static long
 register_eventfd(struct uring *u, const void __user *arg)
@@ -291,37 +85,123 @@ probe(void __user *arg, unsigned n)
 	return copy_to_user(arg, &head, sizeof(head));
 }
 
+/* A ring that was made disabled takes requests from now on, from this thread
+ * if from one only. */
+static long
+enable(struct uring *u)
+{
+	if (!u->disabled)
+		return -EBADFD;
+	if (u->flags & IORING_SETUP_SINGLE_ISSUER)
+		atomic_store_relaxed(&u->issuer, thread_current()->tid);
+	atomic_store_release(&u->disabled, false);
+	return 0;
+}
+
+/* The time of a sync cancel, monotonic. */
+static int
+get_deadline(const struct io_uring_sync_cancel_reg *c, uint64_t *deadline)
+{
+	const uint64_t ns = 1000000000ull;
+
+	*deadline = TIME_NEVER;
+	if (c->sec == -1 && c->nsec == -1)
+		return 0;
+	if (c->sec < 0 || c->nsec < 0 || (uint64_t)c->nsec >= ns)
+		return -EINVAL;
+	if ((uint64_t)c->sec < TIME_NEVER / 4 / ns)
+		*deadline = clock_mono_ns() + (uint64_t)c->sec * ns +
+			    (uint64_t)c->nsec;
+	return 0;
+}
+
+static void
+count_syncs(struct uring *u, int n)
+{
+	irqflags_t f = spin_lock_irq(&u->lock);
+
+	u->nsyncs += (unsigned)n;
+	spin_unlock_irq(&u->lock, f);
+}
+
+/* Calls off, and waits until what could not be is over.  -ENOENT: none. */
+static long
+sync_cancel(struct uring *u, const struct uring_match *m, uint64_t deadline)
+{
+	const uint32_t all = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
+	long r = uring_cancel_matching(u, m);
+	struct wait_entry e;
+	int err = 0;
+
+	if (r != -EALREADY && !(m->flags & all))
+		return r;
+	count_syncs(u, 1);
+	wait_start(&u->cq_wq, &e, true);
+	while (!err && uring_any_matching(u, m))
+		err = wait_sleep(&e, deadline);
+	wait_end(&u->cq_wq, &e);
+	count_syncs(u, -1);
+	if (err == -ETIMEDOUT)
+		return -ETIME;
+	if (err)
+		return -EINTR;
+	return r == -EALREADY ? 0 : r;
+}
+
+static long
+register_sync_cancel(struct uring *u, const void __user *arg)
+{
+	struct io_uring_sync_cancel_reg c;
+	struct uring_match m = { 0 };
+	struct uring_tag *tag = NULL;
+	uint64_t deadline;
+	long r;
+
+	if (copy_from_user(&c, arg, sizeof(c)))
+		return -EFAULT;
+	if (c.flags &
+		    ~(IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD |
+		      IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_FD_FIXED) ||
+	    c.pad[0] || c.pad[1] || c.pad[2] || c.pad[3])
+		return -EINVAL;
+	r = get_deadline(&c, &deadline);
+	if (r)
+		return r;
+	m.data = c.addr;
+	m.flags = c.flags;
+	if (c.flags & IORING_ASYNC_CANCEL_FD) {
+		if (c.flags & IORING_ASYNC_CANCEL_FD_FIXED)
+			m.file = uring_fixed_file(u, (uint32_t)c.fd, &tag);
+		else if (fd_get(thread_current()->fds, c.fd, &m.file))
+			m.file = NULL;
+		if (!m.file)
+			return -EBADF;
+	}
+	r = sync_cancel(u, &m, deadline);
+	if (m.file)
+		file_put(m.file);
+	uring_tag_put(tag);
+	return r;
+}
+
 static long
 do_register(struct uring *u, unsigned op, void __user *arg, unsigned n)
 {
-	struct io_uring_files_update up;
-
 	switch (op) {
-	case IORING_REGISTER_BUFFERS:
-		return arg ? register_buffers(u, arg, n) : -EFAULT;
-	case IORING_UNREGISTER_BUFFERS:
-		return arg || n ? -EINVAL : unregister_buffers(u);
-	case IORING_REGISTER_FILES:
-		return arg ? register_files(u, arg, n) : -EFAULT;
-	case IORING_UNREGISTER_FILES:
-		return arg || n ? -EINVAL : unregister_files(u);
-	case IORING_REGISTER_FILES_UPDATE:
-		if (!n)
-			return -EINVAL;
-		if (copy_from_user(&up, arg, sizeof(up)))
-			return -EFAULT;
-		if (up.resv)
-			return -EINVAL;
-		return update_files(u, up.offset,
-				    (const int32_t __user *)up.fds, n);
 	case IORING_REGISTER_EVENTFD:
 		return n == 1 ? register_eventfd(u, arg) : -EINVAL;
 	case IORING_UNREGISTER_EVENTFD:
 		return arg || n ? -EINVAL : unregister_eventfd(u);
 	case IORING_REGISTER_PROBE:
 		return arg ? probe(arg, n) : -EINVAL;
+	case IORING_REGISTER_ENABLE_RINGS:
+		return arg || n ? -EINVAL : enable(u);
+	case IORING_REGISTER_PBUF_RING:
+		return arg && n == 1 ? uring_register_ring(u, arg) : -EINVAL;
+	case IORING_UNREGISTER_PBUF_RING:
+		return arg && n == 1 ? uring_unregister_ring(u, arg) : -EINVAL;
 	default:
-		return -EINVAL;
+		return uring_register_rsrc(u, op, arg, n);
 	}
 }
 
@@ -329,8 +209,14 @@ long
 uring_register(struct file *f, unsigned op, void __user *arg, unsigned n)
 {
 	struct uring *u = f->priv;
+	int issuer = atomic_load_relaxed(&u->issuer);
 	long r;
 
+	if (issuer && issuer != thread_current()->tid)
+		return -EEXIST;
+	/* Sleeps until others are done: not with the ring locked. */
+	if (op == IORING_REGISTER_SYNC_CANCEL)
+		return arg && n == 1 ? register_sync_cancel(u, arg) : -EINVAL;
 	mutex_lock(&u->lock_submit);
 	r = do_register(u, op, arg, n);
 	mutex_unlock(&u->lock_submit);

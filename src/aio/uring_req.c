@@ -18,9 +18,7 @@
 #include <abi/signal.h>
 #include <base/atomic.h>
 #include <base/string.h>
-#include <core/clock.h>
 #include <dev/blk.h>
-#include <file/eventfd.h>
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <mem/heap.h>
@@ -33,11 +31,6 @@
 	 IOSQE_IO_HARDLINK | IOSQE_ASYNC | IOSQE_BUFFER_SELECT | \
 	 IOSQE_CQE_SKIP_SUCCESS)
 #define LINKED (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)
-
-struct overflow {
-	struct list link;
-	struct io_uring_cqe cqe;
-};
 
 static const struct uring_op *op_table; /* [I] */
 static unsigned nops;			/* [I] */
@@ -56,104 +49,6 @@ uring_has_op(unsigned op)
 	return op < nops && (op_table[op].issue || op_table[op].prep);
 }
 
-/* ---- completions ---- */
-
-/* With the lock: is there a free place? */
-static bool
-has_room(struct uring *u)
-{
-	uint32_t head = atomic_load_acquire(&u->shared->cq_head);
-
-	return u->cq_tail - head < u->cq_entries;
-}
-
-static void
-put_cqe(struct uring *u, const struct io_uring_cqe *c)
-{
-	memcpy(uring_cqe_at(u, u->cq_tail), c, sizeof(*c));
-	u->cq_tail++;
-	atomic_store_release(&u->shared->cq_tail, u->cq_tail);
-}
-
-/* With the lock. */
-static void
-put_or_keep(struct uring *u, const struct io_uring_cqe *c)
-{
-	struct overflow *o;
-
-	if (list_empty(&u->overflow) && has_room(u)) {
-		put_cqe(u, c);
-		return;
-	}
-	o = kmalloc(sizeof(*o), ALLOC_RESERVE);
-	if (!o) {
-		/* Lost, and said so: there is no memory at all. */
-		u->shared->cq_overflow++;
-		return;
-	}
-	list_init(&o->link);
-	o->cqe = *c;
-	list_add_tail(&u->overflow, &o->link);
-	u->noverflow++;
-	atomic_or(&u->shared->sq_flags, IORING_SQ_CQ_OVERFLOW);
-}
-
-/* Timeouts that waited for so many completions. */
-static void
-queue_due(struct list *due)
-{
-	while (!list_empty(due)) {
-		struct uring_req *r =
-			list_first_entry(due, struct uring_req, wait_link);
-
-		list_del(&r->wait_link);
-		pool_queue(&r->work);
-	}
-}
-
-void
-uring_post(struct uring *u, uint64_t data, long res, uint32_t cflags,
-	   bool counts)
-{
-	const struct io_uring_cqe c = { data, (int32_t)res, cflags };
-	struct list due = LIST_INIT(due);
-	irqflags_t f = spin_lock_irq(&u->lock);
-
-	put_or_keep(u, &c);
-	if (counts) {
-		u->completions++;
-		uring_count_timeouts(u, &due);
-	}
-	if (u->eventfd)
-		eventfd_signal(u->eventfd, 1);
-	spin_unlock_irq(&u->lock, f);
-	if (waitq_active(&u->cq_wq))
-		wait_wake_all(&u->cq_wq, 1 /* POLLIN */);
-	queue_due(&due);
-}
-
-void
-uring_flush_overflow(struct uring *u)
-{
-	irqflags_t f;
-
-	if (!atomic_load_relaxed(&u->noverflow))
-		return;
-	f = spin_lock_irq(&u->lock);
-	while (!list_empty(&u->overflow) && has_room(u)) {
-		struct overflow *o =
-			list_first_entry(&u->overflow, struct overflow, link);
-
-		put_cqe(u, &o->cqe);
-		list_del(&o->link);
-		u->noverflow--;
-		kfree(o);
-	}
-	if (!u->noverflow)
-		atomic_and(&u->shared->sq_flags, ~IORING_SQ_CQ_OVERFLOW);
-	spin_unlock_irq(&u->lock, f);
-}
-
 /* ---- the end of a request ---- */
 
 static void
@@ -166,10 +61,14 @@ req_free(struct uring_req *r)
 	if (r->op && r->armed)
 		arm_end(&r->arm);
 	uio_fini(&r->uio);
+	uring_forget_buffer(r);
+	kfree(r->priv);
 	if (r->file)
 		file_put(r->file);
 	if (r->file_in)
 		file_put(r->file_in);
+	uring_tag_put(r->tags[0]);
+	uring_tag_put(r->tags[1]);
 	identity_drop(&r->who);
 	cache_free(req_cache, r);
 	uring_put(u);
@@ -192,7 +91,7 @@ leave(struct uring_req *r)
 			u->ndrained -= k->timeout ? 2 : 1;
 	}
 	spin_unlock_irq(&u->lock, f);
-	if (!u->nrequests && waitq_active(&u->cq_wq))
+	if ((!u->nrequests || u->nsyncs) && waitq_active(&u->cq_wq))
 		wait_wake_all(&u->cq_wq, 0);
 	return d;
 }
@@ -222,10 +121,16 @@ drop(struct uring_req *r)
 		to_pool(d, run_work);
 }
 
+static bool
+skips(const struct uring_req *r)
+{
+	return r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS;
+}
+
 static void
 post(struct uring_req *r, long res, bool failed)
 {
-	if (!failed && (r->sqe.flags & IOSQE_CQE_SKIP_SUCCESS))
+	if (!failed && skips(r))
 		return;
 	uring_post(r->ring, r->sqe.user_data, res, r->cflags,
 		   r->sqe.opcode != IORING_OP_TIMEOUT);
@@ -245,19 +150,21 @@ end_link_timeout(struct uring_req *lt)
 	lt->timing = false;
 	lt->owner = NULL;
 	spin_unlock_irq(&lt->ring->lock, f);
-	if (unused)
+	if (unused && !skips(lt))
 		post(lt, -ECANCELED, true);
 	drop(lt);
 }
 
+/* quiet: what failed before them asked for no completions. */
 static void
-cancel_chain(struct uring_req *r)
+cancel_chain(struct uring_req *r, bool quiet)
 {
 	while (r) {
 		struct uring_req *next = r->next;
 
 		/* One that could not be prepared says why. */
-		post(r, r->failed ? r->res : -ECANCELED, true);
+		if (!quiet)
+			post(r, r->failed ? r->res : -ECANCELED, true);
 		if (r->timeout)
 			end_link_timeout(r->timeout);
 		drop(r);
@@ -265,19 +172,30 @@ cancel_chain(struct uring_req *r)
 	}
 }
 
-static bool
-is_rw(const struct uring_req *r)
+/* What the request got of a provided buffer and of parts: its result. */
+static long
+settle(struct uring_req *r, long res)
 {
-	switch (r->sqe.opcode) {
-	case IORING_OP_READ:
-	case IORING_OP_READV:
-	case IORING_OP_READ_FIXED:
-	case IORING_OP_WRITE:
-	case IORING_OP_WRITEV:
-	case IORING_OP_WRITE_FIXED:
-		return true;
-	}
-	return false;
+	if (res == -ERESTARTSYS)
+		res = -EINTR;
+	if (res == -EINTR && atomic_load_acquire(&r->canceled))
+		res = -ECANCELED;
+	if (res < 0 && r->partial && r->done)
+		res = (long)r->done;
+	if (r->has_buffer && res <= 0)
+		ignore(uring_give_back(r)); /* else the program hears of it */
+	return res;
+}
+
+/* The memory of a send is the program's again: it was copied. */
+static void
+notify(struct uring_req *r)
+{
+	bool tell = r->sqe.ioprio & IORING_SEND_ZC_REPORT_USAGE;
+
+	uring_post(r->ring, r->sqe.user_data,
+		   tell ? (long)IORING_NOTIF_USAGE_ZC_COPIED : 0,
+		   IORING_CQE_F_NOTIF, true);
 }
 
 /* Tells the result; what is to run next, or NULL. */
@@ -285,25 +203,27 @@ static struct uring_req *
 finish(struct uring_req *r, long res)
 {
 	struct uring_req *next = r->next;
-	bool failed, hard = r->sqe.flags & IOSQE_IO_HARDLINK;
+	bool failed, quiet, hard = r->sqe.flags & IOSQE_IO_HARDLINK;
 
 	if (r->work.worker == thread_current())
 		pool_release(&r->work);
-	if (res == -ERESTARTSYS)
-		res = -EINTR;
-	if (res == -EINTR && atomic_load_acquire(&r->canceled))
-		res = -ECANCELED;
-	failed = res < 0 || (is_rw(r) && (size_t)res != r->want);
+	res = settle(r, res);
+	failed = res < 0 || (r->exact && (size_t)res != r->want);
+	quiet = skips(r);
 	if (res == -ETIME && r->sqe.opcode == IORING_OP_TIMEOUT &&
 	    (r->sqe.op_flags & IORING_TIMEOUT_ETIME_SUCCESS))
 		failed = false;
+	if (r->notifies)
+		r->cflags |= IORING_CQE_F_MORE;
 	if (!r->posted)
 		post(r, res, failed);
+	if (r->notifies)
+		notify(r);
 	if (r->timeout)
 		end_link_timeout(r->timeout);
 	drop(r);
 	if (failed && !hard) {
-		cancel_chain(next);
+		cancel_chain(next, quiet);
 		return NULL;
 	}
 	return next;
@@ -324,38 +244,38 @@ link_timeout_fired(struct timer *t)
 	if (mine && lt->owner && uring_cancel_one(lt->owner))
 		res = -EALREADY;
 	spin_unlock_irq(&u->lock, f);
-	if (mine)
+	if (mine && !skips(lt))
 		uring_post(u, lt->sqe.user_data, res, 0, true);
 }
 
+/* Before the request is given up, if it has one: what is done at once has no
+ * time to run out. */
 static void
 start_link_timeout(struct uring_req *r)
 {
 	struct uring_req *lt = r->timeout;
 	irqflags_t f;
 
-	if (lt->has_timer)
+	if (!lt || lt->has_timer)
 		return;
 	timer_init(&lt->timer, link_timeout_fired);
 	lt->has_timer = true;
 	f = spin_lock_irq(&r->ring->lock);
 	lt->owner = r;
-	lt->timing = true;
-	timer_set(&lt->timer, lt->sqe.op_flags & IORING_TIMEOUT_ABS ?
-				      lt->deadline_ns :
-				      clock_mono_ns() + lt->deadline_ns);
+	uring_start_timer(lt);
 	spin_unlock_irq(&r->ring->lock, f);
 }
 
-static int
-get_file(struct uring_req *r)
+int
+uring_get_file(struct uring_req *r)
 {
 	int err;
 
 	if (r->file)
 		return 0;
 	if (r->sqe.flags & IOSQE_FIXED_FILE) {
-		r->file = uring_fixed_file(r->ring, (uint32_t)r->sqe.fd);
+		r->file = uring_fixed_file(r->ring, (uint32_t)r->sqe.fd,
+					   &r->tags[0]);
 		return r->file ? 0 : -EBADF;
 	}
 	err = fd_get(thread_current()->fds, r->sqe.fd, &r->file);
@@ -371,7 +291,7 @@ uring_get_file_in(struct uring_req *r, bool fixed)
 	int err = 0;
 
 	if (fixed) {
-		r->file_in = uring_fixed_file(r->ring, fd);
+		r->file_in = uring_fixed_file(r->ring, fd, &r->tags[1]);
 		return r->file_in ? 0 : -EBADF;
 	}
 	err = fd_get(thread_current()->fds, (int)fd, &r->file_in);
@@ -386,13 +306,11 @@ fired(struct arm *a)
 	pool_queue(&container_of(a, struct uring_req, arm)->work);
 }
 
-/* Waits for the file without a thread.  URING_LATER: it does; 0: look again;
- * or -errno. */
-static long
-wait_ready(struct uring_req *r, uint16_t events)
+int
+uring_arm(struct uring_req *r, uint32_t events)
 {
-	irqflags_t f;
 	bool first = !r->armed, canceled;
+	irqflags_t f;
 	int ready = 0;
 
 	identity_take(&r->who);
@@ -410,9 +328,20 @@ wait_ready(struct uring_req *r, uint16_t events)
 	spin_unlock_irq(&r->ring->lock, f);
 	if (canceled)
 		return -ECANCELED;
-	if (ready || arm_sleep(&r->arm, r->file))
-		return 0;
-	return URING_LATER;
+	start_link_timeout(r);
+	return ready;
+}
+
+/* Waits for the file without a thread.  URING_LATER: it does; 0: look again;
+ * or -errno. */
+static long
+wait_ready(struct uring_req *r, uint16_t events)
+{
+	int ready = uring_arm(r, events);
+
+	if (ready < 0)
+		return ready;
+	return ready || arm_sleep(&r->arm, r->file) ? 0 : URING_LATER;
 }
 
 /* Is -EAGAIN to be waited out?  As on Linux O_NONBLOCK does not matter, only
@@ -425,21 +354,20 @@ waits(const struct uring_req *r)
 	return !r->op->quick_flag || !(r->sqe.op_flags & r->op->quick_flag);
 }
 
-/* A result of a multishot request that is not its last: told at once. */
+/* A result of a multishot request that is not its last: told at once.  One
+ * that finds no room in the ring is the last. */
 static bool
 shot(struct uring_req *r, long res)
 {
 	bool accept = r->sqe.opcode == IORING_OP_ACCEPT;
 
-	if (!r->multishot || res < !accept)
+	if (!r->multishot || res < !accept ||
+	    r->sqe.opcode == IORING_OP_POLL_ADD)
+		return false; /* a poll has told */
+	if (!uring_post_more(r, res, r->cflags))
 		return false;
-	uring_post(r->ring, r->sqe.user_data, res,
-		   r->cflags | IORING_CQE_F_MORE, true);
 	r->cflags = 0;
-	if (r->has_buffer) {
-		r->has_buffer = false;
-		r->sqe.len = (uint32_t)r->want; /* of the next buffer */
-	}
+	uring_forget_buffer(r);
 	return true;
 }
 
@@ -451,10 +379,8 @@ attempt(struct uring_req *r)
 	unsigned tries = 0, shots = 0;
 	long res;
 
-	if (r->timeout)
-		start_link_timeout(r);
 	if (op->needs_file) {
-		res = get_file(r);
+		res = uring_get_file(r);
 		if (res)
 			return res;
 	}
@@ -467,6 +393,7 @@ attempt(struct uring_req *r)
 			res = op->issue(r);
 		if (res == URING_WORKER) {
 			r->blocking = true;
+			start_link_timeout(r);
 			if (thread_current()->kernel)
 				continue;
 			to_pool(r, run_work);
@@ -476,14 +403,13 @@ attempt(struct uring_req *r)
 			tries = 0;
 			if (++shots < SHOTS || thread_current()->kernel)
 				continue;
+			start_link_timeout(r);
 			to_pool(r, run_work); /* the submitter goes on */
 			return URING_LATER;
 		}
 		if (res != -EAGAIN || !waits(r) || ++tries > ARM_TRIES)
 			return res;
-		res = wait_ready(r, r->sqe.opcode == IORING_OP_POLL_ADD ?
-					    (uint16_t)r->sqe.op_flags :
-					    op->poll_events);
+		res = wait_ready(r, op->poll_events);
 		if (res)
 			return res;
 	}
@@ -546,6 +472,7 @@ uring_free_spent(struct list *spent)
 void
 uring_will_complete(struct uring_req *r)
 {
+	start_link_timeout(r);
 	identity_take(&r->who);
 	if (r->work.worker == thread_current())
 		pool_release(&r->work);
@@ -635,8 +562,8 @@ prepare(struct uring_req *r)
 		return -EINVAL;
 	if ((s->flags & IOSQE_BUFFER_SELECT) && !r->op->takes_buffer)
 		return -EOPNOTSUPP;
-	if (s->personality)
-		return -EINVAL; /* none can be registered */
+	if (s->personality || (s->ioprio && !r->op->takes_prio))
+		return -EINVAL; /* no personality can be registered */
 	return r->op->prep ? r->op->prep(r) : 0;
 }
 
@@ -676,13 +603,18 @@ static void
 start_chain(struct chain *c)
 {
 	struct uring_req *head = c->head, *k;
+	bool quiet;
 
 	if (!head)
 		return;
 	c->head = c->tail = NULL;
 	if (c->failed) {
+		k = head->next;
 		c->failed = false;
-		cancel_chain(head);
+		quiet = skips(head);
+		head->next = NULL;
+		cancel_chain(head, false);
+		cancel_chain(k, quiet);
 		return;
 	}
 	/* Others than the submitter go on with what is linked. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * io_uring: reading and writing, and the buffers for them.
+ * io_uring: reading and writing.
  *
  * A transfer is tried without sleeping (uio.nowait).  What the page cache
  * does not have is left to a worker; a stream that is not ready is armed by
@@ -21,211 +21,22 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define RW_FLAGS     (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
-#define MAX_PROVIDED 65536u
-
-struct provided {	  /* one buffer */
-	struct list link; /* [ring lock] */
-	uint64_t addr;
-	uint32_t len;
-	uint16_t bid;
-};
-
-struct group {
-	struct list link;    /* [ring lock] */
-	struct list buffers; /* [ring lock] */
-	unsigned n;	     /* [ring lock] */
-	uint16_t id;
-};
-
-/* ---- provided buffers ---- */
-
-static struct group *
-find_group(struct uring *u, uint16_t id)
-{
-	struct group *g;
-
-	list_for_each_entry(g, &u->groups, link)
-		if (g->id == id)
-			return g;
-	return NULL;
-}
-
-bool
-uring_has_buffer(struct uring_req *r)
-{
-	irqflags_t f = spin_lock_irq(&r->ring->lock);
-	struct group *g = find_group(r->ring, r->sqe.buf_index);
-	bool has = r->has_buffer || (g && g->n);
-
-	spin_unlock_irq(&r->ring->lock, f);
-	return has;
-}
-
-int
-uring_take_buffer(struct uring_req *r, uint64_t *addr, uint32_t *len)
-{
-	struct uring *u = r->ring;
-	struct provided *b = NULL;
-	struct group *g;
-	irqflags_t f = spin_lock_irq(&u->lock);
-
-	g = find_group(u, r->sqe.buf_index);
-	if (g && g->n) {
-		b = list_first_entry(&g->buffers, struct provided, link);
-		list_del(&b->link);
-		g->n--;
-	}
-	spin_unlock_irq(&u->lock, f);
-	if (!b)
-		return -ENOBUFS;
-	*addr = b->addr;
-	if (!*len || *len > b->len)
-		*len = b->len;
-	r->bid = b->bid;
-	r->has_buffer = true;
-	r->cflags = IORING_CQE_F_BUFFER | (uint32_t)b->bid
-						  << IORING_CQE_BUFFER_SHIFT;
-	kfree(b);
-	return 0;
-}
-
-static int
-add_buffer(struct uring *u, uint16_t gid, struct provided *b,
-	   struct group **spare)
-{
-	irqflags_t f = spin_lock_irq(&u->lock);
-	struct group *g = find_group(u, gid);
-	int err = 0;
-
-	if (!g) {
-		g = *spare;
-		*spare = NULL;
-		g->id = gid;
-		list_add_tail(&u->groups, &g->link);
-	}
-	if (g->n >= MAX_PROVIDED) {
-		err = -EOVERFLOW;
-	} else {
-		list_add_tail(&g->buffers, &b->link);
-		g->n++;
-	}
-	spin_unlock_irq(&u->lock, f);
-	return err;
-}
-
-/* len bytes each, fd of them, from addr on; numbered from off on. */
-long
-uring_provide_buffers(struct uring_req *r)
-{
-	const struct io_uring_sqe *s = &r->sqe;
-	struct group *spare;
-	int n = s->fd, k, err = 0;
-	uint64_t bytes;
-
-	if (s->op_flags || n <= 0 || n > (int)UINT16_MAX)
-		return s->op_flags ? -EINVAL : -E2BIG;
-	if (s->off > UINT16_MAX || s->off + (uint64_t)n > MAX_PROVIDED)
-		return -EINVAL;
-	bytes = (uint64_t)s->len * (uint64_t)n;
-	if (!s->len)
-		return -EINVAL;
-	if (!user_range_ok((void __user *)s->addr, bytes))
-		return -EFAULT;
-	spare = kzalloc(sizeof(*spare), ALLOC_KERNEL);
-	if (!spare)
-		return -ENOMEM;
-	list_init(&spare->link);
-	list_init(&spare->buffers);
-	for (k = 0; k < n && !err; k++) {
-		struct provided *b = kmalloc(sizeof(*b), ALLOC_KERNEL);
-
-		if (!b) {
-			err = -ENOMEM;
-			break;
-		}
-		list_init(&b->link);
-		b->addr = s->addr + (uint64_t)k * s->len;
-		b->len = s->len;
-		b->bid = (uint16_t)(s->off + (uint64_t)k);
-		err = add_buffer(r->ring, s->buf_index, b, &spare);
-		if (err)
-			kfree(b);
-	}
-	kfree(spare);
-	return err;
-}
-
-long
-uring_remove_buffers(struct uring_req *r)
-{
-	const struct io_uring_sqe *s = &r->sqe;
-	int n = s->fd, done = 0;
-
-	if (s->op_flags || s->addr || s->len || s->off || n <= 0 ||
-	    n > (int)UINT16_MAX)
-		return -EINVAL;
-	while (done < n) {
-		uint64_t addr;
-		uint32_t len = 0;
-
-		if (uring_take_buffer(r, &addr, &len))
-			break;
-		done++;
-	}
-	r->cflags = 0;
-	r->has_buffer = false;
-	if (!done) {
-		irqflags_t f = spin_lock_irq(&r->ring->lock);
-
-		if (!find_group(r->ring, s->buf_index))
-			done = -ENOENT;
-		spin_unlock_irq(&r->ring->lock, f);
-	}
-	return done;
-}
-
-void
-uring_drop_tables(struct uring *u)
-{
-	unsigned k;
-
-	while (!list_empty(&u->groups)) {
-		struct group *g =
-			list_first_entry(&u->groups, struct group, link);
-
-		while (!list_empty(&g->buffers)) {
-			struct provided *b = list_first_entry(
-				&g->buffers, struct provided, link);
-
-			list_del(&b->link);
-			kfree(b);
-		}
-		list_del(&g->link);
-		kfree(g);
-	}
-	while (!list_empty(&u->overflow)) {
-		struct list *o = u->overflow.next;
-
-		list_del(o);
-		kfree(o); /* the link is its first member */
-	}
-	for (k = 0; k < u->nfiles; k++)
-		if (u->files[k])
-			file_put(u->files[k]);
-	kfree(u->files);
-	kfree(u->bufs);
-	if (u->eventfd)
-		file_put(u->eventfd);
-}
+#define PRIO_CLASS_SHIFT 13
+#define PRIO_CLASS_IDLE	 3
+#define SYNC_FLAGS	 (RWF_DSYNC | RWF_SYNC)
+#define RW_FLAGS	 (RWF_HIPRI | SYNC_FLAGS | RWF_NOWAIT | RWF_APPEND)
 
 /* ---- preparation ---- */
 
 static int
-check_rw(const struct uring_req *r)
+check_rw(struct uring_req *r)
 {
+	/* A class and a level of I/O priority, which there are none of. */
+	if (r->sqe.ioprio >> PRIO_CLASS_SHIFT > PRIO_CLASS_IDLE)
+		return -EINVAL;
 	if (r->sqe.op_flags & ~(uint32_t)RW_FLAGS)
 		return -EOPNOTSUPP;
+	r->exact = true;
 	return 0;
 }
 
@@ -274,26 +85,12 @@ uring_prep_vector(struct uring_req *r)
 	return err;
 }
 
-/* Within a registered buffer; the ring is locked for submission. */
 int
 uring_prep_fixed(struct uring_req *r)
 {
-	const struct uring *u = r->ring;
-	const struct uring_buffer *b;
-	uint64_t end;
 	int err = check_rw(r);
 
-	if (err)
-		return err;
-	if (r->sqe.buf_index >= u->nbufs)
-		return -EFAULT;
-	b = &u->bufs[r->sqe.buf_index];
-	if (__builtin_add_overflow(r->sqe.addr, r->sqe.len, &end) ||
-	    r->sqe.addr < b->addr || end > b->addr + b->len)
-		return -EFAULT;
-	uio_init_user(&r->uio, (void __user *)r->sqe.addr, r->sqe.len);
-	r->want = r->uio.resid;
-	return 0;
+	return err ? err : uring_fixed_buffer(r);
 }
 
 /* ---- transfers ---- */
@@ -409,8 +206,6 @@ static long
 stream(struct uring_req *r, bool write)
 {
 	struct file *f = r->file;
-	uint64_t addr;
-	uint32_t len;
 	int err;
 
 	if (!r->blocking && f->ops->poll &&
@@ -418,12 +213,9 @@ stream(struct uring_req *r, bool write)
 	      ((write ? POLLOUT : POLLIN) | POLLERR | POLLHUP)))
 		return -EAGAIN;
 	if ((r->sqe.flags & IOSQE_BUFFER_SELECT) && !r->has_buffer) {
-		len = r->sqe.len;
-		err = uring_take_buffer(r, &addr, &len);
+		err = uring_take_buffer(r);
 		if (err)
 			return err;
-		uio_init_user(&r->uio, (void __user *)addr, len);
-		r->want = len;
 	}
 	return transfer(r, write);
 }
@@ -441,11 +233,17 @@ read_write(struct uring_req *r, bool write)
 		return -EINVAL;
 	if ((r->sqe.flags & IOSQE_ASYNC) && !r->blocking && !f->ops->poll)
 		return URING_WORKER;
-	if (is_regular(f) && !(r->sqe.flags & IOSQE_BUFFER_SELECT))
+	if ((r->sqe.flags & IOSQE_BUFFER_SELECT) && !r->has_buffer &&
+	    (!f->ops->poll || is_regular(f))) {
+		int err = uring_take_buffer(r); /* no wait is known of */
+
+		if (err)
+			return err;
+	}
+	if (is_regular(f))
 		return regular(r, write);
 	/* A device that cannot be waited for by poll may sleep. */
-	if (!f->ops->poll && !r->blocking &&
-	    !(r->sqe.flags & IOSQE_BUFFER_SELECT))
+	if (!f->ops->poll && !r->blocking)
 		return URING_WORKER;
 	return stream(r, write);
 }

@@ -12,40 +12,105 @@
 #include <file/file.h>
 #include <vm/uaccess.h>
 
-#define NS	       1000000000ull
-#define POLL_ADD_MULTI 1u
+#define NS 1000000000ull
 
 /* ---- poll ---- */
+
+int
+uring_prep_poll(struct uring_req *r)
+{
+	const struct io_uring_sqe *s = &r->sqe;
+
+	if (s->off || s->addr || s->buf_index ||
+	    s->len & ~(IORING_POLL_ADD_MULTI | IORING_POLL_ADD_LEVEL))
+		return -EINVAL;
+	r->multishot = s->len & IORING_POLL_ADD_MULTI;
+	if (r->multishot && s->flags & IOSQE_CQE_SKIP_SUCCESS)
+		return -EINVAL;
+	return 0;
+}
+
+static uint32_t
+wanted(const struct uring_req *r)
+{
+	return r->sqe.op_flags | POLLERR | POLLHUP;
+}
+
+/* Told of at each wake that finds something, by who owns the armed request:
+ * what stays ready is not told again, what came twice may be told once. */
+static long
+poll_shots(struct uring_req *r)
+{
+	for (;;) {
+		uint32_t ready;
+
+		if (atomic_load_acquire(&r->canceled))
+			return -ECANCELED;
+		r->arm.events = wanted(r);
+		ready = file_poll(r->file, NULL) & r->arm.events;
+		if (ready && (!r->multishot ||
+			      !uring_post_more(r, (long)ready, r->cflags)))
+			return (long)ready;
+		if (arm_sleep_edge(&r->arm))
+			return URING_LATER;
+	}
+}
 
 long
 uring_poll_add(struct uring_req *r)
 {
-	uint32_t events = r->sqe.op_flags | POLLERR | POLLHUP, ready;
+	uint32_t ready;
+	int err;
 
-	if (r->sqe.len || r->sqe.off || r->sqe.addr || r->sqe.buf_index)
-		return -EINVAL; /* multishot, and changing one: not there */
 	if (!r->file->ops->poll)
 		return (long)(r->sqe.op_flags & (POLLIN | POLLOUT));
-	r->arm.events = events;
-	ready = file_poll(r->file, NULL) & events;
-	return ready ? (long)ready : -EAGAIN;
+	if (!r->multishot && !r->armed) {
+		ready = file_poll(r->file, NULL) & wanted(r);
+		if (ready)
+			return (long)ready;
+	}
+	err = uring_arm(r, wanted(r));
+	return err < 0 ? err : poll_shots(r);
 }
 
 /* ---- timeouts ---- */
 
-/* From the clock of the flags to the monotonic one, which timers have. */
+/* When the timer of a time-out is to fire: a time of the wall clock moves when
+ * that is set. */
 static uint64_t
-monotonic(const struct uring_req *r, uint64_t ns)
+deadline_of(const struct uring_req *r)
 {
-	uint64_t real = clock_real_ns(), now = clock_mono_ns();
+	if (!(r->sqe.op_flags & IORING_TIMEOUT_ABS))
+		return r->deadline_ns + clock_mono_ns();
+	return r->sqe.op_flags & IORING_TIMEOUT_REALTIME ?
+		       clock_mono_of(r->deadline_ns) :
+		       r->deadline_ns; /* boot time is the same */
+}
 
-	if (!(r->sqe.op_flags & IORING_TIMEOUT_REALTIME))
-		return ns; /* boot time is the same */
-	return ns > real ? now + (ns - real) : now;
+void
+uring_clock_stepped(struct clock_watch *w)
+{
+	struct uring *u = container_of(w, struct uring, watch);
+	struct uring_req *r;
+
+	spin_lock(&u->lock);
+	list_for_each_entry(r, &u->requests, link)
+		if (r->timing && r->sqe.op_flags & IORING_TIMEOUT_ABS &&
+		    r->sqe.op_flags & IORING_TIMEOUT_REALTIME)
+			timer_set(&r->timer, deadline_of(r));
+	spin_unlock(&u->lock);
+}
+
+/* With the lock: from now on. */
+void
+uring_start_timer(struct uring_req *r)
+{
+	r->timing = true;
+	timer_set(&r->timer, deadline_of(r));
 }
 
 static int
-get_time(struct uring_req *r, uint64_t addr, uint64_t *ns)
+get_time(uint64_t addr, uint64_t *ns)
 {
 	struct timespec ts;
 
@@ -57,8 +122,6 @@ get_time(struct uring_req *r, uint64_t addr, uint64_t *ns)
 		*ns = UINT64_MAX / 4;
 	else
 		*ns = (uint64_t)ts.tv_sec * NS + (uint64_t)ts.tv_nsec;
-	if (r->sqe.op_flags & IORING_TIMEOUT_ABS)
-		*ns = monotonic(r, *ns);
 	return 0;
 }
 
@@ -75,7 +138,7 @@ uring_prep_timeout(struct uring_req *r)
 		return -EINVAL;
 	if (r->sqe.opcode == IORING_OP_LINK_TIMEOUT && r->sqe.off)
 		return -EINVAL;
-	return get_time(r, r->sqe.addr, &r->deadline_ns);
+	return get_time(r->sqe.addr, &r->deadline_ns);
 }
 
 static void
@@ -99,12 +162,9 @@ long
 uring_timeout(struct uring_req *r)
 {
 	struct uring *u = r->ring;
-	uint64_t deadline = r->deadline_ns;
 	irqflags_t f;
 	long res = URING_LATER;
 
-	if (!(r->sqe.op_flags & IORING_TIMEOUT_ABS))
-		deadline += clock_mono_ns();
 	uring_will_complete(r);
 	timer_init(&r->timer, timeout_fired);
 	r->has_timer = true;
@@ -115,8 +175,7 @@ uring_timeout(struct uring_req *r)
 		r->target =
 			r->sqe.off ? u->completions + r->sqe.off : UINT64_MAX;
 		list_add_tail(&u->timeouts, &r->wait_link);
-		r->timing = true;
-		timer_set(&r->timer, deadline);
+		uring_start_timer(r);
 	}
 	spin_unlock_irq(&u->lock, f);
 	return res;
@@ -140,17 +199,19 @@ uring_count_timeouts(struct uring *u, struct list *due)
 static int
 update(struct uring_req *r, const struct uring_req *by, uint64_t ns)
 {
+	const uint32_t kind = IORING_TIMEOUT_ABS | IORING_TIMEOUT_REALTIME |
+			      IORING_TIMEOUT_BOOTTIME;
+
 	if (!r->timing)
 		return -EALREADY;
-	r->sqe.op_flags = (r->sqe.op_flags & ~IORING_TIMEOUT_ABS) |
-			  (by->sqe.op_flags & IORING_TIMEOUT_ABS);
-	if (!(by->sqe.op_flags & IORING_TIMEOUT_ABS))
-		ns += clock_mono_ns();
-	timer_set(&r->timer, ns);
+	r->sqe.op_flags = (r->sqe.op_flags & ~kind) | (by->sqe.op_flags & kind);
+	r->deadline_ns = ns;
+	uring_start_timer(r);
 	return 0;
 }
 
-/* The first request but r itself with this opcode and user data. */
+/* With the lock.  The first request but r itself with this opcode and user
+ * data. */
 static struct uring_req *
 find(struct uring_req *self, uint8_t opcode, uint64_t data)
 {
@@ -166,22 +227,29 @@ find(struct uring_req *self, uint8_t opcode, uint64_t data)
 long
 uring_timeout_remove(struct uring_req *r)
 {
-	uint32_t known = IORING_TIMEOUT_UPDATE | IORING_TIMEOUT_ABS |
+	const uint32_t changes =
+		IORING_TIMEOUT_UPDATE | IORING_LINK_TIMEOUT_UPDATE;
+	uint32_t known = changes | IORING_TIMEOUT_ABS |
 			 IORING_TIMEOUT_REALTIME | IORING_TIMEOUT_BOOTTIME;
-	bool change = r->sqe.op_flags & IORING_TIMEOUT_UPDATE;
+	bool change = r->sqe.op_flags & changes;
 	struct uring_req *t;
 	uint64_t ns = 0;
 	irqflags_t f;
 	int err;
 
 	if (r->sqe.len || r->sqe.buf_index || r->sqe.file_index ||
-	    r->sqe.op_flags & ~known || (r->sqe.op_flags && !change))
+	    r->sqe.op_flags & ~known || (r->sqe.op_flags && !change) ||
+	    (r->sqe.op_flags & changes) == changes)
 		return -EINVAL;
-	err = change ? get_time(r, r->sqe.off, &ns) : 0;
+	err = change ? get_time(r->sqe.off, &ns) : 0;
 	if (err)
 		return err;
 	f = spin_lock_irq(&r->ring->lock);
-	t = find(r, IORING_OP_TIMEOUT, r->sqe.addr);
+	t = find(r,
+		 r->sqe.op_flags & IORING_LINK_TIMEOUT_UPDATE ?
+			 IORING_OP_LINK_TIMEOUT :
+			 IORING_OP_TIMEOUT,
+		 r->sqe.addr);
 	if (!t)
 		err = -ENOENT;
 	else if (change)
@@ -194,81 +262,185 @@ uring_timeout_remove(struct uring_req *r)
 
 /* ---- calling off ---- */
 
+/* With the lock: what is asked for changes; the request looks again. */
+static int
+update_poll(struct uring_req *p, const struct io_uring_sqe *s)
+{
+	if (!p->armed || !arm_kick(&p->arm))
+		return -EALREADY;
+	if (s->len & IORING_POLL_UPDATE_EVENTS) {
+		p->sqe.op_flags = s->op_flags;
+		p->multishot = s->len & IORING_POLL_ADD_MULTI;
+	}
+	if (s->len & IORING_POLL_UPDATE_USER_DATA)
+		p->sqe.user_data = s->off;
+	pool_queue(&p->work);
+	return 0;
+}
+
 long
 uring_poll_remove(struct uring_req *r)
 {
+	const uint32_t changes =
+		IORING_POLL_UPDATE_EVENTS | IORING_POLL_UPDATE_USER_DATA;
+	const struct io_uring_sqe *s = &r->sqe;
 	struct uring_req *p;
 	irqflags_t f;
 	int err;
 
-	if (r->sqe.len || r->sqe.off || r->sqe.op_flags || r->sqe.buf_index)
+	if (s->buf_index || s->file_index ||
+	    s->len & ~(changes | IORING_POLL_ADD_MULTI) ||
+	    s->len == IORING_POLL_ADD_MULTI ||
+	    (!(s->len & IORING_POLL_UPDATE_USER_DATA) && s->off) ||
+	    (!(s->len & IORING_POLL_UPDATE_EVENTS) && s->op_flags))
 		return -EINVAL;
 	f = spin_lock_irq(&r->ring->lock);
-	p = find(r, IORING_OP_POLL_ADD, r->sqe.addr);
-	err = p ? uring_cancel_one(p) : -ENOENT;
+	p = find(r, IORING_OP_POLL_ADD, s->addr);
+	if (!p)
+		err = -ENOENT;
+	else if (s->len & changes)
+		err = update_poll(p, s);
+	else
+		err = uring_cancel_one(p);
 	spin_unlock_irq(&r->ring->lock, f);
 	return err;
 }
 
 static bool
-matches(const struct uring_req *by, const struct uring_req *r)
+matches(const struct uring_match *m, const struct uring_req *r)
 {
-	uint32_t flags = by->sqe.op_flags;
-
-	if (r == by || r->sqe.opcode == IORING_OP_LINK_TIMEOUT || r->canceled)
+	if (r == m->self || r->sqe.opcode == IORING_OP_LINK_TIMEOUT)
 		return false;
-	if (flags & IORING_ASYNC_CANCEL_ANY)
+	if (m->flags & IORING_ASYNC_CANCEL_ANY)
 		return true;
-	if (flags & IORING_ASYNC_CANCEL_FD)
-		return r->file && r->file == by->file;
-	return r->sqe.user_data == by->sqe.addr;
+	if (m->flags & IORING_ASYNC_CANCEL_FD && r->file != m->file)
+		return false;
+	if (m->flags & IORING_ASYNC_CANCEL_OP && r->sqe.opcode != m->opcode)
+		return false;
+	if (m->flags & IORING_ASYNC_CANCEL_USERDATA ||
+	    !(m->flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP)))
+		return r->sqe.user_data == m->data;
+	return true;
+}
+
+bool
+uring_any_matching(struct uring *u, const struct uring_match *m)
+{
+	irqflags_t f = spin_lock_irq(&u->lock);
+	struct uring_req *r;
+	bool any = false;
+
+	list_for_each_entry(r, &u->requests, link)
+		any = any || matches(m, r);
+	spin_unlock_irq(&u->lock, f);
+	return any;
+}
+
+long
+uring_cancel_matching(struct uring *u, const struct uring_match *m)
+{
+	bool all =
+		m->flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
+	irqflags_t f = spin_lock_irq(&u->lock);
+	struct uring_req *k, *n;
+	long count = 0;
+	int err = -ENOENT;
+
+	list_for_each_entry_safe(k, n, &u->requests, link) {
+		if (k->canceled || !matches(m, k))
+			continue;
+		err = uring_cancel_one(k);
+		count += !err;
+		if (!all)
+			break;
+	}
+	spin_unlock_irq(&u->lock, f);
+	if (all)
+		return count || err == -ENOENT ? count : err;
+	return err;
+}
+
+int
+uring_prep_cancel(struct uring_req *r)
+{
+	const uint32_t known =
+		IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_FD |
+		IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_FD_FIXED |
+		IORING_ASYNC_CANCEL_USERDATA | IORING_ASYNC_CANCEL_OP;
+	const struct io_uring_sqe *s = &r->sqe;
+	uint32_t flags = s->op_flags;
+
+	if (s->off || s->file_index || flags & ~known ||
+	    (!(flags & IORING_ASYNC_CANCEL_OP) && s->len))
+		return -EINVAL;
+	if (flags & IORING_ASYNC_CANCEL_ANY &&
+	    flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP))
+		return -EINVAL;
+	if (flags & IORING_ASYNC_CANCEL_FD_FIXED)
+		r->sqe.flags |= IOSQE_FIXED_FILE;
+	return 0;
 }
 
 long
 uring_cancel(struct uring_req *r)
 {
-	const uint32_t all = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
-	uint32_t flags = r->sqe.op_flags;
-	struct uring_req *k, *n;
-	irqflags_t f;
-	long count = 0;
-	int err = -ENOENT;
+	struct uring_match m = { .self = r,
+				 .data = r->sqe.addr,
+				 .flags = r->sqe.op_flags,
+				 .opcode = (uint8_t)r->sqe.len };
 
-	if (r->sqe.off || r->sqe.len || r->sqe.file_index ||
-	    flags & ~(all | IORING_ASYNC_CANCEL_FD))
-		return -EINVAL;
-	f = spin_lock_irq(&r->ring->lock);
-	list_for_each_entry_safe(k, n, &r->ring->requests, link) {
-		if (!matches(r, k))
-			continue;
-		err = uring_cancel_one(k);
-		count += !err;
-		if (!(flags & all))
-			break;
+	if (m.flags & IORING_ASYNC_CANCEL_FD) {
+		int err = uring_get_file(r);
+
+		if (err)
+			return err;
+		m.file = r->file;
 	}
-	spin_unlock_irq(&r->ring->lock, f);
-	if (flags & all)
-		return count ? count : err == -ENOENT && flags & all ? 0 : err;
-	return err;
+	return uring_cancel_matching(r->ring, &m);
 }
 
 /* ---- another ring ---- */
+
+/* A registered file of this ring, at addr3, to a place of the other's table:
+ * 0, or the place that was found. */
+static long
+send_file(struct uring_req *r, struct uring *to)
+{
+	struct uring_tag *tag = NULL;
+	struct file *f;
+
+	if (to == r->ring)
+		return -EINVAL;
+	f = uring_fixed_file(r->ring, (uint32_t)r->sqe.addr3, &tag);
+	uring_tag_put(tag); /* the table has it still */
+	return f ? uring_install(to, f, r->sqe.file_index) : -EBADF;
+}
 
 /* A completion in the ring that the entry's file is. */
 long
 uring_msg_ring(struct uring_req *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
+	bool fd = s->addr == IORING_MSG_SEND_FD;
 	bool pass = s->op_flags & IORING_MSG_RING_FLAGS_PASS;
+	struct uring *to;
+	long res;
 
-	if (s->buf_index || s->personality || s->addr != IORING_MSG_DATA ||
+	if (s->buf_index || s->personality ||
 	    s->op_flags &
-		    ~(IORING_MSG_RING_CQE_SKIP | IORING_MSG_RING_FLAGS_PASS) ||
-	    (!pass && s->file_index))
+		    ~(IORING_MSG_RING_CQE_SKIP | IORING_MSG_RING_FLAGS_PASS))
 		return -EINVAL;
 	if (!uring_is(r->file))
 		return -EBADFD;
-	uring_post(r->file->priv, s->off, (int32_t)s->len,
-		   pass ? s->file_index : 0, true);
-	return 0;
+	if (s->addr > IORING_MSG_SEND_FD ||
+	    (fd ? pass || s->len : s->addr3 || (!pass && s->file_index)))
+		return -EINVAL;
+	to = r->file->priv;
+	if (atomic_load_acquire(&to->disabled))
+		return -EBADFD;
+	res = fd ? send_file(r, to) : 0;
+	if (res >= 0 && !(fd && s->op_flags & IORING_MSG_RING_CQE_SKIP))
+		uring_post(to, s->off, fd ? res : (int32_t)s->len,
+			   pass ? s->file_index : 0, true);
+	return res;
 }

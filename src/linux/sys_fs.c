@@ -6,6 +6,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/fs.h>
+#include <abi/resource.h>
 #include <abi/signal.h>
 #include <abi/stat.h>
 #include <abi/time.h>
@@ -13,6 +14,7 @@
 #include <core/clock.h>
 #include <file/fdtable.h>
 #include <file/file.h>
+#include <file/fs_context.h>
 #include <file/pipe.h>
 #include <fs/attr.h>
 #include <fs/namei.h>
@@ -518,6 +520,15 @@ known_fallocate(int mode)
 	return false;
 }
 
+/* Would the file grow beyond RLIMIT_FSIZE? */
+static bool
+over_limit(const struct file *f, int mode, int64_t end)
+{
+	return !(mode & FALLOC_FL_KEEP_SIZE) && f->inode &&
+	       (uint64_t)end > rlimit_soft(RLIMIT_FSIZE) &&
+	       (uint64_t)end > f->inode->size;
+}
+
 long
 file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
 {
@@ -537,8 +548,11 @@ file_fallocate(struct file *f, int mode, int64_t offset, int64_t len)
 		return -ESPIPE;
 	if (f->mode & FILE_STREAM || (f->inode && !S_ISREG(f->inode->mode)))
 		return -ENODEV;
-	return f->ops->fallocate ? f->ops->fallocate(f, mode, offset, len) :
-				   -EOPNOTSUPP;
+	if (!f->ops->fallocate)
+		return -EOPNOTSUPP;
+	return over_limit(f, mode, end) ?
+		       -EFBIG :
+		       f->ops->fallocate(f, mode, offset, len);
 }
 
 long
@@ -550,6 +564,9 @@ sys_fallocate(struct thread *t, int fd, int mode, int64_t offset, int64_t len)
 	if (r)
 		return r;
 	r = file_fallocate(f, mode, offset, len);
+	if (r == -EFBIG && len <= INT64_MAX - offset &&
+	    over_limit(f, mode, offset + len))
+		ignore(signal_send_thread(t, SIGXFSZ, NULL)); /* queue full */
 	file_put(f);
 	return r;
 }
@@ -632,38 +649,43 @@ sync_pages(struct file *f, int64_t start, int64_t end, uint32_t flags)
 }
 
 long
-sys_sync_file_range(struct thread *t, int fd, int64_t offset, int64_t len,
-		    uint32_t flags)
+sync_range_on(struct file *f, int64_t offset, int64_t len, uint32_t flags)
 {
 	int64_t end;
-	struct file *f;
-	int err;
 
 	if ((flags & ~7u) || offset < 0 || len < 0)
 		return -EINVAL;
 	if (!len || __builtin_add_overflow(offset, len, &end))
 		end = INT64_MAX;
-	err = fd_get(t->fds, fd, &f);
-	if (err)
-		return err;
 	if (f->mode & FILE_STREAM)
-		err = -ESPIPE;
-	else
-		err = sync_pages(f, offset, end, flags);
-	file_put(f);
-	return err;
+		return -ESPIPE;
+	return sync_pages(f, offset, end, flags);
 }
 
 long
-sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len, int advice)
+sys_sync_file_range(struct thread *t, int fd, int64_t offset, int64_t len,
+		    uint32_t flags)
+{
+	struct file *f;
+	long r;
+
+	if ((flags & ~7u) || offset < 0 || len < 0)
+		return -EINVAL; /* before a descriptor that is none */
+	r = fd_get(t->fds, fd, &f);
+	if (r)
+		return r;
+	r = sync_range_on(f, offset, len, flags);
+	file_put(f);
+	return r;
+}
+
+long
+fadvise_on(struct file *f, int64_t offset, int64_t len, int advice)
 {
 	struct page_cache *pc;
-	struct file *f;
 	uint64_t end;
-	int err = fd_get(t->fds, fd, &f);
+	int err = 0;
 
-	if (err)
-		return err;
 	if ((f->mode & FILE_STREAM) || (f->inode && S_ISFIFO(f->inode->mode)))
 		err = -ESPIPE;
 	else if (len < 0 || advice < POSIX_FADV_NORMAL ||
@@ -671,7 +693,7 @@ sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len, int advice)
 		err = -EINVAL;
 	pc = f->inode ? f->inode->cache : NULL;
 	if (err || !pc || offset < 0)
-		goto out;
+		return err;
 	end = len && len <= INT64_MAX - offset ? (uint64_t)(offset + len) :
 						 INT64_MAX;
 	if (advice == POSIX_FADV_WILLNEED)
@@ -681,9 +703,20 @@ sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len, int advice)
 	else if (advice == POSIX_FADV_DONTNEED)
 		page_cache_drop(pc, (uint64_t)offset >> PAGE_SHIFT,
 				end >> PAGE_SHIFT);
-out:
+	return 0;
+}
+
+long
+sys_fadvise64(struct thread *t, int fd, int64_t offset, int64_t len, int advice)
+{
+	struct file *f;
+	long r = fd_get(t->fds, fd, &f);
+
+	if (r)
+		return r;
+	r = fadvise_on(f, offset, len, advice);
 	file_put(f);
-	return err;
+	return r;
 }
 
 long

@@ -7,6 +7,7 @@
  * left unfilled (UNINIT), and the long functions are kept apart.
  */
 #include <abi/errno.h>
+#include <abi/io_uring.h>
 #include <abi/prctl.h>
 #include <abi/signal.h>
 #include <abi/socket.h>
@@ -200,6 +201,8 @@ control_in(struct thread *t, const struct socket *s, struct sock_msg *m,
 	return parse_control(t, s, m);
 }
 
+/* u NULL: the vector does not matter, and namelen says how much room there
+ * would be. */
 static int
 header_in(const void __user *umsg, struct user_msghdr *h, struct uio *u)
 {
@@ -207,10 +210,12 @@ header_in(const void __user *umsg, struct user_msghdr *h, struct uio *u)
 
 	if (err)
 		return err;
-	if (!h->name)
+	if (!h->name && u)
 		h->namelen = 0;
 	if ((int)h->namelen < 0)
 		return -EINVAL;
+	if (!u)
+		return 0;
 	h->namelen = (uint32_t)min_u64(h->namelen, SOCKADDR_MAX);
 	if (h->iovlen > UIO_MAX_SEGS)
 		return -EMSGSIZE;
@@ -218,29 +223,51 @@ header_in(const void __user *umsg, struct user_msghdr *h, struct uio *u)
 			      (unsigned)h->iovlen);
 }
 
+int
+sock_msg_in(struct msg_in *m, const void __user *umsg, bool sends,
+	    struct uio *u)
+{
+	int err = header_in(umsg, &m->h, u);
+
+	if (err || !sends || !m->h.namelen)
+		return err;
+	err = copy_from_user(m->addr, (const void __user *)m->h.name,
+			     m->h.namelen);
+	if (err && u)
+		uio_fini(u);
+	return err;
+}
+
+long
+sock_sendmsg_on(struct thread *t, struct socket *s, struct msg_in *in,
+		struct uio *u, int flags)
+{
+	struct sock_msg m = { .flags = flags };
+	long r = 0;
+
+	if (in->h.namelen) {
+		m.addr = in->addr;
+		m.addrlen = in->h.namelen;
+	}
+	if (in->h.control && in->h.controllen)
+		r = control_in(t, s, &m, &in->h);
+	if (!r)
+		r = do_send(t, s, u, &m);
+	sock_files_free(m.files);
+	kfree(m.control);
+	return r;
+}
+
 static NOINLINE long
 send_msg(struct thread *t, struct socket *s, const void __user *umsg, int flags)
 {
-	uint8_t addr[SOCKADDR_MAX] UNINIT;
-	struct sock_msg m = { .flags = flags };
-	struct user_msghdr h UNINIT;
+	struct msg_in in UNINIT;
 	struct uio u UNINIT;
-	long r = header_in(umsg, &h, &u);
+	long r = sock_msg_in(&in, umsg, true, &u);
 
 	if (r)
 		return r;
-	if (h.namelen) {
-		r = copy_from_user(addr, (const void __user *)h.name,
-				   h.namelen);
-		m.addr = addr;
-		m.addrlen = h.namelen;
-	}
-	if (!r && h.control && h.controllen)
-		r = control_in(t, s, &m, &h);
-	if (!r)
-		r = do_send(t, s, &u, &m);
-	sock_files_free(m.files);
-	kfree(m.control);
+	r = sock_sendmsg_on(t, s, &in, &u, flags);
 	uio_fini(&u);
 	return r;
 }
@@ -260,15 +287,6 @@ sys_sendmsg(struct thread *t, int fd, const void __user *umsg, int flags)
 	r = send_msg(t, s, umsg, call_flags(f, flags));
 	file_put(f);
 	return r;
-}
-
-long
-sock_sendmsg_on(struct thread *t, struct socket *s, const void __user *umsg,
-		int flags)
-{
-	if (flags & (int)MSG_CMSG_COMPAT)
-		return -EINVAL;
-	return send_msg(t, s, umsg, flags);
 }
 
 long
@@ -395,13 +413,30 @@ rights_out(struct thread *t, struct sock_msg *m, uint64_t *at)
 	m->control_room -= step;
 }
 
+/* Control data and descriptors to the program's room at an address: how much
+ * of it they took. */
+static long
+control_out(struct thread *t, struct sock_msg *m, uint64_t room)
+{
+	uint64_t at = room;
+
+	if (m->control_len) {
+		if (copy_to_user((void __user *)at, m->control, m->control_len))
+			return -EFAULT;
+		at += m->control_len;
+	}
+	if (m->files)
+		rights_out(t, m, &at);
+	return (long)(at - room);
+}
+
 /* What came beside the data. */
 static long
-extras_out(struct thread *t, struct sock_msg *m, struct user_msghdr *h,
+extras_out(struct thread *t, struct sock_msg *m, const struct user_msghdr *h,
 	   void __user *umsg)
 {
 	struct user_msghdr __user *uh = umsg;
-	uint64_t at = h->control;
+	long len;
 	int flags;
 
 	if (h->name) {
@@ -411,47 +446,95 @@ extras_out(struct thread *t, struct sock_msg *m, struct user_msghdr *h,
 		if (err)
 			return err;
 	}
-	if (m->control_len) {
-		if (copy_to_user((void __user *)at, m->control, m->control_len))
-			return -EFAULT;
-		at += m->control_len;
-	}
-	if (m->files)
-		rights_out(t, m, &at);
+	len = control_out(t, m, h->control);
+	if (len < 0)
+		return len;
 	flags = m->out_flags | (m->flags & MSG_CMSG_CLOEXEC);
-	at -= h->control;
 	if (copy_to_user(&uh->flags, &flags, sizeof(flags)) ||
-	    copy_to_user(&uh->controllen, &at, sizeof(at)))
+	    copy_to_user(&uh->controllen, &len, sizeof(len)))
 		return -EFAULT;
 	return 0;
 }
 
-static NOINLINE long
-recv_msg(struct thread *t, struct socket *s, void __user *umsg, int flags)
+long
+sock_recvmsg_on(struct thread *t, struct socket *s, const struct user_msghdr *h,
+		void __user *umsg, struct uio *u, int flags)
 {
 	uint8_t addr[SOCKADDR_MAX] UNINIT;
 	uint8_t control[CONTROL_MAX_OUT] UNINIT;
 	struct sock_msg m = { .flags = flags,
 			      .control = control,
 			      .control_size = sizeof(control) };
-	struct user_msghdr h UNINIT;
-	struct uio u UNINIT;
-	long r = header_in(umsg, &h, &u), err;
+	long r, err;
 
-	if (r)
-		return r;
-	m.addr = h.name ? addr : NULL;
+	m.addr = h->name ? addr : NULL;
 	m.control_wanted = true;
-	m.control_room = h.control ? h.controllen : 0;
-	r = s->ops->recv(s, &u, &m);
-	uio_fini(&u);
+	m.control_room = h->control ? h->controllen : 0;
+	r = s->ops->recv(s, u, &m);
 	if (r >= 0) {
-		err = extras_out(t, &m, &h, umsg);
+		err = extras_out(t, &m, h, umsg);
 		if (err)
 			r = err;
 	}
 	sock_files_free(m.files);
 	return r;
+}
+
+static NOINLINE long
+recv_msg(struct thread *t, struct socket *s, void __user *umsg, int flags)
+{
+	struct user_msghdr h UNINIT;
+	struct uio u UNINIT;
+	long r = header_in(umsg, &h, &u);
+
+	if (r)
+		return r;
+	r = sock_recvmsg_on(t, s, &h, umsg, &u, flags);
+	uio_fini(&u);
+	return r;
+}
+
+/* Behind the head come room for the name, for control data, and the data, as
+ * the header said (io_uring_prep_recvmsg_multishot(3)). */
+long
+sock_recvmsg_multi(struct thread *t, struct socket *s,
+		   const struct user_msghdr *h, struct uio *u, int flags,
+		   long *got)
+{
+	uint8_t addr[SOCKADDR_MAX] UNINIT;
+	uint8_t control[CONTROL_MAX_OUT] UNINIT;
+	struct sock_msg m = { .flags = flags,
+			      .addr = addr,
+			      .control = control,
+			      .control_size = sizeof(control),
+			      .control_wanted = true,
+			      .control_room = h->controllen };
+	struct io_uring_recvmsg_out out;
+	uint64_t base = u->segs[0].base, name = base + sizeof(out);
+	uint64_t head = sizeof(out) + h->namelen;
+	size_t room;
+	long r, len;
+
+	if (h->controllen > u->resid || head + h->controllen > u->resid)
+		return -EFAULT;
+	head += h->controllen;
+	uio_advance(u, head);
+	room = u->resid;
+	r = s->ops->recv(s, u, &m);
+	*got = r;
+	if (r < 0)
+		return r;
+	len = control_out(t, &m, name + h->namelen);
+	sock_files_free(m.files);
+	out = (struct io_uring_recvmsg_out){ m.addrlen, (uint32_t)len,
+					     (uint32_t)r,
+					     (uint32_t)m.out_flags };
+	if (len < 0 ||
+	    copy_to_user((void __user *)name, addr,
+			 min_u64(m.addrlen, h->namelen)) ||
+	    copy_to_user((void __user *)base, &out, sizeof(out)))
+		return -EFAULT;
+	return (long)(head + min_size((size_t)r, room));
 }
 
 long
@@ -469,15 +552,6 @@ sys_recvmsg(struct thread *t, int fd, void __user *umsg, int flags)
 	r = recv_msg(t, s, umsg, call_flags(f, flags));
 	file_put(f);
 	return r;
-}
-
-long
-sock_recvmsg_on(struct thread *t, struct socket *s, void __user *umsg,
-		int flags)
-{
-	if (flags & (int)MSG_CMSG_COMPAT)
-		return -EINVAL;
-	return recv_msg(t, s, umsg, flags);
 }
 
 /* Several messages; deadline is looked at after each one only, as on Linux.

@@ -59,16 +59,26 @@ sock_addr_out(const void *addr, uint32_t len, void __user *uaddr,
 	return 0;
 }
 
+/* Consumes the socket. */
+static int
+to_file(struct socket *s, int type_flags, struct file **f)
+{
+	int err =
+		socket_file(s, type_flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, f);
+
+	if (err)
+		s->ops->release(s);
+	return err;
+}
+
 /* Descriptor of a socket at a reserved number; consumes the socket. */
 static int
 sock_install(struct thread *t, int fd, struct socket *s, int type_flags)
 {
 	struct file *f;
-	int err =
-		socket_file(s, type_flags & SOCK_NONBLOCK ? O_NONBLOCK : 0, &f);
+	int err = to_file(s, type_flags, &f);
 
 	if (err) {
-		s->ops->release(s);
 		fd_unreserve(t->fds, fd);
 		return err;
 	}
@@ -80,6 +90,18 @@ static bool
 type_ok(int type)
 {
 	return !(type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+int
+sock_make_file(int family, int type, int protocol, struct file **f)
+{
+	struct socket *s;
+	int err;
+
+	if (type & ~(SOCK_TYPE_MASK | SOCK_NONBLOCK))
+		return -EINVAL;
+	err = socket_create(family, type & SOCK_TYPE_MASK, protocol, &s);
+	return err ? err : to_file(s, type, f);
 }
 
 long
@@ -235,6 +257,19 @@ accept_one(struct socket *s, bool nonblock, void __user *uaddr,
 	}
 	*out = n;
 	return 0;
+}
+
+int
+sock_accept_file(struct socket *s, bool nonblock, void __user *uaddr,
+		 void __user *ulen, int flags, struct file **f)
+{
+	struct socket *n;
+	int err;
+
+	if (flags & ~SOCK_NONBLOCK)
+		return -EINVAL;
+	err = accept_one(s, nonblock, uaddr, ulen, &n);
+	return err ? err : to_file(n, flags, f);
 }
 
 long

@@ -13,6 +13,7 @@
 #include <fs/attr.h>
 #include <fs/namei.h>
 #include <fs/vfs.h>
+#include <linux/fcntl_fs.h>
 #include <linux/pathbuf.h>
 #include <linux/syscalls_gen.h>
 #include <mem/heap.h>
@@ -43,13 +44,15 @@ check_flags(unsigned *flags)
 	return 0;
 }
 
+/* To out, or, if that is NULL, to a descriptor, which is returned. */
 static long
-do_open(struct thread *t, int dfd, const char __user *path, unsigned flags,
-	uint32_t mode, unsigned lookup)
+do_open(int dfd, const char __user *path, unsigned flags, uint32_t mode,
+	unsigned lookup, struct file **out)
 {
+	struct fdtable *fds = thread_current()->fds;
 	struct pathbuf b;
 	struct file *f;
-	int fd, err;
+	int fd = 0, err;
 
 	err = check_flags(&flags);
 	if (err)
@@ -57,19 +60,22 @@ do_open(struct thread *t, int dfd, const char __user *path, unsigned flags,
 	err = pathbuf_get(&b, path);
 	if (err)
 		return err;
-	fd = fd_reserve(t->fds, 0, flags & O_CLOEXEC);
+	if (!out)
+		fd = fd_reserve(fds, 0, flags & O_CLOEXEC);
 	if (fd < 0) {
 		err = fd;
-		goto out;
+		goto done;
 	}
 	if (!(flags & O_PATH))
 		flags |= O_LARGEFILE; /* F_GETFL shows it on 64 bits */
-	err = path_open(dfd, b.s, flags, mode, lookup, &f);
+	err = path_open(dfd, b.s, flags, mode, lookup, out ? out : &f);
+	if (out)
+		goto done;
 	if (err)
-		fd_unreserve(t->fds, fd);
+		fd_unreserve(fds, fd);
 	else
-		fd_install(t->fds, fd, f);
-out:
+		fd_install(fds, fd, f);
+done:
 	pathbuf_put(&b);
 	return err ? err : fd;
 }
@@ -77,23 +83,33 @@ out:
 long
 sys_open(struct thread *t, const char __user *path, int flags, uint32_t mode)
 {
-	return do_open(t, AT_FDCWD, path, (unsigned)flags & O_VALID_FLAGS, mode,
-		       0);
+	(void)t;
+	return do_open(AT_FDCWD, path, (unsigned)flags & O_VALID_FLAGS, mode, 0,
+		       NULL);
 }
 
 long
 sys_creat(struct thread *t, const char __user *path, uint32_t mode)
 {
-	return do_open(t, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode,
-		       0);
+	(void)t;
+	return do_open(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode, 0,
+		       NULL);
+}
+
+long
+openat_file(int dirfd, const char __user *path, int flags, uint32_t mode,
+	    struct file **out)
+{
+	return do_open(dirfd, path, (unsigned)flags & O_VALID_FLAGS, mode, 0,
+		       out);
 }
 
 long
 sys_openat(struct thread *t, int dirfd, const char __user *path, int flags,
 	   uint32_t mode)
 {
-	return do_open(t, dirfd, path, (unsigned)flags & O_VALID_FLAGS, mode,
-		       0);
+	(void)t;
+	return openat_file(dirfd, path, flags, mode, NULL);
 }
 
 static int
@@ -142,8 +158,8 @@ check_how(const struct open_how *how)
 }
 
 long
-sys_openat2(struct thread *t, int dirfd, const char __user *path,
-	    const void __user *how, size_t size)
+openat2_file(int dirfd, const char __user *path, const void __user *how,
+	     size_t size, struct file **out)
 {
 	static const struct {
 		unsigned resolve, lookup;
@@ -165,8 +181,18 @@ sys_openat2(struct thread *t, int dirfd, const char __user *path,
 	for (unsigned i = 0; i < ARRAY_SIZE(map); i++)
 		if (h.resolve & map[i].resolve)
 			lookup |= map[i].lookup;
-	return do_open(t, dirfd, path, (unsigned)h.flags, (uint32_t)h.mode,
-		       lookup);
+	if (out && h.flags & O_CLOEXEC)
+		return -EINVAL; /* there is no descriptor to close */
+	return do_open(dirfd, path, (unsigned)h.flags, (uint32_t)h.mode, lookup,
+		       out);
+}
+
+long
+sys_openat2(struct thread *t, int dirfd, const char __user *path,
+	    const void __user *how, size_t size)
+{
+	(void)t;
+	return openat2_file(dirfd, path, how, size, NULL);
 }
 
 long

@@ -2,7 +2,7 @@
 /*
  * io_uring's operations.  Reading, writing, polls and timeouts are src/aio's;
  * the others are system calls, made in the program's own thread when the
- * entry is submitted, or on files, made again when the file is ready.
+ * entry is submitted, or on files.  Those on sockets are in uring_sock.c.
  */
 #include <linux/uring_ops.h>
 
@@ -11,15 +11,11 @@
 #include <abi/poll.h>
 #include <abi/socket.h>
 #include <abi/uio.h>
-#include <aio/uring.h>
+#include <file/fdtable.h>
 #include <file/file.h>
 #include <linux/fcntl_fs.h>
-#include <linux/sock_call.h>
 #include <linux/syscalls_gen.h>
-#include <net/socket.h>
 #include <sched/thread.h>
-#include <vm/uaccess.h>
-#include <vm/uio.h>
 
 static struct thread *
 self(void)
@@ -72,14 +68,17 @@ plain_fd(struct uring_req *r)
 	return r->sqe.flags & IOSQE_FIXED_FILE ? -EBADF : 0;
 }
 
-/* Those that make a descriptor make one that is registered at once, where
- * file_index says so: not here. */
+/* file_index: no descriptor, a place in the table of registered files. */
 static int
-plain_open(struct uring_req *r)
+prep_open(struct uring_req *r)
 {
-	if (r->sqe.buf_index || r->sqe.file_index)
-		return -EINVAL;
-	return plain_fd(r);
+	return r->sqe.buf_index ? -EINVAL : plain_fd(r);
+}
+
+static long
+installed(struct uring_req *r, long err, struct file *f)
+{
+	return err ? err : uring_install(r->ring, f, r->sqe.file_index);
 }
 
 static int
@@ -94,18 +93,32 @@ static long
 op_openat(struct uring_req *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
+	const char __user *path = (const char __user *)s->addr;
+	struct file *f;
+	long err;
 
-	return sys_openat(self(), s->fd, (const char __user *)s->addr,
-			  (int)s->op_flags, s->len);
+	if (!s->file_index)
+		return sys_openat(self(), s->fd, path, (int)s->op_flags,
+				  s->len);
+	if (s->op_flags & O_CLOEXEC)
+		return -EINVAL; /* there is no descriptor to close */
+	err = openat_file(s->fd, path, (int)s->op_flags, s->len, &f);
+	return installed(r, err, f);
 }
 
 static long
 op_openat2(struct uring_req *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
+	const char __user *path = (const char __user *)s->addr;
+	const void __user *how = (const void __user *)s->off;
+	struct file *f;
+	long err;
 
-	return sys_openat2(self(), s->fd, (const char __user *)s->addr,
-			   (const void __user *)s->off, s->len);
+	if (!s->file_index)
+		return sys_openat2(self(), s->fd, path, how, s->len);
+	err = openat2_file(s->fd, path, how, s->len, &f);
+	return installed(r, err, f);
 }
 
 static int
@@ -114,7 +127,7 @@ prep_close(struct uring_req *r)
 	const struct io_uring_sqe *s = &r->sqe;
 
 	if (s->off || s->addr || s->len || s->op_flags || s->buf_index ||
-	    s->file_index)
+	    (s->file_index && s->fd))
 		return -EINVAL;
 	return plain_fd(r);
 }
@@ -122,7 +135,16 @@ prep_close(struct uring_req *r)
 static long
 op_close(struct uring_req *r)
 {
-	return sys_close(self(), r->sqe.fd);
+	struct file *f;
+	bool ring;
+
+	if (r->sqe.file_index)
+		return uring_close_fixed(r);
+	if (fd_get_any(self()->fds, r->sqe.fd, &f))
+		return -EBADF;
+	ring = uring_is(f);
+	file_put(f);
+	return ring ? -EBADF : sys_close(self(), r->sqe.fd);
 }
 
 static long
@@ -206,8 +228,7 @@ op_fadvise(struct uring_req *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
 
-	return sys_fadvise64(self(), s->fd, (int64_t)s->off, s->len,
-			     (int)s->op_flags);
+	return fadvise_on(r->file, (int64_t)s->off, s->len, (int)s->op_flags);
 }
 
 static long
@@ -221,11 +242,10 @@ op_madvise(struct uring_req *r)
 }
 
 static int
-prep_sync_range(struct uring_req *r)
+prep_fadvise(struct uring_req *r)
 {
-	if (r->sqe.addr)
-		return -EINVAL;
-	return prep_path(r);
+	return r->sqe.buf_index || r->sqe.file_index || r->sqe.addr ? -EINVAL :
+								      0;
 }
 
 static long
@@ -233,8 +253,8 @@ op_sync_range(struct uring_req *r)
 {
 	const struct io_uring_sqe *s = &r->sqe;
 
-	return sys_sync_file_range(self(), s->fd, (int64_t)s->off,
-				   (int64_t)s->len, s->op_flags);
+	return sync_range_on(r->file, (int64_t)s->off, (int64_t)s->len,
+			     s->op_flags);
 }
 
 static long
@@ -342,181 +362,17 @@ op_getxattr(struct uring_req *r)
 			    s->len);
 }
 
-/* ---- sockets ---- */
-
-/* Flags of a call that does not sleep. */
-static int
-quick(const struct uring_req *r)
-{
-	return (int)(r->sqe.op_flags | MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static long
-op_sendmsg(struct uring_req *r)
-{
-	struct socket *s = socket_of(r->file);
-
-	if (!s)
-		return -ENOTSOCK;
-	return sock_sendmsg_on(self(), s, (const void __user *)r->sqe.addr,
-			       quick(r));
-}
-
-static long
-op_recvmsg(struct uring_req *r)
-{
-	struct socket *s = socket_of(r->file);
-
-	if (!s)
-		return -ENOTSOCK;
-	return sock_recvmsg_on(self(), s, (void __user *)r->sqe.addr,
-			       (int)(r->sqe.op_flags | MSG_DONTWAIT));
-}
-
-static long
-op_send(struct uring_req *r)
-{
-	struct sock_msg m = { .flags = quick(r) };
-	struct socket *s = socket_of(r->file);
-	struct uio u;
-
-	if (!s)
-		return -ENOTSOCK;
-	if (!user_range_ok((void __user *)r->sqe.addr, r->sqe.len))
-		return -EFAULT;
-	uio_init_user(&u, (void __user *)r->sqe.addr, r->sqe.len);
-	return s->ops->send(s, &u, &m);
-}
-
-static long
-op_recv(struct uring_req *r)
-{
-	struct sock_msg m = { .flags = (int)(r->sqe.op_flags | MSG_DONTWAIT) };
-	struct socket *s = socket_of(r->file);
-	uint64_t addr = r->sqe.addr;
-	uint32_t len = r->sqe.len;
-	struct uio u;
-	long n;
-
-	if (!s)
-		return -ENOTSOCK;
-	if (r->sqe.flags & IOSQE_BUFFER_SELECT) {
-		/* A buffer is taken when there is something for it. */
-		if (!uring_has_buffer(r))
-			return -ENOBUFS;
-		if (!(file_poll(r->file, NULL) & (POLLIN | POLLERR | POLLHUP)))
-			return -EAGAIN;
-		if (!r->has_buffer) {
-			int err = uring_take_buffer(r, &addr, &len);
-
-			if (err)
-				return err;
-			r->sqe.addr = addr;
-			r->sqe.len = len;
-		}
-	}
-	if (!user_range_ok((void __user *)addr, len))
-		return -EFAULT;
-	uio_init_user(&u, (void __user *)addr, len);
-	n = s->ops->recv(s, &u, &m);
-	if (m.files)
-		sock_files_free(m.files);
-	return n;
-}
-
-static int
-prep_accept(struct uring_req *r)
-{
-	r->multishot = r->sqe.ioprio & IORING_ACCEPT_MULTISHOT;
-	return r->sqe.len || r->sqe.buf_index || r->sqe.file_index ||
-			       r->sqe.ioprio & ~IORING_ACCEPT_MULTISHOT ?
-		       -EINVAL :
-		       0;
-}
-
-static int
-prep_recv(struct uring_req *r)
-{
-	const struct io_uring_sqe *s = &r->sqe;
-
-	if (s->ioprio & ~(IORING_RECVSEND_POLL_FIRST | IORING_RECV_MULTISHOT))
-		return -EINVAL;
-	r->multishot = s->ioprio & IORING_RECV_MULTISHOT;
-	if (r->multishot &&
-	    (!(s->flags & IOSQE_BUFFER_SELECT) || s->op_flags & MSG_WAITALL))
-		return -EINVAL;
-	r->want = s->len;
-	return 0;
-}
-
-static long
-op_socket(struct uring_req *r)
-{
-	const struct io_uring_sqe *s = &r->sqe;
-
-	if (s->addr || s->op_flags || s->buf_index || s->file_index)
-		return -EINVAL;
-	return sys_socket(self(), s->fd, (int)s->off, (int)s->len);
-}
-
-static long
-op_accept(struct uring_req *r)
-{
-	struct socket *s = socket_of(r->file);
-
-	if (!s)
-		return -ENOTSOCK;
-	return sock_accept_on(self(), s, true, (void __user *)r->sqe.addr,
-			      (void __user *)r->sqe.off, (int)r->sqe.op_flags);
-}
-
-static long
-op_connect(struct uring_req *r)
-{
-	struct socket *s = socket_of(r->file);
-	uint8_t addr[SOCKADDR_MAX];
-	bool again = r->done;
-	int err;
-
-	if (!s)
-		return -ENOTSOCK;
-	err = sock_addr_in((const void __user *)r->sqe.addr,
-			   (uint32_t)r->sqe.off, addr);
-	if (err)
-		return err;
-	err = s->ops->connect(s, addr, (uint32_t)r->sqe.off, true);
-	/* Under way: asked once more when the socket can be written to. */
-	if (err == -EINPROGRESS || (again && err == -EALREADY)) {
-		r->done = 1;
-		return -EAGAIN;
-	}
-	return again && err == -EISCONN ? 0 : err;
-}
-
-static long
-op_shutdown(struct uring_req *r)
-{
-	struct socket *s = socket_of(r->file);
-
-	if (r->sqe.off || r->sqe.addr || r->sqe.op_flags || r->sqe.buf_index)
-		return -EINVAL;
-	if (!s)
-		return -ENOTSOCK;
-	return s->ops->shutdown ? s->ops->shutdown(s, (int)r->sqe.len) :
-				  -EOPNOTSUPP;
-}
-
 static const struct uring_op ops[IORING_OP_LAST] = {
 	[IORING_OP_NOP] = { .issue = op_nop },
 	[IORING_OP_READV] = {
 		.prep = uring_prep_vector, .issue = uring_read,
 		.poll_events = POLLIN, .quick_flag = RWF_NOWAIT,
-		.needs_file = true, .takes_buffer = true,
+		.needs_file = true, .takes_buffer = true, .takes_prio = true,
 	},
 	[IORING_OP_WRITEV] = {
 		.prep = uring_prep_vector, .issue = uring_write,
 		.poll_events = POLLOUT, .quick_flag = RWF_NOWAIT,
-		.needs_file = true,
+		.needs_file = true, .takes_prio = true,
 	},
 	[IORING_OP_FSYNC] = {
 		.issue = op_fsync, .needs_file = true, .always_worker = true,
@@ -524,69 +380,78 @@ static const struct uring_op ops[IORING_OP_LAST] = {
 	[IORING_OP_READ_FIXED] = {
 		.prep = uring_prep_fixed, .issue = uring_read,
 		.poll_events = POLLIN, .quick_flag = RWF_NOWAIT,
-		.needs_file = true,
+		.needs_file = true, .takes_prio = true,
 	},
 	[IORING_OP_WRITE_FIXED] = {
 		.prep = uring_prep_fixed, .issue = uring_write,
 		.poll_events = POLLOUT, .quick_flag = RWF_NOWAIT,
-		.needs_file = true,
+		.needs_file = true, .takes_prio = true,
 	},
 	[IORING_OP_POLL_ADD] = {
-		.issue = uring_poll_add, .poll_events = POLLIN,
+		.prep = uring_prep_poll, .issue = uring_poll_add,
 		.needs_file = true,
 	},
 	[IORING_OP_POLL_REMOVE] = { .issue = uring_poll_remove },
 	[IORING_OP_SYNC_FILE_RANGE] = {
-		.prep = prep_sync_range, .issue = op_sync_range,
+		.prep = prep_fadvise, .issue = op_sync_range,
+		.needs_file = true, .always_worker = true,
 	},
 	[IORING_OP_SENDMSG] = {
-		.issue = op_sendmsg, .poll_events = POLLOUT,
-		.quick_flag = MSG_DONTWAIT, .needs_file = true,
+		.prep = uring_prep_sendmsg, .issue = uring_sendmsg,
+		.poll_events = POLLOUT,
+		.quick_flag = MSG_DONTWAIT, .needs_file = true, .takes_prio = true,
 	},
 	[IORING_OP_RECVMSG] = {
-		.issue = op_recvmsg, .poll_events = POLLIN,
-		.quick_flag = MSG_DONTWAIT, .needs_file = true,
+		.prep = uring_prep_recvmsg, .issue = uring_recvmsg,
+		.poll_events = POLLIN, .quick_flag = MSG_DONTWAIT,
+		.needs_file = true, .takes_buffer = true, .takes_prio = true,
 	},
 	[IORING_OP_TIMEOUT] = {
 		.prep = uring_prep_timeout, .issue = uring_timeout,
 	},
 	[IORING_OP_TIMEOUT_REMOVE] = { .issue = uring_timeout_remove },
 	[IORING_OP_ACCEPT] = {
-		.prep = prep_accept, .issue = op_accept, .poll_events = POLLIN,
-		.needs_file = true,
+		.prep = uring_prep_accept, .issue = uring_accept,
+		.poll_events = POLLIN, .needs_file = true, .takes_prio = true,
 	},
-	[IORING_OP_ASYNC_CANCEL] = { .issue = uring_cancel },
+	[IORING_OP_ASYNC_CANCEL] = {
+		.prep = uring_prep_cancel, .issue = uring_cancel,
+	},
 	[IORING_OP_LINK_TIMEOUT] = { .prep = uring_prep_timeout },
 	[IORING_OP_CONNECT] = {
-		.issue = op_connect, .poll_events = POLLOUT, .needs_file = true,
+		.prep = uring_prep_connect, .issue = uring_connect,
+		.poll_events = POLLOUT, .needs_file = true,
 	},
 	[IORING_OP_FALLOCATE] = { .issue = op_fallocate, .needs_file = true },
-	[IORING_OP_OPENAT] = { .prep = plain_open, .issue = op_openat },
+	[IORING_OP_OPENAT] = { .prep = prep_open, .issue = op_openat },
 	[IORING_OP_CLOSE] = { .prep = prep_close, .issue = op_close },
 	[IORING_OP_FILES_UPDATE] = { .issue = uring_files_update },
 	[IORING_OP_STATX] = { .prep = prep_path, .issue = op_statx },
 	[IORING_OP_READ] = {
 		.prep = uring_prep_rw, .issue = uring_read,
 		.poll_events = POLLIN, .quick_flag = RWF_NOWAIT,
-		.needs_file = true, .takes_buffer = true,
+		.needs_file = true, .takes_buffer = true, .takes_prio = true,
 	},
 	[IORING_OP_WRITE] = {
 		.prep = uring_prep_rw, .issue = uring_write,
 		.poll_events = POLLOUT, .quick_flag = RWF_NOWAIT,
-		.needs_file = true,
+		.needs_file = true, .takes_prio = true,
 	},
-	[IORING_OP_FADVISE] = { .prep = prep_path, .issue = op_fadvise },
+	[IORING_OP_FADVISE] = {
+		.prep = prep_fadvise, .issue = op_fadvise, .needs_file = true,
+	},
 	[IORING_OP_MADVISE] = { .issue = op_madvise },
 	[IORING_OP_SEND] = {
-		.issue = op_send, .poll_events = POLLOUT,
-		.quick_flag = MSG_DONTWAIT, .needs_file = true,
+		.prep = uring_prep_send, .issue = uring_send,
+		.poll_events = POLLOUT,
+		.quick_flag = MSG_DONTWAIT, .needs_file = true, .takes_prio = true,
 	},
 	[IORING_OP_RECV] = {
-		.prep = prep_recv, .issue = op_recv, .poll_events = POLLIN,
-		.quick_flag = MSG_DONTWAIT, .needs_file = true,
-		.takes_buffer = true,
+		.prep = uring_prep_recv, .issue = uring_recv,
+		.poll_events = POLLIN, .quick_flag = MSG_DONTWAIT,
+		.needs_file = true, .takes_buffer = true, .takes_prio = true,
 	},
-	[IORING_OP_OPENAT2] = { .prep = plain_open, .issue = op_openat2 },
+	[IORING_OP_OPENAT2] = { .prep = prep_open, .issue = op_openat2 },
 	[IORING_OP_EPOLL_CTL] = { .prep = prep_path, .issue = op_epoll_ctl },
 	[IORING_OP_SPLICE] = {
 		.issue = op_splice, .needs_file = true, .always_worker = true,
@@ -597,7 +462,9 @@ static const struct uring_op ops[IORING_OP_LAST] = {
 	},
 	[IORING_OP_PROVIDE_BUFFERS] = { .issue = uring_provide_buffers },
 	[IORING_OP_REMOVE_BUFFERS] = { .issue = uring_remove_buffers },
-	[IORING_OP_SHUTDOWN] = { .issue = op_shutdown, .needs_file = true },
+	[IORING_OP_SHUTDOWN] = {
+		.issue = uring_shutdown, .needs_file = true,
+	},
 	[IORING_OP_RENAMEAT] = { .prep = prep_path, .issue = op_renameat },
 	[IORING_OP_UNLINKAT] = { .prep = prep_unlinkat, .issue = op_unlinkat },
 	[IORING_OP_MKDIRAT] = { .prep = prep_mkdirat, .issue = op_mkdirat },
@@ -616,7 +483,17 @@ static const struct uring_op ops[IORING_OP_LAST] = {
 	[IORING_OP_GETXATTR] = {
 		.prep = prep_getxattr, .issue = op_getxattr,
 	},
-	[IORING_OP_SOCKET] = { .prep = prep_path, .issue = op_socket },
+	[IORING_OP_SOCKET] = { .prep = prep_open, .issue = uring_socket },
+	[IORING_OP_SEND_ZC] = {
+		.prep = uring_prep_send, .issue = uring_send,
+		.poll_events = POLLOUT, .quick_flag = MSG_DONTWAIT,
+		.needs_file = true, .takes_prio = true,
+	},
+	[IORING_OP_SENDMSG_ZC] = {
+		.prep = uring_prep_sendmsg, .issue = uring_sendmsg,
+		.poll_events = POLLOUT, .quick_flag = MSG_DONTWAIT,
+		.needs_file = true, .takes_prio = true,
+	},
 };
 
 void

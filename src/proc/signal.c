@@ -59,10 +59,12 @@ signal_thread_init(struct thread *t, const struct thread *from)
 
 /* ---- who looks ---- */
 
+/* A worker of io_uring's, in the name of the process, has no signals of its
+ * own. */
 static uint64_t
 pending_of(const struct thread *t)
 {
-	return t->sig->pending.set | t->proc->sig.pending.set;
+	return (t->sig ? t->sig->pending.set : 0) | t->proc->sig.pending.set;
 }
 
 static bool
@@ -183,8 +185,8 @@ static int
 take_locked(struct thread *t, uint64_t set, struct siginfo *info)
 {
 	struct process *p = t->proc;
-	struct sig_queue *q = &t->sig->pending;
-	uint64_t s = q->set & set;
+	struct sig_queue *q = t->sig ? &t->sig->pending : NULL;
+	uint64_t s = q ? q->set & set : 0;
 	int sig;
 
 	if (!s) {
@@ -206,7 +208,7 @@ signal_take(struct thread *t, uint64_t set, struct siginfo *info)
 	irqflags_t f = spin_lock_irq(&t->proc->sig.lock);
 	int sig = take_locked(t, set, info);
 
-	if (!sig || !(pending_of(t) & ~t->sig->mask))
+	if (t->sig && (!sig || !(pending_of(t) & ~t->sig->mask)))
 		recalc(t);
 	spin_unlock_irq(&t->proc->sig.lock, f);
 	return sig;
