@@ -72,15 +72,14 @@ do_set(struct thread *t, const struct target *g, const char __user *uname,
 	return err;
 }
 
-/* Get and list: uname NULL lists. */
 static long
-do_get(struct thread *t, const struct target *g, const char __user *uname,
-       void __user *out, size_t size)
+get_or_list(struct thread *t, const struct target *g, bool list,
+	    const char __user *uname, void __user *out, size_t size)
 {
 	char name[XATTR_NAME_MAX + 1];
 	struct dentry *d;
 	void *buf = NULL;
-	ssize_t n = uname ? get_name(name, uname) : 0;
+	ssize_t n = list ? 0 : get_name(name, uname);
 
 	if (n)
 		return n;
@@ -93,14 +92,27 @@ do_get(struct thread *t, const struct target *g, const char __user *uname,
 	}
 	n = target_get(t, g, &d);
 	if (!n) {
-		n = uname ? inode_getxattr(d->inode, name, buf, size) :
-			    inode_listxattr(d->inode, buf, size);
+		n = list ? inode_listxattr(d->inode, buf, size) :
+			   inode_getxattr(d->inode, name, buf, size);
 		dentry_put(d);
 	}
 	if (n > 0 && size && copy_to_user(out, buf, (size_t)n))
 		n = -EFAULT;
 	kfree(buf);
 	return n;
+}
+
+static long
+do_get(struct thread *t, const struct target *g, const char __user *uname,
+       void __user *out, size_t size)
+{
+	return get_or_list(t, g, false, uname, out, size);
+}
+
+static long
+do_list(struct thread *t, const struct target *g, void __user *out, size_t size)
+{
+	return get_or_list(t, g, true, NULL, out, size);
 }
 
 static long
@@ -171,22 +183,22 @@ long
 sys_listxattr(struct thread *t, const char __user *path, void __user *list,
 	      size_t size)
 {
-	return do_get(t, &(struct target){ .path = path, .follow = true }, NULL,
-		      list, size);
+	return do_list(t, &(struct target){ .path = path, .follow = true },
+		       list, size);
 }
 
 long
 sys_llistxattr(struct thread *t, const char __user *path, void __user *list,
 	       size_t size)
 {
-	return do_get(t, &(struct target){ .path = path }, NULL, list, size);
+	return do_list(t, &(struct target){ .path = path }, list, size);
 }
 
 long
 sys_flistxattr(struct thread *t, int fd, void __user *list, size_t size)
 {
-	return do_get(t, &(struct target){ .by_fd = true, .fd = fd }, NULL,
-		      list, size);
+	return do_list(t, &(struct target){ .by_fd = true, .fd = fd }, list,
+		       size);
 }
 
 long
