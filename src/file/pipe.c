@@ -423,6 +423,14 @@ pipe_is(const struct file *f)
 }
 
 bool
+pipe_broken(const struct file *f)
+{
+	const struct pipe *p = f->priv;
+
+	return pipe_is(f) && !READ_ONCE(p->readers);
+}
+
+bool
 pipe_same(const struct file *a, const struct file *b)
 {
 	return a->priv == b->priv;

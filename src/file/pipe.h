@@ -23,6 +23,8 @@ long pipe_get_size(struct file *f);
 long pipe_set_size(struct file *f, uint64_t size);
 
 bool pipe_is(const struct file *f);
+/* A pipe that nobody can read? */
+bool pipe_broken(const struct file *f);
 /* Two ends of one pipe? */
 bool pipe_same(const struct file *a, const struct file *b);
 

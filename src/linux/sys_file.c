@@ -31,11 +31,15 @@
 #define CLOSE_RANGE_UNSHARE 2u
 #define CLOSE_RANGE_CLOEXEC 4u
 
-/* What a failed write means besides its errno. */
+/* What a failed write means besides its errno.  Of a pipe that broke after a
+ * part both the part and the signal are told. */
 static ssize_t
-write_result(struct thread *t, const struct file *f, ssize_t n)
+write_result(struct thread *t, const struct file *f, const struct uio *u,
+	     ssize_t n)
 {
-	if (n == -EPIPE && !(f->mode & FILE_NOSIGPIPE))
+	bool broken = n == -EPIPE || (n > 0 && u->resid && pipe_broken(f));
+
+	if (broken && !(f->mode & FILE_NOSIGPIPE))
 		ignore(signal_send_thread(t, SIGPIPE, NULL)); /* queue full */
 	else if (n == -EFBIG)
 		ignore(signal_send_thread(t, SIGXFSZ, NULL)); /* queue full */
@@ -73,11 +77,11 @@ sys_write(struct thread *t, int fd, const void __user *buf, size_t count)
 	if (user_range_ok(buf, count)) {
 		uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
 		n = file_write(f, &u);
+		if (unlikely(n < (ssize_t)count))
+			n = write_result(t, f, &u, n);
 	} else {
 		n = -EFAULT;
 	}
-	if (unlikely(n < 0))
-		n = write_result(t, f, n);
 	file_put(f);
 	return n;
 }
@@ -115,7 +119,7 @@ sys_pwrite64(struct thread *t, int fd, const void __user *buf, size_t count,
 	if (n)
 		return n;
 	uio_init_user(&u, buf, count < IO_MAX ? count : IO_MAX);
-	n = write_result(t, f, file_pwrite(f, &u, offset));
+	n = write_result(t, f, &u, file_pwrite(f, &u, offset));
 	file_put(f);
 	return n;
 }
@@ -155,7 +159,7 @@ vectored(struct thread *t, int fd, const void __user *iov, uint32_t n,
 			r = err;
 	}
 	if (write)
-		r = write_result(t, f, r);
+		r = write_result(t, f, &u, r);
 out_uio:
 	uio_fini(&u);
 out:
