@@ -493,6 +493,9 @@ collect(struct epoll *ep, struct epoll_event __user *events, int max)
 	list_splice_tail(&ep->ready, &todo);
 	spin_unlock_irq(&ep->ready_lock, f);
 	mutex_unlock(&ep->lock);
+	/* What is left, and what is level-triggered, is for others as well. */
+	if (!list_empty(&ep->ready))
+		wait_wake_next(&ep->wq);
 	return n;
 }
 

@@ -85,7 +85,9 @@ multiwait_sleep(struct multiwait *w, uint64_t deadline_ns)
 	} else {
 		err = thread_sleep(deadline_ns);
 	}
-	atomic_store_release(&w->woken, false);
+	/* A full barrier: a wake from here on is for what the look to come may
+	 * have missed, and is not overwritten. */
+	atomic_store(&w->woken, false);
 	return err;
 }
 

@@ -117,6 +117,21 @@ wait_wake(struct waitq *q, unsigned n, uint32_t events)
 }
 
 void
+wait_wake_next(struct waitq *q)
+{
+	struct wait_entry *e;
+	irqflags_t f;
+
+	if (!waitq_active(q))
+		return;
+	f = spin_lock_irq(&q->lock);
+	list_for_each_entry(e, &q->entries, link)
+		if (e->exclusive && !e->fn && thread_wake(e->thread))
+			break;
+	spin_unlock_irq(&q->lock, f);
+}
+
+void
 wait_wake_all(struct waitq *q, uint32_t events)
 {
 	wait_wake(q, 0, events); /* counts down from the top: no limit */

@@ -68,6 +68,10 @@ void wait_end(struct waitq *q, struct wait_entry *e);
 void wait_wake_all(struct waitq *q, uint32_t events);
 /* All non-exclusive entries and at most n exclusive ones. */
 void wait_wake(struct waitq *q, unsigned n, uint32_t events);
-/* The same by a caller that holds q->lock with interrupts off: for queues
+/* One more thread of the exclusive ones, no callbacks: by a thread that was
+ * woken and leaves something for others.  It may have taken two wakes, one as
+ * it woke and one before it looked. */
+void wait_wake_next(struct waitq *q);
+/* wait_wake() by a caller that holds q->lock with interrupts off: for queues
  * whose condition is guarded by that lock. */
 void wait_wake_locked(struct waitq *q, unsigned n, uint32_t events);
