@@ -113,6 +113,7 @@ connect_to(struct unix_sock *u, struct unix_sock *l, bool nonblock)
 		}
 		wait_end(&l->write_wq, &e);
 	}
+	wait_wake_next(&l->write_wq);
 	if (err) {
 		end->addrlen = 0;
 		unix_release(&end->sock);
@@ -259,6 +260,8 @@ unix_accept(struct socket *s, bool nonblock, struct socket **out)
 			break;
 		}
 		wait_end(&l->read_wq, &e);
+		if (!list_empty(&l->backlog))
+			wait_wake_next(&l->read_wq);
 	}
 	if (err)
 		return err;

@@ -151,6 +151,8 @@ wait_stream_room(struct unix_sock *u, struct unix_sock *p, int flags)
 	while (!stream_room(u, p) && !err)
 		err = wait_sleep(&e, until);
 	wait_end(&u->write_wq, &e);
+	if (err) /* a wake that came as well is another's */
+		wait_wake_next(&u->write_wq);
 	return sock_wait_error(&u->sock, true, err);
 }
 
@@ -418,6 +420,15 @@ stream_readable(struct unix_sock *u)
 						     !list_empty(&u->queue);
 }
 
+/* A wake that a reader leaves without data was another's. */
+static int
+reader_leaves(struct unix_sock *u, int err)
+{
+	if (err && !list_empty(&u->queue))
+		wait_wake_next(&u->read_wq);
+	return sock_wait_error(&u->sock, false, err);
+}
+
 static NOINLINE int
 wait_stream_data(struct unix_sock *u, uint32_t seen, int flags)
 {
@@ -433,7 +444,7 @@ wait_stream_data(struct unix_sock *u, uint32_t seen, int flags)
 			       !stream_readable(u)))
 		err = wait_sleep(&e, until);
 	wait_end(&u->read_wq, &e);
-	return sock_wait_error(&u->sock, false, err);
+	return reader_leaves(u, err);
 }
 
 /* Nothing is there: 1 at the end of the stream, 0 after a wait. */
@@ -480,6 +491,9 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		done += n;
 		if (likely((size_t)done >= want && done) || stop || !uio->resid)
 			break;
+		/* The rest may be with a sender that waits for room. */
+		if (done && !(sm->flags & MSG_PEEK))
+			read_done(u, p);
 		n = stream_empty(u, sm, done != 0,
 				 sm->flags & MSG_PEEK ? (uint32_t)done : 0);
 		if (n)
@@ -520,6 +534,25 @@ find_target(struct unix_sock *u, struct sock_msg *sm, struct unix_sock **out)
 	return err;
 }
 
+/* Has the sender's buffer no room?  One that is larger than what is left goes
+ * when alone. */
+static bool
+sender_full(const struct unix_sock *u, const struct unix_sock *to,
+	    uint32_t cost)
+{
+	uint32_t used = unix_is_dgram(u) ? atomic_load_relaxed(&u->wmem) :
+					   READ_ONCE(to->queued);
+
+	return used && (uint64_t)used + cost > READ_ONCE(u->sock.sndbuf);
+}
+
+/* Has the receiver's queue none? */
+static bool
+receiver_full(struct unix_sock *u, struct unix_sock *to)
+{
+	return unix_is_dgram(u) && unix_dgram_full(u, to);
+}
+
 /* 0: it may go; -EAGAIN: no room. */
 static int
 may_send(struct unix_sock *u, struct unix_sock *to, uint32_t cost)
@@ -532,12 +565,7 @@ may_send(struct unix_sock *u, struct unix_sock *to, uint32_t cost)
 	if (!unix_is_dgram(u)) {
 		if (READ_ONCE(to->shut) & UNIX_SHUT_READ)
 			return -EPIPE;
-		/* One that is larger than what is left goes when alone. */
-		return READ_ONCE(to->queued) &&
-				       (uint64_t)READ_ONCE(to->queued) + cost >
-					       u->sock.sndbuf ?
-			       -EAGAIN :
-			       0;
+		return sender_full(u, to, cost) ? -EAGAIN : 0;
 	}
 	spin_lock(&unix_lock);
 	if (to->state == UNIX_CLOSED) {
@@ -548,8 +576,7 @@ may_send(struct unix_sock *u, struct unix_sock *to, uint32_t cost)
 		err = -EPERM;
 	} else if (to->shut & UNIX_SHUT_READ) {
 		err = -EPIPE;
-	} else if (unix_dgram_full(u, to) ||
-		   (u->wmem && (uint64_t)u->wmem + cost > u->sock.sndbuf)) {
+	} else if (receiver_full(u, to) || sender_full(u, to, cost)) {
 		err = -EAGAIN;
 	}
 	spin_unlock(&unix_lock);
@@ -564,16 +591,17 @@ wait_packet_room(struct unix_sock *u, struct unix_sock *to, uint32_t cost,
 		 int flags)
 {
 	uint64_t until = sock_deadline(&u->sock, true, flags);
-	struct waitq *wq = unix_is_dgram(u) && unix_dgram_full(u, to) ?
-				   &to->write_wq :
-				   &u->write_wq;
+	bool full = receiver_full(u, to);
+	struct waitq *wq = full ? &to->write_wq : &u->write_wq;
 	struct wait_entry e UNINIT;
 	int err = 0;
 
 	if (!until)
 		return -EAGAIN;
 	wait_start(wq, &e, true);
-	if (may_send(u, to, cost) == -EAGAIN)
+	/* Still, and for that reason: of another it is not told here. */
+	if (may_send(u, to, cost) == -EAGAIN &&
+	    (full ? receiver_full(u, to) : sender_full(u, to, cost)))
 		err = wait_sleep(&e, until);
 	wait_end(wq, &e);
 	return sock_wait_error(&u->sock, true, err);
@@ -732,7 +760,7 @@ wait_packet(struct unix_sock *u, int flags)
 	while (!stream_readable(u) && !err)
 		err = wait_sleep(&e, until);
 	wait_end(&u->read_wq, &e);
-	return sock_wait_error(&u->sock, false, err);
+	return reader_leaves(u, err);
 }
 
 ssize_t
