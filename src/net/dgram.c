@@ -58,9 +58,10 @@ dgram_deliver(struct inet_sock *sk, struct dgram *d)
 {
 	struct dgram_sock *u = dgram_of(sk);
 	irqflags_t f = spin_lock_irq(&sk->lock);
-	bool fits = u->bytes + d->truesize <= sk->sock.rcvbuf || !u->head;
+	bool taken = !u->rcv_shut &&
+		     (u->bytes + d->truesize <= sk->sock.rcvbuf || !u->head);
 
-	if (fits && !u->rcv_shut) {
+	if (taken) {
 		*u->tail = d;
 		u->tail = &d->next;
 		u->bytes += d->truesize;
@@ -68,7 +69,7 @@ dgram_deliver(struct inet_sock *sk, struct dgram *d)
 		u->drops++;
 	}
 	spin_unlock_irq(&sk->lock, f);
-	if (!fits || u->rcv_shut)
+	if (!taken)
 		dgram_put(d);
 	else if (waitq_active(&sk->wq))
 		wait_wake_all(&sk->wq, EV_IN);
@@ -160,6 +161,7 @@ dgram_release(struct socket *s)
 	struct inet_sock *sk = inet_of(s);
 	struct dgram_sock *u = dgram_of(sk);
 	struct dgram *d;
+	irqflags_t f;
 
 	if (dgram_is_raw(sk))
 		raw_far_close(u);
@@ -167,7 +169,12 @@ dgram_release(struct socket *s)
 		inet_drop_port(sk);
 	inet_drop_groups(sk);
 	inet_list_del(sk);
-	WRITE_ONCE(u->rcv_shut, true);
+	/* Under the lock: who found the socket before it left the table may be
+	 * about to deliver. */
+	f = spin_lock_irq(&sk->lock);
+	u->rcv_shut = true;
+	sk->sock.rcvbuf = 0; /* nor is there room for an error */
+	spin_unlock_irq(&sk->lock, f);
 	while ((d = take(u, false)))
 		dgram_put(d);
 	dgram_err_purge(sk);
