@@ -35,66 +35,6 @@
 #define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
 #define EV_ALL (EV_IN | EV_OUT | POLLHUP | POLLRDHUP | POLLERR)
 
-/* ---- pieces ---- */
-
-struct nbuf *
-nbuf_alloc(uint32_t len, unsigned alloc)
-{
-	struct nbuf *b = kmalloc(sizeof(*b) + len, alloc);
-
-	if (!b)
-		return NULL;
-	b->next = NULL;
-	b->data = (uint8_t *)(b + 1);
-	b->len = len;
-	b->truesize = (uint32_t)sizeof(*b) + len;
-	refcount_set(&b->refs, 1);
-	b->free = NULL;
-	b->priv = NULL;
-	b->referred = false;
-	return b;
-}
-
-void
-nbuf_free(struct nbuf *b)
-{
-	if (!refcount_put(&b->refs))
-		return;
-	if (b->free)
-		b->free(b);
-	else
-		kfree(b);
-}
-
-void
-nbuf_append(struct nbuf_queue *q, struct nbuf *b)
-{
-	b->next = NULL;
-	*q->tail = b;
-	q->tail = &b->next;
-	q->bytes += b->len;
-}
-
-struct nbuf *
-nbuf_take_all(struct nbuf_queue *q)
-{
-	struct nbuf *b = q->head;
-
-	nbuf_queue_init(q);
-	return b;
-}
-
-void
-nbuf_free_list(struct nbuf *b)
-{
-	while (b) {
-		struct nbuf *next = b->next;
-
-		nbuf_free(b);
-		b = next;
-	}
-}
-
 /* ---- life ---- */
 
 static void
@@ -180,13 +120,19 @@ autotune_sndbuf(struct tcp_sock *t)
 }
 
 void
+tcp_set_established(struct tcp_sock *t)
+{
+	t->state = TCP_ESTABLISHED;
+	autotune_sndbuf(t);
+	t->last_rx_ns = t->last_tx_ns = clock_mono_ns();
+}
+
+void
 tcp_established(struct tcp_sock *t)
 {
 	irqflags_t f = tcp_lock(t);
 
-	t->state = TCP_ESTABLISHED;
-	autotune_sndbuf(t);
-	t->last_rx_ns = t->last_tx_ns = clock_mono_ns();
+	tcp_set_established(t);
 	tcp_unlock(t, f);
 	wake(t, EV_OUT);
 }
@@ -205,7 +151,7 @@ tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
 	while (list) {
 		struct nbuf *next = list->next;
 
-		nbuf_append(&t->rx, list);
+		nbuf_join(&t->rx, list);
 		list = next;
 	}
 	t->rx_total += bytes;
@@ -327,9 +273,12 @@ writable(const struct tcp_sock *t)
 	return (uint64_t)tcp_queued(t) * 3 <= (uint64_t)tcp_send_limit(t) * 2;
 }
 
+/* The barrier is that of can_send() and tcp_poll(), seen from here: who makes
+ * room has let go of the lock by a plain store. */
 void
 tcp_has_room(struct tcp_sock *t)
 {
+	atomic_fence();
 	if (READ_ONCE(t->nospace) && writable(t)) {
 		WRITE_ONCE(t->nospace, false);
 		wake(t, EV_OUT);
@@ -392,6 +341,7 @@ tcp_listen(struct socket *s, int backlog)
 		backlog = net_settings.somaxconn;
 	if (t->state == TCP_LISTEN) {
 		WRITE_ONCE(t->backlog, (unsigned)backlog);
+		tcp_near_admit(t);
 		return 0;
 	}
 	if (t->state != TCP_CLOSE || t->in.connected)
@@ -412,15 +362,15 @@ tcp_listen(struct socket *s, int backlog)
 }
 
 bool
-tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force)
+tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool placed)
 {
 	irqflags_t f = tcp_lock(l);
-	bool ok = l->state == TCP_LISTEN && (force || l->nqueue <= l->backlog);
+	bool ok = l->state == TCP_LISTEN;
 
-	if (ok) {
+	if (ok)
 		list_add_tail(&l->queue, &child->queue_link);
-		l->nqueue++;
-	}
+	l->nqueue += ok;
+	l->nqueue -= placed;
 	tcp_unlock(l, f);
 	if (ok && waitq_active(&l->in.wq))
 		wait_wake(&l->in.wq, 1, EV_IN);
@@ -442,12 +392,6 @@ take_child(struct tcp_sock *l)
 	return c;
 }
 
-static bool
-can_accept(struct tcp_sock *l)
-{
-	return !list_empty(&l->queue) || tcp_state(l) != TCP_LISTEN;
-}
-
 static int
 tcp_accept(struct socket *s, bool nonblock, struct socket **out)
 {
@@ -465,10 +409,12 @@ tcp_accept(struct socket *s, bool nonblock, struct socket **out)
 	if (!c) {
 		wait_start_exclusive(&l->in.wq, &e, true);
 		while (!(c = take_child(l)) && !err)
-			err = can_accept(l) && list_empty(&l->queue) ?
+			err = tcp_state(l) != TCP_LISTEN ?
 				      -EINVAL :
 				      wait_sleep(&e, deadline);
 		wait_end(&l->in.wq, &e);
+		if (!list_empty(&l->queue))
+			wait_wake_next(&l->in.wq);
 		if (!c)
 			return err == -EINVAL ? err :
 						sock_wait_error(s, false, err);
@@ -480,6 +426,16 @@ tcp_accept(struct socket *s, bool nonblock, struct socket **out)
 
 /* ---- connect ---- */
 
+/* What the core is about to do with t, or another CPU has it do, is done. */
+static void
+settle(struct tcp_sock *t)
+{
+	if (!READ_ONCE(t->pcb))
+		return;
+	net_core_lock();
+	net_core_unlock();
+}
+
 static int
 disconnect(struct tcp_sock *t)
 {
@@ -488,15 +444,16 @@ disconnect(struct tcp_sock *t)
 	if (t->state == TCP_LISTEN || (!t->in.connected && !t->connecting))
 		return t->state == TCP_LISTEN ? -EINVAL : 0;
 	tcp_near_give_up(t);
+	f = tcp_lock(t);
+	finished(t); /* before its peer is looked at: no other end comes now */
+	t->connecting = false;
+	t->in.connected = false;
+	tcp_unlock(t, f);
 	if (t->peer)
 		tcp_near_close(t, true);
 	else if (t->pcb)
 		tcp_far_do(t, FAR_ABORT);
-	f = tcp_lock(t);
-	finished(t);
-	t->connecting = false;
-	t->in.connected = false;
-	tcp_unlock(t, f);
+	settle(t);
 	if (!t->in.bound)
 		inet_drop_port(&t->in);
 	wake(t, EV_ALL);
@@ -572,6 +529,7 @@ tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	}
 	if (t->in.connected || t->state == TCP_LISTEN)
 		return -EISCONN;
+	settle(t); /* one that failed: its end is told before it is gone */
 	if (t->peer || t->pcb)
 		return -EISCONN;
 	err = inet_addr_in(&t->in, addr, len, &dst);
@@ -605,6 +563,40 @@ fail:
 
 /* ---- the end ---- */
 
+static void release(struct tcp_sock *t, bool reset);
+
+void
+tcp_drop_child(struct tcp_sock *c)
+{
+	release(c, true);
+}
+
+/* Connections that nobody will accept; they have no queues of their own. */
+static void
+drop_queue(struct tcp_sock *l)
+{
+	struct tcp_sock *c;
+
+	while ((c = take_child(l)))
+		release(c, true);
+	tcp_near_admit(l);
+}
+
+static void
+stop_listening(struct tcp_sock *t)
+{
+	irqflags_t f;
+
+	tcp_far_unlisten(t);
+	inet_stop_listen(&t->in);
+	f = tcp_lock(t);
+	finished(t);
+	t->in.sock.listening = false;
+	tcp_unlock(t, f);
+	drop_queue(t);
+	wake(t, EV_ALL);
+}
+
 static int
 tcp_shutdown(struct socket *s, int how)
 {
@@ -615,15 +607,8 @@ tcp_shutdown(struct socket *s, int how)
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
 	if (t->state == TCP_LISTEN) {
-		if (how == SHUT_WR)
-			return 0;
-		tcp_far_unlisten(t);
-		inet_stop_listen(&t->in);
-		f = tcp_lock(t);
-		finished(t);
-		t->in.sock.listening = false;
-		tcp_unlock(t, f);
-		wake(t, EV_ALL);
+		if (how != SHUT_WR)
+			stop_listening(t);
 		return 0;
 	}
 	f = tcp_lock(t);
@@ -654,22 +639,12 @@ tcp_shutdown(struct socket *s, int how)
 	return 0;
 }
 
-static void release(struct tcp_sock *t, bool reset);
-
-/* Connections that nobody will accept; they have no queues of their own. */
-static void
-drop_queue(struct tcp_sock *l)
-{
-	struct tcp_sock *c;
-
-	while ((c = take_child(l)))
-		release(c, true);
-	tcp_near_admit(l);
-}
-
+/* Who waits for that is told each time that there is room. */
 static bool
 all_sent(struct tcp_sock *t)
 {
+	WRITE_ONCE(t->nospace, true);
+	atomic_fence();
 	return !tcp_queued(t) || tcp_state(t) == TCP_CLOSE;
 }
 

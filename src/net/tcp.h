@@ -30,6 +30,7 @@ struct nbuf {
 	struct refcount refs;	      /* its owner's and lwIP's segments' */
 	void (*free)(struct nbuf *b); /* NULL: kfree */
 	void *priv;
+	bool shares;		    /* small ones behind it may join it */
 	bool referred;		    /* [core] `ref` is in use */
 	uint64_t ref[NBUF_REF / 8]; /* [core] txref.c: its first reference */
 };
@@ -41,6 +42,12 @@ struct nbuf_queue {
 
 void nbuf_free(struct nbuf *b);			       /* drops one reference */
 struct nbuf *nbuf_alloc(uint32_t len, unsigned alloc); /* NULL: no memory */
+/* For len bytes of what may share memory with its neighbours: where they are
+ * few it has room for more. */
+struct nbuf *nbuf_alloc_shared(uint32_t len, unsigned alloc,
+			       void (*free)(struct nbuf *b));
+/* nbuf_append(), which consumes b; small pieces that share do. */
+void nbuf_join(struct nbuf_queue *q, struct nbuf *b);
 static inline void
 nbuf_queue_init(struct nbuf_queue *q)
 {
@@ -74,7 +81,7 @@ struct tcp_sock {
 	struct list waiting;	   /* [l] near ones that found it full */
 	struct list queue_link;	   /* [the listener's l] */
 	struct tcp_sock *listener; /* [l] whose `waiting` this is in; ref */
-	unsigned nqueue, backlog;  /* [l] */
+	unsigned nqueue, backlog;  /* [l] places of queue that are taken */
 
 	/* far */
 	void *pcb; /* [core] lwIP's; NULL: none */
@@ -88,6 +95,7 @@ struct tcp_sock {
 	uint32_t rx_window;	 /* [core] bytes lwIP may have in our queue */
 	uint32_t rx_out;	 /* [core] bytes that lwIP waits to hear of */
 	bool fin_wanted;	 /* [core] when all data is with lwIP */
+	bool close_wanted;	 /* [core] the same */
 	bool deferred;		 /* [core] TCP_DEFER_ACCEPT: in no queue yet */
 	uint64_t rx_epoch_ns;	 /* [l] autotuning: since when */
 	uint32_t rx_epoch_bytes; /* [l] bytes read since */
@@ -142,8 +150,11 @@ void tcp_got_reset(struct tcp_sock *t, int err);
 void tcp_has_room(struct tcp_sock *t);
 /* Our FIN was acknowledged. */
 void tcp_fin_acked(struct tcp_sock *t);
-/* Puts a connected child into its listener's queue; false: closed or full. */
-bool tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool force);
+/* Puts a connected child into its listener's queue, into the place that was
+ * taken for it or a new one; false: that is closed. */
+bool tcp_enqueue_child(struct tcp_sock *l, struct tcp_sock *child, bool placed);
+/* One that nobody will accept is reset, and given back. */
+void tcp_drop_child(struct tcp_sock *child);
 /* The byte at this position of the stream is urgent; it may have come. */
 void tcp_got_urgent(struct tcp_sock *t, uint64_t at);
 /* TCP_NOTSENT_LOWAT: what was not sent, so many times, is less. */

@@ -25,7 +25,6 @@
 
 #define CORK_NS	     200000000ull /* the longest that data is held back */
 #define SNDBUF_LEAST 8192u
-#define PIECE_LEAST  (512u - (uint32_t)sizeof(struct nbuf))
 #define COPY_STRETCH 65536u /* bytes copied per time under the lock */
 
 /* Bytes of one piece when sending much; small machines think smaller. */
@@ -59,36 +58,11 @@ piece_free(struct nbuf *b)
 static struct nbuf *
 piece_alloc(uint32_t len)
 {
-	uint32_t room = len < PIECE_LEAST ? PIECE_LEAST : len;
-	struct nbuf *b = nbuf_alloc(room, ALLOC_KERNEL);
+	struct nbuf *b = nbuf_alloc_shared(len, ALLOC_KERNEL, piece_free);
 
-	if (!b)
-		return NULL;
-	b->free = piece_free;
-	atomic_add(&tx_held, b->truesize);
+	if (b)
+		atomic_add(&tx_held, b->truesize);
 	return b;
-}
-
-void
-tcp_append(struct nbuf_queue *q, struct nbuf *b)
-{
-	struct nbuf *last;
-	uint8_t *end;
-
-	if (!q->head || b->free != piece_free || b->len >= PIECE_LEAST)
-		goto alone;
-	last = container_of(q->tail, struct nbuf, next);
-	end = last->data + last->len;
-	if (last->free != piece_free ||
-	    (size_t)((uint8_t *)last + last->truesize - end) < b->len)
-		goto alone;
-	memcpy(end, b->data, b->len);
-	last->len += b->len;
-	q->bytes += b->len;
-	nbuf_free(b);
-	return;
-alone:
-	nbuf_append(q, b);
 }
 
 /* ---- sending ---- */
@@ -145,7 +119,7 @@ send_piece(struct tcp_sock *t, struct nbuf *b, bool urgent)
 		err = -EPIPE;
 	else {
 		t->tx_total += b->len;
-		tcp_append(&t->tx, b);
+		nbuf_join(&t->tx, b);
 		if (unlikely(urgent))
 			t->tx_urg = t->tx_total;
 	}
@@ -392,14 +366,12 @@ copy_queue(struct tcp_sock *t, struct uio *u, size_t len, size_t skip,
 
 /* Tells the sender that there is room again. */
 static void
-room_made(struct tcp_sock *t, size_t n)
+room_made(struct tcp_sock *t)
 {
 	if (t->peer) {
 		tcp_has_room(t->peer);
 		return;
 	}
-	t->rx_read += (uint32_t)n;
-	t->rx_epoch_bytes += (uint32_t)n;
 	if (t->rx_read >= t->rx_window / 4 ||
 	    (!t->rx.bytes && t->rx_read >= 16384))
 		tcp_far_do(t, FAR_READ);
@@ -429,6 +401,10 @@ recv_stretch(struct tcp_sock *t, struct uio *u, size_t want, size_t skip,
 		u->nofault = true;
 		n = copy_queue(t, u, len, from, flags, &freed);
 		u->nofault = false;
+		if (!(flags & MSG_PEEK)) { /* the core takes it from there */
+			t->rx_read += (uint32_t)n;
+			t->rx_epoch_bytes += (uint32_t)n;
+		}
 		if (mark)
 			tcp_urg_passed(t);
 		tcp_unlock(t, f);
@@ -439,7 +415,7 @@ recv_stretch(struct tcp_sock *t, struct uio *u, size_t want, size_t skip,
 	}
 	nbuf_free_list(freed);
 	if (n && !(flags & MSG_PEEK))
-		room_made(t, n);
+		room_made(t);
 	return (ssize_t)n;
 }
 

@@ -35,36 +35,80 @@ unlock(struct tcp_sock *t, irqflags_t f)
 	spin_unlock_irq(&t->in.lock, f);
 }
 
-/* Joins t to a fresh child of l.  -EAGAIN: l's queue is full. */
+/* A place in l's queue for one that is about to be made.  -EAGAIN: there is
+ * none, -ECONNREFUSED. */
+static int
+take_place(struct tcp_sock *l)
+{
+	irqflags_t f = lock(l);
+	int err = l->state != TCP_LISTEN ? -ECONNREFUSED :
+		  l->nqueue > l->backlog ? -EAGAIN :
+					   0;
+
+	if (!err)
+		l->nqueue++;
+	unlock(l, f);
+	return err;
+}
+
+static void
+leave_place(struct tcp_sock *l)
+{
+	irqflags_t f = lock(l);
+
+	l->nqueue--;
+	unlock(l, f);
+}
+
+/* Makes c, which has everything but that, t's other end.  false: t has given
+ * up meanwhile. */
+static bool
+marry(struct tcp_sock *t, struct tcp_sock *c)
+{
+	irqflags_t f;
+	bool ok;
+
+	c->peer = t;
+	inet_get(&t->in);
+	tcp_established(c);
+	f = lock(t);
+	ok = !t->closed && t->state == TCP_SYN_SENT;
+	if (ok) {
+		t->peer = c;
+		inet_get(&c->in);
+		tcp_set_established(t);
+	}
+	unlock(t, f);
+	if (!ok)
+		inet_put(&t->in);
+	else if (waitq_active(&t->in.wq))
+		wait_wake_all(&t->in.wq, POLLOUT | POLLWRNORM | POLLWRBAND);
+	return ok;
+}
+
+/* Joins t to a fresh child of l, for which there is a place.  -ENOMEM,
+ * -ECANCELED: t has given up. */
 static int
 join(struct tcp_sock *t, struct tcp_sock *l)
 {
-	struct tcp_sock *c;
+	struct tcp_sock *c = tcp_new_child(l);
 
-	if (READ_ONCE(l->nqueue) > READ_ONCE(l->backlog))
-		return -EAGAIN;
-	c = tcp_new_child(l);
-	if (!c)
+	if (!c) {
+		leave_place(l);
 		return -ENOMEM;
+	}
 	c->in.local = t->in.remote;
 	c->in.remote = t->in.local;
 	inet_list_add(&c->in);
-	c->peer = t;
-	inet_get(&t->in);
-	t->peer = c;
-	inet_get(&c->in);
-	tcp_established(c);
-	tcp_established(t);
-	if (tcp_enqueue_child(l, c, false))
-		return 0;
-	/* Nobody has seen c. */
-	t->peer = NULL;
-	WRITE_ONCE(t->state, TCP_SYN_SENT);
-	inet_list_del(&c->in);
-	inet_put(&t->in);
-	inet_put(&c->in);
-	inet_put(&c->in);
-	return -EAGAIN;
+	if (!marry(t, c)) {
+		inet_list_del(&c->in);
+		inet_put(&c->in); /* nobody has seen it */
+		leave_place(l);
+		return -ECANCELED;
+	}
+	if (!tcp_enqueue_child(l, c, true))
+		tcp_drop_child(c); /* l was closed */
+	return 0;
 }
 
 /* Consumes the reference to l. */
@@ -98,13 +142,19 @@ tcp_near_connect(struct tcp_sock *t)
 	if (!in)
 		return -ECONNREFUSED;
 	l = tcp_of(in);
-	err = join(t, l);
+	err = take_place(l);
 	if (err == -EAGAIN)
 		return wait_for_room(t, l);
+	if (!err) {
+		err = join(t, l);
+		if (err)
+			tcp_near_admit(l); /* the place is another's */
+	}
 	inet_put(in);
-	return err;
+	return err == -ECANCELED ? -ECONNABORTED : err;
 }
 
+/* The next one, with a place in the queue unless l does not listen any more. */
 static struct tcp_sock *
 take_waiting(struct tcp_sock *l, bool *listens)
 {
@@ -116,6 +166,8 @@ take_waiting(struct tcp_sock *l, bool *listens)
 	    (!*listens || l->nqueue <= l->backlog)) {
 		t = list_first_entry(&l->waiting, struct tcp_sock, queue_link);
 		list_del(&t->queue_link);
+		if (*listens)
+			l->nqueue++;
 	}
 	unlock(l, f);
 	return t;
@@ -126,18 +178,11 @@ tcp_near_admit(struct tcp_sock *l)
 {
 	struct tcp_sock *t;
 	bool listens;
-	irqflags_t f;
 
 	while ((t = take_waiting(l, &listens))) {
 		int err = listens ? join(t, l) : -ECONNREFUSED;
 
-		if (err == -EAGAIN) {
-			f = lock(l);
-			list_add(&l->waiting, &t->queue_link);
-			unlock(l, f);
-			return;
-		}
-		if (err)
+		if (err && err != -ECANCELED)
 			tcp_got_reset(t, -err);
 		inet_put(&t->in);
 	}
@@ -173,7 +218,7 @@ tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent)
 	uint64_t end = 0;
 
 	if (!gone) {
-		tcp_append(&p->rx, b);
+		nbuf_join(&p->rx, b);
 		end = p->rx_total += len;
 	}
 	unlock(p, f);

@@ -17,6 +17,7 @@ tcp_unlock(struct tcp_sock *t, irqflags_t f)
 }
 
 void nbuf_free_list(struct nbuf *b);
+void tcp_set_established(struct tcp_sock *t); /* its lock is held */
 /* Bytes on their way: sent and not taken by the other end. */
 uint32_t tcp_queued(const struct tcp_sock *t);
 /* Until ready(t), the deadline or a signal.  0, or what the call answers. */
@@ -26,8 +27,6 @@ bool tcp_connect_over(struct tcp_sock *t);
 
 /* Sockets hold so much memory together that each is to hold little. */
 bool tcp_tx_pressed(void);
-/* nbuf_append(), which consumes b; small pieces share one's memory. */
-void tcp_append(struct nbuf_queue *q, struct nbuf *b);
 ssize_t tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,

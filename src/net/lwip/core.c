@@ -194,23 +194,24 @@ tick_goes_on(enum net_tick t, uint64_t now)
 static void
 timers_due(struct net_work *w)
 {
-	uint64_t now = now_ms(), next = NEVER;
+	uint64_t now = now_ms();
 
 	(void)w;
 	armed_ms = NEVER;
 	for (unsigned t = 0; t < NET_NTICKS; t++) {
 		struct tick *k = &ticks[t];
 
-		if (k->next_ms <= now) {
-			k->fn();
-			k->next_ms = tick_goes_on(t, now) ?
-					     now + k->interval_ms :
-					     NEVER;
-		}
-		if (k->next_ms < next)
-			next = k->next_ms;
+		if (k->next_ms > now)
+			continue;
+		k->fn();
+		k->next_ms =
+			tick_goes_on(t, now) ? now + k->interval_ms : NEVER;
 	}
-	nearest_ms = next;
+	/* Each of them may have started any other. */
+	nearest_ms = NEVER;
+	for (unsigned t = 0; t < NET_NTICKS; t++)
+		if (ticks[t].next_ms < nearest_ms)
+			nearest_ms = ticks[t].next_ms;
 }
 
 /* At the end of each stretch under the lock. */

@@ -217,8 +217,11 @@ static bool
 rx_queue(struct net_port *e, unsigned q)
 {
 	struct nic_buf *v[RX_BUDGET];
-	unsigned n = e->nic->ops->rx_poll(e->nic, q, v, RX_BUDGET);
+	unsigned n;
 
+	e->in_poll = q + 1;
+	n = e->nic->ops->rx_poll(e->nic, q, v, RX_BUDGET);
+	e->in_poll = 0;
 	/* What was sent is back by now: acknowledgements may ask for it. */
 	if (atomic_load_relaxed(&e->done))
 		done_run(&e->done_work);
@@ -259,7 +262,12 @@ nic_rx_notify(struct nic *n, unsigned q)
 	struct net_port *e = n->stack;
 
 	atomic_or(&e->rx_queues, 1u << (q & 31));
-	net_core_run(&e->rx_work);
+	/* From a poll that gave up for want of memory: at once would be for
+	 * ever while the device has packets. */
+	if (unlikely(READ_ONCE(e->in_poll) == q + 1))
+		work_queue(&e->rx_more);
+	else
+		net_core_run(&e->rx_work);
 }
 
 /* ---- sending ---- */

@@ -24,6 +24,7 @@ struct net_port {
 	struct nic *nic;	 /* [I] NULL: lo */
 	char name[NET_NAME_MAX]; /* [I] */
 	uint32_t rx_queues;	 /* [a] bits: have packets */
+	unsigned in_poll;	 /* [core w, a] queue that is polled, plus 1 */
 	uint32_t kick_queues;	 /* bits: were given packets */
 	struct net_work rx_work, done_work, ready_work, link_work;
 	struct work rx_more; /* a thread goes on where an interrupt stops */

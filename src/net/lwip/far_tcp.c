@@ -41,6 +41,7 @@
 #define HALF_OPEN 1024u /* handshakes under way, of one listener */
 #define TRIES	  15u	/* of data: a quarter of an hour, as on Linux */
 #define TRIES_END 8u	/* of a socket that is closed */
+#define RETRY_NS  (NSEC_PER_SEC / 20) /* where there was no memory */
 #define WND_MIN	  32768u
 #define WND_MAX	  (6u << 20)
 
@@ -60,20 +61,32 @@ rx_nbuf_free(struct nbuf *b)
 	kfree(r);
 }
 
+static void
+rx_copy_free(struct nbuf *b)
+{
+	atomic_sub(&net_rx_held, b->truesize);
+	kfree(b);
+}
+
+/* It counts as what it takes: another end that sends byte by byte to who does
+ * not read fills a window, but not the memory. */
 static struct nbuf *
 copy_chain(struct pbuf *p)
 {
-	struct nbuf *b = nbuf_alloc(p->tot_len, ALLOC_ATOMIC);
+	struct nbuf *b =
+		nbuf_alloc_shared(p->tot_len, ALLOC_ATOMIC, rx_copy_free);
 
 	if (!b)
 		return NULL;
+	atomic_add(&net_rx_held, b->truesize);
 	pbuf_copy_partial(p, b->data, p->tot_len, 0);
 	pbuf_free(p);
 	return b;
 }
 
-/* Each pbuf of the chain gets a wrapper; nothing has happened if one cannot
- * be had. */
+/* Each pbuf of the chain that has bytes gets a wrapper; nothing has happened
+ * if one cannot be had.  One may have none: it was all headers, or its bytes
+ * had come before. */
 static struct nbuf *
 wrap_chain(struct pbuf *p)
 {
@@ -81,12 +94,15 @@ wrap_chain(struct pbuf *p)
 	struct pbuf *q;
 
 	for (q = p; q; q = q->next) {
-		struct rx_nbuf *r = kmalloc(sizeof(*r), ALLOC_ATOMIC);
+		struct rx_nbuf *r;
 
+		if (!q->len)
+			continue;
+		r = kmalloc(sizeof(*r), ALLOC_ATOMIC);
 		if (!r)
 			goto fail;
 		r->b.next = NULL;
-		r->b.referred = false;
+		r->b.shares = r->b.referred = false;
 		refcount_set(&r->b.refs, 1);
 		r->p = q;
 		r->b.data = q->payload;
@@ -100,6 +116,8 @@ wrap_chain(struct pbuf *p)
 		q = p->next;
 		p->next = NULL;
 		p->tot_len = p->len;
+		if (!p->len)
+			pbuf_free(p);
 		p = q;
 	}
 	return list;
@@ -113,6 +131,7 @@ fail:
 }
 
 static bool enqueue_deferred(struct tcp_sock *t);
+static void drop_deferred(struct tcp_sock *t);
 
 static err_t
 received(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
@@ -173,6 +192,8 @@ failed(void *arg, err_t err)
 
 	if (!t)
 		return;
+	if (unlikely(t->deferred))
+		drop_deferred(t);
 	if (err == ERR_ABRT)
 		e = t->soft_error ? t->soft_error : ETIMEDOUT;
 	if (err == ERR_CLSD) { /* the pcb is still there */
@@ -440,6 +461,14 @@ apply_options(struct tcp_sock *t)
 	}
 }
 
+/* lwIP had no memory for what is to be sent, and no acknowledgement will come
+ * to try it again. */
+static bool
+stuck(const struct tcp_sock *t)
+{
+	return READ_ONCE(t->tx.bytes) && !t->cork_ns && !t->tx_unacked;
+}
+
 /* When the timer must look again; 0: never. */
 static uint64_t
 next_look(const struct tcp_sock *t)
@@ -458,6 +487,11 @@ next_look(const struct tcp_sock *t)
 	}
 	if (t->cork_ns)
 		at = at ? min_u64(at, t->cork_ns) : t->cork_ns;
+	if (unlikely(stuck(t))) {
+		uint64_t u = clock_mono_ns() + RETRY_NS;
+
+		at = at ? min_u64(at, u) : u;
+	}
 	return at;
 }
 
@@ -530,17 +564,15 @@ tcp_far_timer(struct timer *tm)
 
 /* ---- the work ---- */
 
+/* While there is no memory to send the rest, the connection stays. */
 static void
 close_far(struct tcp_sock *t)
 {
 	struct tcp_pcb *pcb = t->pcb;
 
-	if (READ_ONCE(t->tx.bytes)) {
-		/* No memory to send the rest: it is lost, and told so. */
-		forget(t, pcb);
-		tcp_abort(pcb);
+	t->close_wanted = READ_ONCE(t->tx.bytes) != 0;
+	if (t->close_wanted)
 		return;
-	}
 	tell_read(t, true);
 	forget(t, pcb);
 	if (tcp_close(pcb) != ERR_OK)
@@ -564,6 +596,8 @@ far_work(struct net_work *w)
 	}
 	if (todo & (FAR_FIN | FAR_CLOSE))
 		t->cork_ns = 0; /* no more comes */
+	if (todo & FAR_TIMER && unlikely(stuck(t)))
+		todo |= FAR_PUSH;
 	if (todo & (FAR_PUSH | FAR_FIN | FAR_CLOSE)) {
 		push_data(t);
 		tcp_output(pcb);
@@ -573,19 +607,20 @@ far_work(struct net_work *w)
 	if (todo & FAR_ABORT) {
 		forget(t, pcb);
 		tcp_abort(pcb);
-	} else if (todo & FAR_CLOSE) {
+	} else if (todo & FAR_CLOSE || unlikely(t->close_wanted)) {
 		close_far(t);
 	} else if (todo & FAR_FIN) {
 		t->fin_wanted = true;
 	}
 	if (t->pcb && t->fin_wanted && !READ_ONCE(t->tx.bytes)) {
 		t->fin_wanted = false;
-		if (tcp_shutdown(pcb, 0, 1) != ERR_OK)
-			t->fin_wanted = true; /* again with the next push */
+		/* Without memory lwIP tries again by itself. */
+		ignore(tcp_shutdown(pcb, 0, 1));
 	}
 	if (t->pcb && todo & FAR_TIMER)
 		timer_work(t);
-	if (t->pcb && todo & (FAR_TIMER | FAR_OPTS | FAR_PUSH))
+	if (t->pcb &&
+	    todo & (FAR_TIMER | FAR_OPTS | FAR_PUSH | FAR_FIN | FAR_CLOSE))
 		rearm(t);
 out:
 	inet_put(&t->in);
@@ -698,11 +733,23 @@ enqueue_deferred(struct tcp_sock *t)
 
 	t->deferred = false;
 	t->listener = NULL;
-	ok = tcp_enqueue_child(l, t, true);
+	ok = tcp_enqueue_child(l, t, false);
 	inet_put(&l->in);
 	if (!ok)
-		t->in.sock.ops->release(&t->in.sock);
+		tcp_drop_child(t);
 	return ok;
+}
+
+/* It ends before anything came: nobody learns of it, as on Linux. */
+static void
+drop_deferred(struct tcp_sock *t)
+{
+	struct tcp_sock *l = t->listener;
+
+	t->deferred = false;
+	t->listener = NULL;
+	inet_put(&l->in);
+	tcp_drop_child(t);
 }
 
 /* A handshake is complete. */
@@ -734,7 +781,7 @@ accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 				  (uint64_t)l->defer_accept_s * NSEC_PER_SEC);
 		return ERR_OK;
 	}
-	if (tcp_enqueue_child(l, t, true))
+	if (tcp_enqueue_child(l, t, false))
 		return ERR_OK;
 	forget(t, pcb);
 	inet_list_del(&t->in);
