@@ -268,6 +268,50 @@ test_overrun(void)
 	}
 }
 
+static unsigned
+waiting(const struct tcp_pcb *pcb)
+{
+	unsigned n = 0;
+
+	for (const struct tcp_seg *s = pcb->ooseq; s; s = s->next)
+		n++;
+	return n;
+}
+
+/* Much that comes before what goes in front of it: all of it counts; of
+ * crumbs only so many are kept. */
+static void
+test_out_of_order(void)
+{
+	uint32_t first, wnd = 1u << 20;
+
+	to_send = 0;
+	open_both();
+	server->wnd_max = server->rcv_wnd = server->rcv_ann_wnd = wnd;
+	first = server->rcv_nxt;
+	for (unsigned k = 600; k-- > 1;)
+		give_tcp(server, first + k * 1400, server->snd_nxt, NULL, 0,
+			 1400);
+	CHECK(waiting(server) == 599 && !got);
+	give_tcp(server, first, server->snd_nxt, NULL, 0, 1400);
+	CHECK(!server->ooseq && got == 600 * 1400);
+	CHECK(server->rcv_nxt - first == got);
+	first = server->rcv_nxt;
+	for (unsigned k = 0; k < 6000; k++) {
+		uint32_t at = k < 3000 ? 1 + 2 * k : 13000 - 2 * (k - 3000);
+
+		give_tcp(server, first + at, server->snd_nxt, NULL, 0, 1);
+		CHECK(waiting(server) <= wnd / 512 + 64);
+	}
+	CHECK(waiting(server) == wnd / 512 + 64);
+	tcp_arg(client, NULL);
+	tcp_err(client, NULL);
+	tcp_abort(client);
+	client = NULL;
+	settle();
+	CHECK(!server);
+}
+
 /* ---- damage ---- */
 
 static uint16_t
@@ -447,6 +491,7 @@ main(void)
 	test_cookies();
 	test_urgent();
 	test_overrun();
+	test_out_of_order();
 	seed = getenv("PITH_SEED") ? strtoull(getenv("PITH_SEED"), NULL, 0) : 1;
 	test_damage(getenv("PITH_LONG") ? 5000000 : 60000);
 	puts("ok");

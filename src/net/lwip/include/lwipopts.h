@@ -113,6 +113,7 @@ void lwip_port_free(void *);
 #define TCP_SNDQUEUELOWAT		1
 #define TCP_OVERSIZE			0
 #define TCP_QUEUE_OOSEQ			1
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb)	((u16_t)((pcb)->wnd_max / 512 + 64))
 #define LWIP_TCP_SACK_OUT		1
 #define LWIP_TCP_TIMESTAMPS		1
 #define TCP_LISTEN_BACKLOG		1
