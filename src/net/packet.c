@@ -544,10 +544,13 @@ set_ring(struct packet_sock *p, const void *val, uint32_t len)
 		return err;
 	f = spin_lock_irq(&p->qlock);
 	old = p->ring;
-	p->ring = r;
+	if (r && old)
+		err = -EBUSY;
+	else
+		p->ring = r;
 	spin_unlock_irq(&p->qlock, f);
-	ring_drop(old);
-	return 0;
+	ring_drop(err ? r : old);
+	return err;
 }
 
 static int
@@ -670,8 +673,11 @@ static int
 packet_mmap(struct socket *s, struct file_mmap *m)
 {
 	struct packet_sock *p = packet_of(s);
+	irqflags_t f = spin_lock_irq(&p->qlock); /* else it could go */
+	int err = p->ring ? ring_mmap(p->ring, m) : -EINVAL;
 
-	return p->ring ? ring_mmap(p->ring, m) : -EINVAL;
+	spin_unlock_irq(&p->qlock, f);
+	return err;
 }
 
 /* ---- life ---- */

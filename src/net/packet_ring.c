@@ -104,12 +104,19 @@ static const struct vm_object_ops ring_ops = {
 
 /* ---- making one ---- */
 
+static uint32_t
+align(uint32_t n, uint32_t to)
+{
+	return (n + to - 1) & ~(to - 1);
+}
+
 static int
 check(const struct tpacket_req *q, uint32_t reserve)
 {
 	uint64_t pages = (uint64_t)q->block_size / PAGE_SIZE * q->block_nr;
-	uint32_t least =
-		(uint32_t)sizeof(struct tpacket2_hdr) + reserve + MAC_ROOM;
+	/* What ring_put() writes of a frame that has no room for data. */
+	uint32_t least = align(sizeof(struct tpacket2_hdr), TPACKET_ALIGNMENT) +
+			 (uint32_t)sizeof(struct sockaddr_ll) + reserve;
 
 	if (!q->block_nr || !q->block_size || q->block_size & PAGE_MASK)
 		return -EINVAL;
@@ -225,12 +232,6 @@ put_data(struct packet_ring *r, uint32_t frame, uint32_t off,
 		from += now;
 		n -= now;
 	}
-}
-
-static uint32_t
-align(uint32_t n, uint32_t to)
-{
-	return (n + to - 1) & ~(to - 1);
 }
 
 bool

@@ -181,6 +181,10 @@ rings(void)
 	try_ring("block 0", fd, 0, 1, 2048, 2);
 	try_ring("block 1000", fd, 1000, 1, 500, 2);
 	try_ring("frame 8", fd, 4096, 1, 8, 512);
+	try_ring("frame 48", fd, 12288, 1, 48, 256);
+	try_ring("frame 64", fd, 12288, 1, 64, 192);
+	try_ring("another", fd, 8192, 4, 2048, 16);
+	try_ring("off", fd, 0, 0, 0, 0);
 	try_ring("frame 2040", fd, 4096, 1, 2040, 2);
 	try_ring("frame large", fd, 4096, 1, 8192, 1);
 	try_ring("count", fd, 4096, 2, 2048, 5);
