@@ -128,6 +128,19 @@ def test_scan(pith, tmp_path):
     assert int(less.split()[0]) < 1024, less
 
 
+@root
+@pytest.mark.parametrize("cpus", ["1", "2"])
+def test_unkind_clients(pith, tmp_path, cpus):
+    """What they send is well formed, and made to leave something behind."""
+    exe = compile_c(tmp_path, "unkind", ("-static", "-pthread"))
+    *lines, less = in_namespace(
+        "unkind_client.py", "20000" if LONG else "2000",
+        *on_tap(pith, "-m", "24M", "-c", cpus, exe))
+    assert lines == ["fragments True", "deferred True", "lingered",
+                     "crumbs True"]
+    assert int(less.split()[0]) < 1024, less
+
+
 REDIS = ["/usr/bin/redis-server", "--port", "6379", "--bind", "0.0.0.0",
          "--protected-mode", "no", "--save", "", "--appendonly", "no"]
 
