@@ -122,15 +122,24 @@ can_write(const struct pipe *p)
 	       (!(READ_ONCE(p->held) & HELD_WRITE) && !pipe_full(p));
 }
 
+static inline void
+start_waiting(struct waitq *wq, struct wait_entry *e, bool alone)
+{
+	if (alone)
+		wait_start_exclusive(wq, e, true);
+	else
+		wait_start(wq, e, true);
+}
+
 /* A sleeper that a signal ends may have been the one that was woken for
  * what there is: it hands that on. */
 int
-pipe_wait_readable(struct pipe *p)
+pipe_wait_readable(struct pipe *p, bool alone)
 {
 	struct wait_entry e UNINIT;
 	int err = 0;
 
-	wait_start_exclusive(&p->read_wq, &e, true);
+	start_waiting(&p->read_wq, &e, alone);
 	while (!can_read(p) && !err)
 		err = wait_sleep(&e, TIME_NEVER);
 	wait_end(&p->read_wq, &e);
@@ -142,13 +151,13 @@ pipe_wait_readable(struct pipe *p)
 }
 
 int
-pipe_wait_writable(struct pipe *p)
+pipe_wait_writable(struct pipe *p, bool alone)
 {
 	struct wait_entry e UNINIT;
 	int err = 0;
 
 	atomic_add(&p->nwaiting, 1);
-	wait_start_exclusive(&p->write_wq, &e, true);
+	start_waiting(&p->write_wq, &e, alone);
 	while (!can_write(p) && !err)
 		err = wait_sleep(&e, TIME_NEVER);
 	wait_end(&p->write_wq, &e);
@@ -239,7 +248,7 @@ pipe_read(struct file *f, struct uio *u, int64_t *pos)
 		}
 		if (done || n != -EAGAIN || file_nowait(f, u))
 			return done ? done : n;
-		n = pipe_wait_readable(p);
+		n = pipe_wait_readable(p, true);
 		if (n)
 			return n;
 		slept = true;
@@ -349,7 +358,7 @@ write_small(struct file *f, struct uio *u, uint32_t len, struct page **part,
 		}
 		if (n != -EAGAIN || file_nowait(f, u))
 			return n;
-		n = pipe_wait_writable(p);
+		n = pipe_wait_writable(p, true);
 		if (n)
 			return n;
 		slept = true;
@@ -457,7 +466,7 @@ write_large(struct file *f, struct uio *u)
 			if (!n)
 				continue;
 		} else if (n == -EAGAIN && !file_nowait(f, u)) {
-			n = pipe_wait_writable(p);
+			n = pipe_wait_writable(p, true);
 			slept = true;
 			if (!n)
 				continue;

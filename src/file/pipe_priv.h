@@ -106,9 +106,10 @@ void pipe_drop_buf(struct pipe *p);
 void pipe_trim(struct pipe *p);
 
 /* Without the lock: sleep until it looks as if something can be done, 0, or
- * -ERESTARTSYS. */
-int pipe_wait_readable(struct pipe *p);
-int pipe_wait_writable(struct pipe *p);
+ * -ERESTARTSYS.  alone: as one of those of whom each wake is for one, which
+ * does what it waited for or waits on. */
+int pipe_wait_readable(struct pipe *p, bool alone);
+int pipe_wait_writable(struct pipe *p, bool alone);
 
 ssize_t pipe_read(struct file *f, struct uio *u, int64_t *pos);
 ssize_t pipe_write(struct file *f, struct uio *u, int64_t *pos);

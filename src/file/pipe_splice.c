@@ -72,7 +72,7 @@ pipe_hold(struct file *f, struct page_piece *v, unsigned *n, size_t len,
 	while ((r = try_hold(p)) == -EAGAIN) {
 		if (nonblock)
 			return r;
-		r = pipe_wait_readable(p);
+		r = pipe_wait_readable(p, true);
 		if (r)
 			return r;
 	}
@@ -141,7 +141,7 @@ pipe_hold_room(struct file *f, bool nonblock)
 	long r;
 
 	while ((r = try_hold_room(p)) == -EAGAIN && !nonblock) {
-		r = pipe_wait_writable(p);
+		r = pipe_wait_writable(p, true);
 		if (r)
 			break;
 	}
@@ -247,18 +247,20 @@ move_pieces(struct pipe *in, struct pipe *out, size_t len, bool keep)
 	return done;
 }
 
-/* Waits until there are data, or never will be, and then for room: 0. */
+/* Waits until there are data, or never will be, and then for room: 0.  Who is
+ * woken for the one may not take it before the other has come: it must not be
+ * the one waiter that is woken. */
 static int
 wait_both(struct pipe *in, struct pipe *out, bool nonblock)
 {
 	while (pipe_empty(in) && READ_ONCE(in->writers)) {
-		int err = nonblock ? -EAGAIN : pipe_wait_readable(in);
+		int err = nonblock ? -EAGAIN : pipe_wait_readable(in, false);
 
 		if (err)
 			return err;
 	}
 	while (pipe_full(out) && READ_ONCE(out->readers)) {
-		int err = nonblock ? -EAGAIN : pipe_wait_writable(out);
+		int err = nonblock ? -EAGAIN : pipe_wait_writable(out, false);
 
 		if (err)
 			return err;
@@ -295,7 +297,8 @@ pipe_move(struct file *in, struct file *out, size_t len, bool nonblock,
 			return (ssize_t)n;
 		if (nonblock && room == -EAGAIN)
 			return -EAGAIN;
-		r = r < 0 ? pipe_wait_readable(from) : pipe_wait_writable(to);
+		r = r < 0 ? pipe_wait_readable(from, false) :
+			    pipe_wait_writable(to, false);
 		if (r)
 			return r;
 	}
