@@ -19,6 +19,7 @@ enum lock_rank {
 	RANK_INODE2,   /* second inode of a pair, lower layer of an overlay */
 	RANK_VMSPACE,  /* the address space */
 	RANK_VMA,      /* one vma: read by faults */
+	RANK_READS,    /* pages read into a file's cache, or its blocks freed */
 	RANK_MAPPING,  /* an object's list of mappings */
 	RANK_PAGE,     /* page lock */
 	RANK_JOURNAL,  /* commits; handles are taken here */

@@ -10,9 +10,11 @@
  * The tree holds one reference.  A page leaves the tree with its lock held,
  * so who holds the lock and sees page->object knows that it is in.
  *
- * Truncation sets the new size first and removes pages after; whoever puts a
- * page in looks at the size once more with the page locked, and one of the
- * two sees the other.
+ * Truncation sets the new size first and removes pages after, with pc->reads
+ * for writing; whoever puts a page in to read it has that lock for reading
+ * and looks at the size once more.  So no page lies behind the end, to show
+ * what was cut when the file grows again, and none is read from a block that
+ * another file may have by then.  Who writes has the inode's lock.
  *
  * An anonymous cache with a lower one (overlay) holds only the pages that
  * were written to; the others are the lower cache's, mapped and read in
@@ -98,6 +100,7 @@ page_cache_create(struct inode *inode, const struct page_cache_ops *ops,
 	spin_init(&pc->lock, RANK_PAGECACHE);
 	radix_init(&pc->pages, node_alloc, node_free);
 	waitq_init(&pc->wb_wait);
+	rwlock_init(&pc->reads, RANK_READS);
 	list_init(&pc->starting);
 	pc->anonymous = anonymous;
 	return pc;
@@ -264,31 +267,51 @@ page_cache_try_evict(struct page_cache *pc, struct page *p)
 
 /* ---- reading ---- */
 
-unsigned
+/* A file that can't be written, or a device, never becomes shorter. */
+static unsigned
+below_end(const struct page_cache *pc, uint64_t index, unsigned n)
+{
+	uint64_t end = pc_npages(pc);
+
+	if (index >= end)
+		return 0;
+	return n < end - index ? n : (unsigned)(end - index);
+}
+
+int
 pc_start_read(struct page_cache *pc, uint64_t index, unsigned n, unsigned alloc)
 {
+	bool writable = pc->ops->prepare != NULL;
 	struct page **pages;
 	unsigned done = 0;
+	int err = 0;
 
 	if (n > PC_BATCH)
 		n = PC_BATCH;
 	pages = kmalloc(n * sizeof(*pages), ALLOC_KERNEL);
 	if (!pages)
-		return 0;
+		return -ENOMEM;
+	if (writable) {
+		read_lock(&pc->reads);
+		n = below_end(pc, index, n);
+	}
 	while (done < n) {
 		struct page *p;
 
 		if (radix_lookup(&pc->pages, index + done))
 			break;
-		if (pc_insert_new(pc, index + done, alloc, &p))
+		err = pc_insert_new(pc, index + done, alloc, &p);
+		if (err)
 			break;
 		page_put(p); /* locked: the tree's reference is enough */
 		pages[done++] = p;
 	}
 	if (done)
 		pc->ops->read_pages(pc, pages, done);
+	if (writable)
+		read_unlock(&pc->reads);
 	kfree(pages);
-	return done;
+	return !done && err == -ENOMEM ? err : (int)done;
 }
 
 int
@@ -334,11 +357,11 @@ pc_get_own(struct page_cache *pc, uint64_t index, struct page **out)
 				return err;
 			continue;
 		}
-		if (!pc_start_read(pc, index, 1, ALLOC_KERNEL)) {
-			if (radix_lookup(&pc->pages, index))
-				continue;
-			return -ENOMEM;
-		}
+		err = pc_start_read(pc, index, 1, ALLOC_KERNEL);
+		if (err < 0)
+			return err;
+		if (!err && pc->ops->prepare && index >= pc_npages(pc))
+			return -ENXIO;
 	}
 	*out = p;
 	return 0;
@@ -627,6 +650,8 @@ read_range(struct page_cache *pc, struct uio *u, int64_t *pos, uint64_t size)
 				n = end - (uint64_t)*pos;
 		}
 		r = from ? copy_out(from, u, index, off, n) : uio_zero(u, n);
+		if (r == -ENXIO)
+			break; /* cut meanwhile: here it ends */
 		if (r < 0)
 			return total ? total : r;
 		*pos += r;

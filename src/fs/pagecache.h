@@ -25,6 +25,7 @@
 #include <base/radix.h>
 #include <base/types.h>
 #include <core/spinlock.h>
+#include <sched/mutex.h>
 #include <sched/wait.h>
 #include <vm/object.h>
 
@@ -116,7 +117,11 @@ struct page_cache {
 	uint32_t ndirect;      /* [a] requests under way: direct.h */
 	struct waitq wb_wait;  /* writeback or a direct request ended */
 	struct list starting;  /* [lock] runs on their way to a device */
-	bool anonymous;	       /* tmpfs: pages are the only copy */
+	/* RANK_READS, of files that can be written: shared from the look where
+	 * a new page's contents lie until the page is in the tree, where its
+	 * lock goes on; for writing while blocks are taken away. */
+	struct rwlock reads;
+	bool anonymous; /* tmpfs: pages are the only copy */
 	/* An overlay: pages that are not here and lie below lower_size bytes
 	 * are those of lower.  upper is the other way about. */
 	struct page_cache *lower; /* [I] */
@@ -171,12 +176,21 @@ MUST_CHECK ssize_t page_cache_read_kernel(struct page_cache *pc, void *buf,
  * page_cache_zero() for the tail first, where its block is mapped, and free
  * the blocks after; never within a journal handle (it waits). */
 void page_cache_truncate(struct page_cache *pc, uint64_t size);
+/* Blocks of the file are about to be freed, or to get other numbers: requests
+ * of direct_async.c have ended, and no page is read in before the second
+ * call.  What is there already is the caller's to remove, in between.  With
+ * the inode's lock; not in a handle. */
+void page_cache_stop_reads(struct page_cache *pc);
+void page_cache_allow_reads(struct page_cache *pc);
+/* Removes all pages of [first, end), dirty or not, and their mappings. */
+void page_cache_remove(struct page_cache *pc, uint64_t first, uint64_t end);
 /* The size is about to grow from size: what lies behind it in memory, which a
  * mapping may have written to, becomes zeroes. */
 void page_cache_grow(struct page_cache *pc, uint64_t size);
 /* Zeroes a byte range, dropping whole pages (fallocate punch); on a device
  * the parts of pages at the ends become dirty, and the blocks of whole pages
- * are the caller's to free, after.  Inode's lock; not in a handle. */
+ * are the caller's to free, after, with reads stopped and what was read again
+ * removed.  Inode's lock; not in a handle. */
 MUST_CHECK int page_cache_punch(struct page_cache *pc, uint64_t start,
 				uint64_t end);
 

@@ -45,15 +45,15 @@ MUST_CHECK int pc_insert_new(struct page_cache *pc, uint64_t index,
 void pc_tree_remove(struct page_cache *pc, struct page *p);
 /* Undoes an insertion of a locked page. */
 void pc_abandon(struct page_cache *pc, struct page *p);
-/* Makes new pages from index on, at most n, until one is there already, and
- * starts to read them.  Returns how many. */
-unsigned pc_start_read(struct page_cache *pc, uint64_t index, unsigned n,
-		       unsigned alloc);
+/* Makes new pages from index on, at most n, until one is there already or the
+ * file ends, and starts to read them.  Returns how many, or -ENOMEM. */
+int pc_start_read(struct page_cache *pc, uint64_t index, unsigned n,
+		  unsigned alloc);
 /* A page that was found, referenced: waits for its contents.  -EAGAIN: it
  * has left the cache. */
 MUST_CHECK int pc_wait_uptodate(struct page_cache *pc, struct page *p);
 /* The page of this very cache, reading it if needed: for caches of what is
- * on a device. */
+ * on a device.  -ENXIO: the file has been cut before it. */
 MUST_CHECK int pc_get_own(struct page_cache *pc, uint64_t index,
 			  struct page **out);
 

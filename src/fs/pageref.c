@@ -57,7 +57,7 @@ page_cache_read_pages(struct file *f, struct page_piece *v, unsigned *n,
 	}
 	*n = i;
 	if (!i)
-		return err;
+		return err == -ENXIO ? 0 : err; /* cut meanwhile: the end */
 	if (disk)
 		pc_read_at(disk, first, (at - 1) >> PAGE_SHIFT);
 	len = at - (uint64_t)*pos;

@@ -126,11 +126,12 @@ insert_unread(struct page_cache *pc, uint64_t index, bool beyond, bool whole,
 static int
 get_locked(struct page_cache *pc, uint64_t index, bool whole, struct target *t)
 {
-	bool beyond = index >= pc_npages(pc);
 	struct page *p;
+	bool beyond;
 	int err;
 
 	for (;;) {
+		beyond = index >= pc_npages(pc);
 		t->fresh = false;
 		p = page_cache_find(pc, index);
 		if (p) {
@@ -152,9 +153,10 @@ get_locked(struct page_cache *pc, uint64_t index, bool whole, struct target *t)
 				break;
 			if (err != -EEXIST)
 				return err;
-		} else if (!pc_start_read(pc, index, 1, ALLOC_KERNEL) &&
-			   !radix_lookup(&pc->pages, index)) {
-			return -ENOMEM;
+		} else {
+			err = pc_start_read(pc, index, 1, ALLOC_KERNEL);
+			if (err < 0)
+				return err;
 		}
 	}
 	t->page = p;
@@ -464,6 +466,26 @@ wait_direct(struct page_cache *pc)
 }
 
 void
+page_cache_stop_reads(struct page_cache *pc)
+{
+	wait_direct(pc);
+	write_lock(&pc->reads);
+}
+
+void
+page_cache_allow_reads(struct page_cache *pc)
+{
+	write_unlock(&pc->reads);
+}
+
+void
+page_cache_remove(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	pc_remove_pages(pc, first, end);
+	vm_object_unmap(&pc->object, first, end, true);
+}
+
+void
 page_cache_truncate(struct page_cache *pc, uint64_t size)
 {
 	uint64_t first = (size + PAGE_SIZE - 1) >> PAGE_SHIFT;
@@ -471,8 +493,11 @@ page_cache_truncate(struct page_cache *pc, uint64_t size)
 
 	if (pc->lower && size < pc->lower_size)
 		pc->lower_size = size;
-	wait_direct(pc);
+	/* Who reads from now on sees the new size, and so does not need to
+	 * be kept out until the blocks are free. */
+	page_cache_stop_reads(pc);
 	pc_remove_pages(pc, first, UINT64_MAX);
+	page_cache_allow_reads(pc);
 	/* Private copies of what is no longer there go, too. */
 	vm_object_unmap(&pc->object, tail ? first - 1 : first, UINT64_MAX,
 			false);
@@ -507,8 +532,7 @@ page_cache_punch(struct page_cache *pc, uint64_t start, uint64_t end)
 	if (err || first >= last)
 		return err;
 	if (!pc_lower_of(pc, first)) {
-		pc_remove_pages(pc, first, last);
-		vm_object_unmap(&pc->object, first, last, true);
+		page_cache_remove(pc, first, last);
 		return 0;
 	}
 	/* Over a lower file a hole is a page of zeroes. */

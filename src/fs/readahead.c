@@ -58,15 +58,14 @@ page_cache_readahead(struct page_cache *pc, uint64_t first, uint64_t n)
 	blk_plug(&plug);
 	while (n) {
 		unsigned want = n > PC_BATCH ? PC_BATCH : (unsigned)n;
-		unsigned done = pc_start_read(pc, first, want, ALLOC_KERNEL);
+		int done = pc_start_read(pc, first, want, ALLOC_KERNEL);
 
-		if (!done) { /* there, or no memory: next */
-			done = 1;
-			if (!radix_lookup(&pc->pages, first))
-				break;
-		}
-		first += done;
-		n -= done;
+		if (!done && radix_lookup(&pc->pages, first))
+			done = 1; /* it is there: the next */
+		if (done <= 0)
+			break;
+		first += (unsigned)done;
+		n -= (unsigned)done;
 	}
 	blk_unplug(&plug);
 }

@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from test_storage import (BUILD, PITH, PY, TOP, WAIT, cache, fsck,  # noqa: F401
+from test_storage import (BUILD, LONG, PITH, PY, TOP, WAIT, cache, fsck,  # noqa: F401
                           m, on_host)
 
 PROGRAMS = os.path.join(TOP, "test", "e2e", "programs")
@@ -410,6 +410,19 @@ def in_linux(tmp, exe, disks, words, line, modules=()):
                          stdout=subprocess.PIPE).stdout.decode()
     assert "status 0" in out, out[-2000:]
     return re.findall(r"^(%s.*?)\r?$" % line, out, re.M)
+
+
+@pytest.mark.parametrize("mode", ["cut", "punch", "give", "attributes", "full"])
+def test_file_races(m, tmp_path, mode):
+    """What is cut off is gone, whoever reads meanwhile: see the program."""
+    exe = str(tmp_path / "races")
+    subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", exe,
+                    os.path.join(PROGRAMS, "file_races.c")], check=True,
+                   timeout=120)
+    rounds = (3 if mode == "full" else 60) * (20 if LONG else 1)
+    got = m.run("-c", "2", "-v", "v:/data", exe, "/data/f", mode, rounds)
+    assert got.stdout.decode() == mode + ": done\n"
+    fsck(m.volume())
 
 
 def test_statfs(m, tmp_path):

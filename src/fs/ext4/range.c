@@ -7,9 +7,9 @@
  * none needs a block.  After a crash in the middle the file system is whole
  * and the file's contents are partly moved, as with Linux.
  *
- * The inode's lock is held for writing.  What is cached from the range on is
- * written and dropped before, and what readers and mappings cached meanwhile
- * after: it may be of either state.
+ * The inode's lock is held for writing, and reads are stopped: what is cached
+ * from the range on is written and dropped before, and nobody brings any of it
+ * in again before all has moved.
  */
 #include "ext4.h"
 #include "journal.h"
@@ -21,11 +21,17 @@
 #include <mem/page.h>
 #include <sched/thread.h>
 
+/* A page that a mapping made dirty while it was to be dropped is written by
+ * the next attempt, and then there are no mappings left to do so again. */
 static int
 drop_cached(struct inode *i, uint64_t start)
 {
-	return page_cache_invalidate(i->cache, start >> PAGE_SHIFT,
-				     UINT64_MAX >> PAGE_SHIFT);
+	int err = -EIO;
+
+	for (unsigned tries = 0; err == -EIO && tries < 3; tries++)
+		err = page_cache_invalidate(i->cache, start >> PAGE_SHIFT,
+					    UINT64_MAX >> PAGE_SHIFT);
+	return err;
 }
 
 static int
@@ -67,8 +73,8 @@ set_size(struct inode *i, uint64_t size)
 	return end_step(i, &h, 0);
 }
 
-int
-ext4_collapse(struct inode *i, uint64_t start, uint64_t end)
+static int
+collapse(struct inode *i, uint64_t start, uint64_t end)
 {
 	unsigned shift = ext4_sb(i)->block_shift;
 	uint32_t first = (uint32_t)(start >> shift), by, from;
@@ -95,12 +101,11 @@ ext4_collapse(struct inode *i, uint64_t start, uint64_t end)
 	}
 	if (!err)
 		err = set_size(i, i->size - (end - start));
-	ignore(drop_cached(i, start)); /* dirty again: a mapping's say */
 	return err;
 }
 
-int
-ext4_insert(struct inode *i, uint64_t start, uint64_t end)
+static int
+insert(struct inode *i, uint64_t start, uint64_t end)
 {
 	unsigned shift = ext4_sb(i)->block_shift;
 	uint32_t from = (uint32_t)(start >> shift), last;
@@ -130,6 +135,27 @@ ext4_insert(struct inode *i, uint64_t start, uint64_t end)
 				       ext4_ext_shift_right(&h, i, from, &last,
 							    by, &more));
 	}
-	ignore(drop_cached(i, start)); /* dirty again: a mapping's say */
+	return err;
+}
+
+int
+ext4_collapse(struct inode *i, uint64_t start, uint64_t end)
+{
+	int err;
+
+	page_cache_stop_reads(i->cache);
+	err = collapse(i, start, end);
+	page_cache_allow_reads(i->cache);
+	return err;
+}
+
+int
+ext4_insert(struct inode *i, uint64_t start, uint64_t end)
+{
+	int err;
+
+	page_cache_stop_reads(i->cache);
+	err = insert(i, start, end);
+	page_cache_allow_reads(i->cache);
 	return err;
 }

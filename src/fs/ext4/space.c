@@ -216,12 +216,13 @@ ext4_fill_holes(struct inode *i, uint32_t lblk, uint32_t end)
 			err = 0;
 		else if (!err)
 			lblk += n;
+		thread_resched_point();
 	}
 	return err;
 }
 
 static int
-remove_range(struct inode *i, uint64_t start, uint64_t end)
+free_range(struct inode *i, uint64_t start, uint64_t end)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint32_t from =
@@ -238,6 +239,21 @@ remove_range(struct inode *i, uint64_t start, uint64_t end)
 	err = ext4_remove_blocks(i, &h, from, (uint32_t)(to - 1));
 	if (h.tx)
 		journal_stop(&h);
+	return err;
+}
+
+/* What readers have brought in since page_cache_punch() goes first. */
+static int
+remove_range(struct inode *i, uint64_t start, uint64_t end)
+{
+	int err;
+
+	if (start >= end)
+		return 0;
+	page_cache_stop_reads(i->cache);
+	page_cache_remove(i->cache, start >> PAGE_SHIFT, end >> PAGE_SHIFT);
+	err = free_range(i, start, end);
+	page_cache_allow_reads(i->cache);
 	return err;
 }
 
@@ -287,6 +303,12 @@ move_range(struct inode *i, int mode, uint64_t start, uint64_t end)
 	return start >= i->size ? -EINVAL : ext4_insert(i, start, end);
 }
 
+static uint64_t
+round_up_page(uint64_t pos)
+{
+	return (pos + PAGE_SIZE - 1) & ~(uint64_t)PAGE_MASK;
+}
+
 int
 ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 {
@@ -319,13 +341,13 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 
 		if (start < cut)
 			err = page_cache_punch(i->cache, start, cut);
-		/* Whole pages only: parts were zeroed through the cache. */
+		/* Whole pages only: parts were zeroed through the cache.
+		 * What is behind the file's end was never written. */
 		if (!err)
-			err = remove_range(
-				i,
-				(start + PAGE_SIZE - 1) & ~(uint64_t)PAGE_MASK,
-				end >= i->size ? max :
-						 end & ~(uint64_t)PAGE_MASK);
+			err = remove_range(i, round_up_page(start),
+					   end < i->size ?
+						   end & ~(uint64_t)PAGE_MASK :
+						   round_up_page(i->size));
 	}
 	if (!err && what != FALLOC_FL_PUNCH_HOLE)
 		err = ext4_fill_holes(i, (uint32_t)(start >> s->block_shift),
