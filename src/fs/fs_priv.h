@@ -32,7 +32,8 @@ void inode_mark(struct inode *i, uint32_t bits);
 struct inode *inode_next_dirty(struct super *sb, uint64_t older_than);
 /* Puts one that was taken on a list of the caller's. */
 void inode_hold_dirty(struct inode *i, struct list *to);
-/* Done with one that was taken: listed again if it is dirty. */
+/* Done with one that was taken: listed again if it is dirty, or its pages are
+ * still on their way. */
 void inode_requeue(struct inode *i);
 /* When the oldest was listed; UINT64_MAX: none is. */
 uint64_t inode_oldest_dirty(struct super *sb);

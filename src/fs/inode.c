@@ -308,11 +308,15 @@ inode_requeue(struct inode *i)
 {
 	const uint32_t any = INODE_DIRTY | INODE_DIRTY_PAGES;
 
+	bool writing;
+
 	spin_lock(&cache_lock);
 	if (i->cache && !i->cache->anonymous && i->cache->ndirty)
 		atomic_or(&i->state, INODE_DIRTY_PAGES);
+	/* Until the device has written them a sync must find it here. */
+	writing = i->cache && !i->cache->anonymous && i->cache->nwriteback;
 	list_del(&i->dirty);
-	if (i->state & any) {
+	if ((i->state & any) || writing) {
 		i->dirty_since = clock_mono_ns();
 		list_add_tail(&i->sb->dirty, &i->dirty);
 	}

@@ -127,28 +127,6 @@ page_write_end(struct page *p, int err)
 
 /* ---- waiting ---- */
 
-/* p is referenced. */
-static void
-wait_page(struct page_cache *pc, struct page *p)
-{
-	struct wait_entry e;
-	bool busy;
-
-	wait_start(&pc->wb_wait, &e, false);
-	for (;;) {
-		irqflags_t f = spin_lock_irq(&pc->lock);
-
-		busy = p->flags & PG_WRITEBACK;
-		if (busy)
-			atomic_or(&p->flags, PG_WBWAIT);
-		spin_unlock_irq(&pc->lock, f);
-		if (!busy)
-			break;
-		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
-	}
-	wait_end(&pc->wb_wait, &e);
-}
-
 /* Is page index in a run that its thread has not given to the device yet?
  * *end: of that run.  With the lock. */
 static bool
@@ -162,6 +140,31 @@ is_starting(struct page_cache *pc, uint64_t index, uint64_t *end)
 			return true;
 		}
 	return false;
+}
+
+/* p is referenced.  given: not for its way to the device, if it began again
+ * after it ended once. */
+static void
+wait_page(struct page_cache *pc, struct page *p, bool given)
+{
+	struct wait_entry e;
+	uint64_t end;
+	bool busy;
+
+	wait_start(&pc->wb_wait, &e, false);
+	for (;;) {
+		irqflags_t f = spin_lock_irq(&pc->lock);
+
+		busy = (p->flags & PG_WRITEBACK) &&
+		       !(given && is_starting(pc, p->index, &end));
+		if (busy)
+			atomic_or(&p->flags, PG_WBWAIT);
+		spin_unlock_irq(&pc->lock, f);
+		if (!busy)
+			break;
+		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
+	}
+	wait_end(&pc->wb_wait, &e);
 }
 
 /* Waits for what is under writeback; given: but for pages that are still to
@@ -188,7 +191,7 @@ wait_range(struct page_cache *pc, uint64_t first, uint64_t end, bool given)
 		spin_unlock_irq(&pc->lock, f);
 		if (!p)
 			break;
-		wait_page(pc, p);
+		wait_page(pc, p, given);
 		page_put(p);
 		index++;
 	}
@@ -255,7 +258,7 @@ pc_clean_page(struct page_cache *pc, struct page *p)
 	irqflags_t f;
 
 	if (p->flags & PG_WRITEBACK)
-		wait_page(pc, p);
+		wait_page(pc, p, false);
 	if (p->flags & PG_DIRTY) {
 		f = spin_lock_irq(&pc->lock);
 		atomic_and(&p->flags, ~PG_DIRTY);
@@ -298,7 +301,7 @@ begin(struct page_cache *pc, struct page *p, struct starting *s, bool wait)
 
 	page_lock(p);
 	if (wait && (p->flags & PG_WRITEBACK) && p->object == &pc->object)
-		wait_page(pc, p);
+		wait_page(pc, p, false);
 	ok = p->object == &pc->object && p->index == index &&
 	     (p->flags & (PG_DIRTY | PG_WRITEBACK)) == PG_DIRTY &&
 	     index < pc_npages(pc); /* else a truncation is on its way */
@@ -445,6 +448,9 @@ page_cache_invalidate(struct page_cache *pc, uint64_t first, uint64_t end)
 		page_put(p);
 		index++;
 	}
+	/* A fault may have mapped a page between the first time and its leaving
+	 * the tree; one that has only found it sees the change of unmap_seq. */
+	vm_object_unmap(&pc->object, first, end, false);
 	return err;
 }
 

@@ -34,6 +34,8 @@
 #include <vm/space.h>
 #include <vm/uio.h>
 
+#include <ucontext.h>
+
 #define NPAGES 40u /* of the file, at most */
 #define SIZE   (NPAGES * PAGE_SIZE)
 #define BASE   0x500000000000ull
@@ -116,7 +118,7 @@ static bool block_used[BLOCKS];
 static unsigned free_blocks;
 static struct page *pending[BLOCKS * 2];
 static unsigned npending;
-static bool fail_reads, fail_writes, hold_writes, commits;
+static bool fail_reads, fail_writes, hold_writes, commits, switches;
 static unsigned flushes;
 static uint64_t seed = 1;
 
@@ -130,6 +132,25 @@ static unsigned
 rnd(unsigned n)
 {
 	return (unsigned)(unit_random(&seed) >> 16) % n;
+}
+
+/* Another thread: a commit that waits for the file's data. */
+static ucontext_t here, there;
+static bool committed;
+
+static void
+commit_thread(void)
+{
+	struct page_range all = { .pc = pc, .end = NPAGES };
+
+	page_range_wait(&all);
+	committed = true;
+}
+
+static void
+back_here(void)
+{
+	CHECK(!swapcontext(&there, &here));
 }
 
 static void
@@ -243,6 +264,8 @@ fs_write_pages(struct page_cache *c, struct page **pages, unsigned n)
 	}
 	while (npending && !hold_writes && rnd(2))
 		end_one(rnd(npending));
+	if (switches)
+		CHECK(!swapcontext(&here, &there));
 	/* As a commit, on the way to the device, by another fsync. */
 	if (commits) {
 		struct page_range all = { .pc = pc, .end = NPAGES };
@@ -724,12 +747,46 @@ test_commit(void)
 	done();
 }
 
+/* The same where the page that the commit waits for has ended and, before the
+ * commit's thread ran, begun again. */
+static void
+test_commit_again(void)
+{
+	static char stack[1 << 18];
+
+	fresh();
+	CHECK_EQ(do_write(0, "a", 1), 1);
+	hold_writes = true;
+	page_cache_write_range(pc, 0, 1, false);
+	CHECK_EQ(npending, 1);
+	CHECK(!getcontext(&there));
+	there.uc_stack.ss_sp = stack;
+	there.uc_stack.ss_size = sizeof(stack);
+	there.uc_link = &here;
+	makecontext(&there, commit_thread, 0);
+	host_on_sleep = back_here;
+	CHECK(!swapcontext(&here, &there));
+	CHECK(!committed);
+	end_one(0);
+	CHECK_EQ(do_write(0, "b", 1), 1);
+	switches = true;
+	page_cache_write_range(pc, 0, 1, false);
+	switches = false;
+	CHECK(committed);
+	host_on_sleep = end_some;
+	CHECK_EQ(npending, 1);
+	model[0] = 'b';
+	op_fsync();
+	done();
+}
+
 static const struct unit_test tests[] = {
 	{ "write_error", test_write_error },
 	{ "read_error", test_read_error },
 	{ "space", test_space },
 	{ "again", test_again },
 	{ "commit", test_commit },
+	{ "commit_again", test_commit_again },
 	{ "random", test_random },
 	{ NULL, NULL },
 };
