@@ -156,6 +156,8 @@ load_files(unsigned n)
 			break;
 		default:
 			write_at(path, rnd(50000), 1 + rnd(20000), k);
+			if (!rnd(3))
+				fs_forget();
 			if (rnd(2))
 				sync_file(path);
 		}

@@ -6,6 +6,8 @@
 
 #include "host.h"
 
+#include "../../src/fs/fs_priv.h"
+
 #include <abi/dirent.h>
 #include <abi/errno.h>
 #include <abi/fcntl.h>
@@ -24,10 +26,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-extern const struct fs_type ext4_type;
-extern struct dentry *vfs_root;
-void dcache_drop_super(struct super *sb);
 
 static struct super *sb;
 
@@ -64,6 +62,22 @@ int
 fs_sync(void)
 {
 	return super_sync(sb);
+}
+
+void
+fs_forget(void)
+{
+	struct inode *i;
+
+	while ((i = inode_next_dirty(sb, UINT64_MAX))) {
+		if (i->cache)
+			page_cache_write_range(i->cache, 0, UINT64_MAX, true);
+		ignore(inode_write(i, false)); /* it stays dirty, then */
+		inode_requeue(i);
+		inode_put(i);
+	}
+	dcache_drop_super(sb);
+	(void)inode_shrink(1000);
 }
 
 static int

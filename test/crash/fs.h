@@ -17,6 +17,9 @@ MUST_CHECK int fs_fsync(const char *path, bool datasync);
 MUST_CHECK int fs_fallocate(const char *path, int mode, uint64_t off,
 			    uint64_t len);
 MUST_CHECK int fs_sync(void);
+/* What the super's writer does, and a machine that is short of memory: all is
+ * with the device, nothing committed, and nothing cached that need not be. */
+void fs_forget(void);
 /* -ENOENT, or 0 with what the file holds. */
 MUST_CHECK int fs_hash(const char *path, uint64_t *hash, uint64_t *size);
 /* Opens a file, removes its name, keeps it open for ever. */

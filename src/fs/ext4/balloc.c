@@ -10,6 +10,10 @@
  * reservation into blocks.  A few blocks (spare_blocks) are kept from all
  * reservations, so that the extents' own blocks are to be had when pages
  * are written.  The reserve of the superuser is the file system's.
+ *
+ * A reservation takes no lock where there is plenty.  The two counters do not
+ * change at one moment: while blocks are taken they count twice, with
+ * alloc_lock held, so who finds no room looks again with it.
  */
 #include "ext4.h"
 #include "journal.h"
@@ -260,18 +264,52 @@ ext4_available(struct ext4_super *s, bool root)
 	return have > gone ? have - gone : 0;
 }
 
+/* Up to n blocks, but `keep` stay free; how many. */
+static uint32_t
+reserve_some(struct ext4_super *s, uint32_t n, uint64_t keep)
+{
+	uint64_t old = atomic_load_relaxed(&s->delayed), have, gone;
+
+	do {
+		have = atomic_load_relaxed(&s->free_blocks);
+		gone = old + keep;
+		if (have <= gone)
+			return 0;
+		if (n > have - gone)
+			n = (uint32_t)(have - gone);
+	} while (!atomic_cas(&s->delayed, &old, old + n));
+	return n;
+}
+
+static bool
+reserve_all(struct ext4_super *s, uint32_t n, uint64_t keep)
+{
+	uint32_t got = reserve_some(s, n, keep);
+
+	if (got == n)
+		return true;
+	ext4_unreserve(s, got);
+	return false;
+}
+
+static uint64_t
+kept_blocks(const struct ext4_super *s)
+{
+	return s->spare_blocks + (may_take_reserve(s) ? 0 : s->root_blocks);
+}
+
 int
 ext4_reserve(struct ext4_super *s, uint32_t n)
 {
-	bool root = may_take_reserve(s);
+	uint64_t keep = kept_blocks(s);
+	bool ok = reserve_all(s, n, keep);
 
-	atomic_add(&s->delayed, n);
-	if (atomic_load_relaxed(&s->free_blocks) >=
-	    atomic_load_relaxed(&s->delayed) + s->spare_blocks +
-		    (root ? 0 : s->root_blocks))
+	if (likely(ok))
 		return 0;
-	atomic_sub(&s->delayed, n);
-	return -ENOSPC;
+	mutex_lock(&s->alloc_lock);
+	ok = reserve_all(s, n, keep);
+	mutex_unlock(&s->alloc_lock);
+	return ok ? 0 : -ENOSPC;
 }
 
 void
@@ -281,30 +319,41 @@ ext4_unreserve(struct ext4_super *s, uint32_t n)
 		atomic_sub(&s->delayed, n);
 }
 
+/* With alloc_lock: blocks that count as reserved from here on. */
+static uint32_t
+claim(struct ext4_super *s, uint32_t want, unsigned flags)
+{
+	if (flags & EXT4_ALLOC_DELAYED)
+		return want; /* they do already */
+	if (flags & EXT4_ALLOC_META) {
+		uint64_t have = atomic_load_relaxed(&s->free_blocks);
+
+		want = want < have ? want : (uint32_t)have;
+		atomic_add(&s->delayed, want);
+		return want;
+	}
+	return reserve_some(s, want, kept_blocks(s));
+}
+
 int
 ext4_balloc(struct jhandle *h, uint64_t goal, uint32_t want, unsigned flags,
 	    uint64_t *start, uint32_t *len)
 {
 	struct ext4_super *s = h->s;
-	int err = 0;
+	uint32_t claimed, spent = 0;
+	int err = -ENOSPC;
 
-	if (!(flags & EXT4_ALLOC_DELAYED)) {
-		uint64_t have = flags & EXT4_ALLOC_META ?
-					atomic_load_relaxed(&s->free_blocks) :
-					ext4_available(s, may_take_reserve(s));
-
-		if (!have)
-			return -ENOSPC;
-		if (want > have)
-			want = (uint32_t)have;
-	}
 	mutex_lock(&s->alloc_lock);
-	err = take_near(h, goal, want, start, len);
-	if (!err)
+	claimed = claim(s, want, flags);
+	if (claimed)
+		err = take_near(h, goal, claimed, start, len);
+	if (!err) {
 		atomic_sub(&s->free_blocks, *len);
+		spent = *len;
+	}
+	/* What a page reserved stays reserved until it has its block. */
+	ext4_unreserve(s, flags & EXT4_ALLOC_DELAYED ? spent : claimed);
 	mutex_unlock(&s->alloc_lock);
-	if (!err && (flags & EXT4_ALLOC_DELAYED))
-		ext4_unreserve(s, *len);
 	return err;
 }
 
@@ -439,8 +488,10 @@ ext4_freed(struct ext4_super *s, uint64_t start, uint32_t len)
 bool
 ext4_retry_alloc(struct ext4_super *s, int err, unsigned *tries)
 {
-	if (err != -ENOSPC || !atomic_load_relaxed(&s->freed_pending) ||
-	    ++*tries > 3)
+	if (err != -ENOSPC || ++*tries > 3)
 		return false;
+	/* Another's commit may just have given out what was not to be had. */
+	if (!atomic_load_relaxed(&s->freed_pending))
+		return *tries == 1;
 	return journal_commit(s->journal, 0) == 0;
 }

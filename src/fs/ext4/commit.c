@@ -311,7 +311,7 @@ write_group(struct journal *j, struct jtx *t, struct group *g, struct list **at)
 		uint32_t flags = n ? JBD2_TAG_SAME_UUID : 0;
 
 		*at = (*at)->next;
-		if (jb->forget && !jb->tx) {
+		if (jb->skip) {
 			spin_lock(&j->lock);
 			jb->uncopied = false;
 			spin_unlock(&j->lock);
@@ -350,7 +350,7 @@ count_written(struct jtx *t)
 	list_for_each(p, &t->bufs) {
 		struct jbuf *jb = list_entry(p, struct jbuf, link[par]);
 
-		n += !jb->forget || jb->tx;
+		n += !jb->skip;
 	}
 	return n;
 }
@@ -460,6 +460,7 @@ lock_tx(struct journal *j, struct jtx *t)
 		jb->tx = NULL;
 		jb->ctx = t;
 		jb->uncopied = true;
+		jb->skip = jb->forget;
 	}
 	j->committing = t;
 	j->running = NULL;
@@ -596,16 +597,8 @@ journal_commit(struct journal *j, uint32_t tid)
 	struct jtx *t;
 	int err = 0;
 
-	if (!tid) {
-		spin_lock(&j->lock);
-		if (j->running)
-			tid = j->running->tid;
-		else if (j->committing)
-			tid = j->committing->tid;
-		else
-			tid = atomic_load_relaxed(&j->committed);
-		spin_unlock(&j->lock);
-	}
+	if (!tid)
+		tid = journal_newest_tid(j);
 	if (journal_committed(j, tid))
 		return 0;
 	mutex_lock(&j->commit_lock);

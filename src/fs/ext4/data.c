@@ -18,11 +18,13 @@
 #include <base/assert.h>
 #include <base/atomic.h>
 #include <base/string.h>
+#include <core/clock.h>
 #include <dev/blk.h>
 #include <fs/bdev.h>
 #include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <mem/page.h>
+#include <sched/thread.h>
 
 /* page->priv of a file's page: bits by block in the page. */
 #define P_RESERVED(k) (1ull << (k))
@@ -313,16 +315,34 @@ struct segment {
 	bool reserved; /* the blocks, all of them or none */
 };
 
-/* Gives the segment blocks (or makes them written), in h; on success s->m
+/* Since it was looked at without a lock, fallocate may have given blocks to
+ * what was a hole. */
+static int
+look_again(struct inode *i, struct segment *g)
+{
+	int err = ext4_map_locked(i, g->lblk, &g->m);
+
+	if (err)
+		return err;
+	if (g->len > g->m.len)
+		g->len = g->m.len;
+	g->reserved = g->reserved && !g->m.pblk;
+	return 0;
+}
+
+/* Gives the segment blocks (or makes them written), in h; on success g->m
  * says where, and len may have become less. */
 static int
 map_segment(struct jhandle *h, struct inode *i, struct segment *g)
 {
 	struct ext4_inode *e = ext4_i(i);
-	uint32_t n = g->len;
 	uint64_t start;
-	int err;
+	uint32_t n;
+	int err = look_again(i, g);
 
+	if (err)
+		return err;
+	n = g->len;
 	if (g->m.pblk && g->m.unwritten) {
 		err = ext4_ext_set_written(h, i, g->lblk, n);
 	} else if (!g->m.pblk) {
@@ -343,8 +363,6 @@ map_segment(struct jhandle *h, struct inode *i, struct segment *g)
 		g->len = n;
 		e->last_pblk = start + n - 1;
 		e->last_lblk = g->lblk + n - 1;
-	} else {
-		err = 0;
 	}
 	if (!err) {
 		grow_disksize(i, (uint64_t)g->lblk + g->len);
@@ -368,6 +386,17 @@ needs_handle(struct inode *i, const struct segment *g)
 	return end > atomic_load_relaxed(&ext4_i(i)->disksize);
 }
 
+/* Pages that were accepted are not given up because memory is short for a
+ * moment.  In no handle. */
+static bool
+retry_memory(int err, unsigned *tries)
+{
+	if (err != -ENOMEM || ++*tries > 100)
+		return false;
+	thread_delay(NSEC_PER_SEC / 100);
+	return true;
+}
+
 static int
 write_segment(struct inode *i, struct segment *g,
 	      void (*submit)(struct inode *i, struct segment *g,
@@ -377,7 +406,7 @@ write_segment(struct inode *i, struct segment *g,
 	struct ext4_super *s = ext4_sb(i);
 	struct ext4_inode *e = ext4_i(i);
 	struct jhandle h;
-	unsigned tries = 0;
+	unsigned tries = 0, waits = 0;
 	int err;
 
 	if (!needs_handle(i, g)) {
@@ -387,14 +416,15 @@ write_segment(struct inode *i, struct segment *g,
 	do {
 		err = journal_start(s, ext4_ext_credits(i) + 8, &h);
 		if (err)
-			return err;
+			continue;
 		write_lock(&e->tree_lock);
 		err = map_segment(&h, i, g);
 		write_unlock(&e->tree_lock);
 		if (!err)
 			submit(i, g, &h, arg);
 		journal_stop(&h);
-	} while (err && ext4_retry_alloc(s, err, &tries));
+	} while (err && (ext4_retry_alloc(s, err, &tries) ||
+			 retry_memory(err, &waits)));
 	return err;
 }
 

@@ -267,7 +267,7 @@ struct ext4_super {
 	uint32_t csum_seed;
 	uint8_t uuid[16];
 	uint64_t free_blocks, free_inodes;  /* [alloc_lock w, a] */
-	uint64_t delayed;		    /* [a] reserved by dirty pages */
+	uint64_t delayed;		    /* [a] reserved: balloc.c */
 	uint64_t overhead;		    /* [a] blocks; 0: not counted yet */
 	uint64_t root_blocks, spare_blocks; /* [I] */
 	uint32_t root_uid, root_gid;	    /* [I] who may take root_blocks */

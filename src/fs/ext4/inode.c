@@ -3,6 +3,7 @@
  * Inodes of ext4: from the disk into memory.
  */
 #include "ext4.h"
+#include "journal.h"
 #include "quota.h"
 
 #include <abi/errno.h>
@@ -308,6 +309,11 @@ get(struct ext4_super *s, uint64_t ino, bool orphan, struct inode **out)
 	}
 	err = ext4_inode_make(i) ? ext4_inode_raw(s, ino, &b, &raw) : -ENOMEM;
 	if (!err) {
+		/* It may have been changed and left the cache since the last
+		 * commit; later ones are none of its fsync's business. */
+		if (s->journal)
+			ext4_i(i)->sync_tid = ext4_i(i)->datasync_tid =
+				journal_newest_tid(s->journal);
 		err = fill(s, i, raw, orphan);
 		ext4_brelse(&b);
 	}

@@ -216,13 +216,30 @@ ext4_write_begin(struct inode *i, int64_t pos, size_t len)
 	return (uint64_t)pos > i->size ? clean_tail(i) : 0;
 }
 
+/* What is behind the new end in its block becomes zeroes.  In a hole it is
+ * nothing but where a page waits to be written. */
+static int
+zero_behind(struct inode *i, uint64_t size, uint64_t end)
+{
+	struct page *p = page_cache_find(i->cache, size >> PAGE_SHIFT);
+	bool dirty = p && (p->flags & (PG_DIRTY | PG_WRITEBACK));
+	struct ext4_map m;
+	int err = ext4_map_any(i, (uint32_t)(size >> ext4_sb(i)->block_shift),
+			       &m);
+
+	if (p)
+		page_put(p);
+	if (!err && (m.pblk || dirty))
+		err = page_cache_zero(i->cache, size, end);
+	return err;
+}
+
 static int
 set_size(struct inode *i, uint64_t size)
 {
 	struct ext4_super *s = ext4_sb(i);
 	uint64_t max = (uint64_t)UINT32_MAX << s->block_shift;
 	uint64_t end = (size + s->block_size - 1) & ~(s->block_size - 1ull);
-	struct ext4_map m;
 	int err;
 
 	if (!S_ISREG(i->mode))
@@ -238,9 +255,7 @@ set_size(struct inode *i, uint64_t size)
 		return err;
 	}
 	if (size & (s->block_size - 1)) {
-		err = ext4_map_any(i, (uint32_t)(size >> s->block_shift), &m);
-		if (!err && (m.pblk || i->cache->ndirty))
-			err = page_cache_zero(i->cache, size, end);
+		err = zero_behind(i, size, end);
 		if (err)
 			return err;
 	}

@@ -199,7 +199,7 @@ journal_start(struct ext4_super *s, uint32_t credits, struct jhandle *h)
 {
 	struct journal *j = s->journal;
 	struct jtx *spare = NULL;
-	enum join how = WAIT;
+	enum join how = WAIT, before = WAIT;
 	bool first = false;
 	uint32_t arg = 0;
 	int err = 0;
@@ -237,6 +237,10 @@ journal_start(struct ext4_super *s, uint32_t credits, struct jhandle *h)
 			break;
 		case SPACE:
 			err = journal_make_space(j, arg);
+			/* It may be all promised to handles that have changed
+			 * nothing yet: let them go on. */
+			if (how == before)
+				thread_yield();
 			break;
 		case SPARE:
 			err = fill_spare(j, arg);
@@ -248,6 +252,7 @@ journal_start(struct ext4_super *s, uint32_t credits, struct jhandle *h)
 		case JOINED:
 			break;
 		}
+		before = how;
 	}
 	kfree(spare);
 	if (err)
@@ -315,6 +320,22 @@ uint32_t
 journal_tid(const struct jhandle *h)
 {
 	return h->tx->tid;
+}
+
+uint32_t
+journal_newest_tid(struct journal *j)
+{
+	uint32_t tid;
+
+	spin_lock(&j->lock);
+	if (j->running)
+		tid = j->running->tid;
+	else if (j->committing)
+		tid = j->committing->tid;
+	else
+		tid = atomic_load_relaxed(&j->committed);
+	spin_unlock(&j->lock);
+	return tid;
 }
 
 bool

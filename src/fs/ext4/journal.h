@@ -61,6 +61,7 @@ struct jbuf {
 	uint8_t kind;	       /* [j->lock] enum jkind */
 	bool uncopied;	       /* [j->lock] ctx has not copied it yet */
 	bool forget;	       /* [j->lock] freed in tx or ctx */
+	bool skip;	       /* [commit_lock] freed in ctx: not logged */
 	bool io;	       /* [commit_lock] being written to its place */
 };
 
@@ -165,6 +166,8 @@ MUST_CHECK int journal_forget(struct jhandle *h, uint64_t block);
 MUST_CHECK int journal_note_freed(struct jhandle *h, uint64_t start,
 				  uint32_t len);
 uint32_t journal_tid(const struct jhandle *h);
+/* The last transaction that may hold changes which are not on the disk yet. */
+uint32_t journal_newest_tid(struct journal *j);
 /* File data that h's transaction refers to is being written. */
 struct jtx *journal_data_start(struct jhandle *h);
 void journal_data_end(struct jtx *tx, int err); /* any context */

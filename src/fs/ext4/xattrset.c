@@ -246,11 +246,19 @@ write_inode_part(struct jhandle *h, struct items *l)
 	return 0;
 }
 
+/* A block more or less, beside writeback, which gives the file some. */
+static void
+count_block(struct inode *i, int n)
+{
+	write_lock(&ext4_i(i)->tree_lock);
+	i->blocks += (uint64_t)(int64_t)(n * (int)(i->sb->block_size / 512));
+	write_unlock(&ext4_i(i)->tree_lock);
+}
+
 /* The old block: one user less. */
 static int
 leave_block(struct jhandle *h, struct inode *i)
 {
-	struct ext4_super *s = h->s;
 	struct ext4_inode *e = ext4_i(i);
 	struct ext4_xattr_header *x;
 	struct ext4_xattr_area a;
@@ -274,7 +282,7 @@ leave_block(struct jhandle *h, struct inode *i)
 	ext4_brelse(&b);
 	if (!err) {
 		e->file_acl = 0;
-		i->blocks -= s->block_size / 512;
+		count_block(i, -1);
 	}
 	return err;
 }
@@ -315,7 +323,7 @@ write_block_part(struct jhandle *h, struct items *l)
 			ignore(ext4_bfree(h, block, 1)); /* err is reported */
 		} else {
 			e->file_acl = block;
-			i->blocks += s->block_size / 512;
+			count_block(i, 1);
 		}
 	}
 	if (!err) {
