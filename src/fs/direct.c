@@ -7,9 +7,9 @@
  * when they are written (ops->direct_alloc, direct_wrote); parts of blocks go
  * through the cache and are flushed.  Both ways of access see the same: a read
  * of what is in the cache as a whole and not yet on the device has it from
- * there, otherwise the dirty pages of the range are written first.  Before a
- * write they are dropped, too, and after it what was read into the cache
- * meanwhile.
+ * there if it is not much, otherwise the dirty pages of the range are written
+ * first.  Before a write they are dropped, too, and after it what was read
+ * into the cache meanwhile.
  *
  * A program's private pages are given to the device as they are; others, and
  * memory that does not begin at a multiple of 512, are copied.  Offsets and
@@ -32,8 +32,9 @@
 #include <vm/pin.h>
 #include <vm/uio.h>
 
-#define PIECE_PAGES 32u /* in one request, at most */
-#define MAX_BIOS    8u	/* requests in flight of one call */
+#define PIECE_PAGES 32u	   /* in one request, at most */
+#define MAX_BIOS    8u	   /* requests in flight of one call */
+#define COPY_MAX    65536u /* bytes; of more the device is as quick */
 
 struct batch { /* requests that are waited for together */
 	struct bio *bios[MAX_BIOS];
@@ -274,7 +275,8 @@ direct_in_cache(const struct file *f, int64_t pos, size_t len)
 	if (!pc || f->ops != &page_cache_file_ops || pos < 0)
 		return false;
 	size = atomic_load_relaxed(&f->inode->size);
-	if ((!pc->ndirty && !pc->nwriteback) || (uint64_t)pos >= size)
+	if ((!pc->ndirty && !pc->nwriteback) || (uint64_t)pos >= size ||
+	    len > COPY_MAX)
 		return false;
 	if (len > size - (uint64_t)pos)
 		len = (size_t)(size - (uint64_t)pos);
@@ -284,6 +286,16 @@ direct_in_cache(const struct file *f, int64_t pos, size_t len)
 	while (at < end && is_cached(pc, at))
 		at++;
 	return at == end;
+}
+
+void
+direct_settle(struct page_cache *pc, uint64_t first, uint64_t end)
+{
+	if ((!pc->ndirty && !pc->nwriteback) ||
+	    page_cache_next_unwritten(pc, first) >= end)
+		return;
+	page_cache_write_range(pc, 0, UINT64_MAX, false);
+	page_cache_write_range(pc, first, end, true);
 }
 
 ssize_t
@@ -301,9 +313,8 @@ direct_read(struct file *f, struct uio *u, int64_t *pos)
 		return page_cache_read(pc, u, pos);
 	if (u->nowait)
 		return -EAGAIN;
-	page_cache_write_range(
-		pc, (uint64_t)*pos >> PAGE_SHIFT,
-		((uint64_t)*pos + u->resid + PAGE_MASK) >> PAGE_SHIFT, true);
+	direct_settle(pc, (uint64_t)*pos >> PAGE_SHIFT,
+		      ((uint64_t)*pos + u->resid + PAGE_MASK) >> PAGE_SHIFT);
 	read_lock(&i->lock);
 	size = i->size;
 	while (u->resid && (uint64_t)*pos < size) {
@@ -406,6 +417,7 @@ direct_write(struct file *f, struct uio *u, int64_t *pos)
 	if (!pc->ops->map || !aligned(u, *pos, BLK_SECTOR_SIZE - 1))
 		return -EINVAL;
 	end = ((uint64_t)*pos + u->resid + PAGE_MASK) >> PAGE_SHIFT;
+	direct_settle(pc, first, end);
 	err = page_cache_invalidate(pc, first, end);
 	while (!err && u->resid) {
 		r = pc->ops->map(pc, (uint64_t)*pos, u->resid, true, &run);

@@ -181,11 +181,8 @@ settle_cache(struct page_cache *pc, int64_t pos, size_t len, bool write)
 
 	if (!pc->npages)
 		return 0;
-	if (write)
-		return page_cache_invalidate(pc, first, end);
-	if (pc->ndirty || pc->nwriteback)
-		page_cache_write_range(pc, first, end, true);
-	return 0;
+	direct_settle(pc, first, end);
+	return write ? page_cache_invalidate(pc, first, end) : 0;
 }
 
 int

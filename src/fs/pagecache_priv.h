@@ -77,6 +77,9 @@ void pc_remove_pages(struct page_cache *pc, uint64_t first, uint64_t end);
 /* O_DIRECT, with the rules of page_cache_read() and _write(). */
 ssize_t direct_read(struct file *f, struct uio *u, int64_t *pos);
 ssize_t direct_write(struct file *f, struct uio *u, int64_t *pos);
+/* Writes what of the range only the cache has, and waits; starts to write the
+ * rest of the file: who goes on will find it done, and not wait each time. */
+void direct_settle(struct page_cache *pc, uint64_t first, uint64_t end);
 
 /* ---- readahead.c ---- */
 /* The reader wants npages from index on; miss: the first is not there. */
