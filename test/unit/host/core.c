@@ -55,23 +55,6 @@ spin_lock_slow(struct spinlock *l)
 	panic("spin lock taken twice");
 }
 
-#ifdef PITH_DEBUG
-void
-lock_debug_acquire(struct spinlock *l)
-{
-	(void)l;
-}
-void
-lock_debug_release(struct spinlock *l)
-{
-	(void)l;
-}
-void
-lock_debug_may_sleep(void)
-{
-}
-#endif
-
 /* Nobody reads without a lock here: at once. */
 void
 reclaim_call(struct reclaim_head *h, void (*fn)(struct reclaim_head *))

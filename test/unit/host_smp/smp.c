@@ -301,23 +301,6 @@ spin_lock_slow(struct spinlock *l)
 		sched_yield();
 }
 
-#ifdef PITH_DEBUG
-void
-lock_debug_acquire(struct spinlock *l)
-{
-	(void)l;
-}
-void
-lock_debug_release(struct spinlock *l)
-{
-	(void)l;
-}
-void
-lock_debug_may_sleep(void)
-{
-}
-#endif
-
 void
 idle_poll(void)
 {

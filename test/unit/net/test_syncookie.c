@@ -6,18 +6,9 @@
  * INCLUDE: src
  * SOURCES: src/net/syncookie.c src/base/hash.c
  */
+#include "../unit.h"
+
 #include <net/syncookie.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
-#define CHECK(x)                                                       \
-	do {                                                           \
-		if (!(x)) {                                            \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			exit(1);                                       \
-		}                                                      \
-	} while (0)
 
 static const uint64_t key[2] = { 0x0123456789abcdef, 0xfedcba9876543210 };
 static const struct syncookie_ends ends = {
@@ -98,13 +89,12 @@ test_guesses(void)
 	CHECK(good <= 3);
 }
 
-int
-main(void)
-{
-	test_sizes();
-	test_age();
-	test_others();
-	test_guesses();
-	puts("ok");
-	return 0;
-}
+static const struct unit_test tests[] = {
+	{ "sizes", test_sizes },
+	{ "age", test_age },
+	{ "others", test_others },
+	{ "guesses", test_guesses },
+	{ NULL, NULL },
+};
+
+UNIT_MAIN(tests)
