@@ -2,9 +2,6 @@
 /*
  * What AF_INET and AF_INET6 sockets share: addresses, ports, options of the
  * IP levels.
- *
- * Inside, every address has 16 bytes, one of IPv4 is ::ffff:a.b.c.d; so a
- * socket of either family meets the other without conversion.
  */
 #pragma once
 
@@ -15,6 +12,7 @@
 #include <base/types.h>
 #include <core/reclaim.h>
 #include <core/spinlock.h>
+#include <net/addr.h>
 #include <net/socket.h>
 #include <sched/wait.h>
 
@@ -27,14 +25,6 @@
 #define IPPROTO_ICMPV6 58
 #define IPPROTO_RAW    255
 #define IPPROTO_MPTCP  262
-
-struct inet_addr {
-	union {
-		uint8_t b[16];
-		uint32_t w[4];
-		uint64_t d[2];
-	};
-};
 
 struct inet_end {
 	struct inet_addr addr;
@@ -50,6 +40,7 @@ struct inet_group {
 	struct inet_addr addr;
 	int ifindex;
 	struct inet_filter *filter; /* of sources: mcast.c */
+	struct list all;	    /* of all sockets */
 };
 
 struct inet_sock {
@@ -99,34 +90,6 @@ extern const struct socket_family inet_family, inet6_family;
 
 /* ---- addresses ---- */
 
-static inline struct inet_addr
-inet_v4(uint32_t net)
-{
-	struct inet_addr a = { .w = { 0, 0, 0xffff0000u, net } };
-
-	return a;
-}
-
-static inline bool
-inet_is_v4(const struct inet_addr *a)
-{
-	return a->d[0] == 0 && a->w[2] == 0xffff0000u;
-}
-
-static inline bool
-inet_same(const struct inet_addr *a, const struct inet_addr *b)
-{
-	return a->d[0] == b->d[0] && a->d[1] == b->d[1];
-}
-
-/* 0.0.0.0 or :: */
-static inline bool
-inet_is_any(const struct inet_addr *a)
-{
-	return a->d[0] == 0 && a->w[3] == 0 &&
-	       (a->w[2] == 0 || a->w[2] == 0xffff0000u);
-}
-
 bool inet_is_multicast(const struct inet_addr *a);
 bool inet_is_local(const struct inet_addr *a);
 /* The same for bind(): waits where DHCP may be about to give the address. */
@@ -173,6 +136,9 @@ MUST_CHECK int inet_bind_port(struct inet_sock *sk,
 			      const struct inet_end *want);
 /* For a socket that sends or connects without bind(). */
 MUST_CHECK int inet_auto_port(struct inet_sock *sk);
+/* sk has a port and is to be connected: -EADDRNOTAVAIL where there is, or is
+ * left, a connection between the same ends. */
+MUST_CHECK int inet_claim_ends(struct inet_sock *sk);
 void inet_drop_port(struct inet_sock *sk);
 /* TCP: may it listen here?  -EADDRINUSE. */
 MUST_CHECK int inet_start_listen(struct inet_sock *sk);
@@ -197,21 +163,29 @@ void inet_list_add(struct inet_sock *sk);
 void inet_list_del(struct inet_sock *sk);
 unsigned inet_count(enum inet_kind kind);
 
-/* ---- what is left of a connection within the machine (ports_rest.c) ---- */
+/* ---- what is left of a connection (ports_rest.c) ---- */
 
-/* The program is done with sk, which leaves table and lists; holds: the other
- * end has not closed yet, so that the port is held in its place. */
-void inet_leave(struct inet_sock *sk, bool holds);
-/* Both ends have closed, this one first: TIME_WAIT. */
+/* The program is done with sk, which leaves table and lists; state: in which
+ * the connection goes on alone, so that the port is held in its place, or
+ * TCP_CLOSE; far: lwIP has it. */
+void inet_leave(struct inet_sock *sk, uint8_t state, bool far);
+/* Near: both ends have closed, this one first: TIME_WAIT. */
 void inet_time_wait(struct inet_sock *sk);
 /* The connection has ended otherwise. */
 void inet_rest_drop(struct inet_sock *sk);
+/* Far: lwIP's connection stands alone from here on, and ends what is left of
+ * it; NULL: nothing is. */
+struct inet_rest *inet_rest_far(struct inet_sock *sk, void *conn);
+/* It is in TIME_WAIT; stamps: with time stamps. */
+void inet_rest_waits(struct inet_rest *r, bool stamps);
+void inet_rest_over(struct inet_rest *r);
 /* What a list of sockets shows: the one after *at, zero to begin with.
  * false: no more. */
 struct inet_rest_info {
 	struct inet_end local, remote;
 	uint64_t left_ns;
-	uint8_t state; /* TCP_FIN_WAIT2, TCP_TIME_WAIT */
+	void *conn;    /* far: lwIP's, which knows better; [core] */
+	uint8_t state; /* TCP_FIN_WAIT1 and what comes after it */
 	bool v6;
 };
 bool inet_rest_next(uint32_t *at, struct inet_rest_info *out);

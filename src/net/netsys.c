@@ -61,6 +61,7 @@ struct net_settings net_settings = {
 	.keepalive_time = 7200,
 	.keepalive_intvl = 75,
 	.keepalive_probes = 9,
+	.tw_reuse = 2,
 };
 
 struct setting {
@@ -161,6 +162,7 @@ static const struct pseudo_entry settings[] = {
 		32767),
 	SETTING("ipv4/tcp_keepalive_probes", &net_settings.keepalive_probes, 1,
 		1, 127),
+	SETTING("ipv4/tcp_tw_reuse", &net_settings.tw_reuse, 1, 0, 2),
 	SETTING("ipv6/bindv6only", &net_settings.bindv6only, 1, 0, 1),
 };
 

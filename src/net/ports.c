@@ -18,6 +18,7 @@
 #include <base/string.h>
 #include <dev/random.h>
 #include <net/settings.h>
+#include <net/tcp.h>
 
 #define NHASH PORTS_NHASH
 
@@ -173,6 +174,47 @@ port_unused(const struct inet_sock *sk, uint16_t port)
 	return !ports_rest_has(port);
 }
 
+bool
+ports_same_ends(const struct inet_sock *sk, const struct inet_end *local,
+		const struct inet_end *remote)
+{
+	return remote->port == sk->remote.port &&
+	       inet_same(&remote->addr, &sk->remote.addr) &&
+	       inet_same(&local->addr, &sk->local.addr);
+}
+
+static bool
+chain_has_ends(const struct hlist_head *h, const struct inet_sock *sk,
+	       uint16_t port)
+{
+	struct hlist_node *n;
+
+	for (n = h->first; n; n = n->next) {
+		struct inet_sock *o = sk_of_link(n);
+
+		if (o != sk && o->local.port == port && o->connected &&
+		    ports_same_ends(sk, &o->local, &o->remote) &&
+		    tcp_state(tcp_of(o)) != TCP_CLOSE)
+			return true;
+	}
+	return false;
+}
+
+/* Is there, or is left, a connection between the ends that sk would have? */
+static bool
+ends_taken(const struct inet_sock *sk, uint16_t port)
+{
+	return chain_has_ends(&tcp_ports[port % NHASH], sk, port) ||
+	       chain_has_ends(&children[port % NHASH], sk, port) ||
+	       ports_rest_parts(sk, port);
+}
+
+static bool
+ends_free(const struct inet_sock *sk, uint16_t port)
+{
+	return port_free(sk, port) && !ends_taken(sk, port);
+}
+
 /* Nobody else is connected from this port to the same place, and nobody is
  * bound to it without a connection. */
 static bool
@@ -190,7 +232,7 @@ pair_free(const struct inet_sock *sk, uint16_t port)
 		     inet_same(&o->remote.addr, &sk->remote.addr)))
 			return false;
 	}
-	return true;
+	return kind_of(sk) != INET_TCP || !ends_taken(sk, port);
 }
 
 static uint16_t
@@ -249,6 +291,32 @@ inet_auto_port(struct inet_sock *sk)
 	}
 	spin_unlock_irq(&ports_lock, f);
 	return sk->hashed ? 0 : -EADDRNOTAVAIL;
+}
+
+int
+inet_claim_ends(struct inet_sock *sk)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+	uint16_t port = 0;
+	int err = 0;
+
+	if (!sk->hashed) {
+		port = pick_port(sk, ends_free);
+		if (!port)
+			port = pick_port(sk, pair_free);
+		if (port)
+			insert(sk, port);
+		else
+			err = -EADDRNOTAVAIL;
+	} else if (ends_taken(sk, sk->local.port)) {
+		err = -EADDRNOTAVAIL;
+	}
+	if (!err) {
+		sk->waited = false;
+		ports_rest_replace(sk);
+	}
+	spin_unlock_irq(&ports_lock, f);
+	return err;
 }
 
 void

@@ -22,4 +22,11 @@ struct port_claim port_claim_of(const struct inet_sock *sk,
 bool port_claims_meet(const struct port_claim *a, const struct port_claim *b);
 bool ports_rest_meets(const struct port_claim *c, uint16_t port);
 bool ports_rest_has(uint16_t port);
+/* sk is connected: are these its ends, whichever port it has of its own? */
+bool ports_same_ends(const struct inet_sock *sk, const struct inet_end *local,
+		     const struct inet_end *remote);
+/* What is left of a connection between the same ends is in the way. */
+bool ports_rest_parts(const struct inet_sock *sk, uint16_t port);
+/* sk has begun anew what was left within the machine. */
+void ports_rest_replace(const struct inet_sock *sk);
 void ports_unlist(struct inet_sock *sk);

@@ -14,6 +14,7 @@ struct net_settings {
 	int nonlocal_bind; /* of IPv4 */
 	int keepalive_time, keepalive_intvl, keepalive_probes;
 	int bindv6only;
+	int tw_reuse; /* tcp_tw_reuse: 1 always, 2 within the machine */
 };
 
 extern struct net_settings net_settings;

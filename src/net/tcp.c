@@ -499,7 +499,7 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 	sk->connected = true;
 	if (inet_is_any(&sk->local.addr))
 		sk->local.addr = src.addr;
-	err = sk->hashed ? 0 : inet_auto_port(sk);
+	err = inet_claim_ends(sk);
 	if (err) {
 		sk->connected = false;
 		return err;
@@ -658,12 +658,33 @@ linger(struct tcp_sock *t)
 	ignore(tcp_wait(t, all_sent, true, clock_mono_ns() + ns));
 }
 
+/* In which state the connection goes on when its socket is closed now;
+ * TCP_CLOSE: it does not. */
+static uint8_t
+state_left(const struct tcp_sock *t, bool reset)
+{
+	if (reset)
+		return TCP_CLOSE;
+	if (t->peer) /* only the end that closes first waits */
+		return t->state == TCP_FIN_WAIT2 ? TCP_FIN_WAIT2 : TCP_CLOSE;
+	switch (t->state) {
+	case TCP_ESTABLISHED:
+		return TCP_FIN_WAIT1;
+	case TCP_CLOSE_WAIT:
+		return TCP_LAST_ACK;
+	case TCP_SYN_SENT:
+		return TCP_CLOSE;
+	default:
+		return t->state;
+	}
+}
+
 static void
 release(struct tcp_sock *t, bool reset)
 {
 	struct socket *s = &t->in.sock;
-	bool first = false; /* to close, of the two ends */
 	struct nbuf *rx;
+	uint8_t left;
 	irqflags_t f;
 
 	if (t->state == TCP_LISTEN) {
@@ -680,12 +701,12 @@ release(struct tcp_sock *t, bool reset)
 	reset |= t->rx.bytes != 0;
 	if (t->peer && !reset && t->state == TCP_ESTABLISHED)
 		t->state = TCP_FIN_WAIT2;
-	first = t->peer && !reset && t->state == TCP_FIN_WAIT2;
+	left = state_left(t, reset);
 	rx = nbuf_take_all(&t->rx);
 	tcp_unlock(t, f);
 	nbuf_free_list(rx);
 	drop_queue(t);
-	inet_leave(&t->in, first);
+	inet_leave(&t->in, left, !t->peer);
 	if (t->peer)
 		tcp_near_close(t, reset);
 	else

@@ -197,10 +197,13 @@ void tcp_far_do(struct tcp_sock *t, uint32_t what);
 int tcp_far_connect(struct tcp_sock *t);
 int tcp_far_listen(struct tcp_sock *t);
 void tcp_far_unlisten(struct tcp_sock *t);
+/* The source address for a destination; false: no way there. */
+bool tcp_far_source(const struct inet_end *dst, struct inet_end *src);
+void tcp_far_timer(struct timer *tm);
+
+/* ---- lwip/info.c ---- */
+
 void tcp_far_info(struct tcp_sock *t, struct tcp_info *ti);
 uint32_t tcp_far_mss(struct tcp_sock *t);
 /* Bytes that were not sent once. */
 uint32_t tcp_far_unsent(struct tcp_sock *t);
-/* The source address for a destination; false: no way there. */
-bool tcp_far_source(const struct inet_end *dst, struct inet_end *src);
-void tcp_far_timer(struct timer *tm);

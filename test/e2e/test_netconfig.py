@@ -113,3 +113,13 @@ def test_groups(pith):
         "joins", "to the group", "to the group",
         "from the machine from 192.168.77.2",
         "from the machine from fd00::2", "heard True"]
+
+
+def test_time_wait(pith):
+    """What is left of connections, for bind(), connect() and /proc/net/tcp,
+    as Linux has it in a namespace of its own."""
+    linux = subprocess.run(["unshare", "-n", PY, net("twait_host.py")],
+                           capture_output=True, timeout=LIMIT + 30)
+    assert linux.returncode == 0, linux.stderr
+    assert run(pith, "twait_host.py", "twait.py", "--net", "tap=t0", "--ip",
+               "192.168.77.2/24") == linux.stdout.decode().splitlines()

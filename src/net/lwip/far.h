@@ -20,6 +20,10 @@ void far_from_lwip(const struct ip_addr *a, struct inet_addr *out);
 void tcp_far_error(const struct inet_end *src, const struct inet_end *dst,
 		   int err, bool hard, uint32_t mtu);
 
+/* [core] far_listen.c: the next sequence number is behind this one. */
+extern uint32_t far_isn_after;
+extern bool far_isn_bound;
+
 /* [core] far_listen.c: SYN cookies sent, known again, and not. */
 extern uint64_t tcp_cookies_sent, tcp_cookies_good, tcp_cookies_bad;
 

@@ -25,6 +25,8 @@
 	((uint64_t)SYNCOOKIE_STEP_S * SYNCOOKIE_STEPS * NSEC_PER_SEC)
 
 uint64_t tcp_cookies_sent, tcp_cookies_good, tcp_cookies_bad;
+uint32_t far_isn_after;
+bool far_isn_bound;
 static uint64_t cookie_ns; /* when the last one was sent */
 
 struct tcp_pcb_listen *
@@ -72,11 +74,15 @@ port_tcp_isn(const ip_addr_t *lip, uint16_t lport, const ip_addr_t *rip,
 		struct inet_addr l, r;
 		uint32_t ports;
 	} in = { .ports = (uint32_t)lport << 16 | rport };
+	uint32_t isn;
 
 	far_from_lwip(lip, &in.l);
 	far_from_lwip(rip, &in.r);
-	return (uint32_t)siphash(isn_key(), &in, 36) +
-	       (uint32_t)(clock_mono_ns() / 4096);
+	isn = (uint32_t)siphash(isn_key(), &in, 36) +
+	      (uint32_t)(clock_mono_ns() / 4096);
+	if (far_isn_bound && (int32_t)(isn - far_isn_after) < 0)
+		isn = far_isn_after;
+	return isn;
 }
 
 /* ---- SYN cookies ---- */

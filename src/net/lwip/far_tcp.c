@@ -215,6 +215,40 @@ forget(struct tcp_sock *t, struct tcp_pcb *pcb)
 	detach(t);
 }
 
+#define REST 0 /* the one ext_arg: what is left in the table of ports */
+
+static void
+rest_over(u8_t id, void *rest)
+{
+	(void)id;
+	inet_rest_over(rest);
+}
+
+/* The same where lwIP goes on alone. */
+static void
+leave_alone(struct tcp_sock *t, struct tcp_pcb *pcb)
+{
+	static const struct tcp_ext_arg_callbacks callbacks = {
+		.destroy = rest_over,
+	};
+	struct inet_rest *r = inet_rest_far(&t->in, pcb);
+
+	if (r) {
+		tcp_ext_arg_set_callbacks(pcb, REST, &callbacks);
+		tcp_ext_arg_set(pcb, REST, r);
+	}
+	forget(t, pcb);
+}
+
+static void
+tell_rest(struct tcp_pcb *pcb)
+{
+	struct inet_rest *r = tcp_ext_arg_get(pcb, REST);
+
+	if (r)
+		inet_rest_waits(r, (pcb->flags & TF_TIMESTAMP) != 0);
+}
+
 uint8_t
 port_tcp_tries(const struct tcp_pcb *pcb)
 {
@@ -238,8 +272,13 @@ port_tcp_processed(struct tcp_pcb *pcb)
 {
 	struct tcp_sock *t = pcb->callback_arg;
 
-	if (!t || pcb->state == LISTEN)
+	if (pcb->state == LISTEN)
 		return;
+	if (!t) {
+		if (pcb->state == TIME_WAIT)
+			tell_rest(pcb);
+		return;
+	}
 	if (unlikely(t->notsent_lowat))
 		count_unsent(t, pcb);
 	t->last_rx_ns = clock_mono_ns();
@@ -252,7 +291,8 @@ port_tcp_processed(struct tcp_pcb *pcb)
 		/* lwIP waits alone from here on. */
 		take_refused(t, pcb);
 		tcp_fin_acked(t);
-		forget(t, pcb);
+		leave_alone(t, pcb);
+		tell_rest(pcb);
 	}
 }
 
@@ -574,7 +614,7 @@ close_far(struct tcp_sock *t)
 	if (t->close_wanted)
 		return;
 	tell_read(t, true);
-	forget(t, pcb);
+	leave_alone(t, pcb);
 	if (tcp_close(pcb) != ERR_OK)
 		tcp_abort(pcb);
 }
@@ -623,6 +663,8 @@ far_work(struct net_work *w)
 	    todo & (FAR_TIMER | FAR_OPTS | FAR_PUSH | FAR_FIN | FAR_CLOSE))
 		rearm(t);
 out:
+	if (todo & (FAR_CLOSE | FAR_ABORT))
+		inet_rest_drop(&t->in); /* nothing of it is left */
 	inet_put(&t->in);
 }
 
@@ -688,6 +730,24 @@ connected(void *arg, struct tcp_pcb *pcb, err_t err)
 	return ERR_OK;
 }
 
+/* The table of ports let this one begin: what it found is the end of one that
+ * may begin anew, behind the numbers it had (RFC 6191), or is about to go. */
+static bool
+begin_anew(struct tcp_pcb *pcb, const ip_addr_t *dst, uint16_t port)
+{
+	struct tcp_pcb *old =
+		tcp_lookup(&pcb->local_ip, pcb->local_port, dst, port);
+
+	if (!old)
+		return true;
+	if (old->state != TIME_WAIT)
+		return false;
+	far_isn_after = old->snd_nxt + 0x10000;
+	far_isn_bound = true;
+	tcp_abort(old);
+	return true;
+}
+
 int
 tcp_far_connect(struct tcp_sock *t)
 {
@@ -710,7 +770,11 @@ tcp_far_connect(struct tcp_sock *t)
 		}
 		attach(t, pcb);
 		apply_options(t);
-		e = tcp_connect(pcb, &dst, t->in.remote.port, connected);
+		e = begin_anew(pcb, &dst, t->in.remote.port) ?
+			    tcp_connect(pcb, &dst, t->in.remote.port,
+					connected) :
+			    ERR_USE;
+		far_isn_bound = false;
 		if (e != ERR_OK) {
 			forget(t, pcb);
 			tcp_close(pcb);
@@ -871,86 +935,4 @@ tcp_far_error(const struct inet_end *src, const struct inet_end *dst, int err,
 			wait_wake_all(&t->in.wq, POLLERR);
 		}
 	}
-}
-
-/* ---- what it says of itself ---- */
-
-uint32_t
-tcp_far_mss(struct tcp_sock *t)
-{
-	struct tcp_pcb *pcb;
-	uint32_t mss = 536;
-
-	net_core_lock();
-	pcb = t->pcb;
-	if (pcb && pcb->state != LISTEN)
-		mss = tcp_mss(pcb);
-	net_core_unlock();
-	return mss;
-}
-
-uint32_t
-tcp_far_unsent(struct tcp_sock *t)
-{
-	uint32_t n = READ_ONCE(t->tx.bytes);
-	struct tcp_pcb *pcb;
-
-	net_core_lock();
-	pcb = t->pcb;
-	if (pcb && pcb->state != LISTEN)
-		n += pcb->snd_lbb - pcb->snd_nxt;
-	net_core_unlock();
-	return n;
-}
-
-static void
-fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
-	  struct tcp_info *ti)
-{
-	ti->options = (pcb->flags & TF_TIMESTAMP ? 1 : 0) |
-		      (pcb->flags & TF_SACK ? 2 : 0) |
-		      (pcb->flags & TF_WND_SCALE ? 4 : 0);
-	ti->wscale = (uint8_t)(pcb->snd_scale | pcb->rcv_scale << 4);
-	ti->ca_state = pcb->flags & TF_RTO ? 4 : pcb->flags & TF_INFR ? 3 : 0;
-	ti->retransmits = pcb->nrtx;
-	ti->backoff = pcb->nrtx;
-	ti->probes = t->probes;
-	ti->rto = (uint32_t)pcb->rto * TCP_SLOW_INTERVAL * 1000;
-	ti->ato = 40000;
-	ti->snd_mss = pcb->mss;
-	ti->rcv_mss = ti->advmss = pcb->mss;
-	ti->unacked = (pcb->snd_nxt - pcb->lastack + pcb->mss - 1u) / pcb->mss;
-	ti->rtt = (uint32_t)pcb->us_srtt / 8;
-	ti->rttvar = (uint32_t)pcb->us_var / 4;
-	ti->min_rtt = pcb->us_min;
-	ti->snd_ssthresh = pcb->ssthresh / (pcb->mss ? pcb->mss : 1);
-	ti->snd_cwnd = pcb->cwnd / (pcb->mss ? pcb->mss : 1);
-	ti->pmtu = pcb->mss + 40u;
-	ti->reordering = pcb->dupthresh;
-	ti->rcv_space = pcb->wnd_max;
-	ti->snd_wnd = pcb->snd_wnd;
-	ti->notsent_bytes =
-		READ_ONCE(t->tx.bytes) + pcb->snd_lbb - pcb->snd_nxt;
-}
-
-void
-tcp_far_info(struct tcp_sock *t, struct tcp_info *ti)
-{
-	uint64_t now = clock_mono_ns();
-	struct tcp_pcb *pcb;
-
-	net_core_lock();
-	pcb = t->pcb;
-	if (pcb && pcb->state != LISTEN)
-		fill_info(t, pcb, ti);
-	net_core_unlock();
-	ti->bytes_received = t->rx_total;
-	ti->bytes_sent = t->tx_total;
-	ti->bytes_acked = t->tx_total - t->tx_unacked - t->tx.bytes;
-	if (t->last_rx_ns)
-		ti->last_data_recv = ti->last_ack_recv =
-			(uint32_t)((now - t->last_rx_ns) / 1000000);
-	if (t->last_tx_ns)
-		ti->last_data_sent =
-			(uint32_t)((now - t->last_tx_ns) / 1000000);
 }

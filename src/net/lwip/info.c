@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What /proc/net shows: the list of sockets and what the protocols counted.
+ * What the network says of itself: of one connection (TCP_INFO), and what
+ * /proc/net shows: the list of sockets and what the protocols counted.
  *
  * A cursor holds its place in a list by a reference to a socket; a list that
  * changes meanwhile may show some twice or not, as Linux's does.
@@ -18,6 +19,91 @@
 
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/stats.h>
+#include <lwip/sys.h>
+
+/* ---- of one connection ---- */
+
+uint32_t
+tcp_far_mss(struct tcp_sock *t)
+{
+	struct tcp_pcb *pcb;
+	uint32_t mss = 536;
+
+	net_core_lock();
+	pcb = t->pcb;
+	if (pcb && pcb->state != LISTEN)
+		mss = tcp_mss(pcb);
+	net_core_unlock();
+	return mss;
+}
+
+uint32_t
+tcp_far_unsent(struct tcp_sock *t)
+{
+	uint32_t n = READ_ONCE(t->tx.bytes);
+	struct tcp_pcb *pcb;
+
+	net_core_lock();
+	pcb = t->pcb;
+	if (pcb && pcb->state != LISTEN)
+		n += pcb->snd_lbb - pcb->snd_nxt;
+	net_core_unlock();
+	return n;
+}
+
+static void
+fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
+	  struct tcp_info *ti)
+{
+	ti->options = (pcb->flags & TF_TIMESTAMP ? 1 : 0) |
+		      (pcb->flags & TF_SACK ? 2 : 0) |
+		      (pcb->flags & TF_WND_SCALE ? 4 : 0);
+	ti->wscale = (uint8_t)(pcb->snd_scale | pcb->rcv_scale << 4);
+	ti->ca_state = pcb->flags & TF_RTO ? 4 : pcb->flags & TF_INFR ? 3 : 0;
+	ti->retransmits = pcb->nrtx;
+	ti->backoff = pcb->nrtx;
+	ti->probes = t->probes;
+	ti->rto = (uint32_t)pcb->rto * TCP_SLOW_INTERVAL * 1000;
+	ti->ato = 40000;
+	ti->snd_mss = pcb->mss;
+	ti->rcv_mss = ti->advmss = pcb->mss;
+	ti->unacked = (pcb->snd_nxt - pcb->lastack + pcb->mss - 1u) / pcb->mss;
+	ti->rtt = (uint32_t)pcb->us_srtt / 8;
+	ti->rttvar = (uint32_t)pcb->us_var / 4;
+	ti->min_rtt = pcb->us_min;
+	ti->snd_ssthresh = pcb->ssthresh / (pcb->mss ? pcb->mss : 1);
+	ti->snd_cwnd = pcb->cwnd / (pcb->mss ? pcb->mss : 1);
+	ti->pmtu = pcb->mss + 40u;
+	ti->reordering = pcb->dupthresh;
+	ti->rcv_space = pcb->wnd_max;
+	ti->snd_wnd = pcb->snd_wnd;
+	ti->notsent_bytes =
+		READ_ONCE(t->tx.bytes) + pcb->snd_lbb - pcb->snd_nxt;
+}
+
+void
+tcp_far_info(struct tcp_sock *t, struct tcp_info *ti)
+{
+	uint64_t now = clock_mono_ns();
+	struct tcp_pcb *pcb;
+
+	net_core_lock();
+	pcb = t->pcb;
+	if (pcb && pcb->state != LISTEN)
+		fill_info(t, pcb, ti);
+	net_core_unlock();
+	ti->bytes_received = t->rx_total;
+	ti->bytes_sent = t->tx_total;
+	ti->bytes_acked = t->tx_total - t->tx_unacked - t->tx.bytes;
+	if (t->last_rx_ns)
+		ti->last_data_recv = ti->last_ack_recv =
+			(uint32_t)((now - t->last_rx_ns) / 1000000);
+	if (t->last_tx_ns)
+		ti->last_data_sent =
+			(uint32_t)((now - t->last_tx_ns) / 1000000);
+}
+
+/* ---- lists ---- */
 
 static void
 fill_ends(bool v6, const struct inet_end *l, const struct inet_end *r,
@@ -44,6 +130,22 @@ fill_common(const struct inet_sock *sk, struct net_sock_info *out)
 	out->ifindex = sk->sock.ifindex;
 }
 
+/* [core] */
+static void
+fill_timer(const struct tcp_pcb *pcb, struct net_sock_info *out)
+{
+	out->retransmits = pcb->nrtx;
+	if (pcb->rtime >= 0) {
+		out->timer = 1;
+		out->timer_ns = (uint64_t)(pcb->rto > pcb->rtime ?
+						   pcb->rto - pcb->rtime :
+						   0) *
+				TCP_SLOW_INTERVAL * 1000000;
+	} else if (pcb->persist_backoff) {
+		out->timer = 4;
+	}
+}
+
 static void
 fill_tcp(struct tcp_sock *t, struct net_sock_info *out)
 {
@@ -62,19 +164,9 @@ fill_tcp(struct tcp_sock *t, struct net_sock_info *out)
 	net_core_lock();
 	pcb = t->pcb;
 	if (pcb && pcb->state != LISTEN) {
-		out->retransmits = pcb->nrtx;
-		if (pcb->rtime >= 0) {
-			out->timer = 1;
-			out->timer_ns =
-				(uint64_t)(pcb->rto > pcb->rtime ?
-						   pcb->rto - pcb->rtime :
-						   0) *
-				TCP_SLOW_INTERVAL * 1000000;
-		} else if (pcb->persist_backoff) {
-			out->timer = 4;
-		} else if (sock_opt(&t->in.sock, SOCKOPT_KEEPALIVE)) {
+		fill_timer(pcb, out);
+		if (!out->timer && sock_opt(&t->in.sock, SOCKOPT_KEEPALIVE))
 			out->timer = 2;
-		}
 	}
 	net_core_unlock();
 }
@@ -90,25 +182,66 @@ is_shown(struct inet_sock *sk, int family, enum inet_kind kind)
 	return kind != INET_UDP || sk->hashed;
 }
 
+static uint64_t
+left_ns(uint32_t most_ms, uint32_t past_ms)
+{
+	return past_ms < most_ms ? (uint64_t)(most_ms - past_ms) * 1000000 : 0;
+}
+
+/* [core] A connection that lwIP ends alone. */
+static void
+fill_alone(const struct tcp_pcb *pcb, struct net_sock_info *out)
+{
+	static const uint8_t states[] = {
+		[ESTABLISHED] = TCP_FIN_WAIT1, [FIN_WAIT_1] = TCP_FIN_WAIT1,
+		[FIN_WAIT_2] = TCP_FIN_WAIT2,  [CLOSE_WAIT] = TCP_LAST_ACK,
+		[CLOSING] = TCP_CLOSING,       [LAST_ACK] = TCP_LAST_ACK,
+		[TIME_WAIT] = TCP_TIME_WAIT,
+	};
+
+	out->state = states[pcb->state];
+	if (out->state == TCP_TIME_WAIT) {
+		out->timer = 3;
+		out->timer_ns = left_ns(2 * TCP_MSL, sys_now() - pcb->tmr);
+	} else if (out->state == TCP_FIN_WAIT2) {
+		out->timer = 3;
+		out->timer_ns =
+			left_ns(pcb->fin_wait_s * 1000u,
+				(tcp_ticks - pcb->tmr) * TCP_SLOW_INTERVAL);
+	} else {
+		out->tx_queue = pcb->snd_lbb - pcb->lastack;
+		fill_timer(pcb, out);
+	}
+}
+
 /* As Linux shows what it keeps no socket for. */
 static bool
 next_rest(int family, struct net_sock_cursor *c, struct net_sock_info *out)
 {
 	struct inet_rest_info r;
+	bool found;
 
-	do {
-		if (!inet_rest_next(&c->rest, &r))
-			return false;
-	} while (r.v6 != (family == AF_INET6));
-	memset(out, 0, sizeof(*out));
-	out->family = (uint16_t)family;
-	out->type = SOCK_STREAM;
-	out->protocol = IPPROTO_TCP;
-	out->state = r.state;
-	out->timer = 3;
-	out->timer_ns = r.left_ns;
-	fill_ends(r.v6, &r.local, &r.remote, out);
-	return true;
+	net_core_lock();
+	do
+		found = inet_rest_next(&c->rest, &r);
+	while (found && r.v6 != (family == AF_INET6));
+	if (found) {
+		memset(out, 0, sizeof(*out));
+		out->family = (uint16_t)family;
+		out->type = SOCK_STREAM;
+		out->protocol = IPPROTO_TCP;
+		out->state = r.state;
+		fill_ends(r.v6, &r.local, &r.remote, out);
+		if (r.conn) {
+			fill_alone(r.conn, out);
+		} else if (r.state == TCP_FIN_WAIT2 ||
+			   r.state == TCP_TIME_WAIT) {
+			out->timer = 3;
+			out->timer_ns = r.left_ns;
+		}
+	}
+	net_core_unlock();
+	return found;
 }
 
 bool

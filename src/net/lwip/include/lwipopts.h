@@ -131,6 +131,8 @@ void lwip_port_free(void *);
 
 #define LWIP_TCP_KEEPALIVE 1
 
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1 /* far_tcp.c: what is left in the table */
+
 /* Checksums: the NIC's where it can; ours otherwise. */
 #define LWIP_CHECKSUM_ON_COPY 0
 

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An address of IPv4 or IPv6.  Inside, every one has 16 bytes, one of IPv4 is
+ * ::ffff:a.b.c.d; so a socket of either family meets the other without
+ * conversion.
+ */
+#pragma once
+
+#include <base/types.h>
+
+struct inet_addr {
+	union {
+		uint8_t b[16];
+		uint32_t w[4];
+		uint64_t d[2];
+	};
+};
+
+static inline struct inet_addr
+inet_v4(uint32_t net)
+{
+	struct inet_addr a = { .w = { 0, 0, 0xffff0000u, net } };
+
+	return a;
+}
+
+static inline bool
+inet_is_v4(const struct inet_addr *a)
+{
+	return a->d[0] == 0 && a->w[2] == 0xffff0000u;
+}
+
+static inline bool
+inet_same(const struct inet_addr *a, const struct inet_addr *b)
+{
+	return a->d[0] == b->d[0] && a->d[1] == b->d[1];
+}
+
+/* 0.0.0.0 or :: */
+static inline bool
+inet_is_any(const struct inet_addr *a)
+{
+	return a->d[0] == 0 && a->w[3] == 0 &&
+	       (a->w[2] == 0 || a->w[2] == 0xffff0000u);
+}
