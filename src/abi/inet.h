@@ -62,6 +62,7 @@ struct sockaddr_in6 {
 #define IP_UNICAST_IF		  50
 
 /* level IPPROTO_IPV6 */
+#define IPV6_CHECKSUM	     7
 #define IPV6_UNICAST_HOPS    16
 #define IPV6_MULTICAST_IF    17
 #define IPV6_MULTICAST_HOPS  18

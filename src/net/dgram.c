@@ -145,6 +145,7 @@ raw_create(bool v6, int protocol, struct socket **out)
 	if (err)
 		return err;
 	u->in.hdrincl = protocol == IPPROTO_RAW;
+	u->csum_at = v6 && protocol == IPPROTO_ICMPV6 ? 2 : -1;
 	err = raw_far_open(u);
 	if (err) {
 		inet_put(&u->in);
@@ -526,6 +527,31 @@ set_udp(struct dgram_sock *u, int name, const void *val, uint32_t len)
 	}
 }
 
+/* Where the checksum of what is sent and received lies (RFC 3542, 3.1); ICMPv6's
+ * place is its own, though SOL_RAW may say otherwise, as on Linux. */
+static int
+set_checksum(struct dgram_sock *u, int level, const void *val, uint32_t len)
+{
+	int v;
+
+	if (len < sizeof(v))
+		return -EINVAL;
+	memcpy(&v, val, sizeof(v));
+	if (u->in.sock.protocol == IPPROTO_ICMPV6 && level == IPPROTO_IPV6)
+		return -EINVAL;
+	if (v > 0 && v & 1)
+		return -EINVAL;
+	WRITE_ONCE(u->csum_at, v < 0 ? -1 : v);
+	return 0;
+}
+
+static bool
+is_checksum(const struct inet_sock *sk, int level, int name)
+{
+	return name == IPV6_CHECKSUM && dgram_is_raw(sk) && sk->v6 &&
+	       (level == IPPROTO_IPV6 || level == SOL_RAW);
+}
+
 static int
 dgram_setopt(struct socket *s, int level, int name, const void *val,
 	     uint32_t len)
@@ -548,6 +574,8 @@ dgram_setopt(struct socket *s, int level, int name, const void *val,
 	}
 	if (level == IPPROTO_UDP && !dgram_is_raw(sk))
 		return set_udp(u, name, val, len);
+	if (is_checksum(sk, level, name))
+		return set_checksum(u, level, val, len);
 	return inet_setopt(sk, level, name, val, len);
 }
 
@@ -557,6 +585,10 @@ dgram_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 	struct inet_sock *sk = inet_of(s);
 	const struct dgram_sock *u = dgram_of(sk);
 
+	if (is_checksum(sk, level, name))
+		return sock_put_int(val, len, u->csum_at);
+	if (level == SOL_RAW && dgram_is_raw(sk))
+		return -ENOPROTOOPT;
 	if (level != IPPROTO_UDP || dgram_is_raw(sk))
 		return inet_getopt(sk, level, name, val, len);
 	switch (name) {

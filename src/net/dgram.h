@@ -59,6 +59,7 @@ struct dgram_sock {
 	void *pcb;		  /* [core] raw: lwIP's */
 	uint32_t icmp_filter;	  /* [a] raw ICMP: types kept out */
 	uint32_t icmp6_filter[8]; /* [a] */
+	int csum_at;		  /* [a] IPV6_CHECKSUM; below 0: none */
 };
 
 static inline struct dgram_sock *
@@ -125,3 +126,6 @@ uint32_t far_mtu(const struct dgram_out *o);
 /* Joins or leaves a group on an interface, 0: by route.  *ifindex becomes
  * which it was. */
 int inet_far_group(const struct inet_addr *a, int *ifindex, bool join);
+/* Whom those who are in it want to hear, together. */
+void inet_far_filter(const struct inet_addr *a, int ifindex, bool include,
+		     const struct inet_addr *src, unsigned n);

@@ -506,6 +506,18 @@ filtered(const struct dgram_sock *u, uint8_t type)
 	return false;
 }
 
+/* Of a whole payload that has its sum in it, inverted: 0 where it is right. */
+static uint16_t
+sum_of(void *data, uint32_t len, uint8_t proto, const ip_addr_t *src,
+       const ip_addr_t *dst)
+{
+	struct pbuf p = { .payload = data,
+			  .len = (u16_t)len,
+			  .tot_len = (u16_t)len };
+
+	return ip_chksum_pseudo(&p, proto, (u16_t)len, src, dst);
+}
+
 static u8_t
 raw_received(void *arg, struct raw_pcb *pcb, struct pbuf *p,
 	     const ip_addr_t *addr)
@@ -534,6 +546,12 @@ raw_received(void *arg, struct raw_pcb *pcb, struct pbuf *p,
 	d = dgram_of_pbuf(p, skip);
 	if (!d)
 		return 0;
+	if (READ_ONCE(u->csum_at) >= 0 &&
+	    sum_of(d->data, d->len, (uint8_t)sk->sock.protocol,
+		   ip_current_src_addr(), ip_current_dest_addr())) {
+		dgram_put(d);
+		return 0;
+	}
 	m.stamp_ns = d->m.stamp_ns;
 	d->m = m;
 	dgram_deliver(sk, d);
@@ -592,6 +610,8 @@ static int
 raw_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 {
 	struct netif *n = far_out_netif(o);
+	int at = READ_ONCE(dgram_of(sk)->csum_at);
+	uint8_t *where;
 	ip_addr_t src, dst;
 	uint16_t sum;
 
@@ -600,12 +620,15 @@ raw_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 	far_to_lwip(&o->dst.addr, n, &dst);
 	if (IP_IS_V4_VAL(dst) && sk->hdrincl)
 		return raw_output_hdr(n, p, &src);
-	if (!IP_IS_V4_VAL(dst) && sk->sock.protocol == IPPROTO_ICMPV6 &&
-	    p->len >= 4) {
-		memset((uint8_t *)p->payload + 2, 0, 2);
-		sum = ip_chksum_pseudo(p, IP6_NEXTH_ICMP6, p->tot_len, &src,
-				       &dst);
-		memcpy((uint8_t *)p->payload + 2, &sum, 2);
+	if (at >= 0) {
+		/* far_buf_alloc() gave one piece. */
+		if (at + 2 > p->len)
+			return -EINVAL;
+		where = (uint8_t *)p->payload + at;
+		memset(where, 0, 2);
+		sum = ip_chksum_pseudo(p, (u8_t)sk->sock.protocol, p->tot_len,
+				       &src, &dst);
+		memcpy(where, &sum, 2);
 	}
 	return errno_of(ip_send(n, p, &src, &dst, o->ttl, o->tos,
 				(uint8_t)sk->sock.protocol));
