@@ -131,14 +131,20 @@ endif
 # A loop that copies must not become a call of the function it is in.
 $(K)/obj/src/base/string.c.o: private KFLAGS += -fno-tree-loop-distribute-patterns
 
+# What runs seldom, and is long, is small rather than fast.
+SMALL := $(patsubst %,src/net/%.c,procnet netsys rtnl rtnl_fill ifioctl \
+	 sock_diag inet_opt tcp_opt mcast lwip/config lwip/groups lwip/query \
+	 lwip/report lwip/report_out)
+$(SMALL:%=$(K)/obj/%.o): private KFLAGS += -Os
+
 # The TCP/IP engine: Debian's source, our patches, flags of its own.  Only the
 # port, src/net/lwip, sees its headers and ours.
 LWIP	:= $(O)/lwip
 LWIPSRC := netif/ethernet.c $(patsubst %,core/%.c,def inet_chksum init ip mem memp netif pbuf \
 	     raw stats tcp tcp_in tcp_out udp ipv4/dhcp ipv4/etharp \
-	     ipv4/icmp ipv4/igmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag \
+	     ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag \
 	     ipv6/dhcp6 ipv6/ethip6 ipv6/icmp6 ipv6/inet6 ipv6/ip6 \
-	     ipv6/ip6_addr ipv6/ip6_frag ipv6/mld6 ipv6/nd6)
+	     ipv6/ip6_addr ipv6/ip6_frag ipv6/nd6)
 LWIPOBJ := $(patsubst %,$(K)/obj/lwip/%.o,$(LWIPSRC))
 LWIPINC := -I src/net/lwip/include -I $(LWIP)/src/include
 LWIPWARN := -Wall -Wno-address -Wno-unused-but-set-variable \

@@ -6,7 +6,8 @@
  * A membership has a filter: those who are heard or those who are not.  It is
  * read by who brings a datagram, without a lock of ours: a change makes a new
  * one and frees the old one when nobody can be looking at it.  Interfaces are
- * told of groups, not of sources: what is not wanted is dropped here.
+ * told what all members of a group want together (RFC 3376, 3.2), for their
+ * routers to know; what comes all the same is sorted out here.
  *
  * Changes, of all sockets, are made by one thread at a time.
  */
@@ -23,11 +24,13 @@
 #include <net/netif.h>
 #include <sched/mutex.h>
 
-#define GROUPS_MAX   20 /* of one socket: igmp_max_memberships */
-#define SOURCES_MAX4 10 /* of one group: igmp_max_msf */
-#define SOURCES_MAX6 64 /* mld_max_msf */
+#define GROUPS_MAX   20	  /* of one socket: igmp_max_memberships */
+#define SOURCES_MAX4 10	  /* of one group: igmp_max_msf */
+#define SOURCES_MAX6 64	  /* mld_max_msf */
+#define ALL_MAX	     512u /* of all members of one group: MC_SOURCES_MAX */
 
 static struct mutex changes;
+static struct list members = LIST_INIT(members); /* [changes] all sockets' */
 
 /* NULL in its place: everybody is heard. */
 struct inet_filter {
@@ -71,6 +74,97 @@ filter_new(bool include, bool listed, unsigned n)
 	return f;
 }
 
+/* ---- what all members want together ---- */
+
+static bool
+lists(const struct inet_filter *f, const struct inet_addr *src)
+{
+	for (unsigned i = 0; f && i < f->n; i++)
+		if (inet_same(&f->src[i], src))
+			return true;
+	return false;
+}
+
+static bool
+includes(const struct inet_filter *f)
+{
+	return f && f->include;
+}
+
+static struct inet_group *
+next_member(const struct inet_group *of, struct inet_group *after)
+{
+	struct list *at = after ? after->all.next : members.next;
+
+	for (; at != &members; at = at->next) {
+		struct inet_group *g = list_entry(at, struct inet_group, all);
+
+		if (g->ifindex == of->ifindex && inet_same(&g->addr, &of->addr))
+			return g;
+	}
+	return NULL;
+}
+
+/* Nobody at all wants to hear it: all who exclude list it, none who includes
+ * does. */
+static bool
+all_exclude(const struct inet_group *of, const struct inet_addr *src)
+{
+	struct inet_group *g = NULL;
+
+	while ((g = next_member(of, g)))
+		if (lists(g->filter, src) == includes(g->filter))
+			return false;
+	return true;
+}
+
+/* Candidates are the lists of those who include or, where somebody excludes,
+ * the first such one's list. */
+static struct inet_filter *
+together(const struct inet_group *of)
+{
+	struct inet_group *g = NULL, *first = NULL;
+	struct inet_filter *f;
+	unsigned n = 0;
+
+	while ((g = next_member(of, g))) {
+		if (!first && !includes(g->filter))
+			first = g;
+		n += g->filter ? g->filter->n : 0;
+	}
+	if (n > ALL_MAX)
+		return NULL; /* it is as if everybody were wanted */
+	f = filter_new(!first, true, n);
+	if (!f)
+		return NULL;
+	f->n = 0;
+	for (g = NULL; (g = next_member(of, g));) {
+		const struct inet_filter *l = g->filter;
+
+		if (first && g != first)
+			continue;
+		for (unsigned i = 0; l && i < l->n; i++)
+			if (!lists(f, &l->src[i]) &&
+			    (!first || all_exclude(of, &l->src[i])))
+				f->src[f->n++] = l->src[i];
+	}
+	return f;
+}
+
+/* Without memory for it, routers are told that everybody is wanted. */
+static void
+tell_interface(const struct inet_group *of)
+{
+	struct inet_filter *f;
+
+	if (!next_member(of, NULL))
+		return; /* the last has left it */
+	f = together(of);
+	inet_far_filter(&of->addr, of->ifindex, f && f->include,
+			f ? f->src : NULL, f ? f->n : 0);
+	kfree(f);
+}
+
 static int
 add_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex,
 	  bool include)
@@ -100,6 +194,8 @@ add_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex,
 		goto fail;
 	g->next = sk->groups;
 	atomic_store_release(&sk->groups, g);
+	list_add_tail(&members, &g->all);
+	tell_interface(g);
 	return 0;
 fail:
 	kfree(g->filter);
@@ -117,7 +213,9 @@ drop_group(struct inet_sock *sk, const struct inet_addr *a, int ifindex)
 		    (ifindex && g->ifindex != ifindex))
 			continue;
 		atomic_store_release(at, g->next);
+		list_del(&g->all);
 		ignore(inet_far_group(&g->addr, &g->ifindex, false));
+		tell_interface(g);
 		reclaim_barrier(); /* a datagram may be looking at it */
 		kfree(g->filter);
 		kfree(g);
@@ -139,15 +237,6 @@ inet_drop_groups(struct inet_sock *sk)
 
 /* ---- filters ---- */
 
-static bool
-lists(const struct inet_filter *f, const struct inet_addr *src)
-{
-	for (unsigned i = 0; i < f->n; i++)
-		if (inet_same(&f->src[i], src))
-			return true;
-	return false;
-}
-
 bool
 inet_hears(const struct inet_sock *sk, const struct inet_addr *group,
 	   const struct inet_addr *src, int ifindex)
@@ -167,6 +256,7 @@ replace(struct inet_group *g, struct inet_filter *f)
 	struct inet_filter *old = g->filter;
 
 	atomic_store_release(&g->filter, f);
+	tell_interface(g);
 	if (old) {
 		reclaim_barrier(); /* a datagram may be looking at it */
 		kfree(old);

@@ -102,6 +102,8 @@ struct net_group {
 /* Each interface's, the last joined first; those that an interface is in by
  * itself come last. */
 bool net_group_next(unsigned *cursor, struct net_group *out);
+/* By what routers are told there: 3, or less where one of them knows less. */
+unsigned net_igmp_version(int ifindex);
 
 /* ---- routes ---- */
 

@@ -476,7 +476,6 @@ count_groups(int ifindex, int family)
 	return n;
 }
 
-/* lwIP speaks version 2 of IGMP; on lo nothing speaks, and Linux says 3. */
 static int
 show_igmp(struct seq_buf *s, void *arg)
 {
@@ -489,9 +488,9 @@ show_igmp(struct seq_buf *s, void *arg)
 	seq_printf(s, "Idx\tDevice    : Count Querier\tGroup    Users Timer\t"
 		      "Reporter\n");
 	for (int at = 0; net_if_next(at, &i); at = i.index) {
-		seq_printf(s, "%d\t%-10s: %5u %7s\n", i.index, i.name,
-			   count_groups(i.index, AF_INET),
-			   i.index == NET_IF_LO ? "V3" : "V2");
+		seq_printf(s, "%d\t%-10s: %5u %6s%u\n", i.index, i.name,
+			   count_groups(i.index, AF_INET), "V",
+			   net_igmp_version(i.index));
 		for (cursor = 0; net_group_next(&cursor, &g);)
 			if (g.ifindex == i.index && g.family == AF_INET)
 				seq_printf(

@@ -123,3 +123,32 @@ def test_time_wait(pith):
     assert linux.returncode == 0, linux.stderr
     assert run(pith, "twait_host.py", "twait.py", "--net", "tap=t0", "--ip",
                "192.168.77.2/24") == linux.stdout.decode().splitlines()
+
+
+def test_reports(pith):
+    """What routers are told of groups and sources, and what is answered to
+    them, by IGMPv3 and MLDv2 and what was before, as Linux does."""
+    linux = subprocess.run(["unshare", "-n", PY, net("reports_host.py")],
+                           capture_output=True, timeout=LIMIT + 30)
+    assert linux.returncode == 0, linux.stderr
+    r = subprocess.run(
+        ["unshare", "-n", PY, net("reports_host.py"), pith, "run", "--timeout",
+         str(LIMIT), "--net", "tap=t0", "--ip", "192.168.77.2/24", PY, "-u",
+         net("reports.py"), "eth0"], capture_output=True, timeout=LIMIT + 30)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+    assert r.stdout.decode().splitlines() == \
+        linux.stdout.decode().splitlines()
+
+
+def test_addresses6(pith):
+    """Those of IPv6 that a program adds and removes, and their networks'
+    routes, as Linux has them in a namespace of its own."""
+    linux = subprocess.run(
+        ["unshare", "-n", "sh", "-c", "ip link add eth0 type veth peer name p "
+         "&& ip link set p up && ip link set eth0 up && exec $0 $1", PY,
+         net("addr6.py")], capture_output=True, timeout=LIMIT)
+    assert linux.returncode == 0, linux.stderr
+    r = subprocess.run([pith, "run", "--timeout", str(LIMIT), PY,
+                        net("addr6.py")], capture_output=True,
+                       timeout=LIMIT + 30)
+    assert r.stdout == linux.stdout, r.stderr

@@ -138,8 +138,10 @@ add_static(struct net_port *p, const struct net_static *s)
 		ip6_addr_assign_zone(&v6, IP6_UNKNOWN, n);
 		if (netif_add_ip6_address(n, &v6, &slot) != ERR_OK)
 			log_err("%s: no room for an IPv6 address", p->name);
-		else
+		else {
+			p->prefix6[slot] = s->prefix;
 			netif_ip6_addr_set_state(n, slot, IP6_ADDR_PREFERRED);
+		}
 		if (net_route_static6(netif_get_index(n), s->addr, s->prefix,
 				      s->has_gateway ? s->gateway : NULL))
 			log_err("%s: no way to the IPv6 gateway", p->name);
@@ -168,7 +170,6 @@ configure(struct net_port *p)
 	net_tick_start(TICK_REASS, TICK_FOREVER);
 	net_tick_start(TICK_REASS6, TICK_FOREVER);
 	net_tick_start(TICK_ND6, TICK_FOREVER);
-	net_tick_start(TICK_MLD6, 30000);
 	netif_create_ip6_linklocal_address(n, 1);
 	if (!c->no_autoconf6) {
 		netif_set_ip6_autoconfig_enabled(n, 1);

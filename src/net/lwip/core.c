@@ -9,6 +9,7 @@
  * only interface is lo never wakes for the network.
  */
 #include "port.h"
+#include "report.h"
 
 #include <base/assert.h>
 #include <base/atomic.h>
@@ -26,11 +27,9 @@
 #include <lwip/dhcp6.h>
 #include <lwip/dns.h>
 #include <lwip/etharp.h>
-#include <lwip/igmp.h>
 #include <lwip/init.h>
 #include <lwip/ip4_frag.h>
 #include <lwip/ip6_frag.h>
-#include <lwip/mld6.h>
 #include <lwip/nd6.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/sys.h>
@@ -146,10 +145,9 @@ static struct tick ticks[NET_NTICKS] = {
 	[TICK_DHCP] = { dhcp_fine_tmr, DHCP_FINE_TIMER_MSECS, NEVER, 0 },
 	[TICK_DHCP_LONG] = { dhcp_coarse_tmr, DHCP_COARSE_TIMER_MSECS, NEVER,
 			     0 },
-	[TICK_IGMP] = { igmp_tmr, IGMP_TMR_INTERVAL, NEVER, 0 },
+	[TICK_MCAST] = { mc_tick, MC_TICK_MS, NEVER, 0 },
 	[TICK_ND6] = { nd6_tmr, ND6_TMR_INTERVAL, NEVER, 0 },
 	[TICK_REASS6] = { ip6_reass_tmr, IP6_REASS_TMR_INTERVAL, NEVER, 0 },
-	[TICK_MLD6] = { mld6_tmr, MLD6_TMR_INTERVAL, NEVER, 0 },
 	[TICK_DHCP6] = { dhcp6_tmr, DHCP6_TIMER_MSECS, NEVER, 0 },
 };
 static uint64_t nearest_ms = NEVER; /* [core] of all */
@@ -188,6 +186,8 @@ tick_goes_on(enum net_tick t, uint64_t now)
 		return tcp_busy_pcbs != NULL;
 	if (t == TICK_TCP_TW)
 		return tcp_tw_pcbs != NULL;
+	if (t == TICK_MCAST)
+		return mc_waits();
 	return ticks[t].until_ms > now;
 }
 

@@ -143,12 +143,9 @@ input_packet(struct net_port *e, struct pbuf *p, uint16_t type,
 					NETIF_CHECKSUM_CHECK_UDP);
 	switch (type) {
 	case ETHTYPE_IP:
-		if (IPH_PROTO((struct ip_hdr *)p->payload) == IP_PROTO_IGMP)
-			net_tick_start(TICK_IGMP, 30000);
 		ip4_input(p, &e->netif);
 		break;
 	case ETHTYPE_IPV6:
-		net_tick_start(TICK_MLD6, 30000);
 		ip6_input(p, &e->netif);
 		break;
 	case ETHTYPE_ARP:
@@ -524,7 +521,6 @@ igmp_filter(struct netif *netif, const ip4_addr_t *group,
 	    enum netif_mac_filter_action action)
 {
 	(void)group, (void)action;
-	net_tick_start(TICK_IGMP, 30000);
 	net_port_filter(netif->state);
 	return ERR_OK;
 }
@@ -534,7 +530,6 @@ mld_filter(struct netif *netif, const ip6_addr_t *group,
 	   enum netif_mac_filter_action action)
 {
 	(void)group, (void)action;
-	net_tick_start(TICK_MLD6, 30000);
 	net_port_filter(netif->state);
 	return ERR_OK;
 }

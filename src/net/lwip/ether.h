@@ -41,6 +41,8 @@ struct net_port {
 	struct {
 		u32_t addr, mask;
 	} more[MORE_MAX];
+	/* Of the addresses of IPv6 that were given. */
+	uint8_t prefix6[LWIP_IPV6_NUM_ADDRESSES];
 };
 
 extern struct net_port *net_ports[IF_MAX]; /* [core] [0] is lo; by index-1 */

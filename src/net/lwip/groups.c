@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Multicast groups of interfaces.  A NIC's are lwIP's, which tells routers of
- * them; those of lo are counted here, as nobody needs to be told.
+ * Multicast groups of interfaces.  Of a NIC's routers are told (report.c);
+ * those of lo are counted here, as nobody needs to be told.
  *
  * Which socket gets a group's datagrams is not decided here (net/ports.c).
  */
 #include "ether.h"
+#include "report.h"
 
 #include <abi/errno.h>
 #include <abi/socket.h>
@@ -14,8 +15,9 @@
 #include <net/dgram.h>
 #include <net/lwip/far.h>
 
-#include <lwip/igmp.h>
-#include <lwip/mld6.h>
+#include <lwip/sys.h>
+
+#include "port_hooks.h"
 
 struct lo_group {
 	struct lo_group *next;
@@ -63,19 +65,16 @@ lo_group(const struct inet_addr *a, bool join)
 static int
 nic_group(struct net_port *p, const struct inet_addr *a, bool join)
 {
-	ip_addr_t g;
-	err_t e;
+	if (join)
+		return mc_join(&p->netif, a) ? 0 : -ENOBUFS;
+	mc_leave(&p->netif, a);
+	return 0;
+}
 
-	far_to_lwip(a, &p->netif, &g);
-	net_tick_start(TICK_IGMP, 30000);
-	net_tick_start(TICK_MLD6, 30000);
-	if (IP_IS_V4_VAL(g))
-		e = join ? igmp_joingroup_netif(&p->netif, ip_2_ip4(&g)) :
-			   igmp_leavegroup_netif(&p->netif, ip_2_ip4(&g));
-	else
-		e = join ? mld6_joingroup_netif(&p->netif, ip_2_ip6(&g)) :
-			   mld6_leavegroup_netif(&p->netif, ip_2_ip6(&g));
-	return e == ERR_OK ? 0 : -ENOBUFS;
+void
+port_mcast_due(void)
+{
+	net_tick_start(TICK_MCAST, 1);
 }
 
 int
@@ -94,6 +93,19 @@ inet_far_group(const struct inet_addr *a, int *ifindex, bool join)
 	}
 	net_core_unlock();
 	return err;
+}
+
+void
+inet_far_filter(const struct inet_addr *a, int ifindex, bool include,
+		const struct inet_addr *src, unsigned n)
+{
+	struct net_port *p;
+
+	net_core_lock();
+	p = net_port_of(ifindex);
+	if (p && p->nic)
+		mc_filter(&p->netif, a, include, src, n);
+	net_core_unlock();
 }
 
 /* ---- the list ---- */
@@ -118,40 +130,32 @@ own_index(const struct net_group *g)
 }
 
 static void
-fill_timer(struct net_group *g, bool runs, uint16_t timer, bool last)
+fill(struct net_group *out, const struct inet_addr *a, unsigned users)
 {
-	g->reporter = last;
-	if (runs)
-		g->timer_ns = (uint64_t)timer * IGMP_TMR_INTERVAL * 1000000;
+	out->family = inet_is_v4(a) ? AF_INET : AF_INET6;
+	memcpy(out->addr, a->b + (inet_is_v4(a) ? 12 : 0),
+	       out->family == AF_INET ? 4 : 16);
+	out->users = users;
 }
 
 static bool
 nic_nth(const struct net_port *p, unsigned n, struct net_group *out)
 {
-	const struct igmp_group *g4 = netif_igmp_data(&p->netif);
-	const struct mld_group *g6 = netif_mld6_data(&p->netif);
+	const struct mc_group *g = NULL;
+	int32_t left;
 
-	for (; g4; g4 = g4->next) {
-		if (n--)
-			continue;
-		out->family = AF_INET;
-		memcpy(out->addr, &g4->group_address, 4);
-		out->users = g4->use;
-		fill_timer(out, g4->group_state == 1, g4->timer,
-			   g4->last_reporter_flag);
-		return true;
-	}
-	for (; g6; g6 = g6->next) {
-		if (n--)
-			continue;
-		out->family = AF_INET6;
-		memcpy(out->addr, g6->group_address.addr, 16);
-		out->users = g6->use;
-		fill_timer(out, g6->group_state == 1, g6->timer,
-			   g6->last_reporter_flag);
-		return true;
-	}
-	return false;
+	for (unsigned v6 = 0; v6 < 2 && !g; v6++)
+		for (g = mc_groups(&p->netif, v6); g; g = g->next)
+			if (g->users && !n--)
+				break;
+	if (!g)
+		return false;
+	fill(out, &g->addr, g->users);
+	out->reporter = g->reporter;
+	left = (int32_t)(g->due_ms - sys_now());
+	if (g->due)
+		out->timer_ns = left > 0 ? (uint64_t)left * 1000000 : 1;
+	return true;
 }
 
 static bool
@@ -163,10 +167,7 @@ lo_nth(unsigned n, struct net_group *out)
 		g = g->next;
 	if (!g)
 		return false;
-	out->family = inet_is_v4(&g->addr) ? AF_INET : AF_INET6;
-	memcpy(out->addr, g->addr.b + (inet_is_v4(&g->addr) ? 12 : 0),
-	       out->family == AF_INET ? 4 : 16);
-	out->users = g->users;
+	fill(out, &g->addr, g->users);
 	return true;
 }
 
@@ -182,8 +183,7 @@ nth(const struct net_port *p, unsigned n, struct net_group *out)
 	return true;
 }
 
-/* One that every interface is in; sockets may be users of it as well.  lwIP
- * has IPv4's in its list with a user of its own. */
+/* One that every interface is in; sockets may be users of it as well. */
 static void
 own(const struct net_port *p, unsigned i, struct net_group *out)
 {
@@ -193,10 +193,23 @@ own(const struct net_port *p, unsigned i, struct net_group *out)
 	out->ifindex = netif_get_index(&p->netif);
 	out->family = i ? AF_INET6 : AF_INET;
 	memcpy(out->addr, by_itself[i], 16);
-	out->users = i == 0 && p->nic ? 0 : 1;
+	out->users = 1;
 	for (unsigned n = 0; nth(p, n, &g); n++)
 		if (own_index(&g) == (int)i)
 			out->users += g.users;
+}
+
+unsigned
+net_igmp_version(int ifindex)
+{
+	struct net_port *p;
+	unsigned v;
+
+	net_core_lock();
+	p = net_port_of(ifindex);
+	v = p ? mc_version(&p->netif) : 3;
+	net_core_unlock();
+	return v;
 }
 
 #define PER_IF 0x10000u

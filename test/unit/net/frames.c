@@ -26,12 +26,13 @@
  * SOURCES: $LWIP/core/netif.c $LWIP/core/pbuf.c $LWIP/core/raw.c
  * SOURCES: $LWIP/core/stats.c $LWIP/core/udp.c $LWIP/core/ipv4/dhcp.c
  * SOURCES: $LWIP/core/ipv4/etharp.c $LWIP/core/ipv4/icmp.c
- * SOURCES: $LWIP/core/ipv4/igmp.c $LWIP/core/ipv4/ip4.c
+ * SOURCES: src/net/lwip/report.c src/net/lwip/report_out.c
+ * SOURCES: src/net/lwip/query.c $LWIP/core/ipv4/ip4.c
  * SOURCES: $LWIP/core/ipv4/ip4_addr.c $LWIP/core/ipv4/ip4_frag.c
  * SOURCES: $LWIP/core/ipv6/dhcp6.c $LWIP/core/ipv6/ethip6.c
  * SOURCES: $LWIP/core/ipv6/icmp6.c $LWIP/core/ipv6/inet6.c
  * SOURCES: $LWIP/core/ipv6/ip6.c $LWIP/core/ipv6/ip6_addr.c
- * SOURCES: $LWIP/core/ipv6/ip6_frag.c $LWIP/core/ipv6/mld6.c
+ * SOURCES: $LWIP/core/ipv6/ip6_frag.c
  * SOURCES: $LWIP/core/ipv6/nd6.c $LWIP/netif/ethernet.c
  */
 #include "stack.h"
@@ -42,13 +43,12 @@
 #include <lwip/dhcp6.h>
 #include <lwip/etharp.h>
 #include <lwip/ethip6.h>
-#include <lwip/igmp.h>
 #include <lwip/init.h>
 #include <lwip/ip4_frag.h>
 #include <lwip/ip6_frag.h>
-#include <lwip/mld6.h>
 #include <lwip/nd6.h>
 #include <lwip/priv/tcp_priv.h>
+#include <net/lwip/report.h>
 
 #include "port_hooks.h"
 #include "port_input.h"
@@ -67,13 +67,6 @@ void
 port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead)
 {
 	(void)pcb, (void)ahead;
-}
-
-static void
-on_error(void *arg, err_t err)
-{
-	(void)err;
-	*(struct tcp_pcb **)arg = NULL;
 }
 
 void
@@ -99,7 +92,7 @@ adopt(struct tcp_pcb *pcb, struct tcp_pcb **slot)
 	*slot = pcb;
 	tcp_arg(pcb, slot);
 	tcp_recv(pcb, on_data);
-	tcp_err(pcb, on_error);
+	tcp_err(pcb, forget_ended);
 }
 
 static err_t
@@ -180,19 +173,31 @@ init_if(struct netif *n)
 	return ERR_OK;
 }
 
+/* For everybody but one. */
+static void
+join(struct netif *n, const struct inet_addr *group)
+{
+	struct inet_addr one = *group;
+
+	one.b[12] = 9;
+	CHECK(mc_join(n, group));
+	mc_filter(n, group, false, &one, 1);
+}
+
 static void
 set_up(void)
 {
-	ip4_addr_t a, m, group, none = { 0 };
-	ip6_addr_t group6;
+	const struct inet_addr group = inet_v4(PP_HTONL(0xe00000fbu)),
+			       group6 = {
+				       .b = { 0xff, 2, [15] = 0xfb },
+			       };
+	ip4_addr_t a, m, none = { 0 };
 	ip_addr_t peer;
 
 	now_ms = 1000;
 	seed = 1;
 	IP4_ADDR(&a, 10, 0, 0, 1);
 	IP4_ADDR(&m, 255, 255, 255, 0);
-	IP4_ADDR(&group, 224, 0, 0, 251);
-	IP6_ADDR(&group6, PP_HTONL(0xff020000u), 0, 0, PP_HTONL(0xfbu));
 	for (int i = 0; i < 2; i++) {
 		netif_add(&nif[i], i ? &none : &a, i ? &none : &m, &none, NULL,
 			  init_if, ip_input);
@@ -200,8 +205,8 @@ set_up(void)
 		netif_set_up(&nif[i]);
 		netif_create_ip6_linklocal_address(&nif[i], 1);
 		netif_set_ip6_autoconfig_enabled(&nif[i], 1);
-		CHECK(igmp_joingroup_netif(&nif[i], &group) == ERR_OK);
-		CHECK(mld6_joingroup_netif(&nif[i], &group6) == ERR_OK);
+		join(&nif[i], &group);
+		join(&nif[i], &group6);
 		CHECK(dhcp6_enable_stateless(&nif[i]) == ERR_OK);
 	}
 	CHECK(dhcp_start(&nif[1]) == ERR_OK);
@@ -229,8 +234,7 @@ pass(uint32_t ms)
 		if (was / 250 != now_ms / 250)
 			tcp_tmr();
 		if (was / 100 != now_ms / 100) {
-			igmp_tmr();
-			mld6_tmr();
+			mc_tick();
 		}
 		if (was / 500 != now_ms / 500) {
 			dhcp_fine_tmr();

@@ -48,6 +48,10 @@ void
 tcp_timer_needed(void)
 {
 }
+void
+port_mcast_due(void)
+{
+}
 uint32_t
 lwip_port_rand(void)
 {
@@ -307,8 +311,8 @@ ends_of(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r, uint16_t rp,
 				    .remote_port = rp,
 				    .seq = seq };
 
-	memcpy(e.local, ip_2_ip4(l), 4);
-	memcpy(e.remote, ip_2_ip4(r), 4);
+	memcpy(e.local, ip_2_ip6(l), IP_IS_V6(l) ? 16 : 4);
+	memcpy(e.remote, ip_2_ip6(r), IP_IS_V6(r) ? 16 : 4);
 	return e;
 }
 
@@ -335,7 +339,7 @@ port_tcp_cookie_check(const ip_addr_t *l, uint16_t lp, const ip_addr_t *r,
 
 /* ---- large segments ---- */
 
-bool offload;
+bool offload, whole;
 
 static void
 gso_free(struct pbuf *p)
@@ -350,8 +354,8 @@ gso_free(struct pbuf *p)
 int
 port_gso_can(const struct netif *n, int v6)
 {
-	(void)n;
-	return offload && !v6;
+	(void)n, (void)v6;
+	return offload;
 }
 
 struct pbuf *
@@ -360,8 +364,8 @@ port_gso_begin(struct netif *n, int v6, uint16_t hlen, uint16_t size)
 	struct gso *g;
 	struct pbuf *p;
 
-	(void)n;
-	if (!offload || v6 || fails(sizeof(*g)))
+	(void)n, (void)v6;
+	if (!offload || fails(sizeof(*g)))
 		return NULL;
 	g = malloc(sizeof(*g));
 	g->pc.custom_free_function = gso_free;
@@ -391,14 +395,30 @@ port_gso_add(struct pbuf *p, struct pbuf *seg, uint16_t off)
 uint16_t
 tcp_sum(const uint8_t *pkt, uint16_t len)
 {
-	uint16_t n = lwip_htons((uint16_t)(len - 20)),
+	bool v6 = pkt[0] >> 4 == 6;
+	int head = v6 ? 40 : 20;
+	uint16_t n = lwip_htons((uint16_t)(len - head)),
 		 proto = PP_HTONS(IP_PROTO_TCP);
-	uint32_t sum = lwip_port_chksum(pkt + 12, 8) + n + proto +
-		       lwip_port_chksum(pkt + 20, len - 20);
+	uint32_t sum = lwip_port_chksum(pkt + (v6 ? 8 : 12), v6 ? 32 : 8) + n +
+		       proto + lwip_port_chksum(pkt + head, len - head);
 
 	while (sum >> 16)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
+}
+
+static void
+set_length(uint8_t *pkt, uint16_t len)
+{
+	bool v6 = pkt[0] >> 4 == 6;
+	uint16_t n = lwip_htons((uint16_t)(v6 ? len - 40 : len)), sum;
+
+	memcpy(pkt + (v6 ? 4 : 2), &n, 2);
+	if (v6)
+		return;
+	memset(pkt + 10, 0, 2);
+	sum = inet_chksum(pkt, 20);
+	memcpy(pkt + 10, &sum, 2);
 }
 
 /* The data in pieces of g->size; the last one may be shorter, and it alone ends
@@ -407,12 +427,14 @@ void
 gso_cut(struct pbuf *p, int to, void (*one)(int, const void *, uint16_t))
 {
 	const struct gso *g = (const struct gso *)(const void *)p;
-	static uint8_t data[1 << 16];
-	uint8_t pkt[MTU], *tcp = pkt + 20, flags;
-	uint32_t seq, total = 0, n;
+	static uint8_t data[1 << 16], pkt[1 << 16];
+	uint8_t *tcp = pkt + 20, flags;
+	uint32_t seq, total = 0, n, size;
 	uint16_t sum, len;
 
 	memcpy(pkt, p->payload, p->len);
+	if (pkt[0] >> 4 == 6)
+		tcp = pkt + 40;
 	memcpy(&seq, tcp + 4, 4);
 	seq = lwip_ntohl(seq);
 	flags = tcp[13];
@@ -424,23 +446,20 @@ gso_cut(struct pbuf *p, int to, void (*one)(int, const void *, uint16_t))
 		total += n;
 	}
 	CHECK(total > g->size && total + p->len == p->tot_len);
+	size = whole ? total : g->size;
 	for (uint32_t at = 0; at < total; at += n) {
 		uint32_t v = lwip_htonl(seq + at);
 
-		n = total - at < g->size ? total - at : g->size;
+		n = total - at < size ? total - at : size;
 		len = (uint16_t)(p->len + n);
-		CHECK(len <= MTU);
+		CHECK(len <= MTU || whole);
 		memcpy(pkt + p->len, data + at, n);
 		memcpy(tcp + 4, &v, 4);
 		tcp[13] = at + n == total ?
 				  flags :
 				  (uint8_t)(flags & ~(TCP_FIN | TCP_PSH));
 		tcp[16] = tcp[17] = 0;
-		sum = lwip_htons(len);
-		memcpy(pkt + 2, &sum, 2);
-		memset(pkt + 10, 0, 2);
-		sum = inet_chksum(pkt, 20);
-		memcpy(pkt + 10, &sum, 2);
+		set_length(pkt, len);
 		sum = tcp_sum(pkt, len);
 		memcpy(tcp + 16, &sum, 2);
 		one(to, pkt, len);
@@ -474,10 +493,17 @@ packets_arrive(struct packet **wire, struct netif nif[2])
 		*wire = k->next;
 		if (p) {
 			pbuf_take(p, k->data, k->len);
-			ip4_input(p, &nif[k->to]);
+			ip_input(p, &nif[k->to]);
 		}
 		free(k);
 	}
+}
+
+void
+forget_ended(void *arg, err_t err)
+{
+	(void)err;
+	*(struct tcp_pcb **)arg = NULL;
 }
 
 void

@@ -14,15 +14,9 @@
 #include <lwip/pbuf.h>
 #include <lwip/tcp.h>
 
-#define MTU 1500
+#include "../unit.h"
 
-#define CHECK(x)                                                       \
-	do {                                                           \
-		if (!(x)) {                                            \
-			printf("%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			exit(1);                                       \
-		}                                                      \
-	} while (0)
+#define MTU 1500
 
 extern uint32_t now_ms;
 extern uint64_t seed;
@@ -52,6 +46,8 @@ void packets_arrive(struct packet **wire, struct netif nif[2]);
 /* A connection of which only lwIP knows is let go, as the kernel does; where
  * its argument is the one pointer to it. */
 void forget_closed(struct tcp_pcb *pcb);
+/* The same of one that has ended otherwise: for tcp_err(). */
+void forget_ended(void *arg, err_t err);
 
 /* A segment that a device would cut; made only where offload is set. */
 struct gso {
@@ -60,10 +56,11 @@ struct gso {
 	struct pbuf *held[64];
 	unsigned n, room;
 	uint16_t off[64];
-	uint8_t head[160];
+	uint8_t head[200];
 };
 extern bool offload;
-/* Of an IPv4 packet of TCP; 0 where its checksum is right. */
+extern bool whole; /* the other device takes it as it is: large receive */
+/* Of an IP packet of TCP; 0 where its checksum is right. */
 uint16_t tcp_sum(const uint8_t *pkt, uint16_t len);
 /* What a device does with it: one() gets each packet. */
 void gso_cut(struct pbuf *p, int to,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Large segments, which hold many packets: on bad wires and with bad devices
- * they are cut where they must be, every byte arrives once, and the queues stay
- * what they are.  PITH_SEED chooses other weather.
+ * Large segments, which hold many packets, of IPv4 and of IPv6: on bad wires
+ * and with bad devices they are cut where they must be, every byte arrives once,
+ * and the queues stay what they are; they arrive whole as well.  PITH_SEED
+ * chooses other weather.
  *
  * INCLUDE: src/net/lwip/include $LWIP/include test/unit/net
  * SOURCES: $LWIP/core/tcp.c $LWIP/core/tcp_in.c $LWIP/core/tcp_out.c
@@ -13,12 +14,13 @@
  * SOURCES: $LWIP/core/netif.c $LWIP/core/pbuf.c $LWIP/core/raw.c
  * SOURCES: $LWIP/core/stats.c $LWIP/core/udp.c $LWIP/core/ipv4/dhcp.c
  * SOURCES: $LWIP/core/ipv4/etharp.c $LWIP/core/ipv4/icmp.c
- * SOURCES: $LWIP/core/ipv4/igmp.c $LWIP/core/ipv4/ip4.c
+ * SOURCES: src/net/lwip/report.c src/net/lwip/report_out.c
+ * SOURCES: src/net/lwip/query.c $LWIP/core/ipv4/ip4.c
  * SOURCES: $LWIP/core/ipv4/ip4_addr.c $LWIP/core/ipv4/ip4_frag.c
  * SOURCES: $LWIP/core/ipv6/dhcp6.c $LWIP/core/ipv6/ethip6.c
  * SOURCES: $LWIP/core/ipv6/icmp6.c $LWIP/core/ipv6/inet6.c
  * SOURCES: $LWIP/core/ipv6/ip6.c $LWIP/core/ipv6/ip6_addr.c
- * SOURCES: $LWIP/core/ipv6/ip6_frag.c $LWIP/core/ipv6/mld6.c
+ * SOURCES: $LWIP/core/ipv6/ip6_frag.c
  * SOURCES: $LWIP/core/ipv6/nd6.c $LWIP/netif/ethernet.c
  */
 #include <stdlib.h>
@@ -32,11 +34,12 @@
  * room or no memory, ceases to cut them; that end with the stream; for a reader
  * that takes its time. */
 static void
-test_large(void)
+test_large(unsigned rounds)
 {
 	offload = true;
 	delay = 5;
-	for (unsigned i = 0; i < 24; i++) {
+	for (unsigned i = 0; i < rounds; i++) {
+		whole = i % 8 >= 6;
 		loss = i % 3 ? rnd(6) : 0;
 		reorder = i % 4 == 1 ? rnd(30) : 0;
 		twice = i % 5 == 2;
@@ -50,7 +53,7 @@ test_large(void)
 		settle();
 	}
 	slow = full = scarce = 0;
-	hurry = false;
+	hurry = whole = false;
 	reading = 100;
 	window = 1 << 20;
 	loss = 2;
@@ -198,9 +201,12 @@ main(void)
 {
 	open_stack();
 	seed = getenv("PITH_SEED") ? strtoull(getenv("PITH_SEED"), NULL, 0) : 1;
-	test_large();
-	test_made_up_sack();
-	test_nagle();
+	for (unsigned i = 0; i < 2; i++) {
+		over6 = i;
+		test_large(24 >> i);
+		test_made_up_sack();
+		test_nagle();
+	}
 	puts("ok");
 	return 0;
 }

@@ -20,12 +20,13 @@
  * SOURCES: $LWIP/core/netif.c $LWIP/core/pbuf.c $LWIP/core/raw.c
  * SOURCES: $LWIP/core/stats.c $LWIP/core/udp.c $LWIP/core/ipv4/dhcp.c
  * SOURCES: $LWIP/core/ipv4/etharp.c $LWIP/core/ipv4/icmp.c
- * SOURCES: $LWIP/core/ipv4/igmp.c $LWIP/core/ipv4/ip4.c
+ * SOURCES: src/net/lwip/report.c src/net/lwip/report_out.c
+ * SOURCES: src/net/lwip/query.c $LWIP/core/ipv4/ip4.c
  * SOURCES: $LWIP/core/ipv4/ip4_addr.c $LWIP/core/ipv4/ip4_frag.c
  * SOURCES: $LWIP/core/ipv6/dhcp6.c $LWIP/core/ipv6/ethip6.c
  * SOURCES: $LWIP/core/ipv6/icmp6.c $LWIP/core/ipv6/inet6.c
  * SOURCES: $LWIP/core/ipv6/ip6.c $LWIP/core/ipv6/ip6_addr.c
- * SOURCES: $LWIP/core/ipv6/ip6_frag.c $LWIP/core/ipv6/mld6.c
+ * SOURCES: $LWIP/core/ipv6/ip6_frag.c
  * SOURCES: $LWIP/core/ipv6/nd6.c $LWIP/netif/ethernet.c
  */
 #include <string.h>

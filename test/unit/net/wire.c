@@ -54,7 +54,7 @@ send_one(int to, const void *data, uint16_t len)
 		kept[nkept]->len = len;
 		memcpy(kept[nkept++]->data, data, len);
 	}
-	if (len > path_mtu) {
+	if (len > path_mtu && !whole) {
 		too_large = true; /* a router says so, later */
 		return;
 	}
@@ -110,12 +110,11 @@ let_go(void)
 }
 
 static err_t
-output(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
+leave(struct netif *n, struct pbuf *p)
 {
 	uint8_t buf[MTU];
 	int to = n == &nif[0];
 
-	(void)dst;
 	if (full && rnd(100) < full)
 		return ERR_MEM;
 	hold(p);
@@ -131,10 +130,19 @@ output(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
 }
 
 static err_t
+output(struct netif *n, struct pbuf *p, const ip4_addr_t *dst)
+{
+	(void)dst;
+	return leave(n, p);
+}
+
+/* Neighbours and groups are not looked for. */
+static err_t
 output6(struct netif *n, struct pbuf *p, const ip6_addr_t *dst)
 {
-	(void)n, (void)p, (void)dst;
-	return ERR_OK;
+	(void)dst;
+	return ((uint8_t *)p->payload)[6] == IP6_NEXTH_TCP ? leave(n, p) :
+							     ERR_OK;
 }
 
 static err_t
@@ -233,7 +241,7 @@ uint32_t to_send, written;
 uint32_t unread, window = 1 << 20;
 unsigned reading = 100;
 unsigned scarce;
-bool fin_seen, hurry;
+bool fin_seen, hurry, over6;
 
 uint8_t
 byte_at(uint32_t i)
@@ -273,13 +281,6 @@ reader(void)
 }
 
 void
-on_error(void *arg, err_t err)
-{
-	*(struct tcp_pcb **)arg = NULL;
-	(void)err;
-}
-
-void
 port_tcp_processed(struct tcp_pcb *pcb)
 {
 	forget_closed(pcb);
@@ -292,7 +293,7 @@ on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 	server = pcb;
 	tcp_arg(pcb, &server);
 	tcp_recv(pcb, on_data);
-	tcp_err(pcb, on_error);
+	tcp_err(pcb, forget_ended);
 	tcp_set_wnd(pcb, window);
 	if (window < pcb->wnd_max)
 		pcb->wnd_max = pcb->rcv_wnd = pcb->rcv_ann_wnd = window;
@@ -330,6 +331,15 @@ feed(void)
 		tcp_output(client);
 }
 
+static void
+end_of(struct netif *n, ip_addr_t *a)
+{
+	if (over6)
+		ip_addr_copy_from_ip6(*a, *netif_ip6_addr(n, 1));
+	else
+		ip_addr_copy_from_ip4(*a, *netif_ip4_addr(n));
+}
+
 void
 open_both(void)
 {
@@ -337,14 +347,14 @@ open_both(void)
 
 	got = written = unread = 0;
 	fin_seen = false;
-	client = tcp_new_ip_type(IPADDR_TYPE_V4);
-	ip_addr_copy_from_ip4(client->local_ip, *netif_ip4_addr(&nif[0]));
+	client = tcp_new_ip_type(over6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4);
+	end_of(&nif[0], &client->local_ip);
+	end_of(&nif[1], &a);
 	tcp_bind_netif(client, &nif[0]);
 	tcp_arg(client, &client);
-	tcp_err(client, on_error);
+	tcp_err(client, forget_ended);
 	tcp_sent(client, on_sent);
 	told = 0;
-	ip_addr_copy_from_ip4(a, *netif_ip4_addr(&nif[1]));
 	CHECK(tcp_connect(client, &a, 80, NULL) == ERR_OK);
 	first_seq = client->snd_nxt;
 	for (int i = 0;
@@ -361,6 +371,7 @@ close_both(void)
 
 	tcp_arg(c, NULL);
 	tcp_err(c, NULL);
+	tcp_sent(c, NULL); /* the next one's bytes are counted */
 	client = NULL;
 	CHECK(tcp_close(c) == ERR_OK);
 	for (int i = 0; i < 200000 && !fin_seen; i++) {
@@ -429,19 +440,31 @@ void
 give_tcp(const struct tcp_pcb *to, uint32_t seq, uint32_t ack,
 	 const uint8_t *opts, unsigned optlen, unsigned len)
 {
-	struct netif *n =
-		ip_addr_cmp(&to->local_ip, &nif[0].ip_addr) ? &nif[0] : &nif[1];
 	uint8_t b[MTU] = { 0x45, 0, 0, 0, 0, 0, 0, 0, 64, 6 }, *t = b + 20;
 	uint16_t all = (uint16_t)(40 + optlen + len), s = lwip_htons(all);
+	ip_addr_t client_end;
+	struct netif *n;
 	struct pbuf *p;
 	uint32_t v;
 
-	CHECK(all <= MTU);
-	memcpy(b + 2, &s, 2);
-	memcpy(b + 12, ip_2_ip4(&to->remote_ip), 4);
-	memcpy(b + 16, ip_2_ip4(&to->local_ip), 4);
-	s = inet_chksum(b, 20);
-	memcpy(b + 10, &s, 2);
+	end_of(&nif[0], &client_end);
+	n = ip_addr_cmp(&to->local_ip, &client_end) ? &nif[0] : &nif[1];
+	CHECK(all + 20 <= MTU);
+	if (over6) {
+		memcpy(b, (uint8_t[8]){ 0x60, [6] = 6, 64 }, 8);
+		s = lwip_htons((uint16_t)(all - 20));
+		memcpy(b + 4, &s, 2);
+		memcpy(b + 8, ip_2_ip6(&to->remote_ip), 16);
+		memcpy(b + 24, ip_2_ip6(&to->local_ip), 16);
+		t = b + 40;
+		all += 20;
+	} else {
+		memcpy(b + 2, &s, 2);
+		memcpy(b + 12, ip_2_ip4(&to->remote_ip), 4);
+		memcpy(b + 16, ip_2_ip4(&to->local_ip), 4);
+		s = inet_chksum(b, 20);
+		memcpy(b + 10, &s, 2);
+	}
 	s = lwip_htons(to->remote_port);
 	memcpy(t, &s, 2);
 	s = lwip_htons(to->local_port);
@@ -460,7 +483,7 @@ give_tcp(const struct tcp_pcb *to, uint32_t seq, uint32_t ack,
 	n->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_CHECK_TCP;
 	p = pbuf_alloc(PBUF_RAW, all, PBUF_RAM);
 	pbuf_take(p, b, all);
-	ip4_input(p, n);
+	ip_input(p, n);
 	n->chksum_flags = NETIF_CHECKSUM_ENABLE_ALL;
 }
 
@@ -468,6 +491,7 @@ void
 open_stack(void)
 {
 	ip4_addr_t a, m, none = { 0 };
+	ip6_addr_t a6;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	lwip_init();
@@ -479,8 +503,11 @@ open_stack(void)
 		netif_set_up(&nif[i]);
 		netif_create_ip6_linklocal_address(&nif[i], 1);
 		netif_set_ip6_autoconfig_enabled(&nif[i], 1);
+		IP6_ADDR(&a6, PP_HTONL(0xfd000000u), 0, 0, lwip_htonl(1u + i));
+		netif_ip6_addr_set(&nif[i], 1, &a6);
+		netif_ip6_addr_set_state(&nif[i], 1, IP6_ADDR_PREFERRED);
 	}
-	listener = tcp_new_ip_type(IPADDR_TYPE_V4);
+	listener = tcp_new_ip_type(IPADDR_TYPE_ANY);
 	listener->local_port = 80;
 	listener = tcp_listen_with_backlog(listener, 255);
 	tcp_accept(listener, on_accept);

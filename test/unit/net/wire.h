@@ -35,6 +35,7 @@ extern uint32_t unread, window;
 extern unsigned reading;
 extern unsigned scarce; /* one allocation in so many fails; 0 */
 extern bool hurry;	/* the client closes as soon as all is written */
+extern bool over6;	/* by IPv6 */
 
 uint8_t byte_at(uint32_t i);
 void open_stack(void); /* with a listener; once */
@@ -49,7 +50,6 @@ void reader(void);
  * might send it. */
 void give_tcp(const struct tcp_pcb *to, uint32_t seq, uint32_t ack,
 	      const uint8_t *opts, unsigned optlen, unsigned len);
-void on_error(void *arg, err_t err);
 /* Simulated milliseconds that so many bytes took. */
 uint32_t transfer(const char *what, uint32_t bytes);
 void settle(void); /* until every connection is forgotten */

@@ -75,6 +75,9 @@ void port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead);
 uint32_t port_tcp_isn(const struct ip_addr *local_ip, uint16_t local_port,
 		      const struct ip_addr *remote_ip, uint16_t remote_port);
 
+/* groups.c: something is due to be told of multicast groups. */
+void port_mcast_due(void);
+
 /* gso.c: a large segment; does the device cut such? */
 int port_gso_can(const struct netif *n, int v6);
 struct pbuf *port_gso_begin(struct netif *n, int v6, uint16_t hlen,
