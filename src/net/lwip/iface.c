@@ -231,6 +231,8 @@ fill_addr6(const struct net_port *p, int index, unsigned i, struct net_addr *a)
 	a->ifindex = index;
 	a->family = AF_INET6;
 	a->prefix = ip6_addr_isloopback(v) ? 128 : 64;
+	if (netif_ip6_addr_isstatic(&p->netif, i) && p->prefix6[i])
+		a->prefix = p->prefix6[i];
 	a->scope = scope6(v);
 	a->state = ip6_addr_isduplicated(state) ? NET_ADDR_DUPLICATE :
 		   ip6_addr_istentative(state)	? NET_ADDR_TENTATIVE :
@@ -282,6 +284,7 @@ add_addr6(struct net_port *p, const struct net_addr *a)
 		return -EEXIST;
 	if (netif_add_ip6_address(&p->netif, &v, &slot) != ERR_OK)
 		return -ENOSPC;
+	p->prefix6[slot] = a->prefix;
 	return net_route_static6(a->ifindex, a->addr, a->prefix, NULL);
 }
 
@@ -305,14 +308,33 @@ net_addr_add(const struct net_addr *a)
 	return err;
 }
 
+/* The network's route goes with the last address in it. */
+static void
+del_net6(struct net_port *p, const struct net_addr *a)
+{
+	struct net_addr o;
+
+	for (unsigned i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++)
+		if (fill_addr6(p, a->ifindex, i, &o) && o.prefix == a->prefix &&
+		    o.flags & NET_ADDR_PERMANENT &&
+		    net_prefix_match(o.addr, a->addr, a->prefix))
+			return;
+	net_route_gone6(a->ifindex, a->addr, a->prefix);
+}
+
 static int
 del_addr6(struct net_port *p, const struct net_addr *a)
 {
+	struct net_addr o;
+
 	for (unsigned i = 0; i < LWIP_IPV6_NUM_ADDRESSES; i++) {
-		if (memcmp(netif_ip6_addr(&p->netif, i)->addr, a->addr, 16) ||
-		    ip6_addr_isinvalid(netif_ip6_addr_state(&p->netif, i)))
+		if (!fill_addr6(p, a->ifindex, i, &o) ||
+		    memcmp(o.addr, a->addr, 16) || o.prefix != a->prefix)
 			continue;
 		netif_ip6_addr_set_state(&p->netif, (s8_t)i, IP6_ADDR_INVALID);
+		p->prefix6[i] = 0;
+		if (o.flags & NET_ADDR_PERMANENT)
+			del_net6(p, a);
 		return 0;
 	}
 	return -EADDRNOTAVAIL;

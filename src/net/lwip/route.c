@@ -43,8 +43,8 @@ static struct {
 } extra[EXTRA_MAX];	   /* [core] */
 static unsigned extra_top; /* [core] none at or above it is used */
 
-static bool
-prefix_match(const uint8_t *a, const uint8_t *b, unsigned bits)
+bool
+net_prefix_match(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
 	unsigned bytes = bits / 8, rest = bits % 8;
 
@@ -263,7 +263,7 @@ find_slots(struct best *b, int family, const uint8_t *dst, int oif,
 	for (; slot < end; slot += step)
 		if (fill_slot(slot, &r) && r.family == family &&
 		    (!oif || r.ifindex == oif) &&
-		    prefix_match(dst, r.dst, r.prefix))
+		    net_prefix_match(dst, r.dst, r.prefix))
 			consider(b, slot, r.prefix, r.metric);
 }
 
@@ -430,6 +430,22 @@ net_route_static6(int ifindex, const uint8_t *addr, uint8_t prefix,
 	memcpy(r.gateway, gateway, 16);
 	err = net_route_add_core(&r);
 	return err == -EEXIST ? 0 : err;
+}
+
+void
+net_route_gone6(int ifindex, const uint8_t *addr, uint8_t prefix)
+{
+	for (unsigned i = 0; i < extra_top; i++) {
+		const struct net_route *r = &extra[i].r;
+
+		if (!extra[i].used || r->family != AF_INET6 ||
+		    r->protocol != RTPROT_KERNEL || r->ifindex != ifindex ||
+		    r->has_gateway || r->prefix != prefix ||
+		    !net_prefix_match(r->dst, addr, prefix))
+			continue;
+		extra[i].used = false;
+		net_changed(NET_CHANGE_ROUTE, ifindex);
+	}
 }
 
 int

@@ -13,3 +13,6 @@ MUST_CHECK int net_route_add_core(const struct net_route *in);
  * the default route by gateway, NULL: none. */
 MUST_CHECK int net_route_static6(int ifindex, const uint8_t *addr,
 				 uint8_t prefix, const uint8_t *gateway);
+/* The last address of this network is gone: what it brought goes too. */
+void net_route_gone6(int ifindex, const uint8_t *addr, uint8_t prefix);
+bool net_prefix_match(const uint8_t *a, const uint8_t *b, unsigned bits);
