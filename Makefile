@@ -178,6 +178,14 @@ $(K)/flags: flags
 	$(shell mkdir -p $(@D))$(file >$@.new,$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC))
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 
+# What runs once, or for who looks: small rather than fast.
+COLD := boot/% klib/% linux/trace% linux/errname% linux/missing% \
+	fs/pseudo/procfs% fs/pseudo/pseudo% fs/pseudo/devfs% \
+	fs/pseudo/sysfs% proc/procfs% proc/profile% net/procnet% \
+	net/netlink% net/unix_proc% drivers/pci/% aio/uring_reg% \
+	aio/uring_rsrc%
+$(COLD:%=$(K)/obj/src/%.c.o): KFLAGS += -Os
+
 $(K)/obj/%.c.o: %.c $(K)/flags | $(GEN)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) -MMD -MP -c $< -o $@
