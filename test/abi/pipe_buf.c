@@ -7,40 +7,11 @@
  * CALLS: pipe2 fcntl ioctl poll readv writev
  */
 #define _GNU_SOURCE
-#include "fs_common.h"
-#include <poll.h>
+#include "pipe_common.h"
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
-
-static char buf[200000];
-
-static int
-avail(int fd)
-{
-	int n = -1;
-
-	ioctl(fd, FIONREAD, &n);
-	return n;
-}
-
-static int
-ready(int fd)
-{
-	struct pollfd p = { fd, POLLIN | POLLOUT, 0 };
-
-	poll(&p, 1, 0);
-	return p.revents;
-}
-
-static void
-drain(const int *p)
-{
-	while (avail(p[0]) > 0 && read(p[0], buf, sizeof(buf)) > 0)
-		;
-}
 
 /* How many writes of n bytes fit. */
 static void
@@ -53,15 +24,6 @@ fill(const int *p, size_t n)
 		k++;
 	printf("%zu: %d times, %d bytes, ready %x %x\n", n, k, avail(p[0]),
 	       ready(p[0]), ready(p[1]));
-}
-
-static void
-writes(const int *p, int n, size_t len)
-{
-	for (int i = 0; i < n; i++)
-		if (write(p[1], buf, len) != (ssize_t)len)
-			printf("write %d of %zu: %s\n", i, len,
-			       strerrorname_np(errno));
 }
 
 static void

@@ -7,55 +7,15 @@
  * CALLS: splice tee vmsplice sendfile
  */
 #define _GNU_SOURCE
-#include "fs_common.h"
+#include "pipe_common.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-
-#define SIZE 300000
-
-static char buf[SIZE];
-
-static int
-avail(int fd)
-{
-	int n = -1;
-
-	ioctl(fd, FIONREAD, &n);
-	return n;
-}
-
-static int
-ready(int fd)
-{
-	struct pollfd p = { fd, POLLIN | POLLOUT, 0 };
-
-	poll(&p, 1, 0);
-	return p.revents;
-}
-
-static void
-drain(const int *p)
-{
-	while (avail(p[0]) > 0 && read(p[0], buf, sizeof(buf)) > 0)
-		;
-}
-
-static void
-writes(const int *p, int n, size_t len)
-{
-	for (int i = 0; i < n; i++)
-		if (write(p[1], buf, len) != (ssize_t)len)
-			printf("write %d of %zu: %s\n", i, len,
-			       strerrorname_np(errno));
-}
 
 /* Single bytes that still fit. */
 static int
