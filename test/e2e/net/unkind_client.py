@@ -59,8 +59,8 @@ def next_segment():
                 return None
         if f[12:14] == b"\x08\x00" and f[30:34] == OURS and f[23] == 6:
             t = f[14 + (f[14] & 15) * 4:14 + struct.unpack("!H", f[16:18])[0]]
-            to, seq, ack, off, flags = struct.unpack("!2xHIIBB", t[:14])
-            return to, seq, ack, flags, t[(off >> 4) * 4:]
+            to, seq, ack, off, flags, win = struct.unpack("!2xHIIBBH", t[:16])
+            return to, seq, ack, flags, win, t[(off >> 4) * 4:]
 
 
 class Conn:
@@ -68,8 +68,8 @@ class Conn:
 
     def __init__(self, port):
         Conn.last += 1
-        self.me, self.port, self.seq, self.ack, self.acked = \
-            Conn.last, port, 1000, 0, 0
+        self.me, self.port, self.seq, self.ack, self.acked, self.win = \
+            Conn.last, port, 1000, 0, 0, 0
         self.send(SYN)
         self.seq += 1
         while not self.ack:
@@ -88,7 +88,9 @@ class Conn:
         self.seq += len(data)
 
     def send_in_two(self, data):
-        """Cut where the header ends, 24 bytes long."""
+        """Cut where the header ends, 24 bytes long; when there is room."""
+        while self.seq + len(data) > self.acked + self.win:
+            self.look()
         t = self.segment(ACK, data, b"\x01" * 4)
         self.seq += len(data)
         ip(t[:24], self.seq & 0xffff, 0x2000)
@@ -99,7 +101,7 @@ class Conn:
         s = next_segment()
         if not s or s[0] != self.me:
             return b""
-        _, seq, self.acked, flags, data = s
+        _, seq, self.acked, flags, self.win, data = s
         assert not flags & RST
         if flags & SYN:
             self.ack = seq + 1
