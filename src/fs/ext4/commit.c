@@ -571,6 +571,9 @@ journal_commit_tx(struct journal *j, struct jtx *t,
 	else
 		ignore(journal_wait_io(j)); /* err is the first one */
 	wait_counter(j, &t->data_io);
+	if (t->data_err) /* the writer is told by fsync */
+		log_warn("ext4 %s: data of files could not be written: %d",
+			 j->s->dev->name, t->data_err);
 	if (data)
 		page_range_wait(data);
 	if (!err && j->empty) {

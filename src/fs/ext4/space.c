@@ -155,7 +155,10 @@ ext4_append_block(struct jhandle *h, struct inode *i, uint32_t *lblk,
 			ext4_brelse(b);
 	}
 	if (err) {
-		ignore(ext4_bfree(h, block, 1)); /* err is reported */
+		/* The transaction may have it: it must not be written over
+		 * what the block holds next.  err is reported. */
+		if (!journal_forget(h, block))
+			ignore(ext4_bfree(h, block, 1));
 		goto out;
 	}
 	memset(b->data, 0, s->block_size);
