@@ -20,6 +20,7 @@
 #include <file/poll.h>
 #include <mem/heap.h>
 #include <sched/mutex.h>
+#include <sched/thread.h>
 #include <sched/work.h>
 
 #define QUEUES 3	  /* wait queues that one file names at most */
@@ -226,6 +227,32 @@ file_set_async(struct file *f, int fd, bool on)
 	else
 		f->flags &= ~(uint32_t)O_ASYNC;
 	return 0;
+}
+
+int
+file_own_signals(struct file *f, int fd)
+{
+	struct file_async *a;
+
+	mutex_lock(&async_lock);
+	a = get(f);
+	if (a)
+		atomic_store_relaxed(&a->fd, fd);
+	mutex_unlock(&async_lock);
+	if (!a)
+		return -ENOMEM;
+	if (!f->owner_pid)
+		ignore(file_set_owner(f, F_OWNER_PID, thread_current()->tgid));
+	return 0;
+}
+
+void
+file_signal_owner(struct file *f, int code, uint32_t band)
+{
+	struct file_async *a = atomic_load_acquire(&f->async);
+
+	if (a)
+		send(a, code, band);
 }
 
 void

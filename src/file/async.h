@@ -28,5 +28,10 @@ int file_get_signal(const struct file *f);
 /* fd is what the signal will say.  A file that knows no O_ASYNC
  * (file_ops.async) is left as it is.  -ENOMEM. */
 MUST_CHECK int file_set_async(struct file *f, int fd, bool on);
+/* Signals of the file go to this process, unless it has an owner, and say fd.
+ * -ENOMEM. */
+MUST_CHECK int file_own_signals(struct file *f, int fd);
+/* One to its owner: F_SETSIG's, or SIGIO.  May sleep. */
+void file_signal_owner(struct file *f, int code, uint32_t band);
 /* The last reference has gone. */
 void file_async_release(struct file *f);

@@ -40,6 +40,10 @@ MUST_CHECK int file_lock_get(struct file *f, struct flock *fl, bool ofd);
 MUST_CHECK int file_lock_set(struct file *f, const struct flock *fl, bool ofd,
 			     bool wait);
 
+/* Leases (lease.c): F_RDLCK, F_WRLCK, F_UNLCK.  fd is what the signal says. */
+MUST_CHECK int file_set_lease(struct file *f, int fd, int type);
+int file_get_lease(struct file *f);
+
 /* Names of user., security., trusted., system. are checked by the caller. */
 MUST_CHECK ssize_t inode_getxattr(struct inode *i, const char *name, void *buf,
 				  size_t size);

@@ -287,6 +287,7 @@ static void
 regular_release(struct file *f)
 {
 	locks_release(f);
+	leases_release(f);
 	if (f->mode & FILE_WRITE)
 		atomic_sub(&f->inode->sb->nwriters, 1);
 }

@@ -136,6 +136,13 @@ void locks_flush(struct file *f);   /* a descriptor is closed */
 void locks_release(struct file *f); /* the last one */
 void locks_free(struct inode *i);
 
+/* ---- lease.c ---- */
+void leases_release(struct file *f); /* the last descriptor is closed */
+void leases_free(struct inode *i);
+/* Before somebody opens the file, or truncates it: -EAGAIN with nonblock,
+ * -ERESTARTSYS. */
+MUST_CHECK int inode_break_leases(struct inode *i, bool write, bool nonblock);
+
 /* ---- file systems ---- */
 extern const struct fs_type ext4_type, tmpfs_type, overlay_type;
 /* Makes an overlay whose lower layer is an ext4 super. */

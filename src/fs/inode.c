@@ -79,6 +79,7 @@ destroy(struct inode *i)
 	if (i->sb->ops && i->sb->ops->evict && !(i->state & INODE_FAILED))
 		i->sb->ops->evict(i);
 	locks_free(i);
+	leases_free(i);
 	if (i->fifo)
 		pipe_drop_fifo(i);
 	acl_put(i->acl[ACL_ACCESS]);

@@ -139,6 +139,9 @@ open_found(struct dentry *d, unsigned oflags, bool created, struct file **out)
 			return -EISDIR;
 		err = may_open(d, oflags);
 	}
+	if (!err && S_ISREG(i->mode))
+		err = inode_break_leases(i, (oflags & O_ACCMODE) != O_RDONLY,
+					 oflags & O_NONBLOCK);
 	if (!err)
 		err = dentry_open(d, oflags, out);
 	if (!err)

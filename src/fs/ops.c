@@ -685,6 +685,8 @@ path_truncate(const char *path, int64_t len)
 	if (!err && (d->inode->state & INODE_APPEND))
 		err = -EPERM;
 	if (!err)
+		err = inode_break_leases(d->inode, true, false);
+	if (!err)
 		err = inode_truncate(d->inode, (uint64_t)len);
 	if (!err)
 		notify_dentry(d, IN_MODIFY);

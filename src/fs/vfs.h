@@ -33,6 +33,7 @@ struct file_ops;
 struct file_mmap;
 struct inode;
 struct file_locks;
+struct leases;
 struct super;
 struct dentry;
 struct page_cache;
@@ -134,6 +135,7 @@ struct inode {
 	struct page_cache *cache;  /* [I] file data; NULL for none */
 	char *link;		   /* [a] symlink target once read, or NULL */
 	struct file_locks *locks;  /* [a] fs/lock.c */
+	struct leases *leases;	   /* [a] fs/lease.c */
 	struct hlist_head watches; /* [inotify's lock] fs/inotify.c */
 	void *fifo;		   /* [lock] the pipe behind a FIFO */
 	void *priv;		   /* the file system's */

@@ -12,6 +12,7 @@
 #include <file/fdtable.h>
 #include <file/file.h>
 #include <file/pipe.h>
+#include <fs/attr.h>
 #include <fs/pagecache.h>
 #include <fs/vfs.h>
 #include <linux/fcntl_fs.h>
@@ -380,6 +381,10 @@ file_fcntl(struct file *f, int fd, int cmd, uint64_t arg)
 		return file_get_signal(f);
 	case F_SETSIG:
 		return file_set_signal(f, arg);
+	case F_SETLEASE:
+		return file_set_lease(f, fd, (int)arg);
+	case F_GETLEASE:
+		return file_get_lease(f);
 	case F_GETOWN_EX:
 		return get_owner(f, (void __user *)arg);
 	case F_SETOWN_EX:
