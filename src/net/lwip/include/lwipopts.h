@@ -108,7 +108,7 @@ void lwip_port_free(void *);
 #define TCP_RCV_SCALE			8
 #define TCP_WND				(8 << 20)
 #define TCP_SND_BUF			(64 << 20)
-#define TCP_SND_QUEUELEN		65000
+#define TCP_SND_QUEUELEN		32000
 #define TCP_SNDLOWAT			1
 #define TCP_SNDQUEUELOWAT		1
 #define TCP_OVERSIZE			0
