@@ -509,12 +509,46 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 	return near ? tcp_near_connect(t) : tcp_far_connect(t);
 }
 
+static void
+as_fresh(struct tcp_sock *t)
+{
+	t->in.connected = false;
+	WRITE_ONCE(t->state, TCP_CLOSE);
+	t->rcv_shut = t->snd_shut = false;
+	if (!t->in.bound)
+		inet_drop_port(&t->in);
+}
+
+/* By one thread at a time.  0: it is under way, or over. */
+static int
+begin_connect(struct tcp_sock *t, const void *addr, uint32_t len)
+{
+	struct inet_end dst;
+	int err;
+
+	if (t->in.connected || t->state == TCP_LISTEN)
+		return -EISCONN;
+	settle(t); /* one that failed: its end is told before it is gone */
+	if (t->peer || t->pcb)
+		return -EISCONN;
+	err = inet_addr_in(&t->in, addr, len, &dst);
+	if (!err)
+		err = start_connect(t, &dst);
+	if (err && err != -EINPROGRESS && err != -ECONNREFUSED) {
+		as_fresh(t);
+		return err;
+	}
+	t->connecting = true;
+	if (err == -ECONNREFUSED)
+		tcp_got_reset(t, ECONNREFUSED);
+	return 0;
+}
+
 static int
 tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 {
 	struct tcp_sock *t = tcp_of(inet_of(s));
 	uint16_t family = AF_UNSPEC;
-	struct inet_end dst;
 	int err;
 
 	if (len < sizeof(family))
@@ -525,24 +559,14 @@ tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	if (t->connecting) {
 		if (tcp_state(t) == TCP_SYN_SENT && nonblock)
 			return -EALREADY;
-		goto wait;
+	} else {
+		if (atomic_xchg(&t->starting, true))
+			return -EALREADY;
+		err = begin_connect(t, addr, len);
+		atomic_store_release(&t->starting, false);
+		if (err || nonblock)
+			return err ? err : -EINPROGRESS;
 	}
-	if (t->in.connected || t->state == TCP_LISTEN)
-		return -EISCONN;
-	settle(t); /* one that failed: its end is told before it is gone */
-	if (t->peer || t->pcb)
-		return -EISCONN;
-	err = inet_addr_in(&t->in, addr, len, &dst);
-	if (!err)
-		err = start_connect(t, &dst);
-	if (err && err != -EINPROGRESS && err != -ECONNREFUSED)
-		goto fail;
-	t->connecting = true;
-	if (err == -ECONNREFUSED)
-		tcp_got_reset(t, ECONNREFUSED);
-	if (nonblock)
-		return -EINPROGRESS;
-wait:
 	err = tcp_wait(t, tcp_connect_over, true,
 		       sock_deadline(s, true, nonblock ? MSG_DONTWAIT : 0));
 	if (err)
@@ -551,14 +575,8 @@ wait:
 	if (tcp_state(t) != TCP_CLOSE)
 		return 0;
 	err = sock_take_error(s);
-	err = err ? err : -ECONNABORTED;
-fail:
-	t->in.connected = false;
-	WRITE_ONCE(t->state, TCP_CLOSE);
-	t->rcv_shut = t->snd_shut = false; /* as fresh */
-	if (!t->in.bound)
-		inet_drop_port(&t->in);
-	return err;
+	as_fresh(t);
+	return err ? err : -ECONNABORTED;
 }
 
 /* ---- the end ---- */

@@ -64,6 +64,7 @@ struct tcp_sock {
 	struct inet_sock in;	 /* first; in.lock guards [l] */
 	uint8_t state;		 /* [l] enum tcp_linux_state, [a] read */
 	bool connecting;	 /* [l] connect() under way or not yet told */
+	bool starting;		 /* [a] a thread begins one */
 	bool rcv_shut, snd_shut; /* [l, a] as Linux's sk_shutdown */
 	bool done;		 /* [l] a FIN has come: recv says 0, no error */
 	bool closed;		 /* [l] the descriptor is gone */
@@ -74,7 +75,7 @@ struct tcp_sock {
 	uint64_t rx_total;	 /* [l] bytes that ever came */
 	uint64_t tx_total;	 /* [l] bytes that were ever sent */
 	struct tcp_sock *peer;	 /* [I] once connected; referenced; near */
-	bool near_over;		 /* [o] and given back */
+	bool near_over;		 /* [a] and given back */
 
 	/* listening */
 	struct list queue;	   /* [l] of accepted: queue_link */

@@ -419,22 +419,34 @@ recv_stretch(struct tcp_sock *t, struct uio *u, size_t want, size_t skip,
 	return (ssize_t)n;
 }
 
-/* Nothing is there: what recv answers, 1: wait. */
+/* Nothing is there: what recv answers, 1: wait.  How it ended is looked at
+ * first: what came before the end is in the queue then. */
 static int
 recv_empty(struct tcp_sock *t)
 {
+	bool done = atomic_load_acquire(&t->done);
+	bool shut = atomic_load_acquire(&t->rcv_shut);
+	bool failed = atomic_load_acquire(&t->in.sock.error) != 0;
+	uint8_t state = atomic_load_acquire(&t->state);
 	int err;
 
 	if (READ_ONCE(t->rx.bytes))
 		return 1;
-	if (t->done)
+	if (done)
 		return 0;
-	err = sock_take_error(&t->in.sock);
+	err = failed ? sock_take_error(&t->in.sock) : 0;
 	if (err)
 		return err;
-	if (t->rcv_shut)
+	if (shut)
 		return 0;
-	return tcp_state(t) == TCP_CLOSE ? -ENOTCONN : 1;
+	return state == TCP_CLOSE ? -ENOTCONN : 1;
+}
+
+static bool
+no_more_comes(struct tcp_sock *t, uint64_t deadline)
+{
+	return atomic_load_acquire(&t->rcv_shut) || !deadline ||
+	       atomic_load_acquire(&t->in.sock.error);
 }
 
 ssize_t
@@ -474,9 +486,12 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 			continue;
 		if (done >= target && done)
 			break;
-		if (done &&
-		    (t->rcv_shut || !deadline || READ_ONCE(t->in.sock.error)))
+		if (done && no_more_comes(t, deadline)) {
+			if (READ_ONCE(t->rx.bytes) >
+			    (flags & MSG_PEEK ? done : 0))
+				continue; /* it came before the end */
 			break;
+		}
 		if (!done) {
 			err = recv_empty(t);
 			if (err <= 0)

@@ -20,6 +20,7 @@
 
 #include <abi/errno.h>
 #include <abi/poll.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <mem/heap.h>
 
@@ -255,9 +256,8 @@ tcp_near_close(struct tcp_sock *t, bool reset)
 {
 	struct tcp_sock *p = t->peer;
 
-	if (t->near_over)
+	if (atomic_xchg(&t->near_over, true))
 		return;
-	t->near_over = true;
 	if (reset)
 		tcp_got_reset(p, 0);
 	else if (!t->snd_shut)

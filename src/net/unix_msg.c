@@ -12,6 +12,7 @@
 #include <abi/errno.h>
 #include <abi/poll.h>
 #include <abi/signal.h>
+#include <base/atomic.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <file/file.h>
@@ -447,18 +448,33 @@ wait_stream_data(struct unix_sock *u, uint32_t seen, int flags)
 	return reader_leaves(u, err);
 }
 
-/* Nothing is there: 1 at the end of the stream, 0 after a wait. */
+/* How a connection ended, as far as it is known.  It is asked for before the
+ * queue is looked at: what came before the end is there then. */
+struct ending {
+	bool shut, failed;
+};
+
+static struct ending
+ending_of(const struct unix_sock *u)
+{
+	struct ending e = {
+		.shut = atomic_load_acquire(&u->shut) & UNIX_SHUT_READ,
+		.failed = atomic_load_acquire(&u->sock.error) != 0,
+	};
+
+	return e;
+}
+
+/* Nothing was there: 1 at the end of the stream, 0 after a wait. */
 static int
 stream_empty(struct unix_sock *u, const struct sock_msg *sm, bool some,
-	     uint32_t seen)
+	     uint32_t seen, struct ending e)
 {
-	int err = some ? 0 : sock_take_error(&u->sock);
+	int err = e.failed && !some ? sock_take_error(&u->sock) : 0;
 
 	if (err)
 		return err;
-	if (READ_ONCE(u->shut) & UNIX_SHUT_READ)
-		return 1;
-	return wait_stream_data(u, seen, sm->flags);
+	return e.shut ? 1 : wait_stream_data(u, seen, sm->flags);
 }
 
 ssize_t
@@ -479,6 +495,7 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		       uio->resid :
 		       min_size(uio->resid, (size_t)s->rcvlowat);
 	for (;;) {
+		struct ending e = ending_of(u);
 		bool stop = false;
 
 		mutex_lock(&u->reader);
@@ -495,7 +512,7 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		if (done && !(sm->flags & MSG_PEEK))
 			read_done(u, p);
 		n = stream_empty(u, sm, done != 0,
-				 sm->flags & MSG_PEEK ? (uint32_t)done : 0);
+				 sm->flags & MSG_PEEK ? (uint32_t)done : 0, e);
 		if (n)
 			break;
 		if (sm->flags & MSG_PEEK && done)
@@ -774,12 +791,17 @@ unix_recv_packet(struct socket *s, struct uio *uio, struct sock_msg *sm)
 	p = unix_is_dgram(u) ? NULL : unix_connected(u);
 	if (!unix_is_dgram(u) && !p)
 		return -ENOTCONN;
-	while ((n = read_packet(u, uio, sm)) == -EAGAIN) {
-		int err = sock_take_error(s);
+	for (;;) {
+		struct ending e = ending_of(u);
+		int err;
 
+		n = read_packet(u, uio, sm);
+		if (n != -EAGAIN)
+			break;
+		err = e.failed ? sock_take_error(s) : 0;
 		if (err)
 			return err;
-		if (READ_ONCE(u->shut) & UNIX_SHUT_READ) {
+		if (e.shut) {
 			/* Datagrams: a call that may not wait is told so. */
 			if (unix_is_dgram(u) && sm->flags & MSG_DONTWAIT)
 				return -EAGAIN;
