@@ -3,6 +3,7 @@
 what goes in is what the documentation says."""
 
 import os
+import pwd
 import subprocess
 import zlib
 import struct
@@ -202,6 +203,22 @@ def test_generated_etc(pith, static, tmp_path):
     own.write_text("me:x:1:1::/:/bin/sh\n")
     img = build(pith, tmp_path, "-i", f"{own}:/etc/passwd", static)
     assert read("/etc/passwd") == "me:x:1:1::/:/bin/sh\n"
+
+
+def test_places_of_a_service(pith, tmp_path):
+    """What units, tmpfiles.d and postinst scripts prepare, empty."""
+    def places(program):
+        img = build(pith, tmp_path, program)
+        lines = [line.split() for line in
+                 pith("ls", img).stdout.decode().splitlines()]
+        return {f[6]: (f[0], int(f[1]), int(f[2])) for f in lines}
+    user = pwd.getpwnam("haproxy")
+    assert places("haproxy")["/run/haproxy"] == (
+        "drwxrwsr-x", user.pw_uid, user.pw_gid)
+    n, user = places("redis-server"), pwd.getpwnam("redis")
+    for path in ("/run/redis", "/var/lib/redis"):
+        assert n[path][1:] == (user.pw_uid, user.pw_gid)
+        assert not [p for p in n if p.startswith(path + "/")]
 
 
 def test_arguments_go_in(pith, static, tmp_path):

@@ -8,6 +8,7 @@
  * 20 ms; the cache of images makes that a cost of the first run only.
  */
 #include "dpkg.h"
+#include "places.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -292,18 +293,28 @@ add_own_directories(struct fileset *fs, const struct package *p,
 	}
 }
 
+/* "/var/lib/dpkg/info/NAME", without what follows the dot. */
+static char *
+info_base(const struct package *p)
+{
+	return p->same ? xasprintf(DPKG_INFO "/%s:%s", p->name, p->arch) :
+			 xasprintf(DPKG_INFO "/%s", p->name);
+}
+
 static void
 add_package(struct fileset *fs, const struct package *p)
 {
-	char *base = p->same ? xasprintf(DPKG_INFO "/%s:%s", p->name, p->arch) :
-			       xasprintf(DPKG_INFO "/%s", p->name);
+	char *base = info_base(p);
 	char *path = xasprintf("%s.list", base);
 	char *script = xasprintf("%s.postinst", base);
 
 	add_list(fs, path, is_wanted_file);
 	add_own_directories(fs, p, path);
-	if (!access(script, R_OK))
+	places_of_list(fs, path);
+	if (!access(script, R_OK)) {
 		strv_add(&fs->scripts, script);
+		places_of_script(fs, script);
+	}
 	free(script);
 	free(path);
 	free(base);
@@ -396,6 +407,81 @@ is_data_of(const struct package *p, const struct package *by)
 	       names_package(by->depends, p->name);
 }
 
+static bool
+is_shared_object(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	const char *so = name ? strstr(name, ".so") : NULL;
+
+	return so && (!so[3] || so[3] == '.');
+}
+
+/* A shared object that the dynamic linker would find by its name? */
+static bool
+in_library_path(const char *path, size_t dir_len)
+{
+	static const char *const dirs[] = { "/usr/lib", "/lib",
+					    "/usr/lib/x86_64-linux-gnu",
+					    "/lib/x86_64-linux-gnu" };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		if (strlen(dirs[i]) == dir_len &&
+		    !strncmp(path, dirs[i], dir_len))
+			return true;
+	return false;
+}
+
+/* A path of a list of files: is it one that a plugin's package has not? */
+static bool
+is_no_plugin(const char *path)
+{
+	const char *name = strrchr(path, '/');
+	size_t dir = name ? (size_t)(name - path) : 0;
+	const char *bin = dir > 3 ? strstr(path, "bin/") : NULL;
+
+	return is_shared_object(path) ? in_library_path(path, dir) :
+					bin && bin < name + 1;
+}
+
+/* Has p shared objects, only such as are opened by their paths, and no
+ * programs? */
+static bool
+has_plugins(const struct package *p)
+{
+	char *base = info_base(p), *path = xasprintf("%s.list", base);
+	bool plugins = false, others = false;
+	struct buf text = { 0 };
+	char *line, *at;
+
+	if (!read_file(path, &text)) {
+		at = text.p;
+		while (!others && (line = strsep(&at, "\n"))) {
+			plugins = plugins || is_shared_object(line);
+			others = is_no_plugin(line);
+		}
+	}
+	buf_free(&text);
+	free(path);
+	free(base);
+	return plugins && !others;
+}
+
+/* Is p a plugin that `by` cannot do without: no ELF file names it, the package
+ * does (libqt5sql5-sqlite, of mumble-server)?  Modules of interpreters are
+ * interp.c's. */
+static bool
+is_plugin_of(const struct package *p, const struct package *by)
+{
+	static const char *const out[] = { "perl", "python", "ruby",
+					   "java", "devel",  "libdevel" };
+
+	for (size_t i = 0; i < ARRAY_LEN(out); i++)
+		if (p->section && !strcmp(p->section, out[i]))
+			return false;
+	return strcmp(p->source, by->source) && !strcmp(p->arch, by->arch) &&
+	       names_package(by->depends, p->name) && has_plugins(p);
+}
+
 static void
 add_data(struct fileset *fs, const struct package *list, size_t n,
 	 const struct package *owner)
@@ -411,7 +497,8 @@ add_data(struct fileset *fs, const struct package *list, size_t n,
 		for (size_t k = 0; list[i].depends && k < n; k++) {
 			if (!names_package(list[i].depends, list[k].name))
 				continue;
-			if (is_data_of(&list[k], &list[i]))
+			if (is_data_of(&list[k], &list[i]) ||
+			    is_plugin_of(&list[k], &list[i]))
 				add_package(fs, &list[k]);
 			for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
 				used[d] = used[d] ||
