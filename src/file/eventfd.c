@@ -214,6 +214,6 @@ eventfd_create(uint32_t count, bool semaphore, unsigned flags,
 		kfree(e);
 		return err;
 	}
-	(*out)->mode |= FILE_STREAM;
+	(*out)->mode |= FILE_STREAM | FILE_NOSPLICE;
 	return 0;
 }

@@ -113,6 +113,7 @@ struct file {
 #define FILE_PATH      (1u << 3) /* O_PATH */
 #define FILE_DIR       (1u << 4)
 #define FILE_NOSIGPIPE (1u << 5) /* EPIPE comes without the signal */
+#define FILE_NOSPLICE  (1u << 6) /* splice and sendfile: EINVAL, as on Linux */
 
 /* New file with one reference.  flags: O_*; mode is derived from them.
  * -ENOMEM, -ENFILE. */

@@ -234,7 +234,7 @@ timerfd_create(int clock, unsigned flags, struct file **out)
 		kfree(t);
 		return err;
 	}
-	(*out)->mode |= FILE_STREAM;
+	(*out)->mode |= FILE_STREAM | FILE_NOSPLICE;
 	return 0;
 }
 

@@ -642,7 +642,7 @@ inotify_create(unsigned flags, struct file **out)
 			  out);
 	if (err)
 		goto fail_free;
-	(*out)->mode |= FILE_STREAM;
+	(*out)->mode |= FILE_STREAM | FILE_NOSPLICE;
 	spin_lock(&lock);
 	list_add_tail(&instances, &in->link);
 	spin_unlock(&lock);

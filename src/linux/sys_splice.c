@@ -64,6 +64,13 @@ offset_in(const void __user *p, int64_t *pos)
 	return err ? err : *pos < 0 ? -EINVAL : 0;
 }
 
+/* Files whose reads and writes are no bytes that flow. */
+static bool
+refused(const struct file *in, const struct file *out)
+{
+	return (in->mode | out->mode) & FILE_NOSPLICE;
+}
+
 static ssize_t
 send(struct file *out, struct file *in, int64_t *pos, size_t count)
 {
@@ -86,7 +93,8 @@ sys_sendfile(struct thread *t, int out_fd, int in_fd, void __user *offset,
 	if (n)
 		return n;
 	n = offset && in->mode & FILE_STREAM ? -ESPIPE : -EINVAL;
-	if (in->mode & FILE_STREAM || out->flags & O_APPEND)
+	if (refused(in, out) || out->flags & O_APPEND ||
+	    (in->mode & FILE_STREAM && (offset || !pipe_is(out))))
 		goto out;
 	n = offset ? offset_in(offset, &pos) : 0;
 	if (n)
@@ -113,7 +121,7 @@ check_splice(const struct file *in, bool off_in, const struct file *out,
 		return -ESPIPE;
 	if (from && to)
 		return pipe_same(in, out) ? -EINVAL : 0;
-	if ((off_in && in->mode & FILE_STREAM) ||
+	if (refused(in, out) || (off_in && in->mode & FILE_STREAM) ||
 	    (off_out && out->mode & FILE_STREAM))
 		return -EINVAL;
 	return !to && out->flags & O_APPEND ? -EINVAL : 0;

@@ -168,7 +168,7 @@ signalfd_create(uint64_t set, unsigned flags, struct file **out)
 		kfree(s);
 		return err;
 	}
-	(*out)->mode |= FILE_STREAM;
+	(*out)->mode |= FILE_STREAM | FILE_NOSPLICE;
 	return 0;
 }
 
