@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The wall clock is set.
 
-Goal: timerfds move with it, and say ECANCELED where they were asked to; so do
-all other waits for a time of it, and no others (timer_settime(2),
-clock_nanosleep(2)).
-Method: a program sets the clock of its machine; Linux said the first lines
-(programs/clock_step.c tells how), timerfd_create(2) says the rest."""
+Goal: timerfds move with it, and say ECANCELED where they were asked to; all
+other waits for a time of it move too, and no others do.
+Method: a program sets the clock of its machine; Linux said TOLD
+(programs/clock_step.c tells how) and, as a guest, WAITS; timerfd_create(2)
+says the rest."""
 
 import os
 import subprocess
