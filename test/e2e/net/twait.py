@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The machine's side of twait_host.py, or Linux's: what is left of connections
-that it closed, for bind(), connect() and /proc/net/tcp."""
+that it closed, for bind(), connect(), /proc/net/tcp and ss."""
 import errno
 import socket
 import struct
@@ -51,6 +51,28 @@ def line(ours, theirs):
     return None
 
 
+def diag(ours, theirs):
+    """What ss is told of it."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as s:
+        s.send(struct.pack("IHHIIBBBBI48x", 72, 20, 0x301, 1, 0,
+                           socket.AF_INET, socket.IPPROTO_TCP, 0, 0,
+                           0xffffffff))
+        found = None
+        while True:
+            data = s.recv(1 << 16)
+            while data:
+                size, kind = struct.unpack("IH", data[:6])
+                if kind == 3:
+                    return found
+                m = data[16:size]
+                if struct.unpack("!HH", m[4:8]) == (ours, theirs):
+                    left, *queues, uid, inode = struct.unpack("5I", m[52:72])
+                    found = "%d timer %d %s queues %s uid %d inode %s" % (
+                        m[1], m[2], "a minute" if 50000 < left <= 60000 else
+                        "else", queues, uid, "one" if inode else "none")
+                data = data[(size + 3) // 4 * 4:]
+
+
 def show(what, ours, theirs, state):
     """Waits until it is in the state: what comes from the host takes time."""
     while (f := line(ours, theirs)) is None or f[3] != state:
@@ -59,6 +81,7 @@ def show(what, ours, theirs, state):
     print("%s: state %s timer %s %s, queues %s, uid %s, inode %s" % (
         what, f[3], timer, "a minute" if 5000 < int(left, 16) <= 6000 else
         "else", f[4], f[7], "none" if f[9] == "0" else "one"), flush=True)
+    print("  ss:", diag(ours, theirs), flush=True)
 
 
 def gone(what, ours, theirs):
