@@ -552,6 +552,26 @@ is_checksum(const struct inet_sock *sk, int level, int name)
 	       (level == IPPROTO_IPV6 || level == SOL_RAW);
 }
 
+/* Which types of messages are kept out, of a socket that gets such; NULL: the
+ * option is another one. */
+static void *
+icmp_filter(struct dgram_sock *u, int level, int name, uint32_t *size)
+{
+	if (!dgram_is_raw(&u->in))
+		return NULL;
+	if (level == SOL_RAW && name == ICMP_FILTER &&
+	    u->in.sock.protocol == IPPROTO_ICMP) {
+		*size = sizeof(u->icmp_filter);
+		return &u->icmp_filter;
+	}
+	if (level == IPPROTO_ICMPV6 && name == ICMP6_FILTER &&
+	    u->in.sock.protocol == IPPROTO_ICMPV6) {
+		*size = sizeof(u->icmp6_filter);
+		return u->icmp6_filter;
+	}
+	return NULL;
+}
+
 static int
 dgram_setopt(struct socket *s, int level, int name, const void *val,
 	     uint32_t len)
@@ -559,17 +579,12 @@ dgram_setopt(struct socket *s, int level, int name, const void *val,
 	struct inet_sock *sk = inet_of(s);
 	struct dgram_sock *u = dgram_of(sk);
 
-	if (level == SOL_RAW && dgram_is_raw(sk) && name == ICMP_FILTER &&
-	    s->protocol == IPPROTO_ICMP) {
-		if (len < 4)
-			return -EINVAL;
-		memcpy(&u->icmp_filter, val, 4);
-		return 0;
-	}
-	if (level == IPPROTO_ICMPV6 && dgram_is_raw(sk) &&
-	    name == ICMP6_FILTER && s->protocol == IPPROTO_ICMPV6) {
-		memcpy(u->icmp6_filter, val,
-		       min_u64(len, sizeof(u->icmp6_filter)));
+	uint32_t size;
+	void *at;
+
+	at = icmp_filter(u, level, name, &size);
+	if (at) {
+		memcpy(at, val, min_u64(len, size));
 		return 0;
 	}
 	if (level == IPPROTO_UDP && !dgram_is_raw(sk))
@@ -583,8 +598,16 @@ static int
 dgram_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 {
 	struct inet_sock *sk = inet_of(s);
-	const struct dgram_sock *u = dgram_of(sk);
+	struct dgram_sock *u = dgram_of(sk);
+	uint32_t size;
+	void *at;
 
+	at = icmp_filter(u, level, name, &size);
+	if (at) {
+		*len = (uint32_t)min_u64(*len, size);
+		memcpy(val, at, *len);
+		return 0;
+	}
 	if (is_checksum(sk, level, name))
 		return sock_put_int(val, len, u->csum_at);
 	if (level == SOL_RAW && dgram_is_raw(sk))

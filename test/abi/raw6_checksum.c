@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * IPV6_CHECKSUM of raw sockets: what it may be, what is sent, and what is
- * received with and without it.
+ * received with and without it.  The filters of ICMP, written and read.
  * CALLS: setsockopt, getsockopt
  * NEEDS: root
  */
@@ -130,6 +130,30 @@ traffic(void)
 	close(icmp);
 }
 
+static void
+filters(const char *what, int fd, int level)
+{
+	unsigned char v[40];
+
+	for (socklen_t set = 1; set <= 40; set += 13) {
+		memset(v, (int)(set + 0x30), sizeof(v));
+		printf("%s: set %u %s\n", what, set,
+		       error(setsockopt(fd, level, 1, v, set)));
+		for (socklen_t l = 0, get; l <= 40; l += 4) {
+			int r;
+
+			get = l;
+			memset(v, 0xee, sizeof(v));
+			r = getsockopt(fd, level, 1, v, &get);
+			printf("%s: get %u %s %u:", what, l, error(r), get);
+			for (unsigned i = 0; i < 34; i += 3)
+				printf(" %02x", v[i]);
+			printf("\n");
+		}
+	}
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -141,5 +165,8 @@ main(void)
 	values("TCP", AF_INET6, SOCK_STREAM, 0);
 	values("raw, IPv4", AF_INET, SOCK_RAW, PROTO);
 	traffic();
+	filters("ICMP", socket(AF_INET, SOCK_RAW, IPPROTO_ICMP), SOL_RAW);
+	filters("ICMPv6", socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6),
+		IPPROTO_ICMPV6);
 	return 0;
 }
