@@ -132,9 +132,12 @@ endif
 $(K)/obj/src/base/string.c.o: private KFLAGS += -fno-tree-loop-distribute-patterns
 
 # What runs seldom, and is long, is small rather than fast.
-SMALL := $(patsubst %,src/net/%.c,procnet netsys rtnl rtnl_fill ifioctl \
-	 sock_diag inet_opt tcp_opt mcast lwip/config lwip/groups lwip/query \
-	 lwip/report lwip/report_out)
+SMALL := $(wildcard src/linux/trace*.c) src/fs/ext4/recover.c \
+	 $(patsubst %,src/fs/pseudo/%.c,procfs pseudo sysfs devpts) \
+	 $(patsubst %,src/net/%.c,procnet netsys rtnl rtnl_fill ifioctl \
+	 sock_diag netlink inet_opt tcp_opt mcast lwip/config lwip/groups \
+	 lwip/query lwip/report lwip/report_out) \
+	 lwip/core/ipv4/dhcp.c lwip/core/ipv6/dhcp6.c
 $(SMALL:%=$(K)/obj/%.o): private KFLAGS += -Os
 
 # The TCP/IP engine: Debian's source, our patches, flags of its own.  Only the
