@@ -377,6 +377,7 @@ attempt(struct uring_req *r)
 {
 	const struct uring_op *op = r->op;
 	unsigned tries = 0, shots = 0;
+	size_t before;
 	long res;
 
 	if (op->needs_file) {
@@ -387,6 +388,7 @@ attempt(struct uring_req *r)
 	for (;;) {
 		if (atomic_load_acquire(&r->canceled))
 			return -ECANCELED;
+		before = r->done;
 		if (op->always_worker && !r->blocking)
 			res = URING_WORKER;
 		else
@@ -407,6 +409,8 @@ attempt(struct uring_req *r)
 			to_pool(r, run_work); /* the submitter goes on */
 			return URING_LATER;
 		}
+		if (r->done != before)
+			tries = 0; /* a part of it */
 		if (res != -EAGAIN || !waits(r) || ++tries > ARM_TRIES)
 			return res;
 		res = wait_ready(r, op->poll_events);

@@ -409,6 +409,35 @@ sockets(void)
 	close(sv[0]), close(sv[1]);
 }
 
+/* More than a socket holds, in as many parts as it takes. */
+static void
+all_of_it(void)
+{
+	enum { MUCH = 4 << 20 };
+	static char from[MUCH], to[MUCH];
+	struct io_uring_sqe *s;
+	int sv[2], whole = 0;
+
+	memset(from, 'x', MUCH);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv))
+		return;
+	s = sqe();
+	io_uring_prep_send(s, sv[0], from, MUCH, MSG_WAITALL);
+	s = sqe();
+	io_uring_prep_recv(s, sv[1], to, MUCH, MSG_WAITALL);
+	io_uring_submit(&ring);
+	for (int k = 0; k < 2; k++) {
+		struct io_uring_cqe *c;
+
+		if (io_uring_wait_cqe(&ring, &c))
+			return;
+		whole += c->res == MUCH;
+		io_uring_cqe_seen(&ring, c);
+	}
+	printf("whole %d same %d\n", whole, !memcmp(from, to, MUCH));
+	close(sv[0]), close(sv[1]);
+}
+
 /* ---- the rest ---- */
 
 static void
@@ -528,6 +557,7 @@ main(void)
 	polls();
 	files();
 	sockets();
+	all_of_it();
 	for (int skip = 0; skip < 8; skip++)
 		chains(skip, skip % 3);
 	one_thread();
