@@ -131,12 +131,18 @@ endif
 # A loop that copies must not become a call of the function it is in.
 $(K)/obj/src/base/string.c.o: private KFLAGS += -fno-tree-loop-distribute-patterns
 
-# What runs seldom, and is long, is small rather than fast.
-SMALL := $(wildcard src/linux/trace*.c) src/fs/ext4/recover.c \
-	 $(patsubst %,src/fs/pseudo/%.c,procfs pseudo sysfs devpts) \
-	 $(patsubst %,src/net/%.c,procnet netsys rtnl rtnl_fill ifioctl \
-	 sock_diag netlink inet_opt tcp_opt mcast lwip/config lwip/groups \
-	 lwip/query lwip/report lwip/report_out) \
+# What runs once, seldom or for who looks is small rather than fast.
+SMALL := $(wildcard src/boot/*.c src/klib/*.c src/drivers/pci/*.c) \
+	 $(wildcard src/linux/trace*.c src/linux/errname*.c \
+		    src/linux/missing*.c src/aio/uring_reg*.c \
+		    src/aio/uring_rsrc*.c) \
+	 $(patsubst %,src/fs/%.c,ext4/recover pseudo/procfs pseudo/pseudo \
+		    pseudo/devfs pseudo/sysfs pseudo/devpts) \
+	 $(wildcard src/proc/procfs*.c) src/proc/profile.c \
+	 $(patsubst %,src/net/%.c,procnet unix_proc netsys rtnl rtnl_fill \
+		    ifioctl sock_diag netlink inet_opt tcp_opt mcast \
+		    lwip/config lwip/groups lwip/query lwip/report \
+		    lwip/report_out) \
 	 lwip/core/ipv4/dhcp.c lwip/core/ipv6/dhcp6.c
 $(SMALL:%=$(K)/obj/%.o): private KFLAGS += -Os
 
@@ -180,14 +186,6 @@ $(K)/obj/gen/syscall_table.c.o: $(GEN)
 $(K)/flags: flags
 	$(shell mkdir -p $(@D))$(file >$@.new,$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC))
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
-
-# What runs once, or for who looks: small rather than fast.
-COLD := boot/% klib/% linux/trace% linux/errname% linux/missing% \
-	fs/pseudo/procfs% fs/pseudo/pseudo% fs/pseudo/devfs% \
-	fs/pseudo/sysfs% proc/procfs% proc/profile% net/procnet% \
-	net/netlink% net/unix_proc% drivers/pci/% aio/uring_reg% \
-	aio/uring_rsrc%
-$(COLD:%=$(K)/obj/src/%.c.o): KFLAGS += -Os
 
 $(K)/obj/%.c.o: %.c $(K)/flags | $(GEN)
 	@mkdir -p $(@D)
