@@ -227,6 +227,8 @@ vsock_accept(struct socket *sock, bool nonblock, struct socket **out)
 		while (!(s = take_child(l)) && !err)
 			err = wait_sleep(&e, until);
 		wait_end(&l->wq, &e);
+		if (!list_empty(&l->queue))
+			wait_wake_next(&l->wq);
 		if (!s)
 			return sock_wait_error(sock, false, err);
 	}

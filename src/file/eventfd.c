@@ -55,26 +55,28 @@ static int
 wait_take(struct eventfd *e, uint64_t *v)
 {
 	struct wait_entry w UNINIT;
+	bool got;
 	int err = 0;
 
 	wait_start_exclusive(&e->wq, &w, true);
-	while (!take(e, v) && !err)
+	while (!(got = take(e, v)) && !err)
 		err = wait_sleep(&w, TIME_NEVER);
 	wait_end(&e->wq, &w);
-	return err ? -ERESTARTSYS : 0;
+	return got ? 0 : -ERESTARTSYS;
 }
 
 static int
 wait_give(struct eventfd *e, uint64_t v)
 {
 	struct wait_entry w UNINIT;
+	bool given;
 	int err = 0;
 
 	wait_start(&e->wq, &w, true);
-	while (!give(e, v) && !err)
+	while (!(given = give(e, v)) && !err)
 		err = wait_sleep(&w, TIME_NEVER);
 	wait_end(&e->wq, &w);
-	return err ? -ERESTARTSYS : 0;
+	return given ? 0 : -ERESTARTSYS;
 }
 
 static ssize_t

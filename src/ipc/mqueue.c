@@ -375,6 +375,8 @@ wait_send(struct mqueue *q, struct message *m, struct news *news,
 		}
 	}
 	wait_end(&q->senders, &e);
+	if (READ_ONCE(q->count) < q->maxmsg)
+		wait_wake_next(&q->senders);
 	return err;
 }
 
@@ -433,6 +435,8 @@ wait_take(struct mqueue *q, uint64_t deadline_ns, struct message **out)
 		*out = take(q, 0);
 	}
 	wait_end(&q->receivers, &e);
+	if (READ_ONCE(q->count))
+		wait_wake_next(&q->receivers);
 	spin_lock(&q->lock);
 	q->nreceivers--;
 	spin_unlock(&q->lock);

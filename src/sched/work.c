@@ -116,6 +116,8 @@ worker(void *arg)
 		while (!(w = take(me)))
 			ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
 		wait_end(&work_wq, &e);
+		if (!list_empty(&pending))
+			wait_wake_next(&work_wq);
 		w->fn(w);
 		finish(me);
 	}

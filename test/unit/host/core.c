@@ -207,6 +207,12 @@ wait_wake(struct waitq *q, unsigned n, uint32_t ev)
 }
 
 void
+wait_wake_next(struct waitq *q)
+{
+	(void)q;
+}
+
+void
 wait_start(struct waitq *q, struct wait_entry *e, bool intr)
 {
 	(void)q, (void)e, (void)intr;
