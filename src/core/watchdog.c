@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The watchdog.  Each CPU counts (cpu->heartbeat) at every system call, every
- * interrupt of the program and every switch.  A timer on each CPU looks every
- * two seconds at its own count and at its neighbour's: one that is not idle
- * and has not counted in five looks is stuck in the kernel.  The own look
- * finds a loop with interrupts on, the neighbour's one with interrupts off;
- * with one CPU the latter is left to the machine's own watchdog and to the
- * host's --timeout.
+ * interrupt of the program, every switch, and where a thread that does much in
+ * the kernel offers its place.  A timer on each CPU looks every two seconds at
+ * its own count and at its neighbour's: one that is not idle and has not
+ * counted in five looks is stuck in the kernel.  The own look finds a loop with
+ * interrupts on, and says where; the neighbour's one with interrupts off; with
+ * one CPU the latter is left to the machine's own watchdog and to the host's
+ * --timeout.
  *
  * A program that computes for ever is not stuck: the look itself interrupts
  * it.
@@ -55,7 +56,7 @@ look(struct timer *t)
 		other = 0;
 	timer_set(t, clock_mono_ns() + LOOK_NS);
 	if (stuck(&d->self, this_cpu()))
-		panic_hang(NULL, "no progress for ten seconds");
+		panic_hang(this_cpu()->irq_regs, "no progress for ten seconds");
 	if (other != me && stuck(&d->other, cpus[other]))
 		panic_hang(NULL, "CPU %u has made no progress for ten seconds",
 			   other);

@@ -173,6 +173,7 @@ pass(struct writer *w, uint64_t older_than, bool background)
 			break;
 		if (atomic_load_acquire(&w->stop))
 			break;
+		thread_resched_point(); /* nothing in it need have slept */
 	}
 	mutex_unlock(&w->lock);
 }
@@ -193,6 +194,7 @@ super_sync(struct super *sb)
 	while ((i = inode_next_dirty(sb, now))) {
 		inode_hold_dirty(i, &mine);
 		write_pages_of(i, false);
+		thread_resched_point();
 	}
 	while (!list_empty(&mine)) {
 		i = list_first_entry(&mine, struct inode, dirty);

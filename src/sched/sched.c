@@ -708,6 +708,7 @@ thread_resched_point(void)
 {
 	irqflags_t f;
 
+	this_cpu()->heartbeat++; /* who comes here lets others run */
 	if (likely(!atomic_load_relaxed(&this_cpu()->need_resched)))
 		return;
 	f = irq_save();

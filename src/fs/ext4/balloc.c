@@ -177,6 +177,9 @@ take_from(struct jhandle *h, uint32_t g, uint32_t from, uint32_t want,
 		return err;
 	left = ext4_desc_free_blocks(s, m.desc);
 	err = -ENOSPC;
+	/* A full group is not looked at again until blocks of it are freed. */
+	if (left < info->max_run)
+		info->max_run = left;
 	if (left < least || left <= info->npending)
 		goto out;
 	if (from >= m.nbits)
