@@ -341,6 +341,8 @@ init_ring(struct uring *u, const struct io_uring_params *p)
 	spin_init(&u->lock, RANK_AIO);
 	list_init(&u->overflow);
 	list_init(&u->requests);
+	for (unsigned k = 0; k < ARRAY_SIZE(u->by_data); k++)
+		list_init(&u->by_data[k]);
 	list_init(&u->drained);
 	list_init(&u->timeouts);
 	list_init(&u->groups);

@@ -33,6 +33,7 @@ struct uring_tag;      /* uring_rsrc.c */
  */
 struct uring_req {
 	struct list link;	   /* [ring lock] ring->requests */
+	struct list data_link;	   /* [ring lock] in uring_by_data() */
 	struct list wait_link;	   /* [ring lock] drained, or a timeout */
 	struct uring *ring;	   /* [I] */
 	const struct uring_op *op; /* [I] */

@@ -14,6 +14,8 @@
 
 struct page;
 
+#define URING_DATA_BITS 6
+
 /* The head of the memory that is shared with the program, at its start. */
 struct uring_shared {
 	uint32_t sq_head, pad0[15];
@@ -64,14 +66,15 @@ struct uring {
 	struct uring_buffer *bufs; /* [lock_submit] registered */
 	unsigned nbufs;		   /* [lock_submit] */
 
-	struct spinlock lock;	  /* RANK_EVENT, interrupts off */
-	uint32_t cq_tail;	  /* [lock] */
-	struct list overflow;	  /* [lock] completions without room */
-	unsigned noverflow;	  /* [lock] */
-	uint64_t completions;	  /* [lock] but those of timeouts */
-	uint64_t expired;	  /* [lock, a read] those */
-	struct list requests;	  /* [lock] all */
-	unsigned nrequests;	  /* [lock] */
+	struct spinlock lock; /* RANK_EVENT, interrupts off */
+	uint32_t cq_tail;     /* [lock] */
+	struct list overflow; /* [lock] completions without room */
+	unsigned noverflow;   /* [lock] */
+	uint64_t completions; /* [lock] but those of timeouts */
+	uint64_t expired;     /* [lock, a read] those */
+	struct list requests; /* [lock] all */
+	struct list by_data[1 << URING_DATA_BITS]; /* [lock] all, too */
+	unsigned nrequests;			   /* [lock] */
 	struct list drained;	  /* [lock] wait for all before them */
 	unsigned ndrained;	  /* [lock] with those linked behind */
 	struct list timeouts;	  /* [lock] IORING_OP_TIMEOUT */
@@ -86,6 +89,14 @@ struct uring {
 };
 
 void uring_put(struct uring *u);
+
+/* Those that may have this user data, oldest first. */
+static inline struct list *
+uring_by_data(struct uring *u, uint64_t data)
+{
+	return &u->by_data[data * 0x9e3779b97f4a7c15ull >>
+			   (64 - URING_DATA_BITS)];
+}
 
 /* ---- uring.c: memory ---- */
 void *uring_cqe_at(struct uring *u, uint32_t index);

@@ -83,6 +83,7 @@ leave(struct uring_req *r)
 	irqflags_t f = spin_lock_irq(&u->lock);
 
 	list_del(&r->link);
+	list_del(&r->data_link);
 	u->nrequests--;
 	if (!list_empty(&u->drained) && u->nrequests == u->ndrained) {
 		d = list_first_entry(&u->drained, struct uring_req, wait_link);
@@ -542,12 +543,14 @@ make_request(struct uring *u, const struct io_uring_sqe *sqe)
 		return NULL;
 	refcount_get(&u->refs);
 	list_init(&r->link);
+	list_init(&r->data_link);
 	list_init(&r->wait_link);
 	list_init(&r->work.link);
 	r->ring = u;
 	r->sqe = *sqe;
 	f = spin_lock_irq(&u->lock);
 	list_add_tail(&u->requests, &r->link);
+	list_add_tail(uring_by_data(u, sqe->user_data), &r->data_link);
 	u->nrequests++;
 	spin_unlock_irq(&u->lock, f);
 	return r;

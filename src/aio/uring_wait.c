@@ -12,7 +12,12 @@
 #include <file/file.h>
 #include <vm/uaccess.h>
 
-#define NS 1000000000ull
+#define NS  1000000000ull
+#define ALL (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY)
+/* Not, or not only, the user data. */
+#define OTHER_KEYS                                         \
+	(IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_OP | \
+	 IORING_ASYNC_CANCEL_ANY)
 
 /* ---- poll ---- */
 
@@ -217,7 +222,7 @@ find(struct uring_req *self, uint8_t opcode, uint64_t data)
 {
 	struct uring_req *r;
 
-	list_for_each_entry(r, &self->ring->requests, link)
+	list_for_each_entry(r, uring_by_data(self->ring, data), data_link)
 		if (r != self && r->sqe.opcode == opcode &&
 		    r->sqe.user_data == data)
 			return r;
@@ -272,8 +277,10 @@ update_poll(struct uring_req *p, const struct io_uring_sqe *s)
 		p->sqe.op_flags = s->op_flags;
 		p->multishot = s->len & IORING_POLL_ADD_MULTI;
 	}
-	if (s->len & IORING_POLL_UPDATE_USER_DATA)
+	if (s->len & IORING_POLL_UPDATE_USER_DATA) {
 		p->sqe.user_data = s->off;
+		list_move_tail(uring_by_data(p->ring, s->off), &p->data_link);
+	}
 	pool_queue(&p->work);
 	return 0;
 }
@@ -336,28 +343,44 @@ uring_any_matching(struct uring *u, const struct uring_match *m)
 	return any;
 }
 
+/* What calling off has come to. */
+struct tally {
+	long count;
+	int err;
+};
+
+/* With the lock; true: that was all that was asked for. */
+static bool
+cancel_if(const struct uring_match *m, struct uring_req *r, struct tally *t)
+{
+	if (r->canceled || !matches(m, r))
+		return false;
+	t->err = uring_cancel_one(r);
+	t->count += !t->err;
+	return !(m->flags & ALL);
+}
+
 long
 uring_cancel_matching(struct uring *u, const struct uring_match *m)
 {
-	bool all =
-		m->flags & (IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY);
+	struct list *same = uring_by_data(u, m->data);
+	struct tally t = { 0, -ENOENT };
 	irqflags_t f = spin_lock_irq(&u->lock);
 	struct uring_req *k, *n;
-	long count = 0;
-	int err = -ENOENT;
 
-	list_for_each_entry_safe(k, n, &u->requests, link) {
-		if (k->canceled || !matches(m, k))
-			continue;
-		err = uring_cancel_one(k);
-		count += !err;
-		if (!all)
-			break;
+	if (m->flags & OTHER_KEYS) {
+		list_for_each_entry_safe(k, n, &u->requests, link)
+			if (cancel_if(m, k, &t))
+				break;
+	} else {
+		list_for_each_entry_safe(k, n, same, data_link)
+			if (cancel_if(m, k, &t))
+				break;
 	}
 	spin_unlock_irq(&u->lock, f);
-	if (all)
-		return count || err == -ENOENT ? count : err;
-	return err;
+	if (m->flags & ALL)
+		return t.count || t.err == -ENOENT ? t.count : t.err;
+	return t.err;
 }
 
 int
