@@ -119,24 +119,34 @@ try_free(struct page *p, bool mapped)
 	return freed;
 }
 
+/* all: twice as many looks as there are pages, so that none is left out that
+ * was only used lately. */
 static size_t
-scan(size_t npages, bool mapped)
+scan(size_t npages, bool mapped, bool all)
 {
 	size_t freed = 0, looks = npages * SCAN_FACTOR + 32;
 
 	if (looks > SCAN_MAX)
 		looks = SCAN_MAX;
-	if (looks > 2 * nlru)
+	if (all || looks > 2 * nlru)
 		looks = 2 * nlru;
 	while (freed < npages && looks--) {
 		struct page *p = next_page();
 
 		if (!p)
-			break;
+			continue; /* on its way out */
 		freed += try_free(p, mapped);
 		page_put(p);
 	}
 	return freed;
+}
+
+static size_t
+scan_harder(size_t npages, bool mapped)
+{
+	size_t freed = scan(npages, mapped, false);
+
+	return freed ? freed : scan(npages, mapped, true);
 }
 
 static size_t
@@ -148,18 +158,20 @@ shrink(size_t npages, unsigned alloc)
 	 * inodes ends in a file system; pages that are clean and not mapped
 	 * can go without either. */
 	if ((alloc & ALLOC_KERNEL) != ALLOC_KERNEL || thread_current()->journal)
-		return scan(npages, false);
-	freed = scan(npages, true);
+		return scan_harder(npages, false);
+	freed = scan(npages, true, false);
 	/* About eight names or four inodes are in a page. */
 	if (freed < npages) {
 		freed += dcache_shrink((npages - freed) * 8) / 8;
 		freed += inode_shrink((npages - freed) * 4) / 4;
 	}
-	/* All that is left may be dirty: some of it becomes clean. */
+	if (!freed)
+		freed = scan(npages, true, true);
+	/* All that is left is dirty: some of it becomes clean. */
 	for (unsigned i = 0; !freed && i < WAITS_MAX; i++) {
 		if (!writeback_for_memory())
 			break;
-		freed = scan(npages, true);
+		freed = scan(npages, true, true);
 	}
 	return freed;
 }
