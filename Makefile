@@ -184,7 +184,7 @@ $(K)/obj/gen/syscall_table.c.o: $(GEN)
 # Other flags, other objects.
 .PHONY: flags
 $(K)/flags: flags
-	$(shell mkdir -p $(@D))$(file >$@.new,$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC))
+	$(shell mkdir -p $(@D))$(file >$@.new,$(CC) $(KFLAGS) $(ARCH_CFLAGS) $(KWARN) $(KINC) small: $(SMALL))
 	@cmp -s $@.new $@ && rm -f $@.new || mv $@.new $@
 
 $(K)/obj/%.c.o: %.c $(K)/flags | $(GEN)

@@ -20,17 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void
-lo_up(void)
-{
-	struct ifreq r = { .ifr_name = "lo" };
-	int s = socket(AF_INET, SOCK_DGRAM, 0);
-
-	ioctl(s, SIOCGIFFLAGS, &r);
-	r.ifr_flags |= IFF_UP;
-	ioctl(s, SIOCSIFFLAGS, &r);
-	close(s);
-}
+#include "own_network.h"
 
 static void
 change(int type, int flags, const char *addr)
@@ -125,9 +115,7 @@ int
 main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	if (!unshare(CLONE_NEWNET)) {
-		lo_up();
-	} else if (errno != ENOSYS) {
+	if (!own_network()) {
 		perror("unshare"); /* these are not ours to change */
 		return 1;
 	}

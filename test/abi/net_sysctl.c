@@ -22,6 +22,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "own_network.h"
+
 static void
 show(const char *name)
 {
@@ -78,18 +80,6 @@ port_of(int fd)
 
 	getsockname(fd, (struct sockaddr *)&sa, &l);
 	return ntohs(sa.sin_port);
-}
-
-static void
-lo_up(void)
-{
-	struct ifreq r = { .ifr_name = "lo" };
-	int s = socket(AF_INET, SOCK_DGRAM, 0);
-
-	ioctl(s, SIOCGIFFLAGS, &r);
-	r.ifr_flags |= IFF_UP;
-	ioctl(s, SIOCSIFFLAGS, &r);
-	close(s);
 }
 
 static void
@@ -209,9 +199,7 @@ int
 main(void)
 {
 	setvbuf(stdout, NULL, _IONBF, 0);
-	if (!unshare(CLONE_NEWNET)) {
-		lo_up();
-	} else if (errno != ENOSYS) {
+	if (!own_network()) {
 		perror("unshare"); /* these are not ours to change */
 		return 1;
 	}

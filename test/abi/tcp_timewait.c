@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "own_network.h"
+
 static int family;
 
 static socklen_t
@@ -244,6 +246,9 @@ main(void)
 	int s;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
+	/* Where it cannot be had, another program's port may come between. */
+	if (!own_network())
+		fputs("the network is shared\n", stderr);
 	for (int i = 0; i < 2; i++) {
 		family = i ? AF_INET6 : AF_INET;
 		run(0);

@@ -431,6 +431,7 @@ test_damage(unsigned rounds)
 	long before;
 
 	to_send = 8 << 20;
+	made_up = true;
 	open_both();
 	before = allocated;
 	for (unsigned i = 0; i < rounds; i++) {

@@ -241,7 +241,7 @@ uint32_t to_send, written;
 uint32_t unread, window = 1 << 20;
 unsigned reading = 100;
 unsigned scarce;
-bool fin_seen, hurry, over6;
+bool fin_seen, hurry, over6, made_up;
 
 uint8_t
 byte_at(uint32_t i)
@@ -259,7 +259,8 @@ on_data(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	}
 	for (struct pbuf *q = p; q; q = q->next)
 		for (u16_t i = 0; i < q->len; i++, got++)
-			CHECK(((uint8_t *)q->payload)[i] == byte_at(got));
+			CHECK(made_up ||
+			      ((uint8_t *)q->payload)[i] == byte_at(got));
 	unread += p->tot_len;
 	pbuf_free(p);
 	if (reading == 100) {

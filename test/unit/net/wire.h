@@ -36,6 +36,7 @@ extern unsigned reading;
 extern unsigned scarce; /* one allocation in so many fails; 0 */
 extern bool hurry;	/* the client closes as soon as all is written */
 extern bool over6;	/* by IPv6 */
+extern bool made_up;	/* packets with data of nobody's come, too */
 
 uint8_t byte_at(uint32_t i);
 void open_stack(void); /* with a listener; once */
