@@ -436,6 +436,24 @@ poll_file_release(struct file *f)
 {
 	(void)f;
 }
+/* Nobody asks for a lease. */
+int
+fd_next(struct fdtable *t, int fd, struct file **out)
+{
+	(void)t, (void)fd, (void)out;
+	return -1;
+}
+int
+file_own_signals(struct file *f, int fd)
+{
+	(void)f, (void)fd;
+	return -ENOMEM;
+}
+void
+file_signal_owner(struct file *f, int code, uint32_t band)
+{
+	(void)f, (void)code, (void)band;
+}
 void
 file_async_release(struct file *f)
 {
