@@ -43,8 +43,10 @@ find(const char *name, const char *word, const char *inode)
 		if (i)
 			memset(i, '#', strlen(inode));
 		printf("%s:", name);
+		/* A number of many digits leaves no blanks behind it. */
 		for (i = strchr(line, ' '); *i; i++)
-			if ((*i != ' ' && *i != '#') || i[1] != *i)
+			if ((*i != ' ' || (i[1] != ' ' && i[1] != '\n')) &&
+			    (*i != '#' || i[1] != '#'))
 				putchar(*i);
 	}
 	if (f)

@@ -74,6 +74,7 @@ struct worker {
 };
 
 static struct worker workers[WORKERS + 1]; /* the last one only unmaps */
+static const uint64_t all_signals = -1ul;
 static const uint64_t no_signals; /* a mask; SIGUSR1 always gets through */
 static const uint64_t a_mask = 1ul << (SIGUSR2 - 1);
 static const struct rlimit large = { 1ul << 30, 1ul << 30 };
@@ -505,11 +506,11 @@ own_stack(struct worker *w)
 static void
 hostile_altstack(struct worker *w)
 {
-	uint64_t all = -1ul, size = length(w);
+	uint64_t size = length(w);
 	stack_t ss = { (void *)(arena(w) | below(w, 2) << 63), (int)flags(w),
 		       size < BIG ? size : 0 };
 
-	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
+	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all_signals, 0, 8, 0, 0);
 	raw(SYS_sigaltstack,
 	    below(w, 4) ? (long)&ss : (long)(interesting(w) | 1ul << 47),
 	    (long)pointer(w), 0, 0, 0, 0);
@@ -602,7 +603,12 @@ one_call(struct worker *w)
 		if (c->nr == SYS_clone && below(w, 2))
 			a[0] |= CLONE_VM | CLONE_FS | CLONE_FILES |
 				CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM;
+		/* A signal would find the new thread without a stack. */
+		raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all_signals, 0, 8,
+		    0, 0);
 		raw_clone(c->nr, a);
+		raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&no_signals, 0, 8, 0,
+		    0);
 	} else {
 		r = raw(c->nr, (long)a[0], (long)a[1], (long)a[2], (long)a[3],
 			(long)a[4], (long)a[5]);
@@ -828,12 +834,11 @@ main(int argc, char **argv)
 {
 	uint64_t seed = argc > 1 ? strtoul(argv[1], NULL, 0) : 1;
 	long total = argc > 2 ? atol(argv[2]) : 10000, left = total;
-	uint64_t all = -1ul;
 	struct worker *own = &workers[WORKERS];
 
 	find_arena(argv);
 	handlers();
-	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, 0, 8, 0, 0);
+	raw(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all_signals, 0, 8, 0, 0);
 	for (int i = 0; i <= WORKERS; i++)
 		workers[i].rng = seed * 1000003 + (uint64_t)i;
 	while (left > 0) {
