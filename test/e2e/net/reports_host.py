@@ -6,44 +6,16 @@ its own.
 
 A report of sources is sent twice, so a step is over when each record that came
 has come again; an answer and a message of the older versions come once."""
-import os
 import socket
 import struct
-import subprocess
-import sys
 
-PY = "/usr/bin/python3"
-HERE = os.path.dirname(os.path.abspath(__file__))
+from beside import prepare, start
 
-
-def ip(line):
-    subprocess.run(["ip"] + line.split(), check=True)
-
-
-ip("link set lo up")
-if len(sys.argv) > 1:
-    command = sys.argv[1:]
-    ip("tuntap add t0 mode tap")
-else:
-    command = ["unshare", "-n", "sh", "-c", "read x; ip link set lo up; "
-               "ip addr add 192.168.77.2/24 dev e0; ip link set e0 up; "
-               "exec %s -u %s/reports.py e0" % (PY, HERE)]
-    ip("link add t0 type veth peer name e0")
-ip("addr add 192.168.77.1/24 dev t0")
-ip("link set t0 up")
+command = prepare("reports.py e0")
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 raw.bind(("t0", 3))
 MAC = raw.getsockname()[4]
-machine = subprocess.Popen(command, stdin=subprocess.PIPE,
-                           stdout=subprocess.PIPE)
-if len(sys.argv) == 1:
-    # It has its namespace when it is another one than ours.
-    mine = os.readlink("/proc/self/ns/net")
-    while os.readlink("/proc/%d/ns/net" % machine.pid) == mine:
-        pass
-    ip("link set e0 netns %d" % machine.pid)
-    machine.stdin.write(b"go\n")
-    machine.stdin.flush()
+machine = start(command)
 
 KINDS = ["", "is-in", "is-ex", "to-in", "to-ex", "allow", "block"]
 OLD = {(4, 0x12): "v1-report", (4, 0x16): "v2-report", (4, 0x17): "v2-leave",

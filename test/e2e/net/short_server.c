@@ -17,30 +17,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "available.h"
+
 static int ep;
-
-static void
-die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static uint64_t
-free_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[200];
-	unsigned long kb = 0;
-
-	if (!f)
-		die("/proc/meminfo");
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu", &kb) == 1)
-			break;
-	fclose(f);
-	return kb;
-}
 
 static void
 accept_all(int l)

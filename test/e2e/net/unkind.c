@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server for clients that are unkind; a thread for each connection.  Port 7:
- * what comes is read and thrown away, but for an 'm' alone, which is answered by
- * eight bytes: how much memory is free, in KB.  8: the same, with
- * TCP_DEFER_ACCEPT.  9: a byte is sent and the connection closed, lingering; "closed" is printed
- * then.  10: nothing is ever read.
+ * A server for clients that are unkind; a thread for each connection.  Port
+ * 7: what comes is read and thrown away, but for an 'm' alone, which is
+ * answered by eight bytes: how much memory is free, in KB.  8: the same, with
+ * TCP_DEFER_ACCEPT.  9: a byte is sent and the connection closed, lingering;
+ * "closed" is printed then.  10: nothing is ever read.
  */
 #define _GNU_SOURCE
 #include <netinet/in.h>
@@ -16,28 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void
-die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static uint64_t
-free_kb(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[200];
-	unsigned long kb = 0;
-
-	if (!f)
-		die("/proc/meminfo");
-	while (fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %lu", &kb) == 1)
-			break;
-	fclose(f);
-	return kb;
-}
+#include "available.h"
 
 static void
 read_all(int c)
