@@ -73,8 +73,8 @@ set_size(struct inode *i, uint64_t size)
 	return end_step(i, &h, 0);
 }
 
-static int
-collapse(struct inode *i, uint64_t start, uint64_t end)
+int
+ext4_collapse(struct inode *i, uint64_t start, uint64_t end)
 {
 	unsigned shift = ext4_sb(i)->block_shift;
 	uint32_t first = (uint32_t)(start >> shift), by, from;
@@ -104,8 +104,8 @@ collapse(struct inode *i, uint64_t start, uint64_t end)
 	return err;
 }
 
-static int
-insert(struct inode *i, uint64_t start, uint64_t end)
+int
+ext4_insert(struct inode *i, uint64_t start, uint64_t end)
 {
 	unsigned shift = ext4_sb(i)->block_shift;
 	uint32_t from = (uint32_t)(start >> shift), last;
@@ -135,27 +135,5 @@ insert(struct inode *i, uint64_t start, uint64_t end)
 				       ext4_ext_shift_right(&h, i, from, &last,
 							    by, &more));
 	}
-	return err;
-}
-
-int
-ext4_collapse(struct inode *i, uint64_t start, uint64_t end)
-{
-	int err;
-
-	page_cache_stop_reads(i->cache);
-	err = collapse(i, start, end);
-	page_cache_allow_reads(i->cache);
-	return err;
-}
-
-int
-ext4_insert(struct inode *i, uint64_t start, uint64_t end)
-{
-	int err;
-
-	page_cache_stop_reads(i->cache);
-	err = insert(i, start, end);
-	page_cache_allow_reads(i->cache);
 	return err;
 }

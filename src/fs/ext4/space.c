@@ -290,20 +290,27 @@ finish(struct inode *i, uint64_t size)
 	return err;
 }
 
-/* The offset and length of a collapse or an insertion: of whole blocks. */
+/* The offset and length of a collapse or an insertion: of whole blocks.  Reads
+ * are stopped while blocks get other numbers. */
 static int
 move_range(struct inode *i, int mode, uint64_t start, uint64_t end)
 {
+	bool collapse = mode == FALLOC_FL_COLLAPSE_RANGE;
 	uint64_t mask = ext4_sb(i)->block_size - 1;
 	uint64_t max = (uint64_t)UINT32_MAX << ext4_sb(i)->block_shift;
+	int err;
 
 	if ((start | end) & mask)
 		return -EINVAL;
-	if (mode == FALLOC_FL_COLLAPSE_RANGE)
-		return end >= i->size ? -EINVAL : ext4_collapse(i, start, end);
-	if (end - start > max - i->size)
+	if (!collapse && end - start > max - i->size)
 		return -EFBIG;
-	return start >= i->size ? -EINVAL : ext4_insert(i, start, end);
+	if ((collapse ? end : start) >= i->size)
+		return -EINVAL;
+	page_cache_stop_reads(i->cache);
+	err = collapse ? ext4_collapse(i, start, end) :
+			 ext4_insert(i, start, end);
+	page_cache_allow_reads(i->cache);
+	return err;
 }
 
 static uint64_t
