@@ -8,6 +8,7 @@
  * 20 ms; the cache of images makes that a cost of the first run only.
  */
 #include "dpkg.h"
+#include "elfdeps.h"
 #include "places.h"
 
 #include <dirent.h>
@@ -397,14 +398,12 @@ extends(const char *name, const char *prefix)
 	return !strncmp(name, prefix, len) && name[len] == '-';
 }
 
-/* Is p data that `by` needs of another source: for all architectures, and
- * called after it (tesseract-ocr-eng, of tesseract-ocr)? */
+/* Is p, which `by` depends on, its data: for all architectures, and called
+ * after it (tesseract-ocr-eng, of tesseract-ocr)? */
 static bool
 is_data_of(const struct package *p, const struct package *by)
 {
-	return !strcmp(p->arch, "all") && strcmp(p->source, by->source) &&
-	       extends(p->name, by->name) &&
-	       names_package(by->depends, p->name);
+	return !strcmp(p->arch, "all") && extends(p->name, by->name);
 }
 
 static bool
@@ -416,21 +415,6 @@ is_shared_object(const char *path)
 	return so && (!so[3] || so[3] == '.');
 }
 
-/* A shared object that the dynamic linker would find by its name? */
-static bool
-in_library_path(const char *path, size_t dir_len)
-{
-	static const char *const dirs[] = { "/usr/lib", "/lib",
-					    "/usr/lib/x86_64-linux-gnu",
-					    "/lib/x86_64-linux-gnu" };
-
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (strlen(dirs[i]) == dir_len &&
-		    !strncmp(path, dirs[i], dir_len))
-			return true;
-	return false;
-}
-
 /* A path of a list of files: is it one that a plugin's package has not? */
 static bool
 is_no_plugin(const char *path)
@@ -439,7 +423,7 @@ is_no_plugin(const char *path)
 	size_t dir = name ? (size_t)(name - path) : 0;
 	const char *bin = dir > 3 ? strstr(path, "bin/") : NULL;
 
-	return is_shared_object(path) ? in_library_path(path, dir) :
+	return is_shared_object(path) ? elf_library_dir(path, dir) :
 					bin && bin < name + 1;
 }
 
@@ -466,7 +450,7 @@ has_plugins(const struct package *p)
 	return plugins && !others;
 }
 
-/* Is p a plugin that `by` cannot do without: no ELF file names it, the package
+/* Is p, which `by` depends on, a plugin: no ELF file names it, the package
  * does (libqt5sql5-sqlite, of mumble-server)?  Modules of interpreters are
  * interp.c's. */
 static bool
@@ -478,8 +462,7 @@ is_plugin_of(const struct package *p, const struct package *by)
 	for (size_t i = 0; i < ARRAY_LEN(out); i++)
 		if (p->section && !strcmp(p->section, out[i]))
 			return false;
-	return strcmp(p->source, by->source) && !strcmp(p->arch, by->arch) &&
-	       names_package(by->depends, p->name) && has_plugins(p);
+	return !strcmp(p->arch, by->arch) && has_plugins(p);
 }
 
 static void
@@ -497,8 +480,9 @@ add_data(struct fileset *fs, const struct package *list, size_t n,
 		for (size_t k = 0; list[i].depends && k < n; k++) {
 			if (!names_package(list[i].depends, list[k].name))
 				continue;
-			if (is_data_of(&list[k], &list[i]) ||
-			    is_plugin_of(&list[k], &list[i]))
+			if (strcmp(list[k].source, list[i].source) &&
+			    (is_data_of(&list[k], &list[i]) ||
+			     is_plugin_of(&list[k], &list[i])))
 				add_package(fs, &list[k]);
 			for (size_t d = 0; d < ARRAY_LEN(data_table); d++)
 				used[d] = used[d] ||

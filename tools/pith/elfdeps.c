@@ -62,6 +62,16 @@ static const char *const glibc_dirs[] = {
 	NULL,
 };
 
+bool
+elf_library_dir(const char *path, size_t len)
+{
+	for (size_t i = 0; glibc_dirs[i]; i++)
+		if (strlen(glibc_dirs[i]) == len &&
+		    !strncmp(path, glibc_dirs[i], len))
+			return true;
+	return false;
+}
+
 /* One dynamic section's strings, copied out with bounds checked. */
 static void
 read_dynamic(Elf *elf, Elf64_Phdr *phdrs, size_t n, Elf64_Phdr *dyn,

@@ -23,6 +23,10 @@ struct elf_info {
 	const char *why; /* of ELF_BAD: a phrase such as "a 32-bit program" */
 };
 
+/* Is the directory whose name is the first len bytes of path one where the
+ * dynamic linker looks by itself? */
+bool elf_library_dir(const char *path, size_t len);
+
 enum elf_verdict elf_read(const char *host, struct elf_info *out);
 void elf_info_free(struct elf_info *e);
 

@@ -149,28 +149,31 @@ tmpfiles_line(struct fileset *fs, const char *line)
 
 /* ---- files ---- */
 
-/* What of one package's systemd has to do with directories. */
 static void
-read_unit(struct fileset *fs, const char *path, bool unit)
+read_unit(struct fileset *fs, const char *path)
 {
 	struct buf text = { 0 };
 	struct unit u = { 0 };
-	char *line, *at;
+	char *line, *at = read_file(path, &text) ? NULL : text.p;
 
-	if (!read_file(path, &text)) {
-		at = text.p;
-		while ((line = strsep(&at, "\n"))) {
-			if (unit)
-				unit_line(&u, line);
-			else
-				tmpfiles_line(fs, line);
-		}
-		unit_places(fs, &u);
-	}
+	while ((line = strsep(&at, "\n")))
+		unit_line(&u, line);
+	unit_places(fs, &u);
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
 		free(u.names[i]);
 	free(u.user);
 	free(u.group);
+	buf_free(&text);
+}
+
+static void
+read_tmpfiles(struct fileset *fs, const char *path)
+{
+	struct buf text = { 0 };
+	char *line, *at = read_file(path, &text) ? NULL : text.p;
+
+	while ((line = strsep(&at, "\n")))
+		tmpfiles_line(fs, line);
 	buf_free(&text);
 }
 
@@ -186,18 +189,15 @@ void
 places_of_list(struct fileset *fs, const char *list)
 {
 	struct buf text = { 0 };
-	char *path, *at;
+	char *path, *at = read_file(list, &text) ? NULL : text.p;
 
-	if (read_file(list, &text))
-		return;
-	at = text.p;
 	while ((path = strsep(&at, "\n"))) {
 		if (strstr(path, "/systemd/system/") &&
 		    ends_with(path, ".service"))
-			read_unit(fs, path, true);
+			read_unit(fs, path);
 		else if (strstr(path, "/tmpfiles.d/") &&
 			 ends_with(path, ".conf"))
-			read_unit(fs, path, false);
+			read_tmpfiles(fs, path);
 	}
 	buf_free(&text);
 }
