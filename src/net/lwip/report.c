@@ -37,10 +37,7 @@ mc_make(struct netif *n, bool v6)
 		return NULL;
 	m->robust = MC_ROBUST;
 	m->interval_s = MC_INTERVAL_S;
-	netif_set_client_data(n,
-			      v6 ? LWIP_NETIF_CLIENT_DATA_INDEX_MLD6 :
-				   LWIP_NETIF_CLIENT_DATA_INDEX_IGMP,
-			      m);
+	netif_set_client_data(n, mc_slot(v6), m);
 	return m;
 }
 
@@ -241,6 +238,18 @@ send_changes(struct netif *n, bool v6, struct mc *m, struct mc_group *only)
 	m->changed = more;
 }
 
+/* What has changed is told to nobody. */
+static void
+drop_changes(struct mc *m, struct mc_group *g)
+{
+	g->left = 0;
+	for (unsigned i = 0; i < g->n; i++)
+		g->src[i].left = 0;
+	drop_told(g);
+	if (!g->users)
+		free_group(m, g);
+}
+
 /* ---- older routers ---- */
 
 /* What was under way in the version before is over (RFC 3376, 7.2.1). */
@@ -253,13 +262,8 @@ cancel_all(struct mc *m)
 	for (g = m->groups; g; g = next) {
 		next = g->next;
 		g->due = false;
-		g->left = 0;
-		for (unsigned i = 0; i < g->n; i++)
-			g->src[i].left = 0;
-		drop_told(g);
 		mc_forget_asked(g);
-		if (!g->users)
-			free_group(m, g);
+		drop_changes(m, g);
 	}
 }
 
@@ -321,12 +325,7 @@ tell(struct netif *n, struct mc *m, struct mc_group *g, bool was)
 		else if (was && !is && age == 1 && g->reporter)
 			mc_send_old(n, age, g, true);
 	}
-	g->left = 0;
-	for (unsigned i = 0; i < g->n; i++)
-		g->src[i].left = 0;
-	drop_told(g);
-	if (!g->users)
-		free_group(m, g);
+	drop_changes(m, g);
 }
 
 /* The new list, with those that have gone behind it.  false: no memory. */
@@ -552,10 +551,7 @@ stop(struct netif *n, bool v6)
 	while (m && m->groups)
 		free_group(m, m->groups);
 	lwip_port_free(m);
-	netif_set_client_data(n,
-			      v6 ? LWIP_NETIF_CLIENT_DATA_INDEX_MLD6 :
-				   LWIP_NETIF_CLIENT_DATA_INDEX_IGMP,
-			      NULL);
+	netif_set_client_data(n, mc_slot(v6), NULL);
 }
 
 /* The interface has come up, or has an address: all is told anew. */
@@ -634,8 +630,7 @@ igmp_lookfor_group(struct netif *n, const ip4_addr_t *addr)
 	struct inet_addr a = inet_v4(addr->addr);
 
 	if (inet_same(&a, &mc_all_systems))
-		return netif_get_client_data(n,
-					     LWIP_NETIF_CLIENT_DATA_INDEX_IGMP);
+		return netif_get_client_data(n, mc_slot(false));
 	return has(n, false, &a);
 }
 

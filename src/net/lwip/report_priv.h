@@ -28,11 +28,18 @@ struct mc {
 
 extern const struct inet_addr mc_all_systems; /* 224.0.0.1 */
 
+/* Where a network interface keeps its struct mc, as lwIP numbers it. */
+static inline u8_t
+mc_slot(bool v6)
+{
+	return v6 ? LWIP_NETIF_CLIENT_DATA_INDEX_MLD6 :
+		    LWIP_NETIF_CLIENT_DATA_INDEX_IGMP;
+}
+
 static inline struct mc *
 mc_of(const struct netif *n, bool v6)
 {
-	return netif_get_client_data(n, v6 ? LWIP_NETIF_CLIENT_DATA_INDEX_MLD6 :
-					     LWIP_NETIF_CLIENT_DATA_INDEX_IGMP);
+	return netif_get_client_data(n, mc_slot(v6));
 }
 
 static inline struct inet_addr
