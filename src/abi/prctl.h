@@ -58,6 +58,8 @@
 #define CAP_NET_BIND_SERVICE 10
 #define CAP_NET_ADMIN	     12
 #define CAP_NET_RAW	     13
+#define CAP_IPC_LOCK	     14
+#define CAP_IPC_OWNER	     15
 #define CAP_SYS_CHROOT	     18
 #define CAP_SYS_ADMIN	     21
 #define CAP_SYS_TTY_CONFIG   26
@@ -65,6 +67,8 @@
 #define CAP_SYS_RESOURCE     24
 #define CAP_SYS_TIME	     25
 #define CAP_MKNOD	     27
+#define CAP_LEASE	     28
+#define CAP_SETFCAP	     31
 #define CAP_MAC_OVERRIDE     32
 #define CAP_LAST_CAP	     40
 

@@ -7,6 +7,7 @@
 #include <fs/acl.h>
 
 #include <abi/errno.h>
+#include <abi/prctl.h>
 #include <base/string.h>
 #include <file/cred.h>
 #include <file/fs_context.h>
@@ -17,7 +18,6 @@
 #include "fs_priv.h"
 
 #define CALL_VERSION 2u
-#define CAP_FSETID   4
 
 struct acl *
 acl_new(uint32_t n, unsigned flags)

@@ -13,6 +13,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/fs.h>
+#include <abi/prctl.h>
 #include <abi/statfs.h>
 #include <base/atomic.h>
 #include <base/string.h>
@@ -45,7 +46,8 @@ drop_suid(struct inode *i)
 {
 	const struct cred *c = thread_current()->cred;
 
-	if (!(i->mode & (S_ISUID | S_ISGID)) || !c || cred_capable(c, 4))
+	if (!(i->mode & (S_ISUID | S_ISGID)) || !c ||
+	    cred_capable(c, CAP_FSETID))
 		return;
 	i->mode &= ~(uint32_t)S_ISUID;
 	if (i->mode & 0010)

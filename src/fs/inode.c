@@ -13,6 +13,7 @@
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/prctl.h>
 #include <base/assert.h>
 #include <base/hash.h>
 #include <base/string.h>
@@ -25,10 +26,6 @@
 #include <mem/heap.h>
 #include <sched/thread.h>
 #include <sched/wait.h>
-
-#define CAP_DAC_OVERRIDE    1
-#define CAP_DAC_READ_SEARCH 2
-#define CAP_FOWNER	    3
 
 #define HASH_BITS 10
 

@@ -14,6 +14,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/poll.h>
+#include <abi/prctl.h>
 #include <abi/signal.h>
 #include <abi/stat.h>
 #include <base/atomic.h>
@@ -28,8 +29,7 @@
 #include <sched/thread.h>
 #include <sched/wait.h>
 
-#define BREAK_NS  (45 * NSEC_PER_SEC) /* /proc/sys/fs/lease-break-time */
-#define CAP_LEASE 28
+#define BREAK_NS (45 * NSEC_PER_SEC) /* /proc/sys/fs/lease-break-time */
 
 struct lease {
 	struct list link;

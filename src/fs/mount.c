@@ -11,6 +11,7 @@
 #include <abi/errno.h>
 #include <abi/fs.h>
 #include <abi/pith.h>
+#include <abi/prctl.h>
 #include <abi/statfs.h>
 #include <base/assert.h>
 #include <base/fmt.h>
@@ -26,9 +27,8 @@
 #include <mem/page.h>
 #include <sched/thread.h>
 
-#define MAX_TYPES     16
-#define MAX_MOUNTS    1024
-#define CAP_SYS_ADMIN 21
+#define MAX_TYPES  16
+#define MAX_MOUNTS 1024
 
 /* What a mount may be given; the rest is refused. */
 #define MS_KNOWN                                                     \

@@ -14,6 +14,7 @@
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/prctl.h>
 #include <abi/resource.h>
 #include <base/assert.h>
 #include <base/string.h>
@@ -23,11 +24,6 @@
 #include <fs/attr.h>
 #include <fs/notify.h>
 #include <sched/thread.h>
-
-#define CAP_CHOWN  0
-#define CAP_FOWNER 3
-#define CAP_FSETID 4
-#define CAP_MKNOD  27
 
 static struct mutex rename_lock = { .rank = RANK_PATH,
 				    .wq = WAITQ_INIT(rename_lock.wq) };

@@ -6,15 +6,13 @@
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/prctl.h>
 #include <base/string.h>
 #include <file/cred.h>
 #include <fs/acl.h>
 #include <fs/attr.h>
 #include <fs/notify.h>
 #include <sched/thread.h>
-
-#define CAP_SYS_ADMIN 21
-#define CAP_SETFCAP   31
 
 static bool
 has_prefix(const char *name, const char *prefix)

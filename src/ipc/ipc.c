@@ -9,6 +9,7 @@
 #include "ipc_priv.h"
 
 #include <abi/errno.h>
+#include <abi/prctl.h>
 #include <base/assert.h>
 #include <base/string.h>
 #include <core/clock.h>
@@ -17,11 +18,10 @@
 #include <mem/heap.h>
 #include <sched/thread.h>
 
-#define INDEX_BITS    15
-#define INDEX_MASK    ((1 << INDEX_BITS) - 1)
-#define SEQ_MASK      0xffffu
-#define FIRST_SLOTS   16u
-#define CAP_SYS_ADMIN 21
+#define INDEX_BITS  15
+#define INDEX_MASK  ((1 << INDEX_BITS) - 1)
+#define SEQ_MASK    0xffffu
+#define FIRST_SLOTS 16u
 
 int64_t
 ipc_now(void)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <abi/prctl.h>
 #include <base/compiler.h>
 #include <base/refcount.h>
 #include <base/types.h>
@@ -99,8 +100,6 @@ struct ipc_object *ipc_next(const struct ipc_table *t, unsigned *at);
 
 int64_t ipc_now(void); /* seconds */
 int ipc_pid(void);
-#define CAP_IPC_LOCK  14
-#define CAP_IPC_OWNER 15
 
 /* Lines of /proc/sysvipc. */
 int shm_show(struct seq_buf *s, void *arg);

@@ -12,6 +12,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/poll.h>
+#include <abi/prctl.h>
 #include <abi/resource.h>
 #include <abi/signal.h>
 #include <base/fmt.h>
@@ -31,11 +32,9 @@
 #include <sched/wait.h>
 #include <vm/uio.h>
 
-#define CAP_DAC_OVERRIDE 1
-#define CAP_SYS_RESOURCE 24
-#define HARD_MSGS	 65536
-#define HARD_SIZE	 (1 << 20) /* the heap's largest piece, and more */
-#define SLOT_BYTES	 80	   /* what a message costs beside its data */
+#define HARD_MSGS  65536
+#define HARD_SIZE  (1 << 20) /* the heap's largest piece, and more */
+#define SLOT_BYTES 80	     /* what a message costs beside its data */
 
 struct message {
 	struct list link;
@@ -255,7 +254,7 @@ mq_unlink_name(const char *name)
 	q = find(name);
 	if (!q)
 		err = -ENOENT;
-	else if (c->fsuid != q->uid && !cred_capable(c, 3 /* FOWNER */))
+	else if (c->fsuid != q->uid && !cred_capable(c, CAP_FOWNER))
 		err = -EPERM; /* the directory of queues is sticky */
 	else
 		list_del(&q->link);

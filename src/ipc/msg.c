@@ -9,6 +9,7 @@
 #include "ipc_priv.h"
 
 #include <abi/errno.h>
+#include <abi/prctl.h>
 #include <base/list.h>
 #include <base/string.h>
 #include <core/spinlock.h>
@@ -17,8 +18,6 @@
 #include <mem/heap.h>
 #include <sched/thread.h>
 #include <sched/wait.h>
-
-#define CAP_SYS_RESOURCE 24
 
 struct ipc_msg {
 	struct list link;

@@ -8,6 +8,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/mman.h>
+#include <abi/prctl.h>
 #include <abi/resource.h>
 #include <arch/mmu.h>
 #include <base/string.h>
@@ -20,8 +21,6 @@
 #include <vm/object.h>
 #include <vm/space.h>
 #include <vm/uaccess.h>
-
-#define CAP_IPC_LOCK 14
 
 /* Known, and without effect here. */
 #define MAP_UNINITIALIZED 0x4000000

@@ -4,6 +4,7 @@
  */
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/prctl.h>
 #include <abi/stat.h>
 #include <base/string.h>
 #include <file/cred.h>
@@ -20,8 +21,7 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define CAP_SYS_CHROOT 18
-#define OPEN_HOW_MAX   4096 /* a structure longer than that is refused */
+#define OPEN_HOW_MAX 4096 /* a structure longer than that is refused */
 
 #define RESOLVE_KNOWN                                                    \
 	(RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | \

@@ -19,6 +19,7 @@
 #include "journal.h"
 
 #include <abi/errno.h>
+#include <abi/prctl.h>
 #include <base/atomic.h>
 #include <base/bitmap.h>
 #include <base/math.h>
@@ -26,8 +27,6 @@
 #include <file/cred.h>
 #include <mem/heap.h>
 #include <sched/thread.h>
-
-#define CAP_SYS_RESOURCE 24
 
 struct run {
 	uint32_t at, len;

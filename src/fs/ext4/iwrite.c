@@ -12,6 +12,7 @@
 #include "quota.h"
 
 #include <abi/errno.h>
+#include <abi/prctl.h>
 #include <base/atomic.h>
 #include <base/string.h>
 #include <core/clock.h>
@@ -24,8 +25,6 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
-
-#define CAP_FSETID 4
 
 /* ---- to the disk ---- */
 

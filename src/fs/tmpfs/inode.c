@@ -6,6 +6,7 @@
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
+#include <abi/prctl.h>
 #include <base/atomic.h>
 #include <base/string.h>
 #include <file/cred.h>
@@ -118,7 +119,7 @@ set_owner(struct inode *i, const struct inode *dir, uint32_t mode)
 		i->mode |= S_ISGID;
 	else if ((mode & (S_ISGID | 0010)) == (S_ISGID | 0010) && c &&
 		 !cred_in_group(c, i->gid) && c->fsgid != i->gid &&
-		 !cred_capable(c, 4 /* CAP_FSETID */))
+		 !cred_capable(c, CAP_FSETID))
 		i->mode &= ~(uint32_t)S_ISGID;
 }
 
