@@ -18,26 +18,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tcp_common.h"
+
 #define THREADS 6
 #define ROUNDS	150
-
-static struct sockaddr_in addr;
-static int listener;
-
-static void
-listen_on(int backlog)
-{
-	socklen_t l = sizeof(addr);
-
-	memset(&addr, 0, sizeof(addr));
-	addr.sin_family = AF_INET;
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)) ||
-	    listen(listener, backlog))
-		abort();
-	getsockname(listener, (struct sockaddr *)&addr, &l);
-}
 
 static int
 ask_for(int flags)

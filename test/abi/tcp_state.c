@@ -23,6 +23,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tcp_common.h"
+
 #define R(what, expr)                                         \
 	do {                                                  \
 		errno = 0;                                    \
@@ -30,9 +32,6 @@
 		printf("%s: %ld %s\n", what, r_,              \
 		       r_ < 0 ? strerrorname_np(errno) : ""); \
 	} while (0)
-
-static struct sockaddr_in addr;
-static int listener;
 
 static int
 events(int fd)
@@ -62,20 +61,6 @@ so_error(int fd)
 
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &v, &l);
 	return v;
-}
-
-static void
-listen_on(int backlog)
-{
-	socklen_t l = sizeof(addr);
-
-	memset(&addr, 0, sizeof(addr));
-	addr.sin_family = AF_INET;
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	listener = socket(AF_INET, SOCK_STREAM, 0);
-	bind(listener, (struct sockaddr *)&addr, sizeof(addr));
-	listen(listener, backlog);
-	getsockname(listener, (struct sockaddr *)&addr, &l);
 }
 
 static void
