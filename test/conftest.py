@@ -3,6 +3,7 @@
 tests is built, and the comparison of a program on the host and in Pith."""
 
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -34,3 +35,31 @@ def host_and_pith(pith):
                              timeout=timeout)
         return want, got
     return run
+
+
+FAILED = pytest.StashKey()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    if (yield).get_result().failed:
+        item.stash[FAILED] = True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_teardown(item):
+    """The folder of a test that passed goes at once: images are large, and
+    pytest would keep those of three runs."""
+    yield
+    if item.stash.get(FAILED, False):
+        return
+    tmp = getattr(item, "funcargs", {}).get("tmp_path")
+    if tmp:
+        shutil.rmtree(tmp, ignore_errors=True)
+
+
+def pytest_sessionfinish(session):
+    """And so do the folders that several tests share, when none failed."""
+    if not session.testsfailed:
+        shutil.rmtree(session.config._tmp_path_factory.getbasetemp(),
+                      ignore_errors=True)

