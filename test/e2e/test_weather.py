@@ -79,3 +79,14 @@ def test_silence(pith):
     assert r.stdout.decode().splitlines() == [
         "connect ETIMEDOUT", "keepalive ETIMEDOUT", "user time-out ETIMEDOUT",
         "went on"]
+
+
+def test_no_machine():
+    """A machine that cannot start ends the script at its other end, with what
+    was said of it."""
+    r = subprocess.run(["unshare", "-n", PY, net("silent_host.py"), "sh", "-c",
+                        "echo pith: the disk is full >&2; exit 125"],
+                       capture_output=True, timeout=LIMIT)
+    assert r.returncode == 1 and r.stdout == b""
+    assert r.stderr == (b"pith: the disk is full\n"
+                        b"the machine ended with status 125\n")

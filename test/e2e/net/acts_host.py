@@ -9,13 +9,14 @@ import subprocess
 import sys
 import termios
 
+from machine import start_machine
+
 OURS = "192.168.77.1"
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add %s/24 dev t0" % OURS, "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
 with socket.create_server((OURS, 8)) as server:
-    machine = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE)
+    machine = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
     c = server.accept()[0]
 for line in machine.stdout:
     line = line.decode().strip()

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 
+from machine import start_machine
+
 PY = "/usr/bin/python3"
 HERE = os.path.dirname(os.path.abspath(__file__))
 OURS, THEIRS = "192.168.77.1", "192.168.77.2"
@@ -35,8 +37,8 @@ def prepare(program):
 
 
 def start(command):
-    machine = subprocess.Popen(command, stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE)
+    machine = start_machine(command, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE)
     if len(sys.argv) == 1:
         # It has its namespace when it is another one than ours.
         mine = os.readlink("/proc/self/ns/net")

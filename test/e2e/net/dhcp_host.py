@@ -18,6 +18,8 @@ import subprocess
 import sys
 import threading
 
+from machine import start_machine
+
 SERVER = "10.9.0.1"
 DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE = 1, 2, 3, 5, 6, 7
 COOKIE = b"\x63\x82\x53\x63"
@@ -122,8 +124,7 @@ class Server(threading.Thread):
 
 server = Server("10.9.0.50")
 server.start()
-machine = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE,
-                           stdin=subprocess.DEVNULL)
+machine = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
 
 
 def has():

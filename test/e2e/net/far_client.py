@@ -3,14 +3,15 @@
 on 192.168.77.2."""
 import select
 import socket
-import subprocess
 import sys
+
+from machine import start_machine
 
 OURS = "192.168.77.1"
 server = socket.create_server((OURS, 8))
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.bind((OURS, 8))
-machine = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+machine = start_machine(sys.argv[1:])
 c = server.accept()[0]
 # Urgent data that comes: ahead of it, at it, behind it.
 select.select([], [], [c])

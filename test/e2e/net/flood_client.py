@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 
+from machine import start_machine
+
 SERVER = "192.168.77.2"
 OURS = 4096  # handshakes asked for before the first client comes: four times
              # what a listener keeps
@@ -36,8 +38,7 @@ def syn():
                        src, dst) + tcp
 
 
-server = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL)
+server = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
 assert server.stdout.readline() == b"listening\n"
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
 stop, full = threading.Event(), threading.Event()

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+from machine import start_machine
+
 COUNT = int(sys.argv[1])
 LIMIT = max(COUNT + 100, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, max(
@@ -16,7 +18,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (LIMIT, max(
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
+machine = start_machine(sys.argv[2:])
 ADDRESS = ("192.168.77.2", 80)
 REQUEST = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+from machine import start_machine
+
 OURS = "192.168.77.1"
 
 for line in ("link set lo up", "tuntap add t0 mode tap",
@@ -15,8 +17,7 @@ with socket.socket() as server:
     server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
     server.bind((OURS, 8))
     server.listen()
-    machine = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE)
+    machine = start_machine(sys.argv[1:], good=(3,), stdout=subprocess.PIPE)
     end = server.accept()[0]
 print(machine.stdout.readline().decode(), end="")
 time.sleep(1)  # the program is over; the window is shut

@@ -5,14 +5,15 @@ import socket
 import subprocess
 import sys
 
+from machine import start_machine
+
 OURS = {"192.168.77.1": "192.168.77.2", "10.9.0.1": "10.9.8.7"}
 tcp = {a: socket.create_server((a, 8)) for a in OURS}
 udp = {}
 for a in OURS:
     udp[a] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp[a].bind((a, 8))
-server = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL)
+server = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
 assert server.stdout.readline() == b"listening\n"
 for a in ("192.168.77.2", "192.168.77.3", "10.9.8.7"):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:

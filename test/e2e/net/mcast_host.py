@@ -7,6 +7,8 @@ import struct
 import subprocess
 import sys
 
+from machine import start_machine
+
 OURS, GROUP, GROUP6 = "192.168.77.1", "239.1.2.3", "ff15::123"
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add %s/24 dev t0" % OURS,
@@ -15,8 +17,8 @@ for line in ("link set lo up", "tuntap add t0 mode tap",
 IF = socket.if_nametoindex("t0")
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 raw.bind(("t0", 3))
-machine = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE,
-                           stdout=subprocess.PIPE)
+machine = start_machine(sys.argv[1:], stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE)
 
 
 def about(group, *kinds):

@@ -7,6 +7,7 @@ import sys
 import threading
 
 import swap
+from machine import start_machine
 
 subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 subprocess.run(["ip", "addr", "add", "192.0.2.1/32", "dev", "lo"], check=True)
@@ -18,8 +19,7 @@ for i in range(3):
 server = socket.create_server(("", 9))
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.bind(("", 9))
-machine = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE,
-                           stdin=subprocess.DEVNULL)
+machine = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
 for _ in range(4):
     print(machine.stdout.readline().decode().strip())
 for _ in range(4):

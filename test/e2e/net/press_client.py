@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 
+from machine import start_machine
+
 COUNT, SIZE = int(sys.argv[1]), int(sys.argv[2])
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE)
+machine = start_machine(sys.argv[3:], stdout=subprocess.PIPE)
 assert machine.stdout.readline() == b"listening\n"
 WANT = bytes((i * 2654435761 & 0xffffffffffffffff) >> 16 & 255
              for i in range(SIZE))

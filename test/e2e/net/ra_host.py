@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 
+from machine import start_machine
+
 PREFIX = "2001:db8:1::"
 OUTSIDE = "2001:db8:ffff::1"
 for line in ("link set lo up", "tuntap add t0 mode tap",
@@ -77,8 +79,8 @@ def router():
 
 
 threading.Thread(target=router, daemon=True).start()
-machine = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE,
-                           stdin=subprocess.PIPE)
+machine = start_machine(sys.argv[1:], stdout=subprocess.PIPE,
+                        stdin=subprocess.PIPE)
 for _ in range(4):
     print(machine.stdout.readline().decode().strip())
 c, peer = server.accept()

@@ -11,14 +11,15 @@ import sys
 import threading
 import time
 
+from machine import start_machine
+
 COUNT, CERT = int(sys.argv[1]), sys.argv[2]
 BATCH, AHEAD = 200, 50
 MACHINE = "192.168.77.2"
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL)
+machine = start_machine(sys.argv[3:], stdout=subprocess.DEVNULL)
 
 
 def connect():

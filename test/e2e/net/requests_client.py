@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from machine import start_machine
+
 SECONDS, KIND = float(sys.argv[1]), sys.argv[2]
 ROUND = min(60, max(1, SECONDS / 10))
 PORT = {"nginx": 80, "redis": 6379}[KIND]
@@ -17,8 +19,7 @@ MACHINE = "192.168.77.2"
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL)
+machine = start_machine(sys.argv[3:], stdout=subprocess.DEVNULL)
 
 
 def ask(port, question):

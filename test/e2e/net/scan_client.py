@@ -13,14 +13,15 @@ import struct
 import subprocess
 import sys
 
+from machine import start_machine
+
 PORTS = int(sys.argv[1])
 OURS, SERVER, OPEN = "192.168.77.1", "192.168.77.2", 7
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add %s/24 dev t0" % OURS, "addr add 192.168.77.9/24 dev t0",
              "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE)
+machine = start_machine(sys.argv[2:], stdout=subprocess.PIPE)
 assert machine.stdout.readline() == b"listening\n"
 # Of forged segments the answers are read as they come in; the host's own
 # resets, to answers that it does not expect, are a part of it.

@@ -11,6 +11,8 @@ import struct
 import subprocess
 import sys
 
+from machine import start_machine
+
 COUNT, SEED = int(sys.argv[1]), int(sys.argv[2])
 LINES = ["link set lo up", "tuntap add t0 mode tap", "link set t0 up"]
 # The same two ports soon meet again: let them, as a busy client does.
@@ -20,8 +22,7 @@ for line in LINES:
     subprocess.run(["ip"] + line.split(), check=True)
 with open("/proc/sys/net/ipv4/tcp_tw_reuse", "w") as f:
     f.write("1")
-machine = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE)
+machine = start_machine(sys.argv[3:], stdout=subprocess.PIPE)
 assert machine.stdout.readline() == b"listening\n"
 r = random.Random(SEED)
 ADDRESS = ("192.168.77.2", 7)

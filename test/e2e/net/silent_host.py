@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 
+from machine import start_machine
+
 OURS = "192.168.77.1"
 
 
@@ -17,8 +19,7 @@ for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add %s/24 dev t0" % OURS, "link set t0 up"):
     ip(line)
 with socket.create_server((OURS, 8)) as server:
-    machine = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL,
-                               stdout=subprocess.PIPE)
+    machine = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
     ends = [server.accept()[0] for _ in range(3)]
 for c in ends:
     assert c.recv(1) == b"."

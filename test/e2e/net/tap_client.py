@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 
+from machine import start_machine
+
 SIZE = 2 << 20
-server = subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL)
+server = start_machine(sys.argv[1:], stdout=subprocess.PIPE)
 assert server.stdout.readline() == b"listening\n"
 good = []
 

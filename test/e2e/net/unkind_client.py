@@ -9,6 +9,8 @@ import struct
 import subprocess
 import sys
 
+from machine import start_machine
+
 N = int(sys.argv[1])
 SERVER, OURS = map(socket.inet_aton, ("192.168.77.2", "192.168.77.10"))
 MAC = bytes.fromhex("02000000aa01")
@@ -16,8 +18,7 @@ FIN, SYN, RST, ACK = 1, 2, 4, 16
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add 192.168.77.1/24 dev t0", "link set t0 up"):
     subprocess.run(["ip"] + line.split(), check=True)
-machine = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.PIPE)
+machine = start_machine(sys.argv[2:], stdout=subprocess.PIPE)
 for _ in range(4):
     assert machine.stdout.readline() == b"listening\n"
 wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))

@@ -14,6 +14,7 @@ import time
 
 import swap
 import weather
+from machine import start_machine
 
 connections, size = int(sys.argv[1]), int(sys.argv[2])
 loss, twice, ahead, jitter_ms = map(float, sys.argv[3:7])
@@ -44,8 +45,7 @@ for name in ("e0", "e1"):
 link = weather.Link(*ends, *(weather.Weather(
     seed, loss, twice, ahead, jitter_ms / 1000) for seed in SEEDS))
 link.start()
-server = subprocess.Popen(sys.argv[7:], stdout=subprocess.PIPE,
-                          stdin=subprocess.DEVNULL)
+server = start_machine(sys.argv[7:], stdout=subprocess.PIPE)
 assert server.stdout.readline() == b"listening\n"
 good, start = [], time.monotonic()
 
