@@ -4,7 +4,7 @@
  *
  * A timer is queued on the CPU that sets it, which is its home from then on.
  * The home's lock (interrupts off) guards the tree and .cpu; a callback runs
- * without the lock, on the home, with .running set, so that timer_cancel()
+ * without the lock, on the home, counted in .running, so that timer_cancel()
  * elsewhere can wait for it.  As a callback may set its timer again, a timer
  * is at rest only when it is neither queued nor running while its home's lock
  * is held.
@@ -50,7 +50,7 @@ timer_init(struct timer *t, void (*fn)(struct timer *))
 	t->fn = fn;
 	t->cpu = NULL;
 	t->home = NULL;
-	t->running = false;
+	t->running = 0;
 	t->deadline_ns = 0;
 }
 
@@ -146,7 +146,7 @@ at_rest(struct timer *t, bool *was)
 		unlink_timer(c->timers, t);
 		*was = true;
 	}
-	running = atomic_load_acquire(&t->running);
+	running = atomic_load_acquire(&t->running) > 0;
 	spin_unlock_irq(&c->timers->lock, f);
 	return !running && atomic_load_acquire(&t->home) == c;
 }
@@ -178,11 +178,11 @@ timer_interrupt(void)
 	spin_lock(&q->lock);
 	q->armed_ns = UINT64_MAX;
 	while ((t = first(q)) && t->deadline_ns <= clock_mono_ns()) {
-		atomic_store_relaxed(&t->running, true);
+		atomic_add(&t->running, 1);
 		unlink_timer(q, t);
 		spin_unlock(&q->lock);
 		t->fn(t);
-		atomic_store_release(&t->running, false);
+		atomic_sub(&t->running, 1);
 		spin_lock(&q->lock);
 	}
 	arm(q);

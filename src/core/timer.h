@@ -19,7 +19,7 @@ struct timer {
 	void (*fn)(struct timer *);
 	struct cpu *cpu;  /* [a] where it is queued, NULL: nowhere */
 	struct cpu *home; /* [a] where it was set last, NULL: never */
-	bool running;
+	unsigned running; /* [a] callbacks, on two CPUs if it was set anew */
 };
 
 void timer_init(struct timer *t, void (*fn)(struct timer *));

@@ -163,8 +163,11 @@ on_wake(struct wait_entry *e, uint32_t events)
 	if (!wanted || (events && !(events & (wanted | POLLERR | POLLHUP))))
 		return false;
 	make_ready(i);
-	if (waitq_active(&i->ep->wq))
-		wait_wake(&i->ep->wq, 1, POLLIN);
+	/* An exclusive item takes the wake only where somebody waits: if
+	 * nobody does, another instance is to have it. */
+	if (!waitq_active(&i->ep->wq))
+		return false;
+	wait_wake(&i->ep->wq, 1, POLLIN);
 	return true;
 }
 

@@ -133,6 +133,12 @@ fdtable_clone(struct fdtable *from, struct fdtable **out)
 	return 0;
 }
 
+unsigned
+fdtable_size(struct fdtable *t)
+{
+	return atomic_load_acquire(&t->array)->size;
+}
+
 void
 fdtable_get(struct fdtable *t)
 {

@@ -41,5 +41,8 @@ MUST_CHECK int fd_set_cloexec(struct fdtable *t, int fd, bool on);
 void fdtable_exec(struct fdtable *t); /* closes the close-on-exec ones */
 void fdtable_set_limit(struct fdtable *t, uint64_t nofile);
 
+/* No descriptor that is open is this large: a multiple of 64. */
+unsigned fdtable_size(struct fdtable *t);
+
 /* Next open descriptor >= fd with a reference, or -1 (for /proc/self/fd). */
 int fd_next(struct fdtable *t, int fd, struct file **out);

@@ -110,7 +110,9 @@ pipe_unhold(struct file *f, size_t n)
 	mutex_unlock(&p->lock);
 	if (room)
 		wait_wake(&p->write_wq, 1, POLLOUT | POLLWRNORM);
-	if (more || !READ_ONCE(p->writers))
+	if (!READ_ONCE(p->writers)) /* the end is for all who waited */
+		wait_wake_all(&p->read_wq, POLLIN | POLLRDNORM);
+	else if (more)
 		wait_wake(&p->read_wq, 1, POLLIN | POLLRDNORM);
 	return more;
 }

@@ -282,7 +282,7 @@ set_locked(struct timerfd *t, const struct timerfd_setting *new)
 	t->deadline = new->at_ns;
 	if (new->at_ns &&new->on_wall)
 		t->deadline = mono_of(new->at_ns);
-	t->interval = t->deadline ? new->interval_ns : 0;
+	t->interval = new->interval_ns; /* told even when not armed */
 	t->expiries = 0;
 	if (t->deadline)
 		timer_set(&t->timer, t->deadline);

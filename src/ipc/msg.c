@@ -10,6 +10,7 @@
 
 #include <abi/errno.h>
 #include <abi/prctl.h>
+#include <abi/signal.h>
 #include <base/list.h>
 #include <base/string.h>
 #include <core/spinlock.h>
@@ -130,7 +131,7 @@ wait_send(struct queue *q, struct ipc_msg *m)
 			break;
 	}
 	wait_end(&q->senders, &e);
-	return err;
+	return err == -EINTR ? -ERESTARTNOHAND : err;
 }
 
 int
@@ -241,7 +242,7 @@ wait_receive(struct queue *q, int64_t type, size_t max, int flags,
 			break;
 	}
 	wait_end(&q->receivers, &e);
-	return err;
+	return err == -EINTR ? -ERESTARTNOHAND : err;
 }
 
 int

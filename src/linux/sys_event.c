@@ -176,7 +176,8 @@ sys_getrandom(struct thread *t, void __user *buf, size_t len, uint32_t flags)
 		if (copy_to_user((char __user *)buf + done, piece, n))
 			return done ? (long)done : -EFAULT;
 		done += n;
-		if (thread_signal_pending() && done < len)
+		/* Linux looks here, and programs count on a page at least. */
+		if (done % PAGE_SIZE == 0 && thread_signal_pending())
 			break;
 	}
 	memset(piece, 0, sizeof(piece));

@@ -138,8 +138,10 @@ check_file(const struct file *f, uint32_t *vma_flags)
 
 static long
 map_file(struct thread *t, uint64_t addr, size_t len, uint32_t vma_flags,
-	 unsigned how, int fd, uint64_t off)
+	 uint32_t flags, int fd, uint64_t off)
 {
+	/* No file is of hugetlbfs. */
+	const bool huge = flags & MAP_HUGETLB;
 	struct file_mmap m = { .offset = off,
 			       .len = len,
 			       .vma_flags = vma_flags };
@@ -148,13 +150,16 @@ map_file(struct thread *t, uint64_t addr, size_t len, uint32_t vma_flags,
 
 	if (r)
 		return r;
-	r = len == 0 ? -EINVAL : check_file(f, &m.vma_flags);
+	r = len == 0 || huge ? -EINVAL : check_file(f, &m.vma_flags);
+	/* Linux's largest file; and page numbers must not wrap. */
+	if (!r && (off > INT64_MAX || len > INT64_MAX - off))
+		r = -EOVERFLOW;
 	if (!r)
 		r = f->ops->mmap(f, &m);
 	if (r)
 		goto out;
 	r = vm_map(space_of(t), addr, len, m.vma_flags, m.object,
-		   m.object != NULL ? f : NULL, m.offset, how);
+		   m.object != NULL ? f : NULL, m.offset, how_of(flags));
 	if (m.object != NULL)
 		vm_object_put(m.object);
 out:
@@ -192,8 +197,8 @@ sys_mmap(struct thread *t, uint64_t addr, uint64_t len, int prot, int flags,
 		return err;
 	}
 	if (file)
-		return map_file(t, addr, len, vma_flags,
-				how_of((uint32_t)flags), fd, off);
+		return map_file(t, addr, len, vma_flags, (uint32_t)flags, fd,
+				off);
 	if ((vma_flags & (VMA_SHARED | VMA_GROWSDOWN)) ==
 	    (VMA_SHARED | VMA_GROWSDOWN))
 		return -EINVAL;
@@ -214,12 +219,15 @@ sys_mprotect(struct thread *t, uint64_t addr, uint64_t len, int prot)
 	vaddr_t start = addr;
 	int err;
 
-	if ((prot & grows) == grows || (addr & PAGE_MASK) ||
-	    (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | grows)))
+	if ((prot & grows) == grows || (addr & PAGE_MASK))
 		return -EINVAL;
 	if (len == 0)
 		return 0;
-	if (addr + len < addr || addr + len > USER_END)
+	if (addr + len < addr)
+		return -ENOMEM;
+	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM | grows))
+		return -EINVAL;
+	if (addr + len > USER_END)
 		return -ENOMEM;
 	if (prot & PROT_GROWSUP)
 		return -EINVAL; /* no mapping grows up */

@@ -27,7 +27,7 @@
 #include <sched/thread.h>
 #include <vm/uaccess.h>
 
-#define FD_SET_BITS 1024u
+#define FD_SET_FAST 1024u /* larger sets come from the heap */
 #define ALWAYS	    (POLLERR | POLLHUP | POLLNVAL)
 
 /* What select means by its three sets, in poll's terms. */
@@ -171,20 +171,44 @@ set_has(const uint64_t *set, unsigned fd)
 	return set[fd / 64] >> (fd % 64) & 1;
 }
 
+/* The three sets of a call, one behind the other. */
+struct fd_sets {
+	uint64_t *set[3];
+	size_t words; /* of each */
+	uint64_t fast[3 * FD_SET_FAST / 64];
+};
+
 static int
-sets_in(uint64_t sets[3][FD_SET_BITS / 64], void __user *const u[3],
-	size_t bytes)
+sets_in(struct fd_sets *s, unsigned nfds, void __user *const u[3])
 {
-	memset(sets, 0, 3 * FD_SET_BITS / 8);
+	uint64_t *at = s->fast;
+
+	s->words = div_round_up(nfds, 64);
+	if (nfds > FD_SET_FAST) {
+		at = kcalloc(3 * s->words, sizeof(*at), ALLOC_KERNEL);
+		if (!at)
+			return -ENOMEM;
+	} else {
+		memset(s->fast, 0, sizeof(s->fast));
+	}
 	for (unsigned i = 0; i < 3; i++)
-		if (u[i] && copy_from_user(sets[i], u[i], bytes))
+		s->set[i] = at + i * s->words;
+	for (unsigned i = 0; i < 3; i++)
+		if (u[i] && copy_from_user(s->set[i], u[i], s->words * 8))
 			return -EFAULT;
 	return 0;
 }
 
+static void
+sets_free(struct fd_sets *s)
+{
+	if (s->set[0] && s->set[0] != s->fast)
+		kfree(s->set[0]);
+}
+
 static unsigned
-select_watches(struct thread *t, uint64_t sets[3][FD_SET_BITS / 64],
-	       unsigned nfds, struct watch *ws, int *err)
+select_watches(struct thread *t, const struct fd_sets *s, unsigned nfds,
+	       struct watch *ws, int *err)
 {
 	static const uint32_t events[3] = { SEL_READ, SEL_WRITE, SEL_EXCEPT };
 	unsigned n = 0;
@@ -193,7 +217,7 @@ select_watches(struct thread *t, uint64_t sets[3][FD_SET_BITS / 64],
 		uint32_t wanted = 0;
 
 		for (unsigned i = 0; i < 3; i++)
-			if (set_has(sets[i], fd))
+			if (set_has(s->set[i], fd))
 				wanted |= events[i];
 		if (!wanted)
 			continue;
@@ -206,62 +230,70 @@ select_watches(struct thread *t, uint64_t sets[3][FD_SET_BITS / 64],
 	return n;
 }
 
-/* Turns what is ready into the three sets; how many bits are set. */
+/* Leaves in the three sets what is ready; how many bits are set. */
 static long
-select_result(const struct watch *ws, unsigned n,
-	      uint64_t sets[3][FD_SET_BITS / 64])
+select_result(const struct watch *ws, unsigned n, struct fd_sets *s)
 {
 	static const uint32_t events[3] = { SEL_READ, SEL_WRITE, SEL_EXCEPT };
-	uint64_t in[3][FD_SET_BITS / 64];
 	long bits = 0;
 
-	memcpy(in, sets, sizeof(in));
-	memset(sets, 0, sizeof(in));
 	for (unsigned k = 0; k < n; k++) {
 		unsigned fd = (unsigned)ws[k].fd;
 
 		for (unsigned i = 0; i < 3; i++) {
-			if (!set_has(in[i], fd) || !(ws[k].revents & events[i]))
+			if (!set_has(s->set[i], fd))
 				continue;
-			sets[i][fd / 64] |= 1ull << (fd % 64);
-			bits++;
+			if (ws[k].revents & events[i])
+				bits++;
+			else
+				s->set[i][fd / 64] &= ~(1ull << (fd % 64));
 		}
 	}
 	return bits;
 }
 
 static long
+select_sets(struct thread *t, unsigned nfds, struct fd_sets *s,
+	    uint64_t deadline)
+{
+	struct watch *ws;
+	unsigned n;
+	int err = 0;
+	long r;
+
+	ws = kcalloc(nfds + 1, sizeof(*ws), ALLOC_KERNEL);
+	if (!ws)
+		return -ENOMEM;
+	n = select_watches(t, s, nfds, ws, &err);
+	r = err ? err : watch_wait(ws, n, deadline);
+	watch_close(ws, n);
+	if (r >= 0)
+		r = select_result(ws, n, s);
+	kfree(ws);
+	return r;
+}
+
+static long
 do_select(struct thread *t, int nfds, void __user *const u[3],
 	  uint64_t deadline)
 {
-	uint64_t sets[3][FD_SET_BITS / 64];
-	struct watch *ws;
-	size_t bytes;
+	struct fd_sets s;
 	unsigned n;
-	int err;
 	long r;
 
 	if (nfds < 0)
 		return -EINVAL;
-	if ((unsigned)nfds > FD_SET_BITS)
-		nfds = FD_SET_BITS;
-	bytes = div_round_up((unsigned)nfds, 64) * 8;
-	err = sets_in(sets, u, bytes);
-	if (err)
-		return err;
-	ws = kcalloc((unsigned)nfds + 1, sizeof(*ws), ALLOC_KERNEL);
-	if (!ws)
-		return -ENOMEM;
-	n = select_watches(t, sets, (unsigned)nfds, ws, &err);
-	r = err ? err : watch_wait(ws, n, deadline);
-	watch_close(ws, n);
-	if (r >= 0) {
-		r = select_result(ws, n, sets);
-		for (unsigned i = 0; i < 3; i++)
-			if (u[i] && copy_to_user(u[i], sets[i], bytes))
-				r = -EFAULT;
-	}
-	kfree(ws);
+	/* Linux looks no further than its table goes: many pass a limit for
+	 * the number, and sets that are smaller. */
+	n = (unsigned)min_u64((unsigned)nfds, fdtable_size(t->fds));
+	s.set[0] = NULL;
+	r = sets_in(&s, n, u);
+	if (!r)
+		r = select_sets(t, n, &s, deadline);
+	for (unsigned i = 0; r >= 0 && i < 3; i++)
+		if (u[i] && copy_to_user(u[i], s.set[i], s.words * 8))
+			r = -EFAULT;
+	sets_free(&s);
 	return r;
 }
 

@@ -386,6 +386,8 @@ set_limit(struct thread *t, unsigned r, const struct rlimit64 *l)
 		return err;
 	if (r == RLIMIT_CPU)
 		cpu_limit_changed(t->proc);
+	if (r == RLIMIT_STACK) /* a fault looks there */
+		t->space->stack_limit = l->rlim_cur;
 	if (r == RLIMIT_NOFILE)
 		fdtable_set_limit(t->fds, l->rlim_cur);
 	return 0;

@@ -143,6 +143,9 @@ sys_setitimer(struct thread *t, int which, const void __user *unew,
 		if (err)
 			return err;
 	}
+	/* Linux: to disarm ITIMER_REAL forgets its interval. */
+	if (which == ITIMER_REAL && !value)
+		interval = 0;
 	err = itimer_set(t->proc, which, value, interval, &ovalue, &ointerval);
 	if (err)
 		return err;
@@ -210,6 +213,8 @@ sys_timer_settime(struct thread *t, int id, int flags, const void __user *unew,
 	err = timespec_ns(&s.it_value, &value);
 	if (!err)
 		err = timespec_ns(&s.it_interval, &interval);
+	if (!value) /* disarmed: as on Linux without an interval */
+		interval = 0;
 	if (!err)
 		err = ptimer_set(t->proc, id, flags & TIMER_ABSTIME, value,
 				 interval, &ovalue, &ointerval);

@@ -257,8 +257,9 @@ send_locked(struct process *p, struct thread *t, int sig, struct sig_entry *e)
 	send_effects(p, sig);
 	if (ignored(p, t ? t : p->leader, sig))
 		return 0;
-	/* Of the old signals one is pending at a time. */
-	if (sig < SIGRTMIN && q->set & SIG_BIT(sig))
+	/* Of the old signals one is pending at a time; but each timer has its
+	 * own place, or its expiry would be nobody's. */
+	if (sig < SIGRTMIN && q->set & SIG_BIT(sig) && !(e && e->own_place))
 		return 0;
 	if (e) {
 		list_add_tail(&q->infos, &e->link);
@@ -485,6 +486,10 @@ signal_wait(struct thread *t, uint64_t set, struct siginfo *info,
 	f = spin_lock_irq(&p->sig.lock);
 	t->sig->wait_set = 0;
 	recalc(t);
+	/* What came for this thread when it had one already is for others
+	 * that wait. */
+	if (p->sig.pending.set & set && p->nthreads > 1)
+		mark_others(p);
 	spin_unlock_irq(&p->sig.lock, f);
 	return sig;
 }

@@ -33,7 +33,8 @@ struct sig_entry {
 	/* NULL: freed when it is taken.  Else it belongs to a timer: called
 	 * with the lock held, may change the information. */
 	void (*taken)(struct sig_entry *e, struct siginfo *info);
-	bool queued; /* [lock] */
+	bool queued;	/* [lock] */
+	bool own_place; /* [I] a second one of its signal: queued all the same */
 };
 
 struct sig_queue {	   /* pending signals */

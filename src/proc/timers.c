@@ -369,9 +369,45 @@ kind_of(int clock, enum clock_kind *kind)
 	case CLOCK_REALTIME_ALARM:
 	case CLOCK_BOOTTIME_ALARM:
 		return -EOPNOTSUPP; /* nothing wakes a machine that sleeps */
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_MONOTONIC_COARSE:
+		return -EOPNOTSUPP; /* as on Linux */
 	default:
 		return -EINVAL;
 	}
+}
+
+/* The clock of a timer to be.  A negative number is that of some thread or
+ * of the process (cpu_clock_ns()); *cpu_of gets a reference. */
+static int
+timer_clock(struct process *p, int clock, enum clock_kind *kind,
+	    struct thread **cpu_of)
+{
+	uint64_t now;
+	int err = clock < 0 ? cpu_clock_ns(clock, &now) : kind_of(clock, kind);
+	int id = ~(clock >> 3);
+
+	*cpu_of = NULL;
+	if (err)
+		return err;
+	if (clock >= 0 ? *kind == KIND_THREAD_CPU : clock & 4 && !id) {
+		*kind = KIND_THREAD_CPU;
+		*cpu_of = thread_current();
+		thread_get(*cpu_of);
+	} else if (clock < 0 && clock & 4) {
+		*kind = KIND_THREAD_CPU;
+		*cpu_of = thread_find(id);
+		if (!*cpu_of || (*cpu_of)->proc != p)
+			err = -EINVAL; /* it ended this moment */
+	} else if (clock < 0) {
+		*kind = (clock & 3) == 1 ? KIND_PROC_USER : KIND_PROC_CPU;
+	}
+	if (!err && *cpu_of && clock < 0 && (clock & 3) == 1)
+		err = -EOPNOTSUPP; /* user time of one thread: no such kind */
+	if (err && *cpu_of)
+		thread_put(*cpu_of);
+	return err;
 }
 
 static void
@@ -422,23 +458,25 @@ ptimer_create(struct process *p, int clock, const struct sigevent *sev)
 {
 	struct timers *ts = p->timers;
 	enum clock_kind kind;
+	struct thread *cpu_of;
 	struct ptimer *pt;
 	irqflags_t f;
-	int err = kind_of(clock, &kind);
+	int err = timer_clock(p, clock, &kind, &cpu_of);
 
 	if (err)
 		return err;
 	pt = kzalloc(sizeof(*pt), ALLOC_KERNEL);
-	if (!pt)
+	if (!pt) {
+		if (cpu_of)
+			thread_put(cpu_of);
 		return -ENOMEM;
+	}
 	xtimer_init(&pt->x, p, kind, 0);
 	pt->x.by_wall = kind == KIND_REAL;
 	pt->x.rearm_on_take = true;
 	pt->x.entry.taken = ptimer_taken;
-	if (kind == KIND_THREAD_CPU) {
-		pt->x.cpu_of = thread_current();
-		thread_get(pt->x.cpu_of);
-	}
+	pt->x.entry.own_place = true;
+	pt->x.cpu_of = cpu_of;
 	f = spin_lock_irq(&p->sig.lock);
 	pt->id = ts->next_id++ & INT32_MAX;
 	err = ts->nptimers < PTIMERS_MAX ? 0 : -EAGAIN;

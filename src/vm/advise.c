@@ -355,6 +355,8 @@ vm_mincore(struct vm_space *s, vaddr_t addr, size_t len, uint8_t __user *vec)
 		return -EINVAL;
 	if (page_ceil(len) < len || end < addr || end > USER_END)
 		return -ENOMEM;
+	if (!user_range_ok(vec, page_ceil(len) >> PAGE_SHIFT))
+		return -EFAULT;
 	while (addr < end) {
 		unsigned n = 0;
 

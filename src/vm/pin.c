@@ -30,7 +30,7 @@ user_pin_page(const void __user *p, bool write)
 			return NULL;
 		spin_lock(&pt_lock);
 		prot = pt_query(va, &pa);
-		if (prot && (!write || (prot & PTE_WRITE))) {
+		if (prot & (write ? PTE_WRITE : PTE_READ)) {
 			page = page_from_phys(pa);
 			if (page && (page->flags & PG_ANON))
 				page_get(page);

@@ -152,7 +152,8 @@ check_vma(const struct vma *v, const struct move *m)
 		return -EFAULT;
 	if (m->old_len == 0 && !(v->flags & VMA_SHARED))
 		return -EINVAL;
-	if (m->old_len > v->end - m->from)
+	if ((m->old_len < m->new_len ? m->old_len : m->new_len) >
+	    v->end - m->from)
 		return -EFAULT;
 	if ((m->flags & MREMAP_DONTUNMAP) && (v->flags & VMA_SPECIAL))
 		return -EINVAL;
@@ -167,16 +168,19 @@ remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr, bool *grown)
 {
 	struct vma *v = vma_at(s, m->from);
 	long at;
-	int err = check_vma(v, m);
+	int err;
 
+	/* What is cut off may be of other vmas, and have holes. */
+	if (v != NULL && m->old_len > m->new_len &&
+	    !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+		err = vm_unmap_locked(s, m->from + m->new_len,
+				      m->from + m->old_len);
+		return err ? err : (long)m->from;
+	}
+	err = check_vma(v, m);
 	if (err)
 		return err;
 	if (!(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
-		if (m->old_len > m->new_len) {
-			err = vm_unmap_locked(s, m->from + m->new_len,
-					      m->from + m->old_len);
-			return err ? err : (long)m->from;
-		}
 		if (m->old_len == m->new_len)
 			return (long)m->from;
 		if (m->old_len != 0 && can_grow(s, v, m->from + m->old_len,

@@ -402,6 +402,9 @@ pt_move(vaddr_t from, vaddr_t to, size_t len)
 		uint64_t *slot = slot_find(va, &level), *dst;
 
 		if (mapped(*slot)) {
+			/* a table that earlier mappings left behind */
+			if (level)
+				table_remove(to + (va - from));
 			dst = slot_make(to + (va - from), level);
 			if (!dst)
 				return -ENOMEM;
