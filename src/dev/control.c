@@ -103,7 +103,8 @@ static bool
 is_text(uint16_t type)
 {
 	return type == PITH_FRAME_LOG || type == PITH_FRAME_NOTICE ||
-	       type == PITH_FRAME_TRACE || type == PITH_FRAME_CRASH;
+	       type == PITH_FRAME_TRACE || type == PITH_FRAME_CRASH ||
+	       type == PITH_FRAME_FORK;
 }
 
 static void

@@ -33,6 +33,12 @@ rlimit_soft(unsigned resource)
 	return process_rlimits ? process_rlimits->soft[resource] : UINT64_MAX;
 }
 
+unsigned
+file_count(void)
+{
+	return atomic_load_relaxed(&nfiles);
+}
+
 static uint32_t
 mode_of(unsigned flags)
 {

@@ -119,6 +119,7 @@ struct file {
  * -ENOMEM, -ENFILE. */
 MUST_CHECK int file_create(const struct file_ops *ops, unsigned flags,
 			   void *priv, struct file **out);
+unsigned file_count(void); /* how many are open */
 
 static inline void
 file_get(struct file *f)

@@ -60,6 +60,7 @@ struct inet_sock {
 	bool tcp_listen;	/* [ports lock] LISTEN */
 	bool left;		/* [ports lock] the program is done with it */
 	bool waited;		/* [ports lock] TIME_WAIT has begun */
+	bool told;		/* [ports lock] see inet_refused() */
 	struct inet_rest *rest; /* [ports lock] holds its port in its place */
 	struct hlist_node port_link; /* [ports lock] of the table of ports, or,
 				      * of a child, that of connections */
@@ -149,6 +150,11 @@ struct inet_sock *inet_find_listener(const struct inet_end *dst,
 /* The datagram socket for this pair; referenced; NULL. */
 struct inet_sock *inet_find_udp(const struct inet_end *dst,
 				const struct inet_end *src, int ifindex);
+/* A packet from outside found nobody: the user is told, once for each socket,
+ * where the program has the port on a loopback address only (refused.c). */
+void inet_refused(bool tcp, const struct inet_end *dst);
+/* Is there such a socket, of the same family, of which it was not told yet? */
+bool inet_take_untold(bool tcp, const struct inet_end *dst);
 /* Calls fn for each datagram socket that gets a multicast or broadcast. */
 void inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
 		   int ifindex, void (*fn)(struct inet_sock *sk, void *arg),

@@ -467,6 +467,37 @@ inet_find_udp(const struct inet_end *dst, const struct inet_end *src,
 	return find(&udp_ports[dst->port % NHASH], false, dst, src, ifindex);
 }
 
+static bool
+is_loopback(const struct inet_addr *a)
+{
+	static const struct inet_addr one = { .b = { [15] = 1 } };
+
+	return inet_is_v4(a) ? a->b[12] == 127 : inet_same(a, &one);
+}
+
+bool
+inet_take_untold(bool tcp, const struct inet_end *dst)
+{
+	struct hlist_head *h = tcp ? tcp_ports : udp_ports;
+	struct inet_sock *found = NULL;
+	struct hlist_node *n;
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	for (n = h[dst->port % NHASH].first; n && !found; n = n->next) {
+		struct inet_sock *sk = sk_of_link(n);
+
+		if (sk->local.port == dst->port && sk->tcp_listen == tcp &&
+		    !sk->connected && !sk->told &&
+		    inet_is_v4(&sk->local.addr) == inet_is_v4(&dst->addr) &&
+		    is_loopback(&sk->local.addr))
+			found = sk;
+	}
+	if (found)
+		found->told = true;
+	spin_unlock_irq(&ports_lock, f);
+	return found != NULL;
+}
+
 /* A socket gets a multicast datagram if it joined the group, or, as is
  * Linux's default, if anybody did; and if it is bound to the group or to no
  * address. */

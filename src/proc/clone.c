@@ -7,8 +7,11 @@
 #include "proc_priv.h"
 
 #include <abi/errno.h>
+#include <abi/pith.h>
 #include <abi/sched.h>
 #include <arch/mmu.h>
+#include <base/fmt.h>
+#include <base/string.h>
 #include <dev/control.h>
 #include <file/cred.h>
 #include <file/fdtable.h>
@@ -25,16 +28,20 @@
 	 CLONE_CHILD_SETTID | CLONE_DETACHED | CLONE_IO | CLONE_UNTRACED | \
 	 CLONE_PTRACE | CLONE_PARENT)
 
+/* With CLONE_VFORK it is to run another program, without to go on in two. */
 static void
-tell_of_fork(struct thread *t)
+tell_of_fork(struct thread *t, uint64_t flags)
 {
+	char text[128];
+
 	if (atomic_xchg(&t->proc->fork_noticed, true))
 		return;
-	control_notice("%s asked for a second process (fork); there is only "
-		       "one: look for an option that keeps it in the "
-		       "foreground, single or threaded (nginx: -g 'daemon "
-		       "off; master_process off;')",
-		       t->name);
+	ksnprintf(text, sizeof(text),
+		  "%s asked for a second process (%s); "
+		  "there is only one",
+		  t->name,
+		  flags & CLONE_VFORK ? "to run another program" : "fork");
+	control_send(PITH_FRAME_FORK, text, strlen(text));
 }
 
 static int
@@ -46,7 +53,7 @@ check(struct thread *t, const struct clone_args *a)
 	    (f & CLONE_THREAD && !(f & CLONE_SIGHAND)))
 		return -EINVAL;
 	if (!(f & CLONE_THREAD)) {
-		tell_of_fork(t);
+		tell_of_fork(t, f);
 		return -ENOSYS;
 	}
 	if (f & (NAMESPACES | CLONE_PIDFD | CLONE_CLEAR_SIGHAND) ||

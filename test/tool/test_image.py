@@ -2,6 +2,7 @@
 """Images and packaging: e2fsck judges every file system, debugfs reads it, and
 what goes in is what the documentation says."""
 
+import grp
 import os
 import pwd
 import subprocess
@@ -217,6 +218,64 @@ def test_places_of_a_service(pith, tmp_path):
     for path in ("/run/redis", "/var/lib/redis"):
         assert n[path][1:] == (user.pw_uid, user.pw_gid)
         assert not [p for p in n if p.startswith(path + "/")]
+
+
+def test_members_of_groups(pith, tmp_path):
+    """Those that are in the image, of groups that its accounts need."""
+    img = build(pith, tmp_path, "/usr/sbin/haproxy")
+    def lines(path):
+        text = pith("cp", img, path, "-").stdout.decode()
+        return [line.split(":") for line in text.splitlines()]
+    users = {f[0] for f in lines("/etc/passwd")}
+    for name, _, number, members in lines("/etc/group"):
+        assert set(filter(None, members.split(","))) <= users
+        if 100 <= int(number) <= 999:
+            there = set(grp.getgrnam(name).gr_mem) & users
+            assert set(filter(None, members.split(","))) == there
+
+
+def test_configuration_names_files(pith, static, tmp_path):
+    """An argument's, of which it says where they are; remarks, programs and
+    the machine's own are none."""
+    d = tmp_path / "d"
+    (d / "site" / "sub").mkdir(parents=True)
+    for name in ("key", "remark", "site/sub/page", "relative"):
+        (d / name).write_text(name)
+    (d / "key").chmod(0o600)
+    program = d / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    conf = tmp_path / "my.conf"
+    conf.write_text(f"""
+key "{d}/key";
+root={d}/site/
+# {d}/remark
+run {program} ; url http://h{d}/relative ; not/{d}/relative
+secret /etc/shadow
+pattern {d}/rem*
+more {d}/later.pem
+""")
+    n = names(pith, build(pith, tmp_path, static, "-c", conf))
+    assert f"{d}/key" in n and f"{d}/site/sub/page" in n
+    for path in (f"{d}/remark", f"{d}/relative", str(program), "/etc/shadow"):
+        assert path not in n
+    # Only what is called as configuration is read.
+    other = tmp_path / "list"
+    other.write_bytes(conf.read_bytes())
+    assert f"{d}/key" not in names(pith, build(pith, tmp_path, static, other))
+
+
+def test_named_file_comes_later(pith, static, tmp_path):
+    conf = tmp_path / "my.conf"
+    conf.write_text(f"key {tmp_path}/key.pem\n")
+    def run():
+        assert pith("run", static, "exit", "0", conf).returncode == 0
+        image, = cached(pith)
+        return image.stat().st_ino, f"{tmp_path}/key.pem" in names(pith, image)
+    first, there = run()
+    assert not there and run() == (first, False)
+    (tmp_path / "key.pem").write_text("x")
+    assert run()[1]
 
 
 def test_arguments_go_in(pith, static, tmp_path):

@@ -4,8 +4,9 @@
  *
  * KEY is a hash of everything the user said that decides what goes in.
  * KEY.img is the image, KEY.deps lists every host file that went in with its
- * inode, size and mtime, and the image's own inode.  A run lstats them all;
- * when all agree, the image is used as it is and nothing else is read.
+ * inode, size and mtime, files that were looked for and are not there, and the
+ * image's own inode.  A run lstats them all; when all agree, the image is used
+ * as it is and nothing else is read.
  *
  * Images are made as unnamed files and named when complete, so a run that is
  * killed leaves nothing.  Writers of one KEY hold a lock on KEY.lock; readers
@@ -227,7 +228,7 @@ same_facts(const char *line)
 		path++;
 	}
 	if (lstat(path, &st) < 0)
-		return false;
+		st = (struct stat){ 0 };
 	add_facts(&now, path, &st,
 		  S_ISDIR(st.st_mode) && !strncmp(size, "0 0 0 ", 6));
 	same = !strcmp(now.p, line);
@@ -568,9 +569,12 @@ store(int fd, const char *key, struct fileset *fs)
 			 (unsigned long long)st.st_size);
 		buf_add(&deps, "", 1);
 		fileset_each(fs, node_facts, &deps);
-		for (size_t i = 0; i < fs->deps.n; i++)
-			if (!lstat(fs->deps.v[i], &st))
-				add_facts(&deps, fs->deps.v[i], &st, false);
+		/* What is not there has zeros. */
+		for (size_t i = 0; i < fs->deps.n; i++) {
+			if (lstat(fs->deps.v[i], &st) < 0)
+				st = (struct stat){ 0 };
+			add_facts(&deps, fs->deps.v[i], &st, false);
+		}
 		buf_add(&deps, "end", 4);
 		err = replace_file(deps_path, deps.p, deps.len);
 	}

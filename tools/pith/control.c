@@ -6,8 +6,8 @@
  */
 #include "control.h"
 
+#include "hints.h"
 #include "profile.h"
-
 #include "tty.h"
 
 #include <errno.h>
@@ -176,6 +176,21 @@ keep_enosys(struct control *c, const char *p, size_t len)
 		 v[1] == 1 ? "" : "s");
 }
 
+/* "NAME asked ...": with what may help. */
+static void
+say_fork(const char *p, size_t len)
+{
+	char *text = xstrndup(p, len);
+	char *name = xstrndup(text, strcspn(text, " "));
+	bool other = strstr(text, "another program") != NULL;
+	char *line = xasprintf("%s: %s", text, hint_for_fork(name, other));
+
+	say_text(line, strlen(line));
+	free(line);
+	free(name);
+	free(text);
+}
+
 static void
 take_frame(struct control *c, const struct pith_frame *f, const char *p)
 {
@@ -212,6 +227,9 @@ take_frame(struct control *c, const struct pith_frame *f, const char *p)
 		break;
 	case PITH_FRAME_PROFILE:
 		profile_text(p, f->len_bytes, c->options);
+		break;
+	case PITH_FRAME_FORK:
+		say_fork(p, f->len_bytes);
 		break;
 	case PITH_FRAME_NOTICE:
 		say_text(p, f->len_bytes);

@@ -125,13 +125,60 @@ account_number(const char *line)
 	return p ? strtol(p + 1, NULL, 10) : -1;
 }
 
-/* `base`, and the lines of the host's file that the packages made; members
- * of groups are left out.  The caller frees it. */
+/* Has the text of passwd a line for this name? */
+static bool
+has_account(const char *text, const char *name, size_t len)
+{
+	for (const char *p = text; p; p = strchr(p, '\n')) {
+		p += *p == '\n';
+		if (!strncmp(p, name, len) && p[len] == ':')
+			return true;
+	}
+	return false;
+}
+
+/* Those of a line's members (host's /etc/group) that the image knows. */
 static char *
-with_accounts(struct fileset *fs, const char *base, const char *host_file)
+known_members(const char *line, const char *users)
+{
+	const char *p = strrchr(line, ':') + 1;
+	char *out = xstrdup("");
+
+	while (*p) {
+		size_t len = strcspn(p, ",");
+
+		if (len && has_account(users, p, len)) {
+			char *more = xasprintf("%s%s%.*s", out, *out ? "," : "",
+					       (int)len, p);
+
+			free(out);
+			out = more;
+		}
+		p += len + (p[len] == ',');
+	}
+	return out;
+}
+
+/* Is an account of the image a member?  Its services count on that group,
+ * whether or not a package names it (ssl-cert, for freerad). */
+static bool
+has_known_member(const char *line, const char *users)
+{
+	char *m = known_members(line, users);
+	bool any = *m;
+
+	free(m);
+	return any;
+}
+
+/* `base`, and the lines of the host's file that the packages made.  Of groups
+ * (users: the image's passwd; else NULL) only members that are in the image
+ * are named.  The caller frees it. */
+static char *
+with_accounts(struct fileset *fs, const char *base, const char *host_file,
+	      const char *users)
 {
 	char *text = xstrdup(base), *line, *next;
-	bool group = !strcmp(host_file, "/etc/group");
 	struct buf b = { 0 };
 
 	if (!fs->scripts.n || read_file(host_file, &b)) {
@@ -151,10 +198,14 @@ with_accounts(struct fileset *fs, const char *base, const char *host_file)
 		if (number < 100 || number > 999 || !len)
 			continue;
 		name = xstrndup(line, len);
-		if (script_names(fs, name, len)) {
-			more = group ? xasprintf("%s%s:x:%ld:\n", text, name,
-						 number) :
-				       xasprintf("%s%s\n", text, line);
+		if (script_names(fs, name, len) ||
+		    (users && has_known_member(line, users))) {
+			char *m = users ? known_members(line, users) : NULL;
+
+			more = m ? xasprintf("%s%s:x:%ld:%s\n", text, name,
+					     number, m) :
+				   xasprintf("%s%s\n", text, line);
+			free(m);
 			free(text);
 			text = more;
 		}
@@ -188,8 +239,8 @@ with_number(char *text, unsigned number, const char *line)
 static void
 put_accounts(const struct options *o, struct fileset *fs)
 {
-	char *users = with_accounts(fs, passwd_base, "/etc/passwd");
-	char *groups = with_accounts(fs, group_base, "/etc/group");
+	char *users = with_accounts(fs, passwd_base, "/etc/passwd", NULL);
+	char *groups = with_accounts(fs, group_base, "/etc/group", users);
 
 	if (o->have_user) {
 		char *u = xasprintf("user:x:%u:%u:user:/home:/bin/sh\n", o->uid,
@@ -240,6 +291,8 @@ etc_generate(const struct options *o, struct fileset *fs)
 	/* Debian's netbase: names of ports, for getservbyname(3). */
 	fileset_add(fs, "/etc/services", NULL);
 	fileset_add(fs, "/etc/protocols", NULL);
+	/* Whose programs and libraries these are. */
+	fileset_add(fs, "/etc/os-release", NULL);
 	/* /etc/localtime is the host's zone: a link into zoneinfo. */
 	fileset_add(fs, "/etc/localtime", NULL);
 }

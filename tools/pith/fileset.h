@@ -64,7 +64,8 @@ int fileset_add_tree(struct fileset *fs, const char *path, skip_fn skip,
 /* Places the host's file or tree at `host` at the guest's path `guest`. */
 int fileset_map(struct fileset *fs, const char *host, const char *guest);
 
-/* The node at a guest path in the set, or NULL; follows links in the set. */
+/* The node at a guest path, which is added where the host has it and the set
+ * has not; NULL where neither does. */
 struct node *fileset_find(struct fileset *fs, const char *path);
 struct node *fileset_mkdir(struct fileset *fs, const char *path, unsigned mode);
 struct node *fileset_put(struct fileset *fs, const char *path, unsigned mode,

@@ -5,15 +5,16 @@
  * With --root DIR: the whole of DIR, and nothing else.  Otherwise, in this
  * order: the program with its ELF closure (or its #! interpreter, as a
  * program), the files of the source package that owns it, the data of an
- * interpreter, what -i names, host paths among the arguments, the closure of
- * every ELF file that came in, the data of an interpreter among those, a
- * generated /etc.
+ * interpreter, what -i names, host paths among the arguments, what
+ * configuration names, the closure of every ELF file that came in, the data of
+ * an interpreter among those, a generated /etc.
  */
 #include "pack.h"
 
 #include "dpkg.h"
 #include "elfdeps.h"
 #include "interp.h"
+#include "named.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -455,6 +456,7 @@ pack_files(const struct options *o, const struct target *t, struct fileset *fs)
 	for (size_t i = 0; i < t->paths.n; i++)
 		add_argument(fs, t->paths.v[i]);
 	if (!fs->foreign) {
+		named_add(fs, &t->paths);
 		elf_closure_all(fs);
 		if (interp_add_embedded(fs))
 			elf_closure_all(fs);

@@ -20,10 +20,12 @@
 #include <dev/blk.h>
 #include <dev/pty.h>
 #include <dev/random.h>
+#include <file/file.h>
 #include <fs/attr.h>
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
+#include <vm/space.h>
 
 #include "pseudo_priv.h"
 
@@ -198,7 +200,9 @@ show_stat(struct seq_buf *s, void *arg)
 	}
 	seq_printf(s,
 		   "intr %lu\nctxt %lu\nbtime %lu\nprocesses %u\n"
-		   "procs_running %u\nprocs_blocked 0\nsoftirq 0\n",
+		   "procs_running %u\nprocs_blocked 0\n"
+		   /* All of them, and the ten kinds that there are. */
+		   "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
 		   (unsigned long)all_interrupts(),
 		   (unsigned long)sched_switches(),
 		   (unsigned long)((clock_real_ns() - now) / NSEC_PER_SEC),
@@ -280,20 +284,43 @@ show_meminfo(struct seq_buf *s, void *arg)
 	return 0;
 }
 
+/* KiB that all disks read (0) or wrote (1). */
+static unsigned long
+disk_kib(unsigned way)
+{
+	struct blk_device *d;
+	uint64_t sectors = 0;
+	unsigned i;
+
+	for (i = 0; (d = blk_get(i)); i++)
+		sectors += d->stats.sectors[way];
+	return sectors / 2;
+}
+
 static int
 show_vmstat(struct seq_buf *s, void *arg)
 {
+	const struct vm_space *sp = thread_current()->space;
 	struct mem_stats m;
 
 	(void)arg;
 	mem_stats_get(&m);
 	seq_printf(s,
 		   "nr_free_pages %lu\nnr_anon_pages %lu\n"
-		   "nr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n"
+		   "nr_file_pages %lu\nnr_dirty %lu\nnr_writeback %lu\n"
+		   "nr_shmem %lu\nnr_kernel_stack %lu\n"
 		   "nr_page_table_pages %lu\n",
 		   (unsigned long)m.free, (unsigned long)m.anon,
 		   (unsigned long)m.cached, (unsigned long)m.dirty,
-		   (unsigned long)m.shmem, (unsigned long)m.page_tables);
+		   (unsigned long)m.writeback, (unsigned long)m.shmem,
+		   (unsigned long)(m.kernel_stack * (PAGE_SIZE / 1024)),
+		   (unsigned long)m.page_tables);
+	seq_printf(s,
+		   "pgpgin %lu\npgpgout %lu\npswpin 0\npswpout 0\n"
+		   "pgfault %lu\npgmajfault %lu\noom_kill 0\n",
+		   disk_kib(0), disk_kib(1),
+		   sp ? (unsigned long)(sp->minflt + sp->majflt) : 0,
+		   sp ? (unsigned long)sp->majflt : 0);
 	return 0;
 }
 
@@ -406,6 +433,14 @@ show_pty_nr(struct seq_buf *s, void *arg)
 	return 0;
 }
 
+static int
+show_file_nr(struct seq_buf *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%u\t0\t%u\n", file_count(), LIMIT_FDS);
+	return 0;
+}
+
 static const struct pseudo_entry entries[] = {
 	SHOW("cpuinfo", show_cpuinfo),
 	SHOW("diskstats", show_diskstats),
@@ -479,6 +514,7 @@ static const struct pseudo_entry entries[] = {
 	TEXT("sys/vm/swappiness", "0"),
 
 	TEXT("sys/fs/file-max", "1048576"),
+	SHOW("sys/fs/file-nr", show_file_nr),
 	TEXT("sys/fs/nr_open", "1048576"),
 	TEXT("sys/fs/pipe-max-size", "1048576"),
 	TEXT("sys/fs/pipe-user-pages-hard", "0"),

@@ -368,8 +368,10 @@ port_udp_input(struct pbuf *p, struct netif *inp)
 		return 0; /* lwIP may want it as well */
 	}
 	sk = inet_find_udp(&m.dst, &m.src, m.ifindex);
-	if (!sk)
+	if (!sk) {
+		inet_refused(false, &m.dst);
 		return 0;
+	}
 	if (len < UDP_HLEN || len > p->tot_len || checksum_bad(p, inp, h)) {
 		UDP_STATS_INC(udp.chkerr);
 		goto out;

@@ -40,8 +40,10 @@ port_tcp_listener(struct netif *inp, uint16_t dest, uint16_t src)
 	far_from_lwip(ip_current_dest_addr(), &d.addr);
 	far_from_lwip(ip_current_src_addr(), &s.addr);
 	sk = inet_find_listener(&d, &s);
-	if (!sk)
+	if (!sk) {
+		inet_refused(true, &d);
 		return NULL;
+	}
 	l = tcp_of(sk)->pcb; /* [core]: it goes under the lock only */
 	inet_put(sk);
 	return l && l->state == LISTEN ? l : NULL;

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers as Debian configures them, by the words of a new user.
+
+Goal: a program's own configuration is enough, and where it can not be, one
+line says what to change.  Method: that of test_net.py; nothing is included by
+hand.
+"""
+
+import http.client
+import socket
+import subprocess
+
+import pytest
+
+from test_net import LIMIT, PY, dns_query, get, need, serve
+
+fixtures = serve,
+
+
+def test_named(serve):
+    """Its default zones name a file of another package (dns-root-data)."""
+    s = serve([need("named"), "-f", "-g"], udp=[53])
+    s.wait(rb"\brunning\b")
+    s.until(lambda: dns_query(s.port[53], "localhost"))
+    assert dns_query(s.port[53], "localhost") == "127.0.0.1"
+    s.close()
+
+
+def test_nginx_as_installed(serve):
+    """The default site, whose directory only the configuration names."""
+    with open("/var/www/html/index.nginx-debian.html", "rb") as f:
+        want = f.read()
+    s = serve([need("nginx"), "-g", "daemon off; master_process off;"],
+              ports=[80])
+    s.until(lambda: get(s.port[80], "/index.nginx-debian.html"))
+    assert get(s.port[80], "/index.nginx-debian.html") == (200, want)
+    s.close()
+
+
+def test_node_exporter(serve):
+    """What Prometheus asks of a machine: collectors of what every machine has
+    find it in /proc, and the numbers are there."""
+    s = serve([need("prometheus-node-exporter")], ports=[9100])
+    s.wait(rb"Listening on")
+    s.until(lambda: get(s.port[9100], "/"))
+    status, text = get(s.port[9100], "/metrics")
+    assert status == 200
+    lines = dict(line.rsplit(b" ", 1) for line in text.splitlines()
+                 if line and not line.startswith(b"#"))
+    for name in ("cpu", "diskstats", "filefd", "filesystem", "loadavg",
+                 "meminfo", "netdev", "netstat", "os", "sockstat", "stat",
+                 "time", "uname", "vmstat"):
+        k = 'node_scrape_collector_success{collector="%s"}' % name
+        assert lines[k.encode()] == b"1", name
+    for name in (b'node_cpu_seconds_total{cpu="0",mode="idle"}',
+                 b"node_memory_MemTotal_bytes",
+                 b"node_vmstat_pgfault", b"node_filefd_allocated",
+                 b"node_context_switches_total", b"node_boot_time_seconds"):
+        assert float(lines[name]) > 0, name
+    s.close()
+
+
+ONE = """
+import socket
+s = socket.socket(socket.{family}, socket.{kind})
+s.bind(("{address}", 7000))
+if socket.{kind} == socket.SOCK_STREAM:
+    s.listen()
+print("ready", flush=True)
+s.recv(1) if socket.{kind} == socket.SOCK_DGRAM else s.accept()
+"""
+
+
+def knock(port, kind):
+    if kind == "SOCK_STREAM":
+        try:
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+            c.request("GET", "/")
+            c.getresponse()
+        except (OSError, http.client.HTTPException):
+            pass
+        return
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"x", ("127.0.0.1", port))
+
+
+@pytest.mark.parametrize("kind", ["SOCK_STREAM", "SOCK_DGRAM"])
+def test_listens_to_itself(serve, kind):
+    """A port of 127.0.0.1 hears nobody from outside: said once."""
+    udp = kind == "SOCK_DGRAM"
+    s = serve([PY, "-c", ONE.format(family="AF_INET", kind=kind,
+                                    address="127.0.0.1")],
+              ports=[] if udp else [7000], udp=[7000] if udp else [])
+    s.wait(rb"ready")
+    for _ in range(2):
+        knock(s.port[7000], kind)
+    s.wait(rb"pith: %s port 7000: a client was turned away, since the "
+           rb"program listens on 127\.0\.0\.1 only; have it listen on "
+           rb"0\.0\.0\.0" % (b"udp" if udp else b"tcp"))
+    s.close()
+    assert s.text.count(b"turned away") == 1
+
+
+def test_fork_says_what_to_do(pith):
+    """One line, with the option of a program that is known."""
+    def said(*words):
+        r = subprocess.run([pith, "run", "--timeout", str(LIMIT), *words],
+                           stdin=subprocess.DEVNULL, capture_output=True,
+                           timeout=LIMIT + 30)
+        return [line for line in r.stderr.decode().splitlines()
+                if "second process" in line]
+    assert said(need("nginx"), "-g", "daemon on;") == [
+        "pith: nginx asked for a second process (fork); there is only one: "
+        "start it with -g 'daemon off; master_process off;'"]
+    line, = said(PY, "-c", "import os; os.fork()")
+    assert line.endswith("keeps it in the foreground, single or threaded")
+    line, = said(PY, "-c", "import subprocess; subprocess.run(['/bin/true'])")
+    assert "(to run another program)" in line

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A table of well-known programs and of the options that keep each in one
+ * process; what is not in it gets the general word.
+ */
+#include "hints.h"
+
+#include "util.h"
+
+#include <fnmatch.h>
+
+#define PER_CLIENT                                                         \
+	"it makes a process for each client and has no other way; take a " \
+	"server that does not"
+#define WORKERS                                                           \
+	"it always makes worker processes; take a server that serves in " \
+	"threads or in one loop"
+
+static const struct {
+	const char *name; /* fnmatch(3) */
+	const char *what;
+} forks[] = {
+	{ "apache2", "start it with -X (after '. /etc/apache2/envvars')" },
+	{ "bitlbee", "start it with -n -D" },
+	{ "caddy", "start it with 'caddy run' in place of 'caddy start'" },
+	{ "chronyd", "start it with -d" },
+	{ "collectd", "start it with -f" },
+	{ "dnsmasq", "start it with -k" },
+	{ "dovecot", WORKERS },
+	{ "exim4", PER_CLIENT },
+	{ "freeradius", "start it with -f" },
+	{ "gunicorn", "it always makes worker processes; run the application "
+		      "by waitress or uvicorn, without --workers" },
+	{ "haproxy", "start it with -db" },
+	{ "inspircd", "start it with --nofork" },
+	{ "knotd", "start it without -d" },
+	{ "lighttpd", "start it with -D" },
+	{ "master", WORKERS },
+	{ "memcached", "start it without -d" },
+	{ "mosquitto", "start it without -d" },
+	{ "named", "start it with -f or -g" },
+	{ "nginx", "start it with -g 'daemon off; master_process off;'" },
+	{ "ngircd", "start it with -n" },
+	{ "nsd", WORKERS },
+	{ "ntpd", "start it with -n" },
+	{ "php-fpm*", "it always makes worker processes; php -S ADDRESS:PORT "
+		      "serves in one" },
+	{ "postgres",
+	  "start it with --single; the server itself makes a process for each "
+	  "client" },
+	{ "privoxy", "start it with --no-daemon" },
+	{ "redis-server", "SAVE in place of BGSAVE, and no daemonize; the log "
+			  "(appendonly) can be written, not rewritten" },
+	{ "slapd", "start it with -d 0" },
+	{ "snmpd", "start it with -f" },
+	{ "squid", "start it with -N" },
+	{ "sshd", PER_CLIENT },
+	{ "starman",
+	  "it always makes worker processes; plackup serves in one" },
+	{ "stunnel*", "set 'foreground = yes' in its configuration" },
+	{ "syncthing", "start it with -e STMONITORED=yes" },
+	{ "tinyproxy", "start it with -d" },
+	{ "unbound", "start it with -d" },
+	{ "uwsgi", "start it without --master and --processes; --threads N" },
+	{ "varnishd", WORKERS },
+	{ "vsftpd", PER_CLIENT },
+	{ "znc", "start it with -f" },
+};
+
+const char *
+hint_for_fork(const char *name, bool other)
+{
+	for (size_t i = 0; i < ARRAY_LEN(forks); i++)
+		if (!fnmatch(forks[i].name, name, 0))
+			return forks[i].what;
+	return other ? "look for an option that does without its helpers, or "
+		       "run them on their own" :
+		       "look for an option that keeps it in the foreground, "
+		       "single or threaded";
+}
