@@ -15,17 +15,72 @@
 #include <core/percpu.h>
 #include <core/spinlock.h>
 
+/*
+ * How often a waiter sees the lock free, and those before it not take it,
+ * until it takes it itself.  One that runs needs a look or two; one that does
+ * not is a virtual CPU that its host has taken off, for milliseconds.
+ */
+#define PATIENCE 64u
+
+static_assert(ARCH_MAX_CPUS * 2 < UINT16_MAX / SPIN_WAITER,
+	      "a CPU waits for two locks at most: one of them in an interrupt");
+
+/* The line is from the ticket that is served to the last one drawn. */
+static bool
+in_line(const struct spinlock *l, uint16_t ticket, uint16_t serving)
+{
+	uint16_t next = atomic_load_relaxed(&l->next);
+
+	return (uint16_t)(ticket - serving) < (uint16_t)(next - serving);
+}
+
+/* Those who were passed over need not wait for a turn any more. */
+static bool
+my_turn(const struct spinlock *l, uint16_t ticket)
+{
+	uint16_t serving = atomic_load_relaxed(&l->serving);
+
+	return ticket == serving || !in_line(l, ticket, serving);
+}
+
+static bool
+free_for(const struct spinlock *l, uint16_t word, uint16_t ticket,
+	 unsigned *looks)
+{
+	return !(word & SPIN_HELD) &&
+	       (my_turn(l, ticket) || ++*looks > PATIENCE);
+}
+
+static void
+wait_in_line(struct spinlock *l)
+{
+	uint16_t word = (uint16_t)(atomic_fetch_add(&l->word, SPIN_WAITER) +
+				   SPIN_WAITER);
+	uint16_t ticket = atomic_fetch_add(&l->next, 1);
+	unsigned looks = 0;
+
+	while (!free_for(l, word, ticket, &looks) ||
+	       !__atomic_compare_exchange_n(
+		       &l->word, &word,
+		       (uint16_t)(word + SPIN_HELD - SPIN_WAITER), false,
+		       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+		cpu_relax();
+		word = atomic_load_relaxed(&l->word);
+	}
+	/* Only who holds the lock moves the line on. */
+	if (in_line(l, ticket, atomic_load_relaxed(&l->serving)))
+		atomic_store_relaxed(&l->serving, (uint16_t)(ticket + 1));
+}
+
 void
 spin_lock_slow(struct spinlock *l)
 {
-	/* .cpu is kept in debug kernels only; 0 else. */
+#ifdef PITH_DEBUG
 	if (l->cpu == this_cpu()->id + 1)
 		panic("spin lock of rank %u: taken by its holder",
 		      l->rank & 0xffu);
-	do {
-		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
-			cpu_relax();
-	} while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE));
+#endif
+	wait_in_line(l);
 }
 
 #ifdef PITH_DEBUG

@@ -4,6 +4,10 @@
  * for data that no interrupt handler touches; use the _irq forms for data
  * that one does.  Debug kernels check rank and owner, and that no thread
  * sleeps with one held.
+ *
+ * Who finds a lock taken is counted in the word that must be 0 to take it at
+ * once, so nobody who comes later is before them; they draw tickets and take
+ * their turn (spinlock.c).
  */
 #pragma once
 
@@ -13,23 +17,31 @@
 #include <base/types.h>
 #include <core/lock_rank.h>
 
+#define SPIN_HELD   0x0001u /* in struct spinlock's word */
+#define SPIN_WAITER 0x0100u /* one of those that wait */
+
 struct spinlock {
-	uint32_t locked; /* [a] 0 or 1 */
-	uint16_t rank;	 /* [I] enum lock_rank */
-	uint16_t cpu;	 /* [o] holder + 1, debug */
+	union {
+		uint16_t word; /* [a] 0: free, and nobody waits */
+		uint8_t held;  /* [a] its low byte: SPIN_HELD or 0 */
+	};
+	uint16_t next;	  /* [a] the ticket of who comes to wait next */
+	uint16_t serving; /* [held w, a] whose turn it is */
+	uint16_t rank;	  /* [I] enum lock_rank */
+#ifdef PITH_DEBUG
+	uint16_t cpu; /* [o] holder + 1 */
+#endif
 };
 
-#define SPINLOCK_INIT(r)                           \
-	{                                          \
-		.locked = 0, .rank = (r), .cpu = 0 \
+#define SPINLOCK_INIT(r)     \
+	{                    \
+		.rank = (r), \
 	}
 
 static inline void
 spin_init(struct spinlock *l, enum lock_rank rank)
 {
-	l->locked = 0;
-	l->rank = (uint16_t)rank;
-	l->cpu = 0;
+	*l = (struct spinlock)SPINLOCK_INIT((uint16_t)rank);
 }
 
 #ifdef PITH_DEBUG
@@ -55,10 +67,20 @@ lock_debug_release(struct spinlock *l)
 
 void spin_lock_slow(struct spinlock *l);
 
+/* False also where it is free and others wait for it. */
+static inline bool
+spin_take(struct spinlock *l)
+{
+	uint16_t none = 0;
+
+	return __atomic_compare_exchange_n(&l->word, &none, SPIN_HELD, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline bool
 spin_trylock(struct spinlock *l)
 {
-	if (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
+	if (!spin_take(l))
 		return false;
 	lock_debug_acquire(l);
 	return true;
@@ -67,7 +89,7 @@ spin_trylock(struct spinlock *l)
 static inline void
 spin_lock(struct spinlock *l)
 {
-	if (unlikely(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE)))
+	if (unlikely(!spin_take(l)))
 		spin_lock_slow(l);
 	lock_debug_acquire(l);
 }
@@ -76,7 +98,7 @@ static inline void
 spin_unlock(struct spinlock *l)
 {
 	lock_debug_release(l);
-	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
 }
 
 static inline irqflags_t

@@ -295,13 +295,6 @@ timer_set(struct timer *t, uint64_t deadline_ns)
 /* ---- the rest of core and mem ---- */
 
 void
-spin_lock_slow(struct spinlock *l)
-{
-	while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE))
-		sched_yield();
-}
-
-void
 idle_poll(void)
 {
 }

@@ -7,7 +7,7 @@
  * SOURCES: src/sched/sched.c src/sched/idle.c src/sched/thread.c
  * SOURCES: src/sched/wait.c
  * SOURCES: src/sched/mutex.c src/sched/work.c test/unit/host_smp/smp.c
- * SOURCES: test/unit/host/panic.c
+ * SOURCES: src/core/spinlock.c test/unit/host/panic.c
  * INCLUDE: test/unit/host_smp
  */
 #include "../host_smp/smp.h"
