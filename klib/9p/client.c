@@ -80,6 +80,7 @@ check_answer(struct p9_msg *m, const struct p9_request *r, uint8_t type,
 	if (got != type + 1)
 		return -EIO;
 	m->end = (uint32_t)min_u64(m->end, size);
+	m->len = size;
 	return 0;
 }
 
@@ -588,7 +589,8 @@ read_like(struct p9_client *c, enum p9_type type, uint32_t fid, uint64_t off,
 	p9_put32(&m, d.len);
 	err = call(c, &m, NULL, &d);
 	n = err ? 0 : p9_get32(&m);
-	if (!err && (m.bad || n > d.len))
+	/* No more than was asked for, nor than came. */
+	if (!err && (m.bad || n > d.len || n > m.len - DATA_HEADER))
 		err = -EIO;
 	p9_msg_end(&m);
 	return err ? err : (ssize_t)n;

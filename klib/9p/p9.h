@@ -93,6 +93,7 @@ struct p9_msg {
 	uint8_t *buf; /* the half that is written or read */
 	uint32_t at;  /* next byte */
 	uint32_t end; /* of what may be read or written */
+	uint32_t len; /* of an answer, with the data that came behind */
 	bool bad;     /* ran over the end: nothing in it counts */
 };
 

@@ -8,10 +8,11 @@ import pwd
 import subprocess
 import zlib
 import struct
+import tempfile
 import time
 
 import pytest
-from conftest import debugfs, extract_root, fails, partitions
+from conftest import PITH, debugfs, extract_root, fails, partitions
 
 
 def fsck(image, tmp_path):
@@ -169,6 +170,52 @@ def test_file_over_many_groups(pith, static, tmp_path):
     p = subprocess.run(["cmp", "-", f], input=pith("cp", img, "/big", "-")
                        .stdout)
     assert p.returncode == 0
+
+
+def test_sparse_file(pith, static, tmp_path):
+    """A hole costs nothing in the image, and what lies behind it, beyond
+    4 GB, is where it was."""
+    f = tmp_path / "sparse"
+    with open(f, "wb") as g:
+        g.truncate(6 << 30)
+        for at in (0, 5 << 30, (6 << 30) - 5):
+            g.seek(at)
+            g.write(b"here!")
+    img = build(pith, tmp_path, "-i", f"{f}:/big", static)
+    assert os.stat(img).st_blocks < (64 << 20) // 512
+    root = partitions(img)[3][0]
+    for at in (0, 5 << 30, (6 << 30) - 5):
+        r = subprocess.run(["debugfs", "-R", f"bmap /big {at // 4096}",
+                            f"{img}?offset={root}"], capture_output=True)
+        with open(img, "rb") as g:
+            g.seek(root + int(r.stdout) * 4096 + at % 4096)
+            assert g.read(5) == b"here!"
+
+
+def test_unreadable_files_stay_out(pith):
+    """A tree with files that the user may not read: they are named and left
+    out, of a directory that was a word of the program's, or of -i."""
+    with tempfile.TemporaryDirectory() as top:
+        d = os.path.join(top, "d")
+        os.mkdir(d)
+        os.chmod(top, 0o777)
+        for name, mode in (("open", 0o644), ("shut", 0), ("also", 0)):
+            path = os.path.join(d, name)
+            with open(path, "w") as f:
+                f.write(name)
+            os.chmod(path, mode)
+        img = os.path.join(top, "o.img")
+        user = ["setpriv", "--reuid=65534", "--regid=65534",
+                "--clear-groups"] if os.geteuid() == 0 else []
+        for words in (["-i", d, "/bin/true"], ["/bin/ls", d]):
+            r = subprocess.run([*user, PITH, "build", "-o", img, *words],
+                               capture_output=True, timeout=60)
+            assert r.returncode == 0, r.stderr
+            assert b"not readable, left out" in r.stderr
+            assert b"2 files in all" in r.stderr
+            n = names(pith, img)
+            assert f"{d}/open" in n and f"{d}/shut" not in n
+            assert f"{d}/also" not in n
 
 
 def test_merged_usr_and_links(pith, tmp_path):

@@ -379,6 +379,13 @@ def test_persist_is_exclusive(pith, static):
     assert block(r.stdout)[6] == [struct.pack("<I", 2)]
     q = pith("run", "--persist", "--print-qemu", static).stdout
     assert b'"read-only":false' in q
+    # what a copy that was cut short would have left is no disk
+    disk, = (pith.tmp / "cache" / "instances").glob("*.img")
+    size = disk.stat().st_size
+    os.truncate(disk, 0)
+    assert pith("run", "--persist", static, "exit").returncode == 0
+    disk, = (pith.tmp / "cache" / "instances").glob("*.img")
+    assert disk.stat().st_size == size
 
 
 def test_last_line(pith, static):

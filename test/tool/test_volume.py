@@ -300,3 +300,15 @@ def test_manifest(vol, pith, static, tmp_path):
     assert b"/else" in r.stdout and b"/data" not in r.stdout
     shutil.rmtree(os.path.dirname(vol.path("one")))
     fails(pith("run", img), 125, "not there")
+
+
+def test_image_gets_no_directory_unasked(pith, static, tmp_path):
+    """Who made an image has no say over the host's files."""
+    d = tmp_path / "d"
+    d.mkdir()
+    img = tmp_path / "o.img"
+    r = pith("build", "-v", f"{d}:/data", "-o", img, static, "env")
+    assert r.returncode == 0, r.stderr
+    fails(pith("run", img), 125, "a directory of this host", f"-v {d}:/data")
+    r = pith("run", "-v", f"{d}:/data", img, "env")
+    assert r.returncode == 0 and b"pith0\\x00/data" in r.stdout

@@ -626,13 +626,51 @@ cache_image(const struct options *o, const struct target *t, char key[65])
 	return fd;
 }
 
+/* The disk of one program, made from its image where there is none.  It gets
+ * its name when it is whole: who is killed meanwhile leaves nothing. */
+static int
+open_instance(int image, const char *dir, const char *path)
+{
+	char *lock_path = xasprintf("%s.lock", path);
+	int lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
+	int fd, err;
+
+	if (lock >= 0)
+		flock(lock, LOCK_EX);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !st.st_size)) {
+		close(fd);
+		fd = -1;
+		errno = ENOENT;
+	}
+	if (fd < 0 && errno == ENOENT) {
+		fd = unnamed_file(dir);
+		err = fd < 0 ? -errno : copy_all(image, fd);
+		if (!err)
+			err = name_file(fd, path);
+		if (err)
+			die(STATUS_FAILED,
+			    "can not make the disk to persist: %s",
+			    strerror(-err));
+		/* A name may have been given to a copy. */
+		close(fd);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	if (fd < 0)
+		die(STATUS_FAILED, "%s: %s", printable(path), strerror(errno));
+	if (lock >= 0)
+		close(lock);
+	free(lock_path);
+	return fd;
+}
+
 int
 cache_instance(int image, const char *key)
 {
 	const char *why, *dir = cache_dir(&why);
 	char *sub, *path;
-	struct stat st;
-	int fd, err = 0;
+	int fd;
 
 	if (!dir)
 		die(STATUS_FAILED, "--persist needs the cache directory: %s",
@@ -640,20 +678,10 @@ cache_instance(int image, const char *key)
 	sub = path_join(dir, "instances");
 	mkdir_p(sub, 0700);
 	path = xasprintf("%s/%s.img", sub, key);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		die(STATUS_FAILED, "%s: %s", printable(path), strerror(errno));
+	fd = open_instance(image, sub, path);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		die(STATUS_FAILED, "another run with --persist uses the disk "
 				   "of this program; wait for it to end");
-	fstat(fd, &st);
-	if (!st.st_size)
-		err = copy_all(image, fd);
-	if (err) {
-		unlink(path);
-		die(STATUS_FAILED, "can not make the disk to persist: %s",
-		    strerror(-err));
-	}
 	free(path);
 	free(sub);
 	return fd;

@@ -387,12 +387,40 @@ copy_range(int in, int out, uint64_t from, uint64_t to, uint64_t len)
 	return 0;
 }
 
+/* As copy_range(), but what is a hole in the file becomes one in the image,
+ * whose blocks are zero where nothing was written: a sparse file costs what
+ * it holds. */
+static int
+copy_used(int in, int out, uint64_t from, uint64_t to, uint64_t len)
+{
+	const uint64_t delta = to - from, end = from + len;
+	int err = 0;
+
+	while (!err && from < end) {
+		off_t data = lseek(in, from, SEEK_DATA), hole;
+
+		if (data < 0 && errno == ENXIO)
+			break;
+		if (data < 0) /* a file system that knows no holes */
+			data = from;
+		if ((uint64_t)data >= end)
+			break;
+		hole = lseek(in, data, SEEK_HOLE);
+		if (hole <= data || (uint64_t)hole > end)
+			hole = end;
+		err = copy_range(in, out, data, data + delta, hole - data);
+		from = hole;
+	}
+	return err;
+}
+
 /* O_NOFOLLOW: the host may have put a link in the file's place since. */
 static int
 copy_data(struct writer *w, const struct node *n, const struct run *runs,
 	  size_t nruns)
 {
 	uint64_t at = 0, size = n->st.st_size, len;
+	struct stat st;
 	int in = -1, err = 0;
 
 	if (!n->data) {
@@ -407,10 +435,12 @@ copy_data(struct writer *w, const struct node *n, const struct run *runs,
 		if (len > size - at)
 			len = size - at;
 		if (in >= 0)
-			err = copy_range(in, w->fd, at, to, len);
+			err = copy_used(in, w->fd, at, to, len);
 		else
 			err = pwrite_all(w->fd, n->data + at, len, to);
 	}
+	if (!err && in >= 0 && (fstat(in, &st) || (uint64_t)st.st_size < size))
+		err = -ESTALE; /* what is cut off looked like a hole */
 	if (in >= 0)
 		close(in);
 	return err;

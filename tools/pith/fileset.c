@@ -10,6 +10,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -191,6 +192,14 @@ take_child(struct fileset *fs, struct node *dir, const char *name, size_t len,
 		free(host);
 		return -ENOENT;
 	}
+	/* Of the host's own files those that we may not read stay out; a
+	 * --root of which something is missing would not be the user's. */
+	if (S_ISREG(st.st_mode) && !fs->foreign && geteuid() &&
+	    faccessat(AT_FDCWD, host, R_OK, AT_EACCESS) < 0) {
+		strv_add(&fs->deps, host); /* its mode may change */
+		free(host);
+		return -EACCES;
+	}
 	*out = n = node_new(fs, dir, name, len);
 	n->st = st;
 	return node_load(fs, n, host);
@@ -310,7 +319,10 @@ add_entry(struct fileset *fs, struct node *dir, const char *name,
 
 	if (skip && skip(path, arg))
 		return 0;
-	if (take_child(fs, dir, name, strlen(name), &n))
+	err = take_child(fs, dir, name, strlen(name), &n);
+	if (err == -EACCES && !fs->unreadable++)
+		warn("%s: not readable, left out", printable(path));
+	if (err)
 		return 0; /* gone meanwhile, or a socket */
 	if (S_ISLNK(n->st.st_mode))
 		return follow_link(fs, dir, n, path);

@@ -40,6 +40,7 @@ struct fileset {
 	struct node **hash;
 	size_t nhash, nnodes;
 	uint64_t bytes;	     /* of all regular files */
+	size_t unreadable;   /* files of trees that were left out */
 	char *climber;	     /* the link that led out of the root */
 	struct strv deps;    /* other host files the choice depends on */
 	struct strv scripts; /* postinst of the packages that came in */

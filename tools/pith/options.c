@@ -23,10 +23,6 @@
 #include <abi/pith.h>
 
 #define PROFILE_HZ 997 /* not in step with what happens 1,000 times */
-#define MEMORY_MIN \
-	(3ull << 20) /* below 2M QEMU hangs without a word, and the
-				 * kernel does not find room for itself */
-#define MEMORY_MAX (1ull << 40)
 #define CPUS_MAX   64
 
 static const char *

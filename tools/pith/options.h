@@ -30,6 +30,10 @@ struct volume {
 };
 
 #define VOLUMES_MAX 8
+/* Below 2M QEMU hangs without a word, and the kernel does not find room for
+ * itself. */
+#define MEMORY_MIN (3ull << 20)
+#define MEMORY_MAX (1ull << 40)
 
 struct options {
 	/* what runs, and what goes in */

@@ -401,7 +401,12 @@ add_argument(struct fileset *fs, const char *path)
 	struct tally t = { 0 };
 	struct node *n;
 
-	if (fileset_add(fs, path, &n))
+	int err = fileset_add(fs, path, &n);
+
+	if (err == -EACCES)
+		warn("the argument %s: not readable, left out",
+		     printable(path));
+	if (err)
 		return;
 	if (!S_ISDIR(n->st.st_mode)) {
 		say("the argument %s goes in", printable(path));
@@ -461,6 +466,9 @@ pack_files(const struct options *o, const struct target *t, struct fileset *fs)
 		if (interp_add_embedded(fs))
 			elf_closure_all(fs);
 	}
+	if (fs->unreadable > 1)
+		warn("with that %zu files in all were not readable",
+		     fs->unreadable);
 	etc_generate(o, fs);
 	if (o->workdir)
 		fileset_mkdir(fs, o->workdir, 0755);

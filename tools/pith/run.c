@@ -228,7 +228,8 @@ merge_manifest(struct options *o, const struct buf *manifest, struct buf *b)
 		} else if (item.tag == PITH_REC_MACHINE && item.len == 12) {
 			memcpy(&memory, item.value, 8);
 			memcpy(&cpus, item.value + 8, 4);
-			if (!o->memory_bytes && memory < 1ull << 40)
+			if (!o->memory_bytes && memory >= MEMORY_MIN &&
+			    memory <= MEMORY_MAX)
 				o->memory_bytes = memory;
 			if (!o->cpus && cpus <= 64)
 				o->cpus = cpus;
@@ -263,6 +264,13 @@ merge_volumes(struct options *o, const struct buf *manifest)
 		if (why)
 			die(STATUS_FAILED, "the image's volume %s: %s",
 			    printable(text), why);
+		/* Who made the image has no say over this host's files. */
+		if (item.tag == PITH_REC_VOLUME && !said &&
+		    volume_is_dir(&o->volumes[o->nvolumes - 1]))
+			die(STATUS_FAILED,
+			    "the image asks for a directory of this host; to "
+			    "give it, say -v %s",
+			    printable(text));
 		free(text);
 	}
 	at = 0;

@@ -587,6 +587,9 @@ setup_queue(struct vblk *d, unsigned i, uint64_t mem_pages)
 	if (err)
 		return err;
 	vq->q->priv = vq;
+	/* Header, data, status. */
+	if (!virtio_has(d->v, VIRTIO_F_INDIRECT_DESC) && vq->q->num < 3)
+		return -EINVAL;
 	d->blk.max_vecs = (uint32_t)min_u64(
 		d->blk.max_vecs, virtio_has(d->v, VIRTIO_F_INDIRECT_DESC) ?
 					 SEGS :

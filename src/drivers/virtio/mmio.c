@@ -308,6 +308,10 @@ scan_cmdline(void)
 			log_err("malformed virtio_mmio.device=");
 			continue;
 		}
+		if ((base & PAGE_MASK) > PAGE_SIZE - SLOT_SIZE) {
+			log_err("virtio_mmio.device= lies across pages");
+			continue;
+		}
 		regs = kmap_io(base & ~PAGE_MASK, PAGE_SIZE);
 		if (!regs)
 			continue;
