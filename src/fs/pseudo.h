@@ -21,6 +21,9 @@ struct seq_buf {
 };
 void seq_printf(struct seq_buf *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void seq_write(struct seq_buf *s, const void *p, size_t len);
+/* Bytes of `special` as a backslash and three octal digits: a name cannot end
+ * a field or a line. */
+void seq_escape(struct seq_buf *s, const char *text, const char *special);
 /* A show function: the line whose text its argument is. */
 int seq_show_line(struct seq_buf *s, void *arg);
 

@@ -15,16 +15,28 @@
 #include <fs/vfs.h>
 #include <mem/heap.h>
 
-#define FDINFO_MAX (1u << 20)
+#define FDINFO_MAX    (1u << 20)
+#define LINK_NAME_MAX 288u /* a message queue's: 255, and " (deleted)" */
 
 /* ---- mounts ---- */
+
+#define SPECIAL " \t\n\\"
+
+static void
+mount_source(struct seq_buf *s, const struct mount_info *m)
+{
+	seq_escape(s, m->source && *m->source ? m->source : "none",
+		   SPECIAL "#");
+}
 
 static bool
 mount_line(const struct mount_info *m, void *arg)
 {
-	seq_printf(arg, "%s %s %s %s 0 0\n",
-		   m->source && *m->source ? m->source : "none", m->target,
-		   m->type, m->options && *m->options ? m->options : "rw");
+	mount_source(arg, m);
+	seq_write(arg, " ", 1);
+	seq_escape(arg, m->target, SPECIAL);
+	seq_printf(arg, " %s %s 0 0\n", m->type,
+		   m->options && *m->options ? m->options : "rw");
 	return true;
 }
 
@@ -42,10 +54,12 @@ mountinfo_line(const struct mount_info *m, void *arg)
 	uint64_t dev = m->sb->dev;
 	const char *opt = m->options && *m->options ? m->options : "rw";
 
-	seq_printf(arg, "%u %u %u:%u / %s %s - %s %s %s\n", m->id, m->parent_id,
-		   (unsigned)(dev >> 8 & 0xfff), (unsigned)(dev & 0xff),
-		   m->target, opt, m->type,
-		   m->source && *m->source ? m->source : "none", opt);
+	seq_printf(arg, "%u %u %u:%u / ", m->id, m->parent_id,
+		   (unsigned)(dev >> 8 & 0xfff), (unsigned)(dev & 0xff));
+	seq_escape(arg, m->target, SPECIAL);
+	seq_printf(arg, " %s - %s ", opt, m->type);
+	mount_source(arg, m);
+	seq_printf(arg, " %s\n", opt);
 	return true;
 }
 
@@ -130,10 +144,12 @@ fd_readlink(char *buf, size_t size, void *arg)
 	if (err)
 		return -ENOENT;
 	if (f->ops->link_name) {
-		char name[64];
+		char name[LINK_NAME_MAX];
 
 		n = f->ops->link_name(f, name, sizeof(name));
 		if (n >= 0) {
+			/* It is as long as it would be with room. */
+			n = (ssize_t)min_size((size_t)n, sizeof(name) - 1);
 			n = (ssize_t)min_size((size_t)n, size);
 			memcpy(buf, name, (size_t)n);
 		}

@@ -42,7 +42,8 @@ map_line(struct seq_buf *s, struct vma *v, char *path)
 	}
 	while (!s->err && s->len - start < MAPS_NAME_COLUMN)
 		seq_write(s, " ", 1);
-	seq_printf(s, "%s\n", name);
+	seq_escape(s, name, "\n");
+	seq_write(s, "\n", 1);
 }
 
 static bool

@@ -150,6 +150,16 @@ seq_printf(struct seq_buf *s, const char *fmt, ...)
 	va_end(ap);
 }
 
+void
+seq_escape(struct seq_buf *s, const char *text, const char *special)
+{
+	for (; *text; text++)
+		if (strchr(special, *text))
+			seq_printf(s, "\\%03o", (unsigned char)*text);
+		else
+			seq_write(s, text, 1);
+}
+
 int
 seq_show_line(struct seq_buf *s, void *arg)
 {
