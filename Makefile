@@ -136,7 +136,7 @@ SMALL := $(wildcard src/boot/*.c src/klib/*.c src/drivers/pci/*.c) \
 	 $(wildcard src/linux/trace*.c src/linux/errname*.c \
 		    src/linux/missing*.c src/aio/uring_reg*.c \
 		    src/aio/uring_rsrc*.c) \
-	 $(patsubst %,src/fs/%.c,ext4/recover pseudo/procfs pseudo/pseudo \
+	 $(patsubst %,src/fs/%.c,ext4/recover ext4/lost pseudo/procfs pseudo/pseudo \
 		    pseudo/devfs pseudo/sysfs pseudo/devpts) \
 	 $(wildcard src/proc/procfs*.c) src/proc/profile.c \
 	 $(patsubst %,src/net/%.c,procnet unix_proc netsys rtnl rtnl_fill \

@@ -8,13 +8,15 @@
  *	e2fsck -fy on a copy repairs nothing but the journal and orphans, and
  *	its tree is the same as ours;
  *	files that were synced and not touched since hold what they held;
- *	a file that is replaced by rename is whole, old or new.
+ *	a file that is replaced by rename is whole, old or new;
+ *	no file shows another's bytes where the disk refused some (refuse.c).
  *
  *	crash IMAGE WORKLOAD SEED CUTS DIR	CUTS 0: after every write, each way
  */
 #include "host.h"
 
 #include "fs.h"
+#include "refuse.h"
 
 #include <abi/errno.h>
 #include <abi/fcntl.h>
@@ -58,7 +60,7 @@ struct promise {
 static struct promise notes[MAX_NOTES];
 static unsigned nnotes;
 static uint32_t mark;
-static bool orphans; /* the workload of that name */
+static bool orphans, refusing; /* the workload of that name */
 
 struct version {
 	uint64_t hash, size;
@@ -316,14 +318,28 @@ load_many(unsigned n)
 	}
 }
 
+static uint32_t
+next_mark(void)
+{
+	step();
+	return mark;
+}
+
+static void
+load_refuse(unsigned n)
+{
+	refuse_load(&disk, n, next_mark);
+}
+
 static const struct {
 	const char *name;
 	void (*fn)(unsigned n);
 	unsigned n;
 } loads[] = {
-	{ "files", load_files, 60 },  { "rename", load_rename, 40 },
-	{ "names", load_names, 150 }, { "space", load_space, 50 },
-	{ "many", load_many, 60 },    { "orphans", load_orphans, 3 },
+	{ "files", load_files, 60 },	{ "rename", load_rename, 40 },
+	{ "names", load_names, 150 },	{ "space", load_space, 50 },
+	{ "many", load_many, 60 },	{ "orphans", load_orphans, 3 },
+	{ "refuse", load_refuse, 150 },
 };
 
 /* ---- the disk after a cut ---- */
@@ -432,6 +448,8 @@ recover(const char *path, uint32_t at, const char *tree)
 	}
 	check_promises(at);
 	check_atomic();
+	if (refusing)
+		refuse_check(at);
 	fs_tree(tree);
 	err = fs_unmount();
 	if (err)
@@ -554,6 +572,9 @@ run_load(const char *image, const char *name)
 	if (orphans)
 		memcpy(base, img, n);
 	must(fs_mount("vda"), "mount", image);
+	refusing = !strcmp(name, "refuse");
+	if (refusing)
+		refuse_prepare();
 	if (!orphans)
 		memcpy(base, img, n);
 	disk.record = true;

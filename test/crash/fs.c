@@ -87,9 +87,8 @@ open_file(const char *path, unsigned flags, struct file **f)
 }
 
 int
-fs_write(const char *path, uint64_t pos, size_t len, unsigned fill)
+fs_write_buf(const char *path, uint64_t pos, void *buf, size_t len)
 {
-	char *buf = malloc(len);
 	int64_t at = (int64_t)pos;
 	struct file *f;
 	struct uio u;
@@ -97,16 +96,24 @@ fs_write(const char *path, uint64_t pos, size_t len, unsigned fill)
 	int err = open_file(path, O_RDWR | O_CREAT, &f);
 
 	if (err)
-		goto out;
-	for (size_t k = 0; k < len; k++)
-		buf[k] = (char)(fill * 31 + k / 7 + 1);
+		return err;
 	uio_init_kernel(&u, buf, len);
 	r = f->ops->write(f, &u, &at);
-	err = r < 0 ? (int)r : 0;
 	file_put(f);
-out:
-	free(buf);
 	host_check_unlocked();
+	return r < 0 ? (int)r : 0;
+}
+
+int
+fs_write(const char *path, uint64_t pos, size_t len, unsigned fill)
+{
+	char *buf = malloc(len);
+	int err;
+
+	for (size_t k = 0; k < len; k++)
+		buf[k] = (char)(fill * 31 + k / 7 + 1);
+	err = fs_write_buf(path, pos, buf, len);
+	free(buf);
 	return err;
 }
 

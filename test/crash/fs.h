@@ -12,6 +12,8 @@ MUST_CHECK int fs_mount(const char *disk);
 MUST_CHECK int fs_unmount(void);
 MUST_CHECK int fs_write(const char *path, uint64_t pos, size_t len,
 			unsigned fill);
+MUST_CHECK int fs_write_buf(const char *path, uint64_t pos, void *buf,
+			    size_t len);
 MUST_CHECK int fs_read(const char *path, uint64_t pos, void *buf, size_t len);
 MUST_CHECK int fs_fsync(const char *path, bool datasync);
 MUST_CHECK int fs_fallocate(const char *path, int mode, uint64_t off,

@@ -524,6 +524,18 @@ transfer(struct host_disk *d, struct bio *b, bool write)
 	return 0;
 }
 
+static bool
+refuses(const struct host_disk *d, const struct bio *b)
+{
+	bool no = d->fail_writes && d->nwrites % d->fail_writes == 0;
+
+	for (uint32_t k = 0; d->refuses && k < b->nvecs && !no; k++)
+		no = d->refuses((uint8_t *)page_addr(b->vecs[k].page) +
+					b->vecs[k].offset,
+				b->vecs[k].len);
+	return no;
+}
+
 static void
 disk_submit(struct blk_device *dev, struct bio *b)
 {
@@ -538,9 +550,7 @@ disk_submit(struct blk_device *dev, struct bio *b)
 		break;
 	case BIO_WRITE:
 		d->nwrites++;
-		b->status = d->fail_writes && d->nwrites % d->fail_writes == 0 ?
-				    -EIO :
-				    transfer(d, b, true);
+		b->status = refuses(d, b) ? -EIO : transfer(d, b, true);
 		break;
 	case BIO_FLUSH:
 		d->nflushes++;

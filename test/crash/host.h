@@ -28,6 +28,7 @@ struct host_disk {
 	size_t nlog, room;
 	unsigned fail_reads, fail_writes; /* every nth request fails; 0 */
 	unsigned nreads, nwrites, nflushes;
+	bool (*refuses)(const void *data, size_t len); /* a piece; NULL */
 	struct blk_device *dev;
 };
 

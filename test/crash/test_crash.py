@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power cuts, judged by e2fsck: see crash.c.
 
-The short form makes 300 cuts; PITH_LONG=1 makes 10,200 (17 seeds x
-10 workloads and disks x 60), and one after every write of the first seed,
+The short form makes 360 cuts; PITH_LONG=1 makes 12,240 (17 seeds x
+12 workloads and disks x 60), and one after every write of the first seed,
 with what was not flushed there in order, lost, or in part.
 """
 
@@ -18,13 +18,13 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 LONG = os.environ.get("PITH_LONG") == "1"
-LOADS = ["files", "rename", "names", "space", "many"]
+LOADS = ["files", "rename", "names", "space", "many", "refuse"]
 # Size of the disk, of its journal, of its blocks.
 DISKS = {1024: ("4M", "1"), 4096: ("16M", "4")}
 SOURCES = ["src/fs/*.c", "src/fs/ext4/*.c", "src/fs/tmpfs/*.c", "src/vm/uio.c",
            "src/vm/page_lock.c", "src/base/*.c", "src/dev/blk.c",
            "src/file/file.c", "src/file/cred.c", "test/crash/host.c",
-           "test/crash/fs.c", "test/unit/host/core.c",
+           "test/crash/fs.c", "test/crash/refuse.c", "test/unit/host/core.c",
            "test/unit/host/panic.c"]
 SANITIZE = ["-fsanitize=address,undefined",
             "-fno-sanitize-recover=undefined"]

@@ -414,14 +414,14 @@ write_revokes(struct journal *j, struct jtx *t, struct group *g)
 }
 
 static int
-write_commit_block(struct journal *j, struct jtx *t)
+write_commit_block(struct journal *j, uint32_t tid)
 {
 	uint64_t now = clock_real_ns(), block;
 	struct page *p = j->commit_page;
 	struct jbd2_commit *c = page_addr(p);
 
 	memset(c, 0, j->block_size);
-	put_header(c, JBD2_COMMIT, t->tid);
+	put_header(c, JBD2_COMMIT, tid);
 	c->h_commit_sec = cpu_to_be64(now / NSEC_PER_SEC);
 	c->h_commit_nsec = cpu_to_be32((uint32_t)(now % NSEC_PER_SEC));
 	if (j->csum) {
@@ -435,14 +435,11 @@ write_commit_block(struct journal *j, struct jtx *t)
 	return journal_wait_io(j);
 }
 
-/* No handle is open after this; t is the committing transaction, and the
- * next one may begin. */
+/* No handle of t is open after this, and none comes. */
 static void
-lock_tx(struct journal *j, struct jtx *t)
+close_tx(struct journal *j, struct jtx *t)
 {
-	unsigned par = t->tid & 1;
 	struct wait_entry e;
-	struct list *p;
 
 	spin_lock(&j->lock);
 	t->locked = true;
@@ -451,6 +448,15 @@ lock_tx(struct journal *j, struct jtx *t)
 	while (atomic_load_acquire(&t->nhandles))
 		ignore(wait_sleep(&e, TIME_NEVER)); /* no signals */
 	wait_end(&j->wq, &e);
+}
+
+/* t, which is closed, is the committing transaction; the next may begin. */
+static void
+take_tx(struct journal *j, struct jtx *t)
+{
+	unsigned par = t->tid & 1;
+	struct list *p;
+
 	ext4_precommit(j->s, t);
 	spin_lock(&j->lock);
 	t->credits = 0;
@@ -553,14 +559,13 @@ finish(struct journal *j, struct jtx *t, int err)
 	wait_wake_all(&j->wq, 0);
 }
 
-int
-journal_commit_tx(struct journal *j, struct jtx *t,
-		  const struct page_range *data)
+/* All of t but its commit block, and the data that it shows. */
+static int
+write_tx(struct journal *j, struct jtx *t, const struct page_range *data)
 {
 	struct group *g = j->group;
 	int err;
 
-	lock_tx(j, t);
 	t->log_start = j->head;
 	atomic_store_relaxed(&j->io_err, 0);
 	err = write_blocks(j, t, g);
@@ -571,21 +576,102 @@ journal_commit_tx(struct journal *j, struct jtx *t,
 	else
 		ignore(journal_wait_io(j)); /* err is the first one */
 	wait_counter(j, &t->data_io);
-	if (t->data_err) /* the writer is told by fsync */
-		log_warn("ext4 %s: data of files could not be written: %d",
-			 j->s->dev->name, t->data_err);
 	if (data)
 		page_range_wait(data);
+	return err;
+}
+
+/* The log is as it was before t was written. */
+static void
+rewind_log(struct journal *j, uint32_t to)
+{
+	uint32_t n = j->head >= to ? j->head - to :
+				     j->head + (j->last - j->first) - to;
+
+	j->head = to;
+	spin_lock(&j->lock);
+	j->free += n;
+	spin_unlock(&j->lock);
+}
+
+/* The running transaction, closed; made where there is none. */
+static struct jtx *
+close_running(struct journal *j)
+{
+	struct jtx *t, *spare = NULL;
+
+	if (!j->running) {
+		spare = journal_new_tx(j);
+		if (!spare)
+			return NULL;
+	}
+	spin_lock(&j->lock);
+	if (!j->running) {
+		spare->tid = j->next_tid++;
+		j->running = spare;
+		spare = NULL;
+	}
+	t = j->running;
+	spin_unlock(&j->lock);
+	kfree(spare);
+	close_tx(j, t);
+	return t;
+}
+
+/*
+ * The device refused data of *t, whose blocks are in the log and say that it
+ * is there.  All of *t goes over to the transaction that runs, where that is
+ * put right; then this one is written in *t's place, behind a commit block
+ * that keeps the sequence of the log.
+ */
+static int
+without_lost_data(struct journal *j, struct jtx **t)
+{
+	uint32_t start = (*t)->log_start, tid = (*t)->tid;
+	struct jtx *next = close_running(j);
+	int err;
+
+	if (!next)
+		return -ENOMEM;
+	wait_counter(j, &next->data_io);
+	journal_absorb(j, *t);
+	rewind_log(j, start);
+	err = ext4_lost_unwrite(j->s);
+	take_tx(j, next);
+	*t = next;
+	if (!err)
+		err = write_commit_block(j, tid);
+	if (!err)
+		err = write_tx(j, next, NULL);
+	return err;
+}
+
+int
+journal_commit_tx(struct journal *j, struct jtx *t,
+		  const struct page_range *data)
+{
+	uint32_t start = j->head, first = t->tid;
+	int err;
+
+	close_tx(j, t);
+	take_tx(j, t);
+	err = write_tx(j, t, data);
+	if (!err && unlikely(atomic_load_relaxed(&t->data_err))) {
+		log_warn("ext4 %s: data of files could not be written (error "
+			 "%d): it reads as zeroes",
+			 j->s->dev->name, -t->data_err);
+		err = without_lost_data(j, &t);
+	}
 	if (!err && j->empty) {
 		j->empty = false;
-		j->tail = t->log_start;
-		j->tail_tid = t->tid;
+		j->tail = start;
+		j->tail_tid = first;
 		err = journal_write_super(j);
 	}
 	if (!err)
 		err = bdev_flush(j->s->dev);
 	if (!err)
-		err = write_commit_block(j, t);
+		err = write_commit_block(j, t->tid);
 	if (!err)
 		err = bdev_flush(j->s->dev);
 	finish(j, t, err);

@@ -7,7 +7,7 @@
  * there); blocks are taken when a run of pages is written, and their extent,
  * the file's size and the writes belong to one transaction, which is not
  * committed before the writes have ended.  So after a crash no file shows
- * blocks that were never written.
+ * blocks that were never written; what the device refuses is lost.c's.
  *
  * Blocks smaller than a page are written in order and waited for.
  */
@@ -226,12 +226,30 @@ now_mapped(struct inode *i, struct page *p, unsigned k, bool spent)
 
 /* ---- writing ---- */
 
+/* The blocks of a failed write became the file's in a transaction. */
+static void
+note_lost(const struct bio *b)
+{
+	const struct page *p = b->vecs[0].page;
+	struct page_cache *pc =
+		container_of(p->object, struct page_cache, object);
+	struct ext4_super *s = ext4_sb(pc->inode);
+	uint64_t sector = b->sector;
+
+	if (b->dev != s->dev) /* a partition: it is the disk's number by now */
+		sector -= s->dev->start;
+	ext4_lost_note(pc->inode, sector >> (s->block_shift - BLK_SECTOR_SHIFT),
+		       b->nvecs);
+}
+
 static void
 write_done(struct bio *b)
 {
 	struct jtx *tx = b->arg;
 	int err = b->status;
 
+	if (unlikely(err) && tx)
+		note_lost(b);
 	for (uint32_t k = 0; k < b->nvecs; k++)
 		page_write_end(b->vecs[k].page, err);
 	bio_free(b);
@@ -565,6 +583,8 @@ write_small(struct inode *i, struct page **pages, unsigned n)
 		err = write_segment(i, &g, submit_small, &w);
 		if (atomic_sub(&w.left, 1))
 			completion_wait(&w.done);
+		if (w.tx && w.err)
+			ext4_lost_note(i, g.m.pblk, g.len);
 		if (w.tx)
 			journal_data_end(w.tx, w.err);
 		lblk += g.len;
@@ -580,6 +600,7 @@ ext4_write_pages(struct page_cache *pc, struct page **pages, unsigned n)
 {
 	struct ext4_super *s = ext4_sb(pc->inode);
 
+	ext4_lost_settle(s);
 	if (s->block_shift == PAGE_SHIFT)
 		write_whole(pc->inode, pages, n);
 	else

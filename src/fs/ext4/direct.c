@@ -39,6 +39,8 @@ ext4_map_direct(struct page_cache *pc, uint64_t pos, uint64_t len, bool write,
 	if (lblk >= UINT32_MAX)
 		return -EFBIG;
 	err = ext4_map_any(i, (uint32_t)lblk, &m);
+	if (!err)
+		err = ext4_lost_hide(s, &m);
 	if (err)
 		return err;
 	bytes = ((uint64_t)m.len << s->block_shift) - off;
@@ -65,6 +67,7 @@ ext4_direct_alloc(struct page_cache *pc, uint64_t pos, uint64_t len,
 		return -EOPNOTSUPP;
 	if (end >= UINT32_MAX)
 		return -EFBIG;
+	ext4_lost_settle(s);
 	err = ext4_fill_holes(i, (uint32_t)first, (uint32_t)end);
 	if (!err)
 		err = ext4_map_any(i, (uint32_t)first, &m);

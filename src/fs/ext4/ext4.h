@@ -14,6 +14,7 @@
 #include <base/compiler.h>
 #include <base/list.h>
 #include <base/types.h>
+#include <core/spinlock.h>
 #include <fs/vfs.h>
 #include <sched/mutex.h>
 
@@ -293,6 +294,10 @@ struct ext4_super {
 	struct mutex orphan_lock;   /* RANK_EXTENTS */
 	struct list orphans;	    /* [orphan_lock] as on the disk */
 	uint64_t freed_pending;	    /* [alloc_lock] blocks */
+	struct spinlock lost_lock;  /* RANK_PAGECACHE */
+	struct list lost;	    /* [lost_lock] notes of lost.c */
+	uint32_t nlost;		    /* [a] how many */
+	bool lost_all;		    /* [a] one could not be made */
 	uint32_t error_count;	    /* [a] since the last commit */
 	uint32_t error_ino;	    /* [a] */
 	uint32_t next_generation;   /* [a] */
@@ -323,6 +328,7 @@ struct ext4_inode {
 	uint32_t lost_ino;	      /* [orphan_lock] in s->orphans for good */
 	uint32_t next_orphan;	      /* [orphan_lock] or time of deletion */
 	uint32_t delayed;	      /* [a] blocks that dirty pages wait for */
+	uint32_t nlost;		      /* [a] notes of lost.c */
 	uint64_t last_pblk;	      /* [tree_lock] where the last went */
 	uint32_t last_lblk;	      /* [tree_lock] */
 	bool fresh;		      /* [raw_lock] the disk has rubbish */
@@ -543,6 +549,9 @@ MUST_CHECK int ext4_ext_insert(struct jhandle *h, struct inode *i,
 /* Blocks of [lblk, lblk + len), all in one unwritten extent, are written. */
 MUST_CHECK int ext4_ext_set_written(struct jhandle *h, struct inode *i,
 				    uint32_t lblk, uint32_t len);
+/* The reverse: all in one written extent, never were. */
+MUST_CHECK int ext4_ext_set_unwritten(struct jhandle *h, struct inode *i,
+				      uint32_t lblk, uint32_t len);
 /* Removes one piece of the last extent in [from, to]; *more: there may be
  * others. */
 MUST_CHECK int ext4_ext_remove_last(struct jhandle *h, struct inode *i,
@@ -564,6 +573,19 @@ MUST_CHECK int ext4_ext_end(struct inode *i, uint32_t *end);
 /* ---- data.c ---- */
 extern const struct page_cache_ops ext4_cache_ops;
 void ext4_cut_page(struct inode *i, uint64_t size);
+
+/* ---- lost.c ---- */
+/* The device refused i's data of these blocks, which were taken in a
+ * transaction that is not committed.  Any context, before writeback ends. */
+void ext4_lost_note(struct inode *i, uint64_t pblk, uint32_t len);
+/* What m finds there is unwritten as far as readers are concerned; -EIO. */
+MUST_CHECK int ext4_lost_hide(struct ext4_super *s, struct ext4_map *m);
+/* By commit: in the running transaction, which is closed to others. */
+MUST_CHECK int ext4_lost_unwrite(struct ext4_super *s);
+/* Before data is written: what was refused before is dealt with. */
+void ext4_lost_settle(struct ext4_super *s);
+void ext4_lost_evict(struct inode *i);
+void ext4_lost_free(struct ext4_super *s);
 
 /* ---- direct.c: see struct page_cache_ops ---- */
 MUST_CHECK int ext4_map_direct(struct page_cache *pc, uint64_t pos,

@@ -254,6 +254,8 @@ ext4_map_block(struct inode *i, uint32_t lblk, struct ext4_map *m)
 {
 	int err = ext4_map_any(i, lblk, m);
 
+	if (!err)
+		err = ext4_lost_hide(ext4_sb(i), m);
 	if (!err && m->unwritten)
 		m->pblk = 0;
 	return err;

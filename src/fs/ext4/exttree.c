@@ -540,9 +540,9 @@ find_extent(struct inode *i, uint32_t lblk, struct piece *x)
 	return err;
 }
 
-int
-ext4_ext_set_written(struct jhandle *h, struct inode *i, uint32_t lblk,
-		     uint32_t len)
+static int
+set_state(struct jhandle *h, struct inode *i, uint32_t lblk, uint32_t len,
+	  bool unwritten)
 {
 	struct piece x, v[3];
 	uint32_t off;
@@ -551,13 +551,27 @@ ext4_ext_set_written(struct jhandle *h, struct inode *i, uint32_t lblk,
 	if (err)
 		return err == -ENOENT ? -EIO : err;
 	off = lblk - x.lblk;
-	if (!x.unwritten || off >= x.len || len > x.len - off)
+	if (x.unwritten == unwritten || off >= x.len || len > x.len - off)
 		return -EIO;
-	v[0] = (struct piece){ x.lblk, off, x.pblk, true };
-	v[1] = (struct piece){ lblk, len, x.pblk + off, false };
+	v[0] = (struct piece){ x.lblk, off, x.pblk, !unwritten };
+	v[1] = (struct piece){ lblk, len, x.pblk + off, unwritten };
 	v[2] = (struct piece){ lblk + len, x.len - off - len,
-			       x.pblk + off + len, true };
+			       x.pblk + off + len, !unwritten };
 	return edit(h, i, lblk, true, v, 3);
+}
+
+int
+ext4_ext_set_written(struct jhandle *h, struct inode *i, uint32_t lblk,
+		     uint32_t len)
+{
+	return set_state(h, i, lblk, len, false);
+}
+
+int
+ext4_ext_set_unwritten(struct jhandle *h, struct inode *i, uint32_t lblk,
+		       uint32_t len)
+{
+	return len > UNWRITTEN_MAX ? -EIO : set_state(h, i, lblk, len, true);
 }
 
 int

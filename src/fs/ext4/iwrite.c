@@ -433,6 +433,8 @@ ext4_evict(struct inode *i)
 	if (i->cache)
 		page_cache_destroy(i->cache);
 	i->cache = NULL;
+	if (e)
+		ext4_lost_evict(i);
 	if (e && !i->nlink && !e->no_delete && s->journal &&
 	    s->journal->writable && delete (i)) {
 		log_warn("ext4 %s: deleted file %lu cannot be freed before "

@@ -103,8 +103,8 @@ journal_need(const struct journal *j, const struct jtx *t)
 	return n + n / GROUP_MIN + t->nrevokes / per + 4;
 }
 
-static struct jtx *
-new_tx(struct journal *j)
+struct jtx *
+journal_new_tx(struct journal *j)
 {
 	struct jtx *t = kzalloc(sizeof(*t), ALLOC_NOFS);
 
@@ -246,7 +246,7 @@ journal_start(struct ext4_super *s, uint32_t credits, struct jhandle *h)
 			err = fill_spare(j, arg);
 			break;
 		case NEW:
-			spare = new_tx(j);
+			spare = journal_new_tx(j);
 			err = spare ? 0 : -ENOMEM;
 			break;
 		case JOINED:
@@ -262,6 +262,34 @@ journal_start(struct ext4_super *s, uint32_t credits, struct jhandle *h)
 	thread_current()->journal = h;
 	if (first)
 		super_want_commit(&s->sb);
+	return 0;
+}
+
+int
+journal_start_closed(struct ext4_super *s, uint32_t credits, struct jhandle *h)
+{
+	struct journal *j = s->journal;
+	struct jtx *t = j->running;
+	int err;
+
+	if (s->has_quota)
+		credits += EXT4_QUOTA_CREDITS;
+	assert(!thread_current()->journal);
+	err = fill_spare(j, promised(j) + credits);
+	if (err)
+		return err;
+	spin_lock(&j->lock);
+	if (journal_need(j, t) + credits + credits / GROUP_MIN > j->free) {
+		err = -ENOSPC;
+	} else {
+		t->nhandles++;
+		t->credits += credits;
+	}
+	spin_unlock(&j->lock);
+	if (err)
+		return err;
+	*h = (struct jhandle){ .s = s, .tx = t, .credits = credits };
+	thread_current()->journal = h;
 	return 0;
 }
 
@@ -516,6 +544,52 @@ journal_note_freed(struct jhandle *h, uint64_t start, uint32_t len)
 	}
 	kfree(n);
 	return 0;
+}
+
+/* ---- taking a transaction back ---- */
+
+/* Its blocks are copied to the log, which the running one's will write over.
+ * A block freed in t is nobody else's yet, so a revoke of t's stays true. */
+static void
+absorb_blocks(struct jtx *t, struct jtx *into)
+{
+	while (!list_empty(&t->bufs)) {
+		struct jbuf *jb =
+			list_entry(t->bufs.next, struct jbuf, link[t->tid & 1]);
+
+		list_del(&jb->link[t->tid & 1]);
+		list_init(&jb->link[t->tid & 1]);
+		jb->ctx = NULL;
+		if (jb->tx == into)
+			continue;
+		jb->tx = into;
+		list_add_tail(&into->bufs, &jb->link[into->tid & 1]);
+		into->nbufs++;
+	}
+}
+
+void
+journal_absorb(struct journal *j, struct jtx *t)
+{
+	struct jtx *into = j->running;
+	struct jrevoke **r = &t->revokes;
+	struct jfreed **f = &t->freed;
+
+	assert(((t->tid ^ into->tid) & 1) && !t->data_io);
+	spin_lock(&j->lock);
+	absorb_blocks(t, into);
+	while (*r)
+		r = &(*r)->next;
+	*r = into->revokes;
+	into->revokes = t->revokes;
+	into->nrevokes += t->nrevokes;
+	while (*f)
+		f = &(*f)->next;
+	*f = into->freed;
+	into->freed = t->freed;
+	j->committing = NULL;
+	spin_unlock(&j->lock);
+	kfree(t);
 }
 
 /* ---- file data ---- */

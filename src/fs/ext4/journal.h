@@ -150,6 +150,9 @@ struct jhandle {
 /* ---- transactions (journal.c) ---- */
 MUST_CHECK int journal_start(struct ext4_super *s, uint32_t credits,
 			     struct jhandle *h);
+/* By commit, where the running transaction is closed to all others. */
+MUST_CHECK int journal_start_closed(struct ext4_super *s, uint32_t credits,
+				    struct jhandle *h);
 void journal_stop(struct jhandle *h);
 /* More credits in the same transaction; -EAGAIN: journal_restart(). */
 MUST_CHECK int journal_extend(struct jhandle *h, uint32_t credits);
@@ -204,6 +207,9 @@ struct jbuf *journal_find(struct journal *j, uint64_t block); /* lock held */
 void journal_drop(struct journal *j, struct jbuf *jb);	      /* lock held */
 uint32_t journal_need(const struct journal *j, const struct jtx *t);
 MUST_CHECK int journal_write_super(struct journal *j);
+MUST_CHECK struct jtx *journal_new_tx(struct journal *j);
+/* t, which was to be committed, becomes a part of the running one. */
+void journal_absorb(struct journal *j, struct jtx *t);
 /* At the end: forgets every transaction. */
 void journal_drop_all(struct journal *j);
 MUST_CHECK struct group *journal_group_alloc(void);

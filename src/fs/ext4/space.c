@@ -260,9 +260,10 @@ remove_range(struct inode *i, uint64_t start, uint64_t end)
 	return err;
 }
 
-/* Size and times after. */
+/* Size and times after.  punched: pages before it that would have made the
+ * size on the disk grow when they were written are gone. */
 static int
-finish(struct inode *i, uint64_t size)
+finish(struct inode *i, uint64_t size, uint64_t punched)
 {
 	struct ext4_inode *e = ext4_i(i);
 	struct inode_attr now = { .valid = 0 };
@@ -279,12 +280,14 @@ finish(struct inode *i, uint64_t size)
 		return err;
 	inode_now(&now);
 	i->mtime = i->ctime = now.mtime;
+	write_lock(&e->tree_lock);
 	if (size > i->size) {
-		write_lock(&e->tree_lock);
 		e->disksize = size;
 		atomic_store_release(&i->size, size);
-		write_unlock(&e->tree_lock);
+	} else if (punched > e->disksize) {
+		e->disksize = punched < i->size ? punched : i->size;
 	}
+	write_unlock(&e->tree_lock);
 	err = ext4_iwrite(&h, i, true);
 	journal_stop(&h);
 	return err;
@@ -365,5 +368,5 @@ ext4_fallocate(struct inode *i, int mode, int64_t off, int64_t len)
 						 s->block_shift));
 	if (err)
 		return err;
-	return finish(i, keep ? 0 : end);
+	return finish(i, keep ? 0 : end, what ? end : 0);
 }

@@ -440,6 +440,7 @@ free_super(struct ext4_super *s)
 {
 	journal_close(s->journal);
 	ext4_orphan_free_lost(s);
+	ext4_lost_free(s);
 	ext4_quota_free(s);
 	if (s->meta)
 		bdev_cache_destroy(s->meta);
@@ -649,6 +650,8 @@ ext4_mount(const struct fs_type *t, const char *source, unsigned flags,
 	mutex_init(&s->quota_lock, RANK_FSALLOC2);
 	list_init(&s->dirty_groups);
 	list_init(&s->orphans);
+	spin_init(&s->lost_lock, RANK_PAGECACHE);
+	list_init(&s->lost);
 	list_init(&s->sb.dirty);
 	s->next_generation = (uint32_t)clock_real_ns();
 	s->sb.type = t;
