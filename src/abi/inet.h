@@ -31,6 +31,7 @@ struct sockaddr_in6 {
 #define IP_OPTIONS		  4
 #define IP_RETOPTS		  7
 #define IP_PKTINFO		  8
+#define IP_PKTOPTIONS		  9
 #define IP_MTU_DISCOVER		  10
 #define IP_RECVERR		  11
 #define IP_RECVTTL		  12
@@ -71,6 +72,7 @@ struct sockaddr_in6 {
 #define IPV6_DROP_MEMBERSHIP 21
 #define IPV6_MTU_DISCOVER    23
 #define IPV6_MTU	     24
+#define IPV6_MIN_MTU	     1280 /* RFC 8200, 5 */
 #define IPV6_RECVERR	     25
 #define IPV6_V6ONLY	     26
 #define IPV6_MULTICAST_ALL   29

@@ -205,6 +205,7 @@ dgram_bind(struct socket *s, const void *addr, uint32_t len)
 	if (dgram_is_raw(sk)) {
 		want.port = (uint16_t)sk->sock.protocol;
 		sk->local = want;
+		sk->bound_addr = !inet_is_any(&want.addr);
 		return 0;
 	}
 	return inet_bind_port(sk, &want);
@@ -217,7 +218,7 @@ source_for(const struct inet_end *dst, struct inet_end *src)
 	bool v4 = inet_is_v4(&dst->addr);
 
 	if (inet_is_local(&dst->addr)) {
-		src->addr = dgram_near_source(&dst->addr);
+		src->addr = inet_near_source(&dst->addr);
 		return true;
 	}
 	if (net_route_lookup(v4 ? AF_INET : AF_INET6,
@@ -239,17 +240,10 @@ dgram_disconnect(struct inet_sock *sk)
 	memset(&sk->remote, 0, sizeof(sk->remote));
 	if (!sk->v6)
 		sk->remote.addr = inet_v4(0);
-	if (!sk->bound) {
-		uint16_t port = sk->local.port;
-
-		memset(&sk->local, 0, sizeof(sk->local));
-		if (!sk->v6)
-			sk->local.addr = inet_v4(0);
-		sk->local.port = port;
-		if (!dgram_is_raw(sk)) {
-			inet_drop_port(sk);
-			sk->local.port = 0;
-		}
+	inet_reset_local(sk);
+	if (!sk->bound && !dgram_is_raw(sk)) {
+		inet_drop_port(sk);
+		sk->local.port = 0;
 	}
 	return 0;
 }
@@ -268,12 +262,14 @@ dgram_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	memcpy(&family, addr, sizeof(family));
 	if (family == AF_UNSPEC)
 		return dgram_disconnect(sk);
-	err = inet_addr_in(sk, addr, len, &dst);
+	err = dgram_dest_in(sk, addr, len, &dst);
 	if (err)
-		return err;
+		return err == -ENETUNREACH ? -EAFNOSUPPORT : err;
 	dgram_any_to_loopback(sk, &dst);
 	if (inet_is_broadcast(&dst.addr) && !sock_opt(s, SOCKOPT_BROADCAST))
 		return -EACCES;
+	if (inet_is_loopback4(&sk->local.addr) && !inet_is_local(&dst.addr))
+		return -EINVAL;
 	inet_need_route(&dst.addr);
 	if (!source_for(&dst, &src) ||
 	    (sock_opt(s, SOCKOPT_DONTROUTE) && inet_over_router(&dst.addr)))

@@ -112,6 +112,13 @@ void dgram_err_purge(struct inet_sock *sk);
 
 /* ---- lwip/far_dgram.c ---- */
 
+/* IP_PMTUDISC_DO, PROBE, INTERFACE; the numbers of IPv6 are the same. */
+static inline bool
+dgram_may_not_cut(uint8_t discover)
+{
+	return discover >= 2 && discover <= 4;
+}
+
 /* A buffer for len bytes and what goes before them.  NULL: no memory. */
 void *far_buf_alloc(uint32_t len, void **data);
 void far_buf_free(void *buf);

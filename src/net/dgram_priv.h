@@ -10,15 +10,6 @@ dgram_is_raw(const struct inet_sock *sk)
 	return sk->sock.type == SOCK_RAW;
 }
 
-/* The address that a datagram to dst has when it stays here. */
-static inline struct inet_addr
-dgram_near_source(const struct inet_addr *dst)
-{
-	if (inet_is_v4(dst) && dst->b[12] == 127)
-		return inet_v4(0x0100007f);
-	return *dst;
-}
-
 static inline void
 dgram_any_to_loopback(const struct inet_sock *sk, struct inet_end *dst)
 {
@@ -30,6 +21,10 @@ dgram_any_to_loopback(const struct inet_sock *sk, struct inet_end *dst)
 		dst->addr.b[15] = 1;
 }
 
+/* Where a datagram is to go: an address of IPv4, too, on a socket of IPv6.
+ * As inet_addr_in(). */
+int dgram_dest_in(const struct inet_sock *sk, const void *addr, uint32_t len,
+		  struct inet_end *out);
 ssize_t dgram_send(struct socket *s, struct uio *u, struct sock_msg *m);
 /* UDP_CORK is off: what waits goes. */
 int dgram_uncork(struct inet_sock *sk);

@@ -112,6 +112,26 @@ out_cmsg(struct dgram_out *o, const struct cmsghdr *h, const uint8_t *data)
 	return 0;
 }
 
+int
+dgram_dest_in(const struct inet_sock *sk, const void *addr, uint32_t len,
+	      struct inet_end *out)
+{
+	struct sockaddr_in sa;
+
+	if (!sk->v6 || len < sizeof(sa))
+		return inet_addr_in(sk, addr, len, out);
+	memcpy(&sa, addr, sizeof(sa));
+	if (sa.family != AF_INET)
+		return inet_addr_in(sk, addr, len, out);
+	if (sk->v6only)
+		return -ENETUNREACH;
+	*out = (struct inet_end){
+		.addr = inet_v4(sa.addr),
+		.port = (uint16_t)(sa.port << 8 | sa.port >> 8),
+	};
+	return 0;
+}
+
 static int
 destination(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
 {
@@ -126,12 +146,8 @@ destination(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
 		    sa->family == AF_UNSPEC) {
 			o->dst.addr = inet_v4(sa->addr);
 			o->dst.port = (uint16_t)(sa->port << 8 | sa->port >> 8);
-		} else if (sk->v6 && m->addrlen >= sizeof(*sa) &&
-			   sa->family == AF_INET && !sk->v6only) {
-			o->dst.addr = inet_v4(sa->addr);
-			o->dst.port = (uint16_t)(sa->port << 8 | sa->port >> 8);
 		} else {
-			err = inet_addr_in(sk, m->addr, m->addrlen, &o->dst);
+			err = dgram_dest_in(sk, m->addr, m->addrlen, &o->dst);
 			if (err)
 				return err;
 		}
@@ -243,7 +259,7 @@ send_near(struct inet_sock *sk, struct uio *u, uint32_t len,
 	memset(&d->m, 0, sizeof(d->m));
 	d->m.src = o->src;
 	if (inet_is_any(&o->src.addr))
-		d->m.src.addr = dgram_near_source(&o->dst.addr);
+		d->m.src.addr = inet_near_source(&o->dst.addr);
 	d->m.src.port = sk->local.port;
 	d->m.dst = o->dst;
 	d->m.ifindex = NET_IF_LO;
@@ -292,7 +308,7 @@ near_takes_all(struct inet_sock *sk, const struct dgram_out *o)
 	bool gro;
 
 	if (inet_is_any(&src.addr))
-		src.addr = dgram_near_source(&o->dst.addr);
+		src.addr = inet_near_source(&o->dst.addr);
 	src.port = sk->local.port;
 	to = inet_find_udp(&o->dst, &src, NET_IF_LO);
 	gro = to && READ_ONCE(dgram_of(to)->gro);
@@ -321,6 +337,18 @@ send_segments(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 	return err;
 }
 
+/* Is it larger than what IPV6_MTU allows, and may not be cut? */
+static NOINLINE bool
+limited(const struct inet_sock *sk, const struct uio *u,
+	const struct dgram_out *o)
+{
+	size_t size = o->gso && u->resid > o->gso ? o->gso : u->resid;
+
+	return !inet_is_v4(&o->dst.addr) &&
+	       dgram_may_not_cut(sk->mtu_discover6) &&
+	       size + (o->udp ? 48u : 40u) > sk->frag6;
+}
+
 static ALWAYS_INLINE int
 transmit(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 {
@@ -328,6 +356,8 @@ transmit(struct inet_sock *sk, struct uio *u, const struct dgram_out *o)
 
 	if (!near)
 		inet_need_route(&o->dst.addr);
+	if (unlikely(sk->frag6) && limited(sk, u, o))
+		return dgram_too_large(sk, &o->dst, sk->frag6);
 	if (unlikely(o->gso) && o->udp && u->resid > o->gso)
 		return send_segments(sk, u, o);
 	return near ? send_near(sk, u, (uint32_t)u->resid, o, 0) :

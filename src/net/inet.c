@@ -154,6 +154,17 @@ inet_name(struct inet_sock *sk, bool peer, void *addr, uint32_t *len)
 	return 0;
 }
 
+void
+inet_reset_local(struct inet_sock *sk)
+{
+	if (sk->bound_addr)
+		return;
+	memset(&sk->local.addr, 0, sizeof(sk->local.addr));
+	if (!sk->v6)
+		sk->local.addr = inet_v4(0);
+	sk->local.scope = 0;
+}
+
 /* ---- life ---- */
 
 void
@@ -175,6 +186,32 @@ inet_init_sock(struct inet_sock *sk, const struct socket_ops *ops, bool v6,
 	sk->mtu_discover = sk->mtu_discover6 = 1; /* WANT */
 	sk->autoflowlabel = true;
 	sk->v6only = v6 && net_settings.bindv6only;
+}
+
+void
+inet_inherit(struct inet_sock *sk, const struct inet_sock *listener)
+{
+	socket_inherit(&sk->sock, &listener->sock);
+	sk->v6only = listener->v6only;
+	sk->freebind = listener->freebind;
+	sk->bind_no_port = listener->bind_no_port;
+	sk->recverr = listener->recverr;
+	sk->recverr6 = listener->recverr6;
+	sk->pktinfo = listener->pktinfo;
+	sk->pktinfo6 = listener->pktinfo6;
+	sk->recvttl = listener->recvttl;
+	sk->recvttl6 = listener->recvttl6;
+	sk->recvtos = listener->recvtos;
+	sk->recvtos6 = listener->recvtos6;
+	sk->recvorigdst = listener->recvorigdst;
+	sk->autoflowlabel = listener->autoflowlabel;
+	sk->ttl = listener->ttl;
+	sk->hops = listener->hops;
+	sk->tos = listener->tos;
+	sk->tclass = listener->tclass;
+	sk->mtu_discover = listener->mtu_discover;
+	sk->mtu_discover6 = listener->mtu_discover6;
+	sk->frag6 = listener->frag6;
 }
 
 static void

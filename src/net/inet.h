@@ -54,6 +54,7 @@ struct inet_sock {
 					* be unspecified */
 	bool v6;		       /* [I] AF_INET6 */
 	bool bound;		       /* [ports lock] has a port by bind() */
+	bool bound_addr;	       /* [ports lock] local.addr is bind()'s */
 	bool hashed;		       /* [ports lock] in the table of ports */
 	bool child;		/* [I] accepted: shares its listener's port */
 	bool connected;		/* [a] remote is set */
@@ -68,11 +69,16 @@ struct inet_sock {
 
 	/* Options: [a], single words. */
 	bool v6only, freebind, transparent;
+	bool bind_no_port; /* IP_BIND_ADDRESS_NO_PORT */
 	bool recverr, recverr6, pktinfo, pktinfo6, recvttl, recvttl6, recvtos,
 		recvtos6, recvorigdst;
 	bool mcast_loop, mcast_all, hdrincl, autoflowlabel, nodefrag;
 	int16_t ttl, hops; /* -1: the default */
 	uint8_t tos, tclass;
+	uint16_t frag6; /* IPV6_MTU: packets of a datagram so large; 0: any */
+	/* Of a connection that was accepted: of the packet that made it, with
+	 * mcast_if and mcast_ttl, as Linux keeps them. */
+	uint8_t rcv_tos;
 	uint8_t mcast_ttl;
 	int16_t mcast_hops;
 	int mcast_if, mcast_if6; /* interface index; 0: by route */
@@ -110,6 +116,8 @@ MUST_CHECK int inet_addr_in(const struct inet_sock *sk, const void *addr,
 /* As the socket's family shows it; returns the length. */
 uint32_t inet_addr_out(bool v6, const struct inet_end *e, void *addr);
 int inet_name(struct inet_sock *sk, bool peer, void *addr, uint32_t *len);
+/* What connect() has put in place of an address that bind() did not give. */
+void inet_reset_local(struct inet_sock *sk);
 
 /* ---- life ---- */
 
@@ -120,6 +128,8 @@ inet_get(struct inet_sock *sk)
 {
 	refcount_get(&sk->refs);
 }
+/* An accepted socket has its listener's options. */
+void inet_inherit(struct inet_sock *sk, const struct inet_sock *listener);
 /* Frees the memory with the last reference; each kind's release has emptied
  * its queues before. */
 void inet_put(struct inet_sock *sk);
@@ -131,7 +141,8 @@ MUST_CHECK int raw_create(bool v6, int protocol, struct socket **out);
 
 /* ---- ports (ports.c) ---- */
 
-/* Takes local.addr and local.port (0: one of the kernel's choice).
+/* Takes local.addr and local.port (0: one of the kernel's choice, or none as
+ * yet with IP_BIND_ADDRESS_NO_PORT).
  * -EADDRINUSE, -EACCES. */
 MUST_CHECK int inet_bind_port(struct inet_sock *sk,
 			      const struct inet_end *want);

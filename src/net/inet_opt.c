@@ -33,6 +33,7 @@ static const struct inet_opt table[] = {
 	{ IPPROTO_IP, IP_RECVTTL, FLAG, SLOT(recvttl), 0, 0 },
 	{ IPPROTO_IP, IP_RECVTOS, FLAG, SLOT(recvtos), 0, 0 },
 	{ IPPROTO_IP, IP_RECVERR, FLAG, SLOT(recverr), 0, 0 },
+	{ IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, FLAG, SLOT(bind_no_port), 0, 0 },
 	{ IPPROTO_IP, IP_FREEBIND, FLAG, SLOT(freebind), 0, 0 },
 	{ IPPROTO_IP, IP_RECVORIGDSTADDR, FLAG, SLOT(recvorigdst), 0, 0 },
 	{ IPPROTO_IP, IP_MTU_DISCOVER, BYTE, SLOT(mtu_discover), 0, 5 },
@@ -212,6 +213,12 @@ set_ipv6(struct inet_sock *sk, int name, const void *val, uint32_t len)
 		return err			    ? err :
 		       sk->sock.type == SOCK_STREAM ? -ENOPROTOOPT :
 						      set_mcast_if6(sk, v);
+	case IPV6_MTU:
+		if (err || (v && v < IPV6_MIN_MTU))
+			return -EINVAL;
+		/* No packet is larger than 64 KB: beyond, it limits nothing. */
+		WRITE_ONCE(sk->frag6, (uint16_t)(v > UINT16_MAX ? 0 : v));
+		return 0;
 	case IPV6_AUTOFLOWLABEL:
 		if (!err)
 			WRITE_ONCE(sk->autoflowlabel, v != 0);
@@ -263,6 +270,32 @@ get_mtu(struct inet_sock *sk, int *v)
 	    net_if_get(r.ifindex, &nif))
 		return -ENOTCONN;
 	*v = (int)nif.mtu;
+	return 0;
+}
+
+/* What the program asked for of the packet that made the connection. */
+static int
+get_pktoptions(const struct inet_sock *sk, void *val, uint32_t *len)
+{
+	struct sock_msg m = {
+		.control = val,
+		.control_size = *len,
+		.control_room = *len,
+		.control_wanted = true,
+	};
+	struct in_pktinfo p = { sk->mcast_if, sk->local.addr.w[3],
+				sk->local.addr.w[3] };
+	int ttl = sk->mcast_ttl, tos = sk->rcv_tos;
+
+	if (sk->sock.type != SOCK_STREAM)
+		return -ENOPROTOOPT;
+	if (sk->pktinfo)
+		sock_cmsg_put(&m, IPPROTO_IP, IP_PKTINFO, &p, sizeof(p));
+	if (sk->recvttl)
+		sock_cmsg_put(&m, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	if (sk->recvtos)
+		sock_cmsg_put(&m, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	*len = m.control_len;
 	return 0;
 }
 
@@ -318,6 +351,8 @@ inet_getopt(struct inet_sock *sk, int level, int name, void *val, uint32_t *len)
 		case IP_OPTIONS:
 			*len = 0;
 			return 0;
+		case IP_PKTOPTIONS:
+			return get_pktoptions(sk, val, len);
 		default:
 			err = -ENOPROTOOPT;
 		}

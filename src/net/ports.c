@@ -263,13 +263,18 @@ inet_bind_port(struct inet_sock *sk, const struct inet_end *want)
 	f = spin_lock_irq(&ports_lock);
 	if (sk->hashed)
 		err = -EINVAL;
+	else if (!port && sk->bind_no_port)
+		sk->local = *want;
 	else if (!port && !(port = pick_port(sk, port_unused)))
 		err = -EADDRINUSE;
 	else if (want->port && conflict(sk, &want->addr, port))
 		err = -EADDRINUSE;
 	if (!err) {
-		sk->local = *want;
+		sk->bound_addr = !inet_is_any(&want->addr);
 		sk->bound = want->port != 0;
+	}
+	if (!err && port) {
+		sk->local = *want;
 		insert(sk, port);
 	}
 	spin_unlock_irq(&ports_lock, f);

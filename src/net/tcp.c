@@ -80,12 +80,7 @@ tcp_new_child(struct tcp_sock *l)
 	if (!t)
 		return NULL;
 	init_tcp(t, l->in.v6);
-	socket_inherit(&t->in.sock, &l->in.sock);
-	t->in.v6only = l->in.v6only;
-	t->in.ttl = l->in.ttl;
-	t->in.hops = l->in.hops;
-	t->in.tos = l->in.tos;
-	t->in.tclass = l->in.tclass;
+	inet_inherit(&t->in, &l->in);
 	t->in.child = true;
 	t->in.connected = true;
 	t->nodelay = l->nodelay;
@@ -456,6 +451,7 @@ disconnect(struct tcp_sock *t)
 	settle(t);
 	if (!t->in.bound)
 		inet_drop_port(&t->in);
+	inet_reset_local(&t->in);
 	wake(t, EV_ALL);
 	/* A socket whose other end may still hold it does not start anew. */
 	return t->peer || t->pcb ? -EOPNOTSUPP : 0;
@@ -488,7 +484,9 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 	if (!inet_is_any(&sk->local.addr) && inet_is_v4(&sk->local.addr) != v4)
 		return -ENETUNREACH;
 	near = inet_is_local(&dst->addr);
-	src.addr = dst->addr;
+	src.addr = inet_near_source(&dst->addr);
+	if (!near && inet_is_loopback4(&sk->local.addr))
+		return -EINVAL;
 	if (!near)
 		inet_need_route(&dst->addr);
 	if (!near && (!tcp_far_source(dst, &src) ||
@@ -517,6 +515,7 @@ as_fresh(struct tcp_sock *t)
 	t->rcv_shut = t->snd_shut = false;
 	if (!t->in.bound)
 		inet_drop_port(&t->in);
+	inet_reset_local(&t->in);
 }
 
 /* By one thread at a time.  0: it is under way, or over. */

@@ -23,6 +23,7 @@
 #include <base/atomic.h>
 #include <base/string.h>
 #include <mem/heap.h>
+#include <net/netif.h>
 
 static irqflags_t
 lock(struct tcp_sock *t)
@@ -100,6 +101,9 @@ join(struct tcp_sock *t, struct tcp_sock *l)
 	}
 	c->in.local = t->in.remote;
 	c->in.remote = t->in.local;
+	c->in.mcast_if = NET_IF_LO;
+	c->in.mcast_ttl = (uint8_t)(t->in.ttl < 0 ? 64 : t->in.ttl);
+	c->in.rcv_tos = t->in.tos;
 	inet_list_add(&c->in);
 	if (!marry(t, c)) {
 		inet_list_del(&c->in);

@@ -125,6 +125,17 @@ def test_time_wait(pith):
                "192.168.77.2/24") == linux.stdout.decode().splitlines()
 
 
+def test_names(pith):
+    """IPV6_MTU, IP_PKTOPTIONS and IP_BIND_ADDRESS_NO_PORT, as Linux has them in
+    a namespace of its own."""
+    linux = subprocess.run(["unshare", "-n", PY, net("names_host.py")],
+                           capture_output=True, timeout=LIMIT + 30)
+    assert linux.returncode == 0, linux.stderr
+    assert run(pith, "names_host.py", "names.py", "--net", "tap=t0", "--ip",
+               "192.168.77.2/24,fd00::2/64") == \
+        linux.stdout.decode().splitlines()
+
+
 def test_reports(pith):
     """What routers are told of groups and sources, and what is answered to
     them, by IGMPv3 and MLDv2 and what was before, as Linux does."""

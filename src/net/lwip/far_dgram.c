@@ -103,7 +103,8 @@ far_out_netif(const struct dgram_out *o)
 		p = net_port_of(o->ifindex);
 		return p ? &p->netif : NULL;
 	}
-	if (inet_is_local(&o->dst.addr))
+	if (inet_is_local(&o->dst.addr) || (inet_is_loopback4(&o->src.addr) &&
+					    inet_is_multicast(&o->dst.addr)))
 		return &net_ports[0]->netif;
 	if (net_route_find(v4 ? AF_INET : AF_INET6,
 			   v4 ? o->dst.addr.b + 12 : o->dst.addr.b, 0, &r))
@@ -128,26 +129,28 @@ source4(struct netif *n, u32_t dst)
 	return net_addr4_source(p, next ? next->addr : dst);
 }
 
-static bool
+static int
 out_source(const struct dgram_out *o, struct netif *n, ip_addr_t *src)
 {
 	ip_addr_t dst;
 	const ip_addr_t *s;
 
+	if (inet_is_loopback4(&o->src.addr) && n != &net_ports[0]->netif)
+		return -EINVAL;
 	if (!inet_is_any(&o->src.addr) && !inet_is_multicast(&o->src.addr)) {
 		far_to_lwip(&o->src.addr, n, src);
-		return true;
+		return 0;
 	}
 	if (inet_is_v4(&o->dst.addr)) {
 		ip_addr_set_ip4_u32_val(*src, source4(n, o->dst.addr.w[3]));
-		return true;
+		return 0;
 	}
 	far_to_lwip(&o->dst.addr, n, &dst);
 	s = ip6_select_source_address(n, ip_2_ip6(&dst));
 	if (!s)
-		return false;
+		return -ENETUNREACH;
 	ip_addr_copy(*src, *s);
-	return true;
+	return 0;
 }
 
 static int
@@ -168,30 +171,42 @@ errno_of(err_t e)
 	}
 }
 
-static err_t
-ip_send(struct netif *n, struct pbuf *p, const ip_addr_t *src,
-	const ip_addr_t *dst, int ttl, uint8_t tos, uint8_t proto)
+/* Beyond it a datagram is cut: of IPv6, by what is known of the path. */
+static uint32_t
+way_mtu(const struct inet_sock *sk, struct netif *n, const ip_addr_t *dst)
 {
-	u8_t hops = (u8_t)(ttl < 0 ? 64 : ttl);
+	uint32_t mtu;
+
+	if (IP_IS_V4(dst))
+		return n->mtu;
+	mtu = nd6_get_destination_mtu(ip_2_ip6(dst), n);
+	return sk->frag6 && sk->frag6 < mtu ? sk->frag6 : mtu;
+}
+
+uint16_t port_frag6; /* [core] of what is being sent; 0: as the path says */
+
+static err_t
+ip_send(const struct inet_sock *sk, struct netif *n, struct pbuf *p,
+	const ip_addr_t *src, const ip_addr_t *dst, const struct dgram_out *o,
+	uint8_t proto)
+{
+	u8_t hops = (u8_t)(o->ttl < 0 ? 64 : o->ttl);
+	err_t err;
 
 	if (IP_IS_V4(dst))
 		return ip4_output_if_src(p, ip_2_ip4(src), ip_2_ip4(dst), hops,
-					 tos, proto, n);
-	return ip6_output_if_src(p, ip_2_ip6(src), ip_2_ip6(dst), hops, tos,
-				 proto, n);
+					 o->tos, proto, n);
+	port_frag6 = sk->frag6;
+	err = ip6_output_if_src(p, ip_2_ip6(src), ip_2_ip6(dst), hops, o->tos,
+				proto, n);
+	port_frag6 = 0;
+	return err;
 }
 
 /* Copies for this machine's own members of the group. */
 static void loop_multicast(struct inet_sock *sk, struct pbuf *p,
 			   struct netif *n, const ip_addr_t *src,
 			   const struct dgram_out *o);
-
-/* IP_PMTUDISC_DO, PROBE, INTERFACE; the numbers of IPv6 are the same. */
-static bool
-may_not_cut(uint8_t discover)
-{
-	return discover >= 2 && discover <= 4;
-}
 
 static int
 udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
@@ -201,18 +216,20 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 	struct udp_hdr *h;
 	ip_addr_t src, dst;
 	bool frag;
+	int err;
 
-	if (!n || !out_source(o, n, &src))
-		return -ENETUNREACH;
+	err = n ? out_source(o, n, &src) : -ENETUNREACH;
+	if (err)
+		return err;
 	if (ip_addr_isany(&src) && o->dst.addr.w[3] != ~0u)
 		return -ENETUNREACH;
 	if (inet_is_multicast(&o->dst.addr) ? sk->mcast_loop :
 					      inet_is_broadcast(&o->dst.addr))
 		loop_multicast(sk, p, n, &src, o);
 	far_to_lwip(&o->dst.addr, n, &dst);
-	frag = p->tot_len + UDP_HLEN + ip_hdr > n->mtu;
-	if (frag && may_not_cut(IP_IS_V4_VAL(dst) ? sk->mtu_discover :
-						    sk->mtu_discover6))
+	frag = p->tot_len + UDP_HLEN + ip_hdr > way_mtu(sk, n, &dst);
+	if (frag && dgram_may_not_cut(IP_IS_V4_VAL(dst) ? sk->mtu_discover :
+							  sk->mtu_discover6))
 		return -EMSGSIZE;
 	if (pbuf_add_header(p, UDP_HLEN))
 		return -ENOBUFS;
@@ -229,8 +246,7 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 			h->chksum = 0xffff;
 	}
 	UDP_STATS_INC(udp.xmit);
-	return errno_of(
-		ip_send(n, p, &src, &dst, o->ttl, o->tos, IP_PROTO_UDP));
+	return errno_of(ip_send(sk, n, p, &src, &dst, o, IP_PROTO_UDP));
 }
 
 uint32_t
@@ -616,9 +632,11 @@ raw_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 	uint8_t *where;
 	ip_addr_t src, dst;
 	uint16_t sum;
+	int err;
 
-	if (!n || !out_source(o, n, &src))
-		return -ENETUNREACH;
+	err = n ? out_source(o, n, &src) : -ENETUNREACH;
+	if (err)
+		return err;
 	far_to_lwip(&o->dst.addr, n, &dst);
 	if (IP_IS_V4_VAL(dst) && sk->hdrincl)
 		return raw_output_hdr(n, p, &src);
@@ -632,8 +650,8 @@ raw_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 				       &src, &dst);
 		memcpy(where, &sum, 2);
 	}
-	return errno_of(ip_send(n, p, &src, &dst, o->ttl, o->tos,
-				(uint8_t)sk->sock.protocol));
+	return errno_of(
+		ip_send(sk, n, p, &src, &dst, o, (uint8_t)sk->sock.protocol));
 }
 
 int

@@ -831,6 +831,11 @@ accepted(void *arg, struct tcp_pcb *pcb, err_t err)
 	far_from_lwip(&pcb->remote_ip, &t->in.remote.addr);
 	t->in.local.port = pcb->local_port;
 	t->in.remote.port = pcb->remote_port;
+	t->in.mcast_if = netif_get_index(ip_current_input_netif());
+	if (!ip_current_is_v6()) {
+		t->in.mcast_ttl = IPH_TTL(ip4_current_header());
+		t->in.rcv_tos = IPH_TOS(ip4_current_header());
+	}
 	inet_list_add(&t->in);
 	attach(t, pcb);
 	apply_options(t);

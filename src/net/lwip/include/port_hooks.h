@@ -27,6 +27,9 @@ struct netif *port_route6(const struct ip6_addr *src,
 extern unsigned port_more_addrs;
 int port_ip4_own(const struct netif *n, const struct ip4_addr *addr);
 int port_ip4_broadcast(const struct netif *n, const struct ip4_addr *addr);
+/* far_dgram.c: the largest packet of the datagram that is being sent over IPv6;
+ * 0: what the path takes. */
+extern uint16_t port_frag6;
 /* 1: it was for one of our sockets, and p is consumed.  p starts with the
  * UDP header, whose length and checksum were verified. */
 int port_udp_input(struct pbuf *p, struct netif *inp);
