@@ -88,6 +88,8 @@ free_lazily(struct vma *v, vaddr_t start, vaddr_t end)
 static int
 will_need(struct vm_space *s, vaddr_t start, vaddr_t end)
 {
+	bool hole = false;
+
 	while (start < end) {
 		struct vm_object *o = NULL;
 		uint64_t index = 0, n = 0;
@@ -99,8 +101,10 @@ will_need(struct vm_space *s, vaddr_t start, vaddr_t end)
 			read_unlock(&s->lock);
 			return -ENOMEM;
 		}
-		if (v->start > start)
+		if (v->start > start) {
+			hole = true;
 			start = v->start;
+		}
 		if (v->object != NULL && !(v->flags & VMA_SPECIAL)) {
 			o = v->object;
 			vm_object_get(o);
@@ -122,7 +126,7 @@ will_need(struct vm_space *s, vaddr_t start, vaddr_t end)
 		if (o != NULL)
 			vm_object_put(o);
 	}
-	return 0;
+	return hole ? -ENOMEM : 0;
 }
 
 /* As vm_populate(), vma by vma, for what each allows. */
@@ -144,31 +148,33 @@ vm_populate_range(struct vm_space *s, vaddr_t start, vaddr_t end)
 		stop = v->end < end ? v->end : end;
 		flags = v->flags;
 		read_unlock(&s->lock);
-		if (flags & VMA_RWX) {
-			/* A shared page is not made dirty by locking it. */
-			err = vm_populate(s, start, stop,
-					  (flags & VMA_WRITE) &&
-						  !(flags & VMA_SHARED));
-			if (err)
-				return err == -EFAULT ? -ENOMEM : err;
-		}
+		if (!(flags & VMA_RWX))
+			return -ENOMEM;
+		/* A shared page is not made dirty by locking it. */
+		err = vm_populate(s, start, stop,
+				  (flags & VMA_WRITE) && !(flags & VMA_SHARED));
+		if (err)
+			return err == -EFAULT ? -ENOMEM : err;
 		start = stop;
 	}
 	return 0;
 }
 
+/* From the start on: the first thing in the way is what the program hears of. */
 static int
 populate_for(struct vm_space *s, vaddr_t start, vaddr_t end, bool write)
 {
-	for (vaddr_t a = start; a < end;) {
-		struct vma *v;
+	while (start < end) {
+		vaddr_t stop = end;
 		uint32_t flags = 0;
+		struct vma *v;
+		int err;
 
 		read_lock(&s->lock);
-		v = vma_at(s, a);
+		v = vma_at(s, start);
 		if (v != NULL) {
 			flags = v->flags;
-			a = v->end;
+			stop = v->end < end ? v->end : end;
 		}
 		read_unlock(&s->lock);
 		if (v == NULL)
@@ -176,8 +182,12 @@ populate_for(struct vm_space *s, vaddr_t start, vaddr_t end, bool write)
 		if ((flags & VMA_SPECIAL) ||
 		    !(flags & (write ? VMA_WRITE : VMA_RWX)))
 			return -EINVAL;
+		err = vm_populate(s, start, stop, write);
+		if (err)
+			return err;
+		start = stop;
 	}
-	return vm_populate(s, start, end, write);
+	return 0;
 }
 
 struct advice_flags {
@@ -233,7 +243,7 @@ vm_advise(struct vm_space *s, vaddr_t addr, size_t len, int advice)
 			if (err)
 				return err;
 		}
-		return vm_set_flags(s, addr, end, a->clear, a->set);
+		return vm_set_flags(s, addr, end, a->clear, a->set, false);
 	}
 	switch (advice) {
 	case MADV_NORMAL:

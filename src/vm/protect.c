@@ -140,7 +140,7 @@ vm_protect(struct vm_space *s, vaddr_t addr, size_t len, uint32_t rwx)
 
 int
 vm_set_flags(struct vm_space *s, vaddr_t addr, vaddr_t end, uint32_t clear,
-	     uint32_t set)
+	     uint32_t set, bool stop)
 {
 	vaddr_t at = addr;
 	bool hole = false;
@@ -150,7 +150,7 @@ vm_set_flags(struct vm_space *s, vaddr_t addr, vaddr_t end, uint32_t clear,
 	while (at < end && !err) {
 		struct vma *v = vma_find(s, at);
 
-		if (v == NULL || v->start >= end) {
+		if (v == NULL || v->start >= end || (stop && v->start > at)) {
 			hole = true;
 			break;
 		}
@@ -186,7 +186,7 @@ vm_lock_range(struct vm_space *s, vaddr_t addr, size_t len, bool lock,
 	if (start == end)
 		return 0;
 	err = vm_set_flags(s, start, end, lock ? 0 : VMA_LOCKED,
-			   lock ? VMA_LOCKED : 0);
+			   lock ? VMA_LOCKED : 0, true);
 	if (err || !lock || !populate)
 		return err;
 	return vm_populate_range(s, start, end);

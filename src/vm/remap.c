@@ -170,9 +170,12 @@ remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr, bool *grown)
 	long at;
 	int err;
 
-	/* What is cut off may be of other vmas, and have holes. */
-	if (v != NULL && m->old_len > m->new_len &&
+	/* What is cut off may be of other vmas, and have holes; as may what
+	 * keeps its size. */
+	if (v != NULL && m->old_len >= m->new_len &&
 	    !(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
+		if (m->old_len == m->new_len)
+			return (long)m->from;
 		err = vm_unmap_locked(s, m->from + m->new_len,
 				      m->from + m->old_len);
 		return err ? err : (long)m->from;
@@ -181,8 +184,6 @@ remap_locked(struct vm_space *s, struct move *m, vaddr_t new_addr, bool *grown)
 	if (err)
 		return err;
 	if (!(m->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP))) {
-		if (m->old_len == m->new_len)
-			return (long)m->from;
 		if (m->old_len != 0 && can_grow(s, v, m->from + m->old_len,
 						m->from + m->new_len)) {
 			vma_set_range(v, v->start, m->from + m->new_len);

@@ -109,7 +109,8 @@ MUST_CHECK int vm_populate(struct vm_space *s, vaddr_t start, vaddr_t end,
 /* advise.c: the same over several vmas, writing where one may. */
 MUST_CHECK int vm_populate_range(struct vm_space *s, vaddr_t start,
 				 vaddr_t end);
-/* protect.c: clears and sets flags; -ENOMEM: there was a hole. */
+/* protect.c: clears and sets flags; -ENOMEM: there was a hole, at which it
+ * has stopped, or not. */
 MUST_CHECK int vm_set_flags(struct vm_space *s, vaddr_t addr, vaddr_t end,
-			    uint32_t clear, uint32_t set);
+			    uint32_t clear, uint32_t set, bool stop);
 unsigned vma_prot(uint32_t flags); /* PTE_* for pages mapped in full */
