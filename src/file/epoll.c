@@ -362,6 +362,8 @@ epoll_control(struct file *epf, int op, int fd, struct file *f,
 	if (op == EPOLL_CTL_ADD && ev->events & EPOLLEXCLUSIVE &&
 	    (nested || ev->events & ~EXCLUSIVE_BITS))
 		return -EINVAL;
+	if (op == EPOLL_CTL_MOD && ev->events & EPOLLEXCLUSIVE)
+		return -EINVAL;
 	if (nested) {
 		mutex_lock(&nest_lock);
 		if (op == EPOLL_CTL_ADD)
