@@ -109,35 +109,6 @@ set_free_blocks(struct ext4_super *s, struct ext4_group_disk *d, uint32_t n)
 		d->bg_free_blocks_hi = (uint16_t)(n >> 16);
 }
 
-static void
-fill_bits(uint64_t *bits, uint32_t at, uint32_t len, bool on)
-{
-	while (len) {
-		uint32_t bit = at % 64, n = 64 - bit;
-		uint64_t mask;
-
-		if (n > len)
-			n = len;
-		mask = (n == 64 ? ~0ull : (1ull << n) - 1) << bit;
-		if (on)
-			bits[at / 64] |= mask;
-		else
-			bits[at / 64] &= ~mask;
-		at += n;
-		len -= n;
-	}
-}
-
-/* Is each of the bits on (or off)? */
-static bool
-all_bits(const uint64_t *bits, uint32_t at, uint32_t len, bool on)
-{
-	for (; len; at++, len--)
-		if (bitmap_test(bits, at) != on)
-			return false;
-	return true;
-}
-
 static uint64_t
 group_base(const struct ext4_super *s, uint32_t g)
 {
@@ -198,7 +169,7 @@ take_from(struct jhandle *h, uint32_t g, uint32_t from, uint32_t want,
 	err = ext4_bitmap_write(s, h, &m);
 	if (err)
 		goto out;
-	fill_bits(m.bits, r.at, r.len, true);
+	bitmap_fill(m.bits, r.at, r.at + r.len, true);
 	set_free_blocks(s, m.desc, left - r.len);
 	*start = group_base(s, g) + r.at;
 	*len = r.len;
@@ -373,7 +344,7 @@ free_in_group(struct jhandle *h, uint32_t g, uint32_t at, uint32_t len)
 	if (err)
 		return err;
 	left = ext4_desc_free_blocks(s, m.desc);
-	if (at + len > m.nbits || !all_bits(m.bits, at, len, true)) {
+	if (at + len > m.nbits || bitmap_count(m.bits, at, at + len) != len) {
 		err = ext4_bad(s, 0, "blocks freed that are free");
 		goto out;
 	}
@@ -385,12 +356,12 @@ free_in_group(struct jhandle *h, uint32_t g, uint32_t at, uint32_t len)
 	if (!m.info->pending)
 		m.info->pending = kzalloc(s->block_size, ALLOC_NOFS);
 	if (m.info->pending) {
-		fill_bits(m.info->pending, at, len, true);
+		bitmap_fill(m.info->pending, at, at + len, true);
 		m.info->npending += len;
 	} else { /* no memory for the list: leave the whole group alone */
 		m.info->frozen_tid = journal_tid(h);
 	}
-	fill_bits(m.bits, at, len, false);
+	bitmap_fill(m.bits, at, at + len, false);
 	set_free_blocks(s, m.desc, left + len);
 	s->free_blocks += len;
 	s->freed_pending += len;
@@ -469,11 +440,9 @@ ext4_freed(struct ext4_super *s, uint64_t start, uint32_t len)
 		if (g && g->pending && g->npending) {
 			/* Those freed while the list could not be had are
 			 * not in it: count what is. */
-			for (uint32_t k = at; k < at + n; k++)
-				if (bitmap_test(g->pending, k)) {
-					bitmap_clear(g->pending, k);
-					g->npending--;
-				}
+			g->npending -=
+				(uint32_t)bitmap_count(g->pending, at, at + n);
+			bitmap_fill(g->pending, at, at + n, false);
 			if (!g->npending) {
 				kfree(g->pending);
 				g->pending = NULL;

@@ -17,6 +17,7 @@
 #include <base/hash.h>
 #include <base/math.h>
 #include <base/string.h>
+#include <fs/pagecache.h>
 #include <mem/heap.h>
 #include <mem/kmap.h>
 #include <mem/page.h>
@@ -249,13 +250,6 @@ ext4_groups_free(struct ext4_super *s)
 
 /* ---- bitmaps ---- */
 
-static void
-set_bits(uint64_t *bits, uint64_t from, uint64_t to)
-{
-	while (from < to)
-		bitmap_set(bits, from++);
-}
-
 /* Marks blocks of [start, start + n) that lie in the group. */
 static void
 mark(const struct ext4_super *s, uint64_t *bits, uint32_t group, uint64_t start,
@@ -269,7 +263,7 @@ mark(const struct ext4_super *s, uint64_t *bits, uint32_t group, uint64_t start,
 	if (end > limit)
 		end = limit;
 	if (start < end)
-		set_bits(bits, start - base, end - base);
+		bitmap_fill(bits, start - base, end - base, true);
 }
 
 /* A bitmap that the disk does not hold yet: the group has nothing but its
@@ -300,7 +294,7 @@ make_block_bitmap(const struct ext4_super *s, uint32_t group,
 	mark(s, bits, group, block_bitmap_of(s, d), 1);
 	mark(s, bits, group, inode_bitmap_of(s, d), 1);
 	mark(s, bits, group, table_of(s, d), table_blocks(s));
-	set_bits(bits, group_blocks(s, group), s->block_size * 8ull);
+	bitmap_fill(bits, group_blocks(s, group), s->block_size * 8ull, true);
 }
 
 static uint32_t
@@ -350,24 +344,49 @@ open_desc(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 	return err;
 }
 
+/* The flag says that the disk does not hold this bitmap yet. */
+static bool
+is_blank(const struct ext4_super *s, const struct ext4_bitmap *m, uint16_t flag)
+{
+	return (m->desc->bg_flags & flag) &&
+	       (s->csum || (s->ro_compat & EXT4_RO_GDT_CSUM));
+}
+
+/* A blank one is not read, but what is in memory may be made already. */
+static int
+open_bits(struct ext4_super *s, uint64_t at, bool blank, struct ext4_buf *b)
+{
+	struct page *p = NULL;
+	int err;
+
+	if (blank)
+		p = page_cache_peek(s->meta,
+				    at >> (PAGE_SHIFT - s->block_shift));
+	err = blank && !p ? ext4_bnew(s, at, b) : ext4_bread(s, at, b);
+	if (p)
+		page_put(p);
+	return err;
+}
+
 int
 ext4_block_bitmap(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 {
 	int err = open_desc(s, group, m);
 	uint64_t at;
+	bool blank;
 
 	if (err)
 		return err;
 	at = block_bitmap_of(s, m->desc);
-	err = ext4_bread(s, at, &m->buf);
+	blank = is_blank(s, m, EXT4_BG_BLOCK_UNINIT);
+	err = open_bits(s, at, blank, &m->buf);
 	if (err)
 		goto fail;
 	m->bits = (void *)m->buf.data;
 	m->nbits = group_blocks(s, group);
 	if (ext4_buf_checked(s, &m->buf, at))
 		return 0;
-	if ((m->desc->bg_flags & EXT4_BG_BLOCK_UNINIT) &&
-	    (s->csum || (s->ro_compat & EXT4_RO_GDT_CSUM)))
+	if (blank)
 		make_block_bitmap(s, group, m->desc, m->bits);
 	else
 		err = check_block_bitmap(s, group, m);
@@ -384,10 +403,12 @@ int
 ext4_inode_bitmap(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 {
 	int err = open_desc(s, group, m);
+	bool blank;
 
 	if (err)
 		return err;
-	err = ext4_bread(s, inode_bitmap_of(s, m->desc), &m->buf);
+	blank = is_blank(s, m, EXT4_BG_INODE_UNINIT);
+	err = open_bits(s, inode_bitmap_of(s, m->desc), blank, &m->buf);
 	if (err)
 		goto fail;
 	m->bits = (void *)m->buf.data;
@@ -395,10 +416,10 @@ ext4_inode_bitmap(struct ext4_super *s, uint32_t group, struct ext4_bitmap *m)
 	m->inodes = true;
 	if (ext4_buf_checked(s, &m->buf, m->buf.block))
 		return 0;
-	if ((m->desc->bg_flags & EXT4_BG_INODE_UNINIT) &&
-	    (s->csum || (s->ro_compat & EXT4_RO_GDT_CSUM))) {
+	if (blank) {
 		memset(m->bits, 0, s->block_size);
-		set_bits(m->bits, s->inodes_per_group, s->block_size * 8ull);
+		bitmap_fill(m->bits, s->inodes_per_group, s->block_size * 8ull,
+			    true);
 	} else if (s->csum &&
 		   !csum_matches(s,
 				 bitmap_csum(s, m->bits, s->inodes_per_group),
