@@ -435,6 +435,21 @@ def test_include_completes_what_a_table_took(pith, tmp_path):
                 assert os.path.join(dirpath, f) in n
 
 
+def test_lists_among_the_arguments(pith, static, tmp_path):
+    """A class path: files, a directory's jars, what is not there."""
+    (tmp_path / "lib").mkdir()
+    for name in ("a.jar", "b.jar", "lib/c.jar", "plain"):
+        (tmp_path / name).touch()
+    def inside(*words):
+        n = names(pith, build(pith, tmp_path, static, *words, cwd=tmp_path))
+        return {p[len(str(tmp_path)) + 1:] for p in n
+                if p.startswith(f"{tmp_path}/")}
+    assert inside("-cp", f"{tmp_path}/a.jar:b.jar:none.jar:./lib/*") >= {
+        "a.jar", "b.jar", "lib/c.jar"}
+    assert "a.jar" in inside("--path=/none:./a.jar")
+    assert "plain" not in inside("plain:x", "http://h/plain")
+
+
 def cached(pith):
     return sorted((pith.tmp / "cache").glob("*.img"))
 

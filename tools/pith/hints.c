@@ -33,6 +33,7 @@ static const struct {
 		      "by waitress or uvicorn, without --workers" },
 	{ "haproxy", "start it with -db" },
 	{ "inspircd", "start it with --nofork" },
+	{ "jshell", "start it with --execution local" },
 	{ "knotd", "start it without -d" },
 	{ "lighttpd", "start it with -D" },
 	{ "master", WORKERS },

@@ -118,25 +118,52 @@ is_host_path(const char *s)
 	return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
 }
 
-/* Host paths among the arguments, as words of their own or behind the "=" of
- * an option. */
+/* Takes s if it names a host path; also what stands before a class path's
+ * "DIR/" and asterisk. */
+static bool
+take_argument(struct target *t, const char *s)
+{
+	size_t len = strlen(s);
+	char *word = xstrndup(
+		s, len > 2 && !strcmp(s + len - 2, "/*") ? len - 2 : len);
+	bool there = is_host_path(word);
+	char *full;
+
+	if (there) {
+		t->relative = t->relative || word[0] != '/';
+		full = path_absolute(word);
+		strv_add(&t->paths, full);
+		free(full);
+	}
+	free(word);
+	return there;
+}
+
+/* A list with colons (java -cp); what is no path in it may be another word
+ * that has one, so only what has a slash or a dot counts. */
+static void
+take_list(struct target *t, const char *s)
+{
+	char *copy = xstrdup(s), *word, *at = copy;
+
+	while ((word = strsep(&at, ":")))
+		if (strpbrk(word, "/."))
+			take_argument(t, word);
+	free(copy);
+}
+
+/* Host paths among the arguments: words of their own, behind the "=" of an
+ * option, or lists of them. */
 static void
 find_arguments(const struct options *o, struct target *t)
 {
 	for (size_t i = 0; i < o->args.n; i++) {
 		const char *s = o->args.v[i], *eq = strchr(s, '=');
-		char *full;
 
-		if (!is_host_path(s)) {
-			if (!eq || !is_host_path(eq + 1))
-				continue;
-			s = eq + 1;
-		}
-		if (s[0] != '/')
-			t->relative = true;
-		full = path_absolute(s);
-		strv_add(&t->paths, full);
-		free(full);
+		if (take_argument(t, s) || (eq && take_argument(t, eq + 1)))
+			continue;
+		if (strchr(s, ':'))
+			take_list(t, eq ? eq + 1 : s);
 	}
 }
 
