@@ -435,6 +435,21 @@ def test_include_completes_what_a_table_took(pith, tmp_path):
                 assert os.path.join(dirpath, f) in n
 
 
+def test_links_of_a_directory(pith, static, tmp_path):
+    """To directories elsewhere, as /var/lib/tomcat10/conf to /etc."""
+    for name in ("base/sub", "conf/more"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "conf/more/server.xml").touch()
+    (tmp_path / "base/conf").symlink_to("../conf")
+    (tmp_path / "base/logs").symlink_to("/var/log")
+    (tmp_path / "base/root").symlink_to("/")
+    (tmp_path / "base/up").symlink_to("..")
+    n = names(pith, build(pith, tmp_path, static, tmp_path / "base",
+                          name="base.img"))
+    assert f"{tmp_path}/conf/more/server.xml" in n
+    assert not [p for p in n if p.startswith("/var/log/")]
+
+
 def test_lists_among_the_arguments(pith, static, tmp_path):
     """A class path: files, a directory's jars, what is not there."""
     (tmp_path / "lib").mkdir()

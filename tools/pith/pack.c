@@ -88,6 +88,14 @@ search_path(const char *name)
 	no_program(name, ENOENT);
 }
 
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
+}
+
 /* Whether the path lies in a tree that the machine has of its own: what the
  * image holds there is hidden. */
 static bool
@@ -95,13 +103,9 @@ in_guest_tree(const char *path)
 {
 	static const char *const trees[] = { "/dev", "/proc", "/sys" };
 
-	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
-		size_t len = strlen(trees[i]);
-
-		if (!strncmp(path, trees[i], len) &&
-		    (!path[len] || path[len] == '/'))
+	for (size_t i = 0; i < ARRAY_LEN(trees); i++)
+		if (is_below(path, trees[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -420,6 +424,49 @@ count_entry(const char *path, const void *arg)
 	return t->full;
 }
 
+struct links {
+	const char *dir; /* whose links are looked for */
+	struct strv to;	 /* directories elsewhere that they lead to */
+};
+
+static void
+find_link(struct node *n, void *arg)
+{
+	static const char *const state[] = { "/run", "/var/cache", "/var/log",
+					     "/var/tmp" };
+	struct links *l = arg;
+	char *path, *real;
+	struct stat st;
+
+	if (!S_ISLNK(n->st.st_mode))
+		return;
+	path = node_path(n);
+	real = is_below(path, l->dir) ? realpath(path, NULL) : NULL;
+	if (real && !stat(real, &st) && S_ISDIR(st.st_mode) &&
+	    !is_system_dir(real) && !in_guest_tree(real)) {
+		bool out = is_below(real, l->dir);
+
+		for (size_t i = 0; i < ARRAY_LEN(state); i++)
+			out = out || is_below(real, state[i]);
+		if (!out)
+			strv_add(&l->to, real);
+	}
+	free(real);
+	free(path);
+}
+
+/* What the directory's links to directories lead to, such as a server's
+ * conf, which is in /etc; not what a service writes. */
+static void
+add_linked(struct fileset *fs, const char *dir, struct tally *t)
+{
+	struct links l = { .dir = dir };
+
+	fileset_each(fs, find_link, &l);
+	for (size_t i = 0; i < l.to.n; i++)
+		fileset_add_tree(fs, l.to.v[i], count_entry, t);
+}
+
 /* An argument is a guess at what the program will open, so nothing about it
  * is an error. */
 static void
@@ -445,6 +492,7 @@ add_argument(struct fileset *fs, const char *path)
 		return;
 	}
 	fileset_add_tree(fs, path, count_entry, &t);
+	add_linked(fs, path, &t);
 	if (t.full)
 		warn("the directory %s has more than %d files, not all go "
 		     "in; name it with -i to take it whole",

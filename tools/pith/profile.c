@@ -119,6 +119,52 @@ program_name(Dwfl *dwfl, uint64_t pc)
 			 path ? base_of(path) : "?");
 }
 
+/* Names by address: a table of symbols is walked for each, and the same few
+ * thousand addresses come again and again. */
+struct place {
+	uint64_t pc;
+	bool kernel;
+	char *name;
+};
+
+static void *places;
+
+static int
+by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+
+	if (x->pc != y->pc)
+		return x->pc < y->pc ? -1 : 1;
+	return x->kernel - y->kernel;
+}
+
+/* Stays the table's. */
+static const char *
+name_at(Dwfl *dwfl, uint64_t pc, bool kernel)
+{
+	struct place key = { .pc = pc, .kernel = kernel }, *p;
+	struct place **at = tfind(&key, &places, by_place);
+
+	if (at)
+		return (*at)->name;
+	p = xcalloc(1, sizeof(*p));
+	*p = key;
+	p->name = kernel ? kernel_name(pc) : program_name(dwfl, pc);
+	if (!tsearch(p, &places, by_place))
+		die(STATUS_FAILED, "no memory for the profile");
+	return p->name;
+}
+
+static void
+free_place(void *node)
+{
+	struct place *p = node;
+
+	free(p->name);
+	free(p);
+}
+
 /* ---- samples to stacks ---- */
 
 /* A name in a line of stacks: what separates there is replaced. */
@@ -140,8 +186,7 @@ count_stack(Dwfl *dwfl, const uint64_t *pc, unsigned depth, unsigned kernel)
 		 * in the next function; not so of the innermost, nor of where
 		 * the program entered the kernel. */
 		uint64_t at = pc[i] - (i > 0 && i != kernel);
-		char *name =
-			i < kernel ? kernel_name(at) : program_name(dwfl, at);
+		const char *name = name_at(dwfl, at, i < kernel);
 		struct count *e = entry_of(&functions, name);
 
 		if (e->seen != nsamples)
@@ -152,7 +197,6 @@ count_stack(Dwfl *dwfl, const uint64_t *pc, unsigned depth, unsigned kernel)
 		if (b.len)
 			buf_add(&b, ";", 1);
 		add_frame(&b, name);
-		free(name);
 	}
 	buf_add(&b, "", 1);
 	entry_of(&stacks, b.p)->self++;
@@ -182,6 +226,9 @@ count_samples(Dwfl *dwfl)
 	}
 	buf_free(&samples);
 	samples = (struct buf){ 0 };
+	/* The next program has others at these addresses. */
+	tdestroy(places, free_place);
+	places = NULL;
 }
 
 void
