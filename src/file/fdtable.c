@@ -228,7 +228,8 @@ fd_reserve(struct fdtable *t, int min, bool cloexec)
 {
 	int fd;
 
-	if (min < 0 || (uint64_t)min >= t->limit)
+	/* Without a wish of the caller's the limit is EMFILE. */
+	if (min < 0 || (min && (uint64_t)min >= t->limit))
 		return -EINVAL;
 	mutex_lock(&t->lock);
 	fd = reserve_locked(t, (unsigned)min, cloexec);

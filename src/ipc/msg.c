@@ -213,6 +213,8 @@ try_receive(struct queue *q, int64_t type, size_t max, int flags,
 		err = -ENOMSG;
 	} else if (m->len > max && !(flags & MSG_NOERROR)) {
 		err = -E2BIG;
+	} else if (flags & MSG_COPY && m->len > max) {
+		err = -EINVAL; /* a copy is whole */
 	} else if (flags & MSG_COPY) {
 		*out = kmemdup(m, sizeof(*m) + m->len, ALLOC_ATOMIC);
 		err = *out ? 0 : -ENOMEM;

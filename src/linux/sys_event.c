@@ -153,7 +153,7 @@ long
 sys_getrandom(struct thread *t, void __user *buf, size_t len, uint32_t flags)
 {
 	uint8_t piece[256];
-	size_t done = 0;
+	size_t done = 0, left = 0;
 
 	(void)t;
 	if (flags & ~(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
@@ -173,13 +173,15 @@ sys_getrandom(struct thread *t, void __user *buf, size_t len, uint32_t flags)
 			len - done < sizeof(piece) ? len - done : sizeof(piece);
 
 		random_bytes(piece, n);
-		if (copy_to_user((char __user *)buf + done, piece, n))
-			return done ? (long)done : -EFAULT;
-		done += n;
+		left = copy_to_user_partial((char __user *)buf + done, piece,
+					    n);
+		done += n - left;
+		if (left)
+			break;
 		/* Linux looks here, and programs count on a page at least. */
 		if (done % PAGE_SIZE == 0 && thread_signal_pending())
 			break;
 	}
 	memset(piece, 0, sizeof(piece));
-	return (long)done;
+	return left && !done ? -EFAULT : (long)done;
 }

@@ -5,12 +5,14 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/fs.h>
+#include <abi/resource.h>
 #include <abi/signal.h>
 #include <abi/stat.h>
 #include <abi/uio.h>
 #include <file/async.h>
 #include <file/fdtable.h>
 #include <file/file.h>
+#include <file/fs_context.h>
 #include <file/pipe.h>
 #include <fs/attr.h>
 #include <fs/pagecache.h>
@@ -403,7 +405,7 @@ sys_fcntl(struct thread *t, int fd, int cmd, uint64_t arg)
 	switch (cmd) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
-		if (arg > INT32_MAX)
+		if (arg > INT32_MAX || arg >= rlimit_soft(RLIMIT_NOFILE))
 			return -EINVAL;
 		return dup_from(t, fd, (int)arg, cmd == F_DUPFD_CLOEXEC);
 	case F_GETFD:

@@ -411,6 +411,7 @@ reset_thread(struct exec *x, struct process *p, struct thread *t)
 	x->cred = NULL;
 	cred_put(c);
 	p->dumpable = !x->secure;
+	p->membarrier = 0; /* the old program's registrations */
 	p->pdeath_sig = x->secure ? 0 : p->pdeath_sig;
 	mutex_lock(&p->lock);
 	old = p->exe;

@@ -92,6 +92,9 @@ types(void)
 	get(0, 100, 0);
 	SHOW(put(1, "long message", 0));
 	get(0, 4, 0);
+	get(0, 4, MSG_COPY);
+	get(0, 4, MSG_COPY | MSG_NOERROR);
+	get(0, 100, MSG_COPY);
 	get(0, 4, MSG_NOERROR);
 	get(0, 4, 0);
 	put(7, "seven", 0);
