@@ -461,7 +461,7 @@ dgram_poll(struct socket *s, struct poll_table *pt)
 	poll_wait(pt, &u->in.wq);
 	if (READ_ONCE(s->error))
 		mask |= POLLERR;
-	if (READ_ONCE(u->errs))
+	if (READ_ONCE(u->errs) || unlikely(READ_ONCE(u->in.zc_untold)))
 		mask |= POLLERR |
 			(sock_opt(s, SOCKOPT_ERR_QUEUE) ? POLLPRI : 0);
 	if (u->rcv_shut)
@@ -583,6 +583,8 @@ dgram_setopt(struct socket *s, int level, int name, const void *val,
 		memcpy(at, val, min_u64(len, size));
 		return 0;
 	}
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY && !dgram_is_raw(sk))
+		return inet_zc_setopt(sk, val, len);
 	if (level == IPPROTO_UDP && !dgram_is_raw(sk))
 		return set_udp(u, name, val, len);
 	if (is_checksum(sk, level, name))
@@ -604,6 +606,8 @@ dgram_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 		memcpy(val, at, *len);
 		return 0;
 	}
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY && !dgram_is_raw(sk))
+		return sock_put_int(val, len, sk->zerocopy);
 	if (is_checksum(sk, level, name))
 		return sock_put_int(val, len, u->csum_at);
 	if (level == SOL_RAW && dgram_is_raw(sk))

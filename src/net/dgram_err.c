@@ -244,7 +244,7 @@ dgram_err_recv(struct inet_sock *sk, struct uio *u, struct sock_msg *m)
 	ssize_t r = 0;
 
 	if (!d)
-		return -EAGAIN;
+		return inet_zc_recv(sk, m);
 	len = d->len - (uint32_t)sizeof(struct entry_head);
 	n = min_u64(u->resid, len);
 	if (n)

@@ -511,10 +511,9 @@ get_ready(struct inet_sock *sk, const struct sock_msg *m, struct dgram_out *o)
 	return err == -EADDRNOTAVAIL ? -EAGAIN : err;
 }
 
-ssize_t
-dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
+static ALWAYS_INLINE ssize_t
+send_any(struct inet_sock *sk, struct uio *u, struct sock_msg *m)
 {
-	struct inet_sock *sk = inet_of(s);
 	struct dgram_sock *d = dgram_of(sk);
 	struct dgram_out o = { 0 };
 	ssize_t len = (ssize_t)u->resid, r;
@@ -539,4 +538,15 @@ dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
 		return too_large(sk, &o);
 	err = transmit(sk, u, &o);
 	return err ? err : len;
+}
+
+ssize_t
+dgram_send(struct socket *s, struct uio *u, struct sock_msg *m)
+{
+	struct inet_sock *sk = inet_of(s);
+	ssize_t r = send_any(sk, u, m);
+
+	if (unlikely(m->flags & MSG_ZEROCOPY) && sk->zerocopy && r >= 0)
+		inet_zc_sent(sk); /* in pieces or not, all is copied */
+	return r;
 }

@@ -85,6 +85,11 @@ struct inet_sock {
 	struct inet_addr mcast_addr;
 	uint8_t mtu_discover, mtu_discover6;
 	struct inet_group *groups; /* [ports lock] */
+
+	/* zerocopy.c */
+	bool zerocopy;	/* [a] SO_ZEROCOPY */
+	bool zc_untold; /* [lock w, a] calls since were not told of */
+	uint32_t zc_first, zc_next; /* [lock] their numbers */
 };
 
 static inline struct inet_sock *
@@ -208,6 +213,14 @@ struct inet_rest_info {
 bool inet_rest_next(uint32_t *at, struct inet_rest_info *out);
 unsigned inet_rest_count(void);
 void inet_rest_init(void);
+
+/* ---- MSG_ZEROCOPY (zerocopy.c) ---- */
+
+int inet_zc_setopt(struct inet_sock *sk, const void *val, uint32_t len);
+/* A call with MSG_ZEROCOPY has sent something. */
+void inet_zc_sent(struct inet_sock *sk);
+/* recv with MSG_ERRQUEUE. */
+ssize_t inet_zc_recv(struct inet_sock *sk, struct sock_msg *m);
 
 /* ---- options of IPPROTO_IP and IPPROTO_IPV6 (inet_opt.c) ---- */
 

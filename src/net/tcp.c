@@ -785,7 +785,7 @@ tcp_poll(struct socket *s, struct poll_table *pt)
 				mask |= POLLOUT | POLLWRNORM;
 		}
 	}
-	if (READ_ONCE(s->error) || unlikely(READ_ONCE(t->zc_untold)))
+	if (READ_ONCE(s->error) || unlikely(READ_ONCE(t->in.zc_untold)))
 		mask |= POLLERR;
 	return mask;
 }

@@ -117,10 +117,6 @@ struct tcp_sock {
 		user_timeout_ms;
 	uint32_t notsent_lowat;
 	bool inq;
-	bool zerocopy; /* SO_ZEROCOPY */
-
-	bool zc_untold;		    /* [l w, a] calls since were not told of */
-	uint32_t zc_first, zc_next; /* [l] their numbers */
 };
 
 static inline struct tcp_sock *

@@ -244,8 +244,8 @@ tcp_data_send(struct socket *s, struct uio *u, struct sock_msg *m)
 	}
 	if (done)
 		push(t, more);
-	if (unlikely(m->flags & MSG_ZEROCOPY) && t->zerocopy && done)
-		tcp_zc_sent(t);
+	if (unlikely(m->flags & MSG_ZEROCOPY) && t->in.zerocopy && done)
+		inet_zc_sent(&t->in);
 	return done ? (ssize_t)done : err;
 }
 
@@ -458,7 +458,7 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 	size_t len = u->resid, done = 0, target;
 
 	if (m->flags & MSG_ERRQUEUE)
-		return tcp_zc_recv(t, m);
+		return inet_zc_recv(&t->in, m);
 	if (tcp_state(t) == TCP_LISTEN)
 		return -ENOTCONN;
 	if (m->flags & MSG_OOB)

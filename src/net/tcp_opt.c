@@ -149,14 +149,8 @@ tcp_setopt(struct socket *s, int level, int name, const void *val, uint32_t len)
 	struct tcp_sock *t = tcp_of(inet_of(s));
 	int v, err;
 
-	if (level == SOL_SOCKET && name == SO_ZEROCOPY) {
-		err = sock_opt_int(val, len, &v);
-		if (!err && (v < 0 || v > 1))
-			err = -EINVAL;
-		if (!err)
-			WRITE_ONCE(t->zerocopy, v);
-		return err;
-	}
+	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
+		return inet_zc_setopt(&t->in, val, len);
 	if (level != IPPROTO_TCP)
 		return inet_setopt(&t->in, level, name, val, len);
 	if (name == TCP_CONGESTION)
@@ -279,7 +273,7 @@ tcp_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 	int v, err;
 
 	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
-		return sock_put_int(val, len, t->zerocopy);
+		return sock_put_int(val, len, t->in.zerocopy);
 	if (level != IPPROTO_TCP)
 		return inet_getopt(&t->in, level, name, val, len);
 	if (name == TCP_INFO)

@@ -32,13 +32,6 @@ ssize_t tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m);
 ssize_t tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
 		       struct sock_msg *m);
 
-/* ---- tcp_zerocopy.c ---- */
-
-/* A call with MSG_ZEROCOPY has sent something. */
-void tcp_zc_sent(struct tcp_sock *t);
-/* recv with MSG_ERRQUEUE. */
-ssize_t tcp_zc_recv(struct tcp_sock *t, struct sock_msg *m);
-
 /* ---- tcp_urg.c; unless it says otherwise the caller holds t's lock ---- */
 
 bool tcp_at_mark(const struct tcp_sock *t);
