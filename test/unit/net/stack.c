@@ -141,6 +141,7 @@ port_gateway4(struct netif *n, const ip4_addr_t *dst)
 }
 
 unsigned port_more_addrs;
+uint16_t port_frag6;
 
 int
 port_ip4_own(const struct netif *n, const ip4_addr_t *a)
