@@ -216,7 +216,10 @@ struct net_counters {
 	uint64_t ip_in, ip_out, ip_in_discards, ip_in_hdr_errors,
 		ip_in_addr_errors, ip_delivered, ip_out_no_routes, ip_forwarded,
 		ip_reasm_ok, ip_reasm_fails, ip_frag_ok;
+	uint64_t ip6_in, ip6_in_hdr_errors, ip6_in_protos, ip6_in_discards,
+		ip6_delivered, ip6_out, ip6_out_no_routes, ip6_frag_created;
 	uint64_t icmp_in, icmp_in_errors, icmp_out;
+	uint64_t icmp6_in, icmp6_in_errors, icmp6_out;
 	uint64_t tcp_active, tcp_passive, tcp_fails, tcp_resets, tcp_estab,
 		tcp_in, tcp_out, tcp_retrans, tcp_in_errors, tcp_out_rsts,
 		tcp_listen_overflows, tcp_cookies_sent, tcp_cookies_good,

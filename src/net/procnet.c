@@ -14,6 +14,7 @@
 #include <base/string.h>
 #include <core/log.h>
 #include <fs/pseudo.h>
+#include <net/inet.h>
 #include <net/netif.h>
 #include <net/socket.h>
 
@@ -424,6 +425,33 @@ show_snmp(struct seq_buf *s, void *arg)
 	return 0;
 }
 
+/* Only what is counted: of a line that is missing Linux's tools know that an
+ * older kernel did not have it. */
+static int
+show_snmp6(struct seq_buf *s, void *arg)
+{
+	struct net_counters c = counters();
+	const struct counter all[] = {
+		{ "Ip6InReceives", N(ip6_in) },
+		{ "Ip6InHdrErrors", N(ip6_in_hdr_errors) },
+		{ "Ip6InUnknownProtos", N(ip6_in_protos) },
+		{ "Ip6InDiscards", N(ip6_in_discards) },
+		{ "Ip6InDelivers", N(ip6_delivered) },
+		{ "Ip6OutForwDatagrams", 0 }, /* there is no forwarding */
+		{ "Ip6OutRequests", N(ip6_out) },
+		{ "Ip6OutNoRoutes", N(ip6_out_no_routes) },
+		{ "Ip6FragCreates", N(ip6_frag_created) },
+		{ "Icmp6InMsgs", N(icmp6_in) },
+		{ "Icmp6InErrors", N(icmp6_in_errors) },
+		{ "Icmp6OutMsgs", N(icmp6_out) },
+	};
+
+	(void)arg;
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		seq_printf(s, "%-32s\t%ld\n", all[i].name, (long)all[i].value);
+	return 0;
+}
+
 static int
 show_netstat(struct seq_buf *s, void *arg)
 {
@@ -460,6 +488,28 @@ show_sockstat(struct seq_buf *s, void *arg)
 		   (unsigned long)c.udp_inuse);
 	seq_printf(s, "RAW: inuse %lu\nFRAG: inuse 0 memory 0\n",
 		   (unsigned long)c.raw_inuse);
+	return 0;
+}
+
+static unsigned
+count6(enum inet_kind kind)
+{
+	struct inet_sock *sk = NULL;
+	unsigned at = 0, n = 0;
+
+	while ((sk = inet_next(kind, sk, &at)))
+		n += sk->v6;
+	return n;
+}
+
+static int
+show_sockstat6(struct seq_buf *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "TCP6: inuse %u\nUDP6: inuse %u\nUDPLITE6: inuse 0\n",
+		   count6(INET_TCP), count6(INET_UDP));
+	seq_printf(s, "RAW6: inuse %u\nFRAG6: inuse 0 memory 0\n",
+		   count6(INET_RAW));
 	return 0;
 }
 
@@ -620,12 +670,14 @@ static const struct pseudo_entry entries[] = {
 	  .show = show_ipv6_route },
 	{ .path = "net/arp", .mode = FILE_MODE, .show = show_arp },
 	{ .path = "net/snmp", .mode = FILE_MODE, .show = show_snmp },
+	{ .path = "net/snmp6", .mode = FILE_MODE, .show = show_snmp6 },
 	{ .path = "net/netstat", .mode = FILE_MODE, .show = show_netstat },
 	{ .path = "net/igmp", .mode = FILE_MODE, .show = show_igmp },
 	{ .path = "net/igmp6", .mode = FILE_MODE, .show = show_igmp6 },
 	{ .path = "net/dev_mcast", .mode = FILE_MODE, .show = show_dev_mcast },
 	{ .path = "net/pnp", .mode = FILE_MODE, .show = show_pnp },
 	{ .path = "net/sockstat", .mode = FILE_MODE, .show = show_sockstat },
+	{ .path = "net/sockstat6", .mode = FILE_MODE, .show = show_sockstat6 },
 };
 
 /* A file that is missing is no reason not to start. */

@@ -322,13 +322,23 @@ net_counters_get(struct net_counters *c)
 
 	memset(c, 0, sizeof(*c));
 	net_core_lock();
-	c->ip_in = (uint64_t)s->ip.recv + s->ip6.recv;
-	c->ip_out = (uint64_t)s->ip.xmit + s->ip6.xmit;
-	c->ip_in_hdr_errors = (uint64_t)s->ip.lenerr + s->ip.chkerr +
-			      s->ip.err + s->ip6.lenerr;
+	c->ip_in = s->ip.recv;
+	c->ip_out = s->ip.xmit;
+	c->ip_in_hdr_errors = (uint64_t)s->ip.lenerr + s->ip.chkerr + s->ip.err;
 	c->ip_in_discards = s->ip.memerr;
-	c->ip_delivered = c->ip_in - s->ip.drop - s->ip6.drop;
-	c->ip_out_no_routes = (uint64_t)s->ip.rterr + s->ip6.rterr;
+	c->ip_delivered = c->ip_in - s->ip.drop;
+	c->ip_out_no_routes = s->ip.rterr;
+	c->ip6_in = s->ip6.recv;
+	c->ip6_in_hdr_errors = (uint64_t)s->ip6.lenerr + s->ip6.err;
+	c->ip6_in_protos = s->ip6.proterr;
+	c->ip6_in_discards = s->ip6.memerr;
+	c->ip6_delivered = c->ip6_in - s->ip6.drop;
+	c->ip6_out = s->ip6.xmit;
+	c->ip6_out_no_routes = s->ip6.rterr;
+	c->ip6_frag_created = s->ip6_frag.xmit;
+	c->icmp6_in = s->icmp6.recv;
+	c->icmp6_in_errors = (uint64_t)s->icmp6.lenerr + s->icmp6.chkerr;
+	c->icmp6_out = s->icmp6.xmit;
 	c->icmp_in = s->icmp.recv;
 	c->icmp_out = s->icmp.xmit;
 	c->icmp_in_errors = (uint64_t)s->icmp.lenerr + s->icmp.chkerr;
