@@ -11,6 +11,7 @@
 #include <abi/poll.h>
 #include <abi/signal.h>
 #include <abi/stat.h>
+#include <base/atomic.h>
 #include <base/hash.h>
 #include <base/math.h>
 #include <base/string.h>
@@ -139,13 +140,20 @@ unix_wake_ends(struct unix_sock *u)
 }
 
 /* The other end of a connection is told; what we did not read is an error to
- * it.  unix_lock is held. */
+ * it, which it must not miss when it sees the end.  What it sends from here on
+ * is refused.  unix_lock is held. */
 static void
 end_connection(struct unix_sock *u, struct unix_sock *p)
 {
-	WRITE_ONCE(p->shut, UNIX_SHUT_BOTH);
-	if (READ_ONCE(u->nqueued) || !u->sock.file)
+	bool unread;
+
+	spin_lock(&u->lock);
+	u->dead = true;
+	unread = u->nqueued;
+	spin_unlock(&u->lock);
+	if (unread || !u->sock.file)
 		sock_set_error(&p->sock, ECONNRESET);
+	atomic_store_release(&p->shut, UNIX_SHUT_BOTH);
 }
 
 /* Datagram sockets that were connected to us have their next send refused;

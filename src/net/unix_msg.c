@@ -152,8 +152,6 @@ wait_stream_room(struct unix_sock *u, struct unix_sock *p, int flags)
 	while (!stream_room(u, p) && !err)
 		err = wait_sleep(&e, until);
 	wait_end(&u->write_wq, &e);
-	if (err) /* a wake that came as well is another's */
-		wait_wake_next(&u->write_wq);
 	return sock_wait_error(&u->sock, true, err);
 }
 
@@ -169,6 +167,7 @@ ssize_t
 unix_send_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 {
 	struct unix_sock *u = unix_of(s), *p = unix_connected(u);
+	bool waited = false;
 	ssize_t done = 0;
 	int err = 0;
 
@@ -187,6 +186,7 @@ unix_send_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		uint32_t len;
 
 		if (unlikely(!stream_room(u, p))) {
+			waited = true;
 			err = wait_stream_room(u, p, sm->flags);
 			if (err)
 				break;
@@ -210,6 +210,9 @@ unix_send_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 		}
 		done += len;
 	}
+	/* The room that it was woken for may be more than it took. */
+	if (unlikely(waited) && stream_room(u, p))
+		wait_wake_next(&u->write_wq);
 	return done ? done : err;
 }
 
@@ -523,6 +526,8 @@ unix_recv_stream(struct socket *s, struct uio *uio, struct sock_msg *sm)
 			sender_name(p, sm);
 		if (!(sm->flags & MSG_PEEK))
 			read_done(u, p);
+		else
+			wait_wake_next(&u->read_wq); /* it is still there */
 		return done;
 	}
 	return n < 0 ? n : 0;
@@ -784,6 +789,7 @@ ssize_t
 unix_recv_packet(struct socket *s, struct uio *uio, struct sock_msg *sm)
 {
 	struct unix_sock *u = unix_of(s), *p;
+	bool waited = false;
 	ssize_t n;
 
 	if (sm->flags & MSG_OOB)
@@ -807,12 +813,15 @@ unix_recv_packet(struct socket *s, struct uio *uio, struct sock_msg *sm)
 				return -EAGAIN;
 			return 0;
 		}
+		waited = true;
 		err = wait_packet(u, sm->flags);
 		if (err)
 			return err;
 	}
 	if (p && !(sm->flags & MSG_PEEK))
 		read_done(u, p);
+	else if (unlikely(waited) && !list_empty(&u->queue))
+		wait_wake_next(&u->read_wq); /* of two wakes, or of a peek */
 	return n;
 }
 
