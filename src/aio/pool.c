@@ -7,6 +7,10 @@
  * Items that could wait for ever wait for readiness without a worker (arm),
  * so MAX bounds what sleeps for a device or a lock.
  *
+ * What becomes ready by a call of the very thread that asked for it is done by
+ * that thread on its way to user mode, as on Linux: it finds the completion
+ * when its call is over.  If it sleeps or ends before, the pool does it.
+ *
  * The pool's lock has the rank of a queue woken from a wake function, since
  * that is where items come from.
  */
@@ -108,6 +112,57 @@ pool_queue(struct pool_work *w)
 	if (to)
 		thread_wake(to->thread);
 	spin_unlock_irq(&lock, f);
+}
+
+/* An interrupt's wakes are not the thread's, and its list is not theirs. */
+static bool
+is_own(const struct pool_work *w, const struct thread *t, int tid)
+{
+	const struct identity *id = w->who;
+
+	return t->tid == tid && !t->kernel && !this_cpu()->irq_depth && id &&
+	       id->proc == t->proc && id->fds == t->fds &&
+	       id->fsctx == t->fsctx && id->cred == t->cred;
+}
+
+void
+pool_queue_own(struct pool_work *w, int tid)
+{
+	struct thread *t = thread_current();
+
+	if (!is_own(w, t, tid)) {
+		pool_queue(w);
+		return;
+	}
+	list_add_tail(&t->own_work, &w->link);
+	atomic_or(&t->pending, PENDING_WORK);
+}
+
+/* own_work of sched. */
+static void
+do_own(struct thread *t, bool leave)
+{
+	atomic_and(&t->pending, ~(uint32_t)PENDING_WORK);
+	while (!list_empty(&t->own_work)) {
+		struct pool_work *w =
+			list_first_entry(&t->own_work, struct pool_work, link);
+
+		list_del(&w->link);
+		list_init(&w->link);
+		if (leave)
+			pool_queue(w);
+		else
+			w->fn(w);
+	}
+}
+
+void
+pool_run_own(void)
+{
+	struct thread *t = thread_current();
+
+	if (!list_empty(&t->own_work))
+		do_own(t, false);
 }
 
 void
@@ -263,6 +318,7 @@ pool_start(void)
 	spin_unlock_irq(&lock, f);
 	if (!first)
 		return 0;
+	sched_set_own_work(do_own);
 	err = make_worker();
 	if (err) {
 		f = spin_lock_irq(&lock);

@@ -48,6 +48,12 @@ void pool_work_init(struct pool_work *w, void (*fn)(struct pool_work *),
 		    const struct identity *who);
 /* Any context, wake functions too.  w must not be queued; fn may free it. */
 void pool_queue(struct pool_work *w);
+/* The same, but if the current thread is the program's with this number and
+ * has the rights and files that w was made with, it does it itself, before it
+ * goes back to user mode. */
+void pool_queue_own(struct pool_work *w, int tid);
+/* It does so now. */
+void pool_run_own(void);
 /* Lets those run that wait for a CPU only. */
 void pool_settle(void);
 /* Takes it out of the queue: true if it was there, and will not run. */

@@ -506,12 +506,14 @@ uring_enter(struct file *f, unsigned to_submit, unsigned min_complete,
 		else
 			done = uring_submit(u, to_submit);
 		mutex_unlock(&u->lock_submit);
+		pool_run_own();
 		uring_publish(u);
 		if (done < 0 || (unsigned)done != to_submit)
 			return done;
 	}
 	if (!(flags & IORING_ENTER_GETEVENTS))
 		return done;
+	pool_run_own();
 	if (!min_complete)
 		pool_settle(); /* what has happened is to be seen */
 	err = wait_completions(u, min_complete, deadline_ns);

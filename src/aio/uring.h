@@ -45,6 +45,7 @@ struct uring_req {
 	struct file *file_in;	   /* [o] of a splice */
 	struct identity who;	   /* [o] taken when it leaves the submitter */
 	struct pool_work work;
+	int tid;	   /* [o] whose it is, from the first arm on */
 	bool canceled;	   /* [ring lock, a read] */
 	bool armed;	   /* [ring lock] arm is in use */
 	bool timing;	   /* [ring lock] timer is set, no one took it */

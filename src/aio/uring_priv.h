@@ -123,6 +123,8 @@ void uring_cancel_all(struct uring *u);
  * another error.  The caller owns the arm. */
 MUST_CHECK int uring_arm(struct uring_req *r, uint32_t events);
 void uring_run(struct uring_req *r);
+/* Any context: who owns its arm has it looked at again. */
+void uring_go_on(struct uring_req *r);
 /* Any context: the request, whose completion is in the ring, is left to a
  * thread that waits; false: there is none, or more hangs on it. */
 bool uring_leave_to_waiter(struct uring_req *r);

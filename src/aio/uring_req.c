@@ -301,10 +301,16 @@ uring_get_file_in(struct uring_req *r, bool fixed)
 	return err;
 }
 
+void
+uring_go_on(struct uring_req *r)
+{
+	pool_queue_own(&r->work, r->tid);
+}
+
 static void
 fired(struct arm *a)
 {
-	pool_queue(&container_of(a, struct uring_req, arm)->work);
+	uring_go_on(container_of(a, struct uring_req, arm));
 }
 
 int
@@ -319,6 +325,7 @@ uring_arm(struct uring_req *r, uint32_t events)
 		pool_release(&r->work);
 	pool_work_init(&r->work, run_work, &r->who);
 	if (first) {
+		r->tid = thread_current()->kernel ? 0 : thread_current()->tid;
 		ready = arm_start(&r->arm, r->file, events, fired);
 		if (ready < 0)
 			return ready;
@@ -506,7 +513,7 @@ uring_cancel_one(struct uring_req *r)
 	}
 	if (r->armed) {
 		if (arm_kick(&r->arm))
-			pool_queue(&r->work);
+			uring_go_on(r);
 		return 0;
 	}
 	pool_interrupt(&r->work);

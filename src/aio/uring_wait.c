@@ -281,7 +281,7 @@ update_poll(struct uring_req *p, const struct io_uring_sqe *s)
 		p->sqe.user_data = s->off;
 		list_move_tail(uring_by_data(p->ring, s->off), &p->data_link);
 	}
-	pool_queue(&p->work);
+	uring_go_on(p);
 	return 0;
 }
 

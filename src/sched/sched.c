@@ -54,6 +54,7 @@ uint64_t sched_idle_cpus;
 
 static struct runqueue boot_rq;
 static void (*user_work)(struct thread *t, struct regs *r);
+static void (*own_work)(struct thread *t, bool leave);
 
 /* ---- the queue; all with its lock held ---- */
 
@@ -595,6 +596,13 @@ sleep_by_wall(uint64_t real_ns)
 	return err == -ETIMEDOUT && clock_real_ns() < real_ns ? 0 : err;
 }
 
+void
+sched_leave_own_work(struct thread *t)
+{
+	if (unlikely(!list_empty(&t->own_work)))
+		own_work(t, true);
+}
+
 int
 thread_sleep(uint64_t deadline_ns)
 {
@@ -605,6 +613,7 @@ thread_sleep(uint64_t deadline_ns)
 	lock_debug_may_sleep();
 	if (t->before_sleep)
 		t->before_sleep();
+	sched_leave_own_work(t);
 	t->wake_reason = WAKE_NORMAL;
 	if (t->sleep_intr && thread_signal_pending()) {
 		thread_cancel_sleep();
@@ -901,6 +910,12 @@ sched_set_user_work(void (*fn)(struct thread *t, struct regs *r))
 }
 
 void
+sched_set_own_work(void (*fn)(struct thread *t, bool leave))
+{
+	atomic_store_release(&own_work, fn);
+}
+
+void
 upcall_user_return(struct regs *r)
 {
 	struct thread *t = thread_current();
@@ -918,6 +933,8 @@ upcall_user_return(struct regs *r)
 		}
 		if (pending & ~PENDING_RESCHED) {
 			irq_enable();
+			if (pending & PENDING_WORK)
+				own_work(t, false);
 			user_work(t, r);
 			irq_disable();
 		}

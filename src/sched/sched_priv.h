@@ -55,6 +55,9 @@ bool sched_pull(struct runqueue *rq, uint64_t now);
 /* The callback of every thread's sleep_timer. */
 void sched_sleep_timeout(struct timer *timer);
 
+/* Others do what t, the current thread, was to do on its way to user mode. */
+void sched_leave_own_work(struct thread *t);
+
 /* thread.c: the idle thread of a CPU. */
 struct thread *thread_create_idle(struct cpu *c);
 

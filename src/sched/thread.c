@@ -110,6 +110,7 @@ thread_setup(struct thread *t, const char *name)
 	t->sync_score = SYNC_SCORE_NEW;
 	list_init(&t->rq_link);
 	list_init(&t->proc_link);
+	list_init(&t->own_work);
 	timer_init(&t->sleep_timer, sched_sleep_timeout);
 }
 
@@ -286,6 +287,7 @@ NORETURN void
 thread_exit(void)
 {
 	assert(thread_current() != this_cpu()->idle_thread);
+	sched_leave_own_work(thread_current());
 	sched_exit_switch();
 }
 

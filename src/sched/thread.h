@@ -56,6 +56,7 @@ enum wake_reason { WAKE_NORMAL, WAKE_TIMEOUT, WAKE_SIGNAL };
 #define PENDING_STOP	(1u << 3) /* execve or exit stops the others */
 #define PENDING_TRACE	(1u << 4)
 #define PENDING_RSEQ	(1u << 5) /* was switched: rseq area to be updated */
+#define PENDING_WORK	(1u << 6) /* own_work is not empty */
 
 struct thread {
 	struct arch_thread arch; /* first: offsets known to entry.S */
@@ -107,6 +108,7 @@ struct thread {
 	void *journal;		    /* fs: its open handle of a journal */
 	struct blk_plug *plug;	    /* dev: requests that it holds back */
 	void (*before_sleep)(void); /* dev: lets them go; or NULL */
+	struct list own_work;	    /* aio: [o] done on the way to user mode */
 #ifdef PITH_DEBUG
 	struct {
 		const void *lock;
@@ -174,6 +176,9 @@ unsigned thread_count(void); /* all, kernel threads included */
 /* Called in the thread's context on the way to user mode when more
  * than PENDING_RESCHED is set; proc hands it down at boot. */
 void sched_set_user_work(void (*fn)(struct thread *t, struct regs *r));
+/* What to do with the current thread's own_work: on its way to user mode, or
+ * when it sleeps or ends, and others are to do it (leave).  aio's. */
+void sched_set_own_work(void (*fn)(struct thread *t, bool leave));
 /* Called when the last reference to a thread goes, to free what upper layers
  * hung on it; must not sleep. */
 void sched_set_release(void (*fn)(struct thread *t));
