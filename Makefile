@@ -135,7 +135,7 @@ $(K)/obj/src/base/string.c.o: private KFLAGS += -fno-tree-loop-distribute-patter
 SMALL := $(wildcard src/boot/*.c src/klib/*.c src/drivers/pci/*.c) \
 	 $(wildcard src/linux/trace*.c src/linux/errname*.c \
 		    src/linux/missing*.c src/aio/uring_reg*.c \
-		    src/aio/uring_rsrc*.c) \
+		    src/aio/uring_rsrc*.c src/aio/uring_sq.c) \
 	 $(patsubst %,src/fs/%.c,ext4/recover ext4/lost pseudo/procfs pseudo/pseudo \
 		    pseudo/devfs pseudo/sysfs pseudo/devpts) \
 	 $(wildcard src/proc/procfs*.c) src/proc/profile.c \

@@ -40,6 +40,8 @@ static_assert(sizeof(struct io_uring_cqe) == 16, "struct io_uring_cqe");
 #define IOSQE_BUFFER_SELECT    (1u << 5)
 #define IOSQE_CQE_SKIP_SUCCESS (1u << 6)
 
+#define IORING_SETUP_SQPOLL	   (1u << 1)
+#define IORING_SETUP_SQ_AFF	   (1u << 2)
 #define IORING_SETUP_CQSIZE	   (1u << 3)
 #define IORING_SETUP_CLAMP	   (1u << 4)
 #define IORING_SETUP_ATTACH_WQ	   (1u << 5)
@@ -154,6 +156,7 @@ enum io_uring_op {
 #define IORING_OFF_CQ_RING 0x8000000ull
 #define IORING_OFF_SQES	   0x10000000ull
 
+#define IORING_SQ_NEED_WAKEUP (1u << 0)
 #define IORING_SQ_CQ_OVERFLOW (1u << 1)
 #define IORING_SQ_TASKRUN     (1u << 2)
 
@@ -190,6 +193,7 @@ static_assert(sizeof(struct io_uring_params) == 120, "io_uring_params");
 #define IORING_FEAT_CUR_PERSONALITY (1u << 4)
 #define IORING_FEAT_FAST_POLL	    (1u << 5)
 #define IORING_FEAT_POLL_32BITS	    (1u << 6)
+#define IORING_FEAT_SQPOLL_NONFIXED (1u << 7)
 #define IORING_FEAT_EXT_ARG	    (1u << 8)
 #define IORING_FEAT_RSRC_TAGS	    (1u << 10)
 #define IORING_FEAT_CQE_SKIP	    (1u << 11)

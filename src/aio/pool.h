@@ -33,6 +33,8 @@ struct identity {
 
 void identity_take(struct identity *id); /* the current thread's */
 void identity_drop(struct identity *id); /* may sleep */
+/* The current thread, a kernel thread, is who from now on; NULL: itself. */
+void identity_assume(const struct identity *who);
 
 struct pool_work {
 	struct list link; /* [pool lock] */

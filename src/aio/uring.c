@@ -24,17 +24,19 @@
 
 #define CQES_OFF sizeof(struct uring_shared)
 /* ATTACH_WQ: there is one pool of workers, which all rings share. */
-#define SETUP_FLAGS                                                          \
-	(IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | IORING_SETUP_ATTACH_WQ | \
-	 IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL |                 \
-	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |             \
-	 IORING_SETUP_SQE128 | IORING_SETUP_CQE32 |                          \
+#define SETUP_FLAGS                                                        \
+	(IORING_SETUP_SQPOLL | IORING_SETUP_SQ_AFF | IORING_SETUP_CQSIZE | \
+	 IORING_SETUP_CLAMP | IORING_SETUP_ATTACH_WQ |                     \
+	 IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL |               \
+	 IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |           \
+	 IORING_SETUP_SQE128 | IORING_SETUP_CQE32 |                        \
 	 IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN)
-#define FEATURES                                                              \
-	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |                       \
-	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY |               \
-	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |                    \
-	 IORING_FEAT_EXT_ARG | IORING_FEAT_RSRC_TAGS | IORING_FEAT_CQE_SKIP | \
+#define FEATURES                                                \
+	(IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP |         \
+	 IORING_FEAT_RW_CUR_POS | IORING_FEAT_CUR_PERSONALITY | \
+	 IORING_FEAT_FAST_POLL | IORING_FEAT_POLL_32BITS |      \
+	 IORING_FEAT_SQPOLL_NONFIXED | IORING_FEAT_EXT_ARG |    \
+	 IORING_FEAT_RSRC_TAGS | IORING_FEAT_CQE_SKIP |         \
 	 IORING_FEAT_LINKED_FILE)
 
 static struct mutex rings_lock = { .rank = RANK_SLEEP_LEAF,
@@ -132,6 +134,7 @@ uring_put(struct uring *u)
 		file_put(u->eventfd);
 	free_pages(u->ring_pages, u->nring);
 	free_pages(u->sqe_pages, u->nsqe);
+	uring_sq_free(u, true);
 	kfree(u);
 }
 
@@ -256,9 +259,15 @@ round_up_pow2(uint32_t n)
 static int
 check_flags(const struct io_uring_params *p)
 {
+	const uint32_t taskrun = IORING_SETUP_COOP_TASKRUN |
+				 IORING_SETUP_TASKRUN_FLAG |
+				 IORING_SETUP_DEFER_TASKRUN;
+	bool polls = p->flags & IORING_SETUP_SQPOLL;
 	struct file *f;
 	int err;
 
+	if (polls ? p->flags & taskrun : p->flags & IORING_SETUP_SQ_AFF)
+		return -EINVAL;
 	if (p->flags & IORING_SETUP_TASKRUN_FLAG &&
 	    !(p->flags &
 	      (IORING_SETUP_COOP_TASKRUN | IORING_SETUP_DEFER_TASKRUN)))
@@ -271,6 +280,8 @@ check_flags(const struct io_uring_params *p)
 	if (fd_get(thread_current()->fds, (int)p->wq_fd, &f))
 		return -ENXIO;
 	err = uring_is(f) ? 0 : -EINVAL;
+	if (!err && polls && !((struct uring *)f->priv)->sq)
+		err = -EINVAL; /* it has no thread to share */
 	file_put(f);
 	return err;
 }
@@ -394,7 +405,10 @@ uring_create(unsigned entries, struct io_uring_params *p, struct file **out)
 		goto fail_ring;
 	init_shared(u);
 	describe(u, p);
-	err = file_create(&uring_file_ops, O_RDWR | O_CLOEXEC, u, out);
+	if (p->flags & IORING_SETUP_SQPOLL)
+		err = uring_sq_make(u, p);
+	if (!err)
+		err = file_create(&uring_file_ops, O_RDWR | O_CLOEXEC, u, out);
 	if (err)
 		goto fail_sqes;
 	(*out)->mode |= FILE_STREAM;
@@ -403,9 +417,12 @@ uring_create(unsigned entries, struct io_uring_params *p, struct file **out)
 	mutex_lock(&rings_lock);
 	list_add_tail(&rings, &u->link);
 	mutex_unlock(&rings_lock);
+	if (u->sq)
+		uring_sq_start(u);
 	return 0;
 
 fail_sqes:
+	uring_sq_free(u, false);
 	free_pages(u->sqe_pages, u->nsqe);
 fail_ring:
 	free_pages(u->ring_pages, u->nring);
@@ -497,7 +514,15 @@ uring_enter(struct file *f, unsigned to_submit, unsigned min_complete,
 
 	if (err)
 		return err;
-	if (to_submit) {
+	if (u->sq) {
+		if (flags & IORING_ENTER_SQ_WAKEUP)
+			uring_sq_wake(u);
+		if (flags & IORING_ENTER_SQ_WAIT)
+			err = uring_sq_wait_room(u);
+		if (err)
+			return err;
+		done = (int)to_submit; /* by the thread */
+	} else if (to_submit) {
 		mutex_lock(&u->lock_submit);
 		uring_flush_overflow(u);
 		/* Whoever takes no completions gets no more of them. */
@@ -553,15 +578,23 @@ uring_link_name(struct file *f, char *buf, size_t size)
 	return ksnprintf(buf, size, "anon_inode:[io_uring]");
 }
 
+void
+uring_unlist(struct uring *u)
+{
+	mutex_lock(&rings_lock);
+	list_del(&u->link);
+	mutex_unlock(&rings_lock);
+}
+
 /* Requests go on, or are called off, without the file. */
 static void
 uring_release(struct file *f)
 {
 	struct uring *u = f->priv;
 
-	mutex_lock(&rings_lock);
-	list_del(&u->link);
-	mutex_unlock(&rings_lock);
+	if (!uring_sq_is_me(u))
+		uring_unlist(u);
+	uring_sq_stop(u);
 	uring_cancel_all(u);
 	vm_object_put(&u->object);
 	uring_put(u);
@@ -590,6 +623,7 @@ end_ring(struct uring *u)
 {
 	struct wait_entry e;
 
+	uring_sq_stop(u);
 	uring_cancel_all(u);
 	wait_start(&u->cq_wq, &e, false);
 	while (!idle(u))

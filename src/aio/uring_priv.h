@@ -57,7 +57,7 @@ struct uring {
 	uint32_t sq_entries, cq_entries; /* [I] powers of two */
 	uint32_t array_off;		 /* [I] of the array, bytes */
 	uint32_t flags;			 /* [I] IORING_SETUP_* */
-	uint32_t sq_head;		 /* [lock_submit] */
+	uint32_t sq_head;		 /* [lock_submit w, a] */
 	bool disabled;		  /* [a] R_DISABLED, and not yet enabled */
 	int issuer;		  /* [a] of SINGLE_ISSUER: its tid; else 0 */
 	struct uring_slot *files; /* [lock_submit and lock] registered */
@@ -85,10 +85,23 @@ struct uring {
 	unsigned nsyncs;	  /* [lock, a read] those for others' ends */
 	struct list spent;	  /* [lock] told, and to be freed by them */
 	struct waitq cq_wq;	  /* completions */
+	struct uring_sq *sq;	  /* [I] of SQPOLL; else NULL */
 	struct clock_watch watch; /* for its time-outs */
 };
 
 void uring_put(struct uring *u);
+/* It is not among those that the process's end looks for any more. */
+void uring_unlist(struct uring *u);
+
+/* ---- uring_sq.c: all but the first two do nothing without SQPOLL ---- */
+MUST_CHECK int uring_sq_make(struct uring *u, const struct io_uring_params *p);
+void uring_sq_start(struct uring *u);
+void uring_sq_free(struct uring *u, bool started);
+bool uring_sq_is_me(const struct uring *u);
+/* Until it has ended, unless this is it. */
+void uring_sq_stop(struct uring *u);
+void uring_sq_wake(struct uring *u);
+MUST_CHECK int uring_sq_wait_room(struct uring *u);
 
 /* Those that may have this user data, oldest first. */
 static inline struct list *

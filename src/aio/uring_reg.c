@@ -95,6 +95,7 @@ enable(struct uring *u)
 	if (u->flags & IORING_SETUP_SINGLE_ISSUER)
 		atomic_store_relaxed(&u->issuer, thread_current()->tid);
 	atomic_store_release(&u->disabled, false);
+	uring_sq_wake(u);
 	return 0;
 }
 
