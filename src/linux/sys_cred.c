@@ -439,7 +439,7 @@ sys_capget(struct thread *t, void __user *uhdr, void __user *udata)
 		return -EINVAL;
 	if (h.pid && h.pid != t->tid) {
 		o = thread_find(h.pid);
-		if (!o || o->proc != t->proc) {
+		if (!o || o->proc != t->proc || !o->cred) {
 			if (o)
 				thread_put(o);
 			return -ESRCH;

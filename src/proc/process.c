@@ -132,8 +132,10 @@ process_add_thread(struct process *p, struct thread *t)
 		list_add_tail(&p->threads, &t->proc_link);
 		atomic_store_relaxed(&p->nthreads, p->nthreads + 1);
 		spin_unlock_irq(&p->sig.lock, f);
-		if (!p->leader)
+		if (!p->leader) {
+			thread_get(t);
 			p->leader = t;
+		}
 	}
 	mutex_unlock(&p->lock);
 	return err;
@@ -175,6 +177,8 @@ int
 process_kill_others(struct thread *t)
 {
 	struct process *p = t->proc;
+	struct thread *old = NULL;
+	irqflags_t f;
 	int err = 0;
 
 	mutex_lock(&p->lock);
@@ -193,10 +197,16 @@ process_kill_others(struct thread *t)
 	mutex_lock(&p->lock);
 	p->execer = NULL;
 	if (!err && p->leader != t) {
+		thread_get(t);
+		f = spin_lock_irq(&p->sig.lock);
+		old = p->leader;
 		p->leader = t;
+		spin_unlock_irq(&p->sig.lock, f);
 		thread_take_tid(t, p->pid);
 	}
 	mutex_unlock(&p->lock);
+	if (old)
+		thread_put(old);
 	return err;
 }
 
@@ -278,6 +288,7 @@ unlink_thread(struct process *p, struct thread *t, int status)
 	if (!last) {
 		f = spin_lock_irq(&p->sig.lock);
 		process_keep_cpu_times(p, t);
+		t->sig->ended = true;
 		list_del(&t->proc_link);
 		atomic_store_release(&p->nthreads, p->nthreads - 1);
 		spin_unlock_irq(&p->sig.lock, f);

@@ -25,7 +25,7 @@ struct process {
 	struct mutex lock;     /* RANK_PROCESS */
 	struct list threads;   /* [lock + sig.lock w] thread->proc_link */
 	unsigned nthreads;     /* [lock, a read] */
-	struct thread *leader; /* [lock] */
+	struct thread *leader; /* [lock, sig.lock] referenced; may have ended */
 	bool exiting;	       /* [lock, a read] */
 	uint32_t exit_kind, exit_code; /* [lock] abi/pith.h */
 	struct thread *execer;	       /* [lock] thread in execve, or NULL */

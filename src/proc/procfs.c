@@ -36,6 +36,10 @@ procfs_thread(void *arg)
 	if (!p)
 		return NULL;
 	t = thread_find(tid ? tid : p->pid);
+	if (t && atomic_load_relaxed(&t->state) == THREAD_DEAD) {
+		thread_put(t); /* the first one is kept */
+		t = NULL;
+	}
 	if (!t && !tid) { /* the first thread has ended */
 		t = thread_current();
 		thread_get(t);

@@ -81,8 +81,7 @@ mark_one(struct process *p, int sig)
 {
 	struct thread *t;
 
-	if (p->leader && p->leader->proc == p && wants(p->leader, sig) &&
-	    !list_empty(&p->leader->proc_link)) {
+	if (p->leader && !p->leader->sig->ended && wants(p->leader, sig)) {
 		thread_interrupt(p->leader, PENDING_SIGNAL);
 		return;
 	}
@@ -254,6 +253,9 @@ send_locked(struct process *p, struct thread *t, int sig, struct sig_entry *e)
 {
 	struct sig_queue *q = t ? &t->sig->pending : &p->sig.pending;
 
+	/* What a thread that has ended would be sent nobody takes. */
+	if (t && t->sig->ended)
+		return -ESRCH;
 	send_effects(p, sig);
 	if (ignored(p, t ? t : p->leader, sig))
 		return 0;
@@ -286,6 +288,8 @@ send(struct process *p, struct thread *t, int sig, const struct siginfo *info)
 
 	if (sig < 1 || sig > NSIG)
 		return -EINVAL;
+	if (t && !t->sig)
+		return -ESRCH; /* a worker of io_uring's */
 	e = kmalloc(sizeof(*e), ALLOC_ATOMIC);
 	if (e) {
 		if (info) {
@@ -296,7 +300,7 @@ send(struct process *p, struct thread *t, int sig, const struct siginfo *info)
 		}
 		e->info.si_signo = sig;
 		e->taken = NULL;
-		e->queued = false;
+		e->queued = e->own_place = false;
 	}
 	f = spin_lock_irq(&p->sig.lock);
 	/* Only what can't lose its information is refused: sigqueue(3). */
@@ -329,7 +333,7 @@ signal_send_entry_locked(struct process *p, struct thread *t, int sig,
 {
 	assert(!e->queued && e->taken);
 	e->info.si_signo = sig;
-	ignore(send_locked(p, t, sig, e)); /* always 0 */
+	ignore(send_locked(p, t, sig, e)); /* its thread may have ended */
 }
 
 /* The set's bit goes when this was the only entry of its signal. */

@@ -59,13 +59,15 @@ struct sig_thread {
 	long (*restart)(struct thread *t, const uint64_t a[4]);
 	uint64_t restart_args[4];
 	struct sig_queue pending; /* [lock] */
+	bool ended;		  /* [lock] takes nothing any more */
 	struct sigaltstack alt;	  /* [o] */
 	int trapno;		  /* [o] of the last fault, for the frame */
 	uint64_t trap_err;
 	vaddr_t cr2;
 };
 
-/* Sends.  info NULL: SI_KERNEL.  0, -EAGAIN (queue full), -EINVAL. */
+/* Sends.  info NULL: SI_KERNEL.  0, -EAGAIN (queue full), -EINVAL, -ESRCH
+ * (the thread has ended). */
 int signal_send_process(struct process *p, int sig, const struct siginfo *info);
 int signal_send_thread(struct thread *t, int sig, const struct siginfo *info);
 /* A fault: not maskable; if blocked or ignored it kills. */

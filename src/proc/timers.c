@@ -444,7 +444,7 @@ apply_sigevent(struct ptimer *pt, struct process *p, const struct sigevent *sev)
 		break;
 	case SIGEV_THREAD_ID:
 		x->target = thread_find(sev->u.tid);
-		if (!x->target || x->target->proc != p)
+		if (!x->target || x->target->proc != p || !x->target->sig)
 			return -EINVAL;
 		break;
 	default:
