@@ -72,6 +72,7 @@ struct sockaddr_in6 {
 #define IPV6_DROP_MEMBERSHIP 21
 #define IPV6_MTU_DISCOVER    23
 #define IPV6_MTU	     24
+#define IPV6_DONTFRAG	     62
 #define IPV6_MIN_MTU	     1280 /* RFC 8200, 5 */
 #define IPV6_RECVERR	     25
 #define IPV6_V6ONLY	     26

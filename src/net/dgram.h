@@ -114,9 +114,11 @@ void dgram_err_purge(struct inet_sock *sk);
 
 /* IP_PMTUDISC_DO, PROBE, INTERFACE; the numbers of IPv6 are the same. */
 static inline bool
-dgram_may_not_cut(uint8_t discover)
+dgram_may_not_cut(const struct inet_sock *sk, bool v4)
 {
-	return discover >= 2 && discover <= 4;
+	uint8_t discover = v4 ? sk->mtu_discover : sk->mtu_discover6;
+
+	return (discover >= 2 && discover <= 4) || (!v4 && sk->whole6);
 }
 
 /* A buffer for len bytes and what goes before them.  NULL: no memory. */

@@ -344,8 +344,7 @@ limited(const struct inet_sock *sk, const struct uio *u,
 {
 	size_t size = o->gso && u->resid > o->gso ? o->gso : u->resid;
 
-	return !inet_is_v4(&o->dst.addr) &&
-	       dgram_may_not_cut(sk->mtu_discover6) &&
+	return !inet_is_v4(&o->dst.addr) && dgram_may_not_cut(sk, false) &&
 	       size + (o->udp ? 48u : 40u) > sk->frag6;
 }
 

@@ -212,6 +212,7 @@ inet_inherit(struct inet_sock *sk, const struct inet_sock *listener)
 	sk->mtu_discover = listener->mtu_discover;
 	sk->mtu_discover6 = listener->mtu_discover6;
 	sk->frag6 = listener->frag6;
+	sk->whole6 = listener->whole6;
 }
 
 static void

@@ -70,6 +70,7 @@ struct inet_sock {
 	/* Options: [a], single words. */
 	bool v6only, freebind, transparent;
 	bool bind_no_port; /* IP_BIND_ADDRESS_NO_PORT */
+	bool whole6;	   /* IPV6_DONTFRAG */
 	bool recverr, recverr6, pktinfo, pktinfo6, recvttl, recvttl6, recvtos,
 		recvtos6, recvorigdst;
 	bool mcast_loop, mcast_all, hdrincl, autoflowlabel, nodefrag;

@@ -49,6 +49,7 @@ static const struct inet_opt table[] = {
 	{ IPPROTO_IPV6, IPV6_RECVHOPLIMIT, FLAG, SLOT(recvttl6), 0, 0 },
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS, FLAG, SLOT(recvtos6), 0, 0 },
 	{ IPPROTO_IPV6, IPV6_TCLASS, BYTE, SLOT(tclass), -1, 255 },
+	{ IPPROTO_IPV6, IPV6_DONTFRAG, FLAG, SLOT(whole6), 0, 0 },
 	{ IPPROTO_IPV6, IPV6_FREEBIND, FLAG, SLOT(freebind), 0, 0 },
 };
 

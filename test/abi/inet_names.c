@@ -2,7 +2,7 @@
 /*
  * Names of AF_INET and AF_INET6 sockets, over loopback: addresses of IPv4 on
  * datagram sockets of IPv6 (getaddrinfo() asks so for ways), what bind() and
- * connect() leave, IP_BIND_ADDRESS_NO_PORT, IP_PKTOPTIONS, IPV6_MTU.
+ * connect() leave, IP_BIND_ADDRESS_NO_PORT, IP_PKTOPTIONS, IPV6_MTU, IPV6_DONTFRAG.
  * CALLS: bind, connect, getsockname, getpeername, setsockopt, getsockopt
  */
 #define _GNU_SOURCE
@@ -334,6 +334,14 @@ cut6(void)
 	result("came", recv(to, big, sizeof(big), 0));
 	result("do",
 	       option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO));
+	result("1232", send(fd, big, 1232, 0));
+	result("1233", send(fd, big, 1233, 0));
+	result("want",
+	       option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_WANT));
+	result("1233", send(fd, big, 1233, 0));
+	value("whole", fd, IPPROTO_IPV6, IPV6_DONTFRAG);
+	result("whole", option(fd, IPPROTO_IPV6, IPV6_DONTFRAG, 5));
+	value("whole", fd, IPPROTO_IPV6, IPV6_DONTFRAG);
 	result("1232", send(fd, big, 1232, 0));
 	result("1233", send(fd, big, 1233, 0));
 	close(to);

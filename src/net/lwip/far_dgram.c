@@ -228,8 +228,7 @@ udp_output(struct inet_sock *sk, struct pbuf *p, const struct dgram_out *o)
 		loop_multicast(sk, p, n, &src, o);
 	far_to_lwip(&o->dst.addr, n, &dst);
 	frag = p->tot_len + UDP_HLEN + ip_hdr > way_mtu(sk, n, &dst);
-	if (frag && dgram_may_not_cut(IP_IS_V4_VAL(dst) ? sk->mtu_discover :
-							  sk->mtu_discover6))
+	if (frag && dgram_may_not_cut(sk, IP_IS_V4_VAL(dst)))
 		return -EMSGSIZE;
 	if (pbuf_add_header(p, UDP_HLEN))
 		return -ENOBUFS;
