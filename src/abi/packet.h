@@ -6,7 +6,9 @@
 
 #include <stdint.h>
 
-#define ETH_P_ALL 3
+#define ETH_P_ALL  3
+#define ETH_P_IP   0x0800
+#define ETH_P_IPV6 0x86dd
 
 struct sockaddr_ll {
 	uint16_t family;

@@ -97,6 +97,8 @@
 #define SO_RXQ_OVFL		      40
 #define SO_PEEK_OFF		      42
 #define SO_LOCK_FILTER		      44
+#define SO_ATTACH_REUSEPORT_CBPF      51
+#define SO_DETACH_REUSEPORT_BPF	      68
 #define SO_SELECT_ERR_QUEUE	      45
 #define SO_BUSY_POLL		      46
 #define SO_MAX_PACING_RATE	      47

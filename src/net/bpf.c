@@ -343,8 +343,8 @@ jump(const struct machine *m, const struct sock_filter *i)
 	return yes ? i->jt : i->jf;
 }
 
-static uint32_t
-run(const struct sock_prog *prog, const struct bpf_packet *p)
+uint32_t
+sock_prog_run(const struct sock_prog *prog, const struct bpf_packet *p)
 {
 	struct machine m = { 0 };
 
@@ -386,7 +386,8 @@ sock_filter_run(const struct socket *s, const struct bpf_packet *p)
 {
 	const struct sock_prog *prog = atomic_load_consume(&s->filter);
 
-	return prog ? (uint32_t)min_u64(run(prog, p), p->len) : p->len;
+	return prog ? (uint32_t)min_u64(sock_prog_run(prog, p), p->len) :
+		      p->len;
 }
 
 /* ---- options ---- */
@@ -397,13 +398,17 @@ free_prog(struct reclaim_head *h)
 	kfree(container_of(h, struct sock_prog, reclaim));
 }
 
+void
+sock_prog_free(struct sock_prog *p)
+{
+	if (p)
+		reclaim_call(&p->reclaim, free_prog);
+}
+
 static void
 replace(struct socket *s, struct sock_prog *p)
 {
-	struct sock_prog *old = atomic_xchg(&s->filter, p);
-
-	if (old)
-		reclaim_call(&old->reclaim, free_prog);
+	sock_prog_free(atomic_xchg(&s->filter, p));
 }
 
 void
@@ -412,8 +417,8 @@ sock_filter_drop(struct socket *s)
 	replace(s, NULL);
 }
 
-static int
-attach(struct socket *s, const void *val, uint32_t len)
+int
+sock_prog_load(const void *val, uint32_t len, struct sock_prog **out)
 {
 	struct sock_fprog f;
 	struct sock_prog *p;
@@ -437,8 +442,19 @@ attach(struct socket *s, const void *val, uint32_t len)
 		kfree(p);
 		return err;
 	}
-	replace(s, p);
+	*out = p;
 	return 0;
+}
+
+static int
+attach(struct socket *s, const void *val, uint32_t len)
+{
+	struct sock_prog *p;
+	int err = sock_prog_load(val, len, &p);
+
+	if (!err)
+		replace(s, p);
+	return err;
 }
 
 int

@@ -32,5 +32,12 @@ MUST_CHECK int sock_filter_setopt(struct socket *s, int name, const void *val,
 				  uint32_t len);
 /* Bytes of the packet to keep; 0: none of it.  Without a filter: all. */
 uint32_t sock_filter_run(const struct socket *s, const struct bpf_packet *p);
+/* A program that an option's value points to, checked; free takes NULL, too, and
+ * waits for those who run it. */
+MUST_CHECK int sock_prog_load(const void *val, uint32_t len,
+			      struct sock_prog **out);
+void sock_prog_free(struct sock_prog *p);
+uint32_t sock_prog_run(const struct sock_prog *prog,
+		       const struct bpf_packet *p);
 /* At the socket's end. */
 void sock_filter_drop(struct socket *s);

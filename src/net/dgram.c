@@ -585,6 +585,8 @@ dgram_setopt(struct socket *s, int level, int name, const void *val,
 	}
 	if (level == SOL_SOCKET && name == SO_ZEROCOPY && !dgram_is_raw(sk))
 		return inet_zc_setopt(sk, val, len);
+	if (level == SOL_SOCKET && !dgram_is_raw(sk))
+		return inet_steer_setopt(sk, name, val, len);
 	if (level == IPPROTO_UDP && !dgram_is_raw(sk))
 		return set_udp(u, name, val, len);
 	if (is_checksum(sk, level, name))

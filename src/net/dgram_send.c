@@ -13,11 +13,13 @@
 
 #include <abi/errno.h>
 #include <abi/inet.h>
+#include <abi/packet.h>
 #include <base/atomic.h>
 #include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
 #include <mem/heap.h>
+#include <net/bpf.h>
 #include <net/netif.h>
 #include <vm/uio.h>
 
@@ -241,6 +243,31 @@ near_refused(struct inet_sock *sk, struct dgram *d)
 	dgram_error(sk, &e);
 }
 
+static bool
+load_near(const void *ctx, uint32_t off, void *to, uint32_t n)
+{
+	const struct dgram *d = ctx;
+
+	if (off > d->len || n > d->len - off)
+		return false;
+	memcpy(to, d->data + off, n);
+	return true;
+}
+
+static NOINLINE struct inet_sock *
+near_steered(const struct dgram *d)
+{
+	const struct bpf_packet p = {
+		.load = load_near,
+		.ctx = d,
+		.len = d->len,
+		.protocol = inet_is_v4(&d->m.dst.addr) ? ETH_P_IP : ETH_P_IPV6,
+		.ifindex = NET_IF_LO,
+	};
+
+	return inet_find_steered(&d->m.dst, &d->m.src, NET_IF_LO, &p);
+}
+
 /* One datagram of len bytes for this machine; gso: of how many that are so
  * long it is made (UDP_GRO), 0: of itself. */
 static ALWAYS_INLINE int
@@ -266,7 +293,9 @@ send_near(struct inet_sock *sk, struct uio *u, uint32_t len,
 	d->m.ttl = (uint8_t)(o->ttl < 0 ? 64 : o->ttl);
 	d->m.tos = o->tos;
 	d->m.gso = gso;
-	to = inet_find_udp(&d->m.dst, &d->m.src, NET_IF_LO);
+	to = likely(!READ_ONCE(inet_steered)) ?
+		     inet_find_udp(&d->m.dst, &d->m.src, NET_IF_LO) :
+		     near_steered(d);
 	if (to) {
 		d->m.stamp_ns = clock_real_ns();
 		dgram_deliver(to, d);

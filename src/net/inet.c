@@ -11,6 +11,7 @@
 #include <base/string.h>
 #include <core/timer.h>
 #include <mem/heap.h>
+#include <net/bpf.h>
 #include <net/dgram.h>
 #include <net/netif.h>
 #include <net/settings.h>
@@ -233,6 +234,7 @@ inet_put(struct inet_sock *sk)
 	if (unlikely(sk->rest))
 		inet_rest_drop(sk);
 	socket_fini(&sk->sock);
+	sock_prog_free(sk->steer);
 	if (sk->timer && sk->timer->home) {
 		timer_try_cancel(sk->timer);
 		reclaim_call(&sk->reclaim, free_later);

@@ -33,6 +33,7 @@ struct inet_end {
 };
 
 struct inet_rest; /* ports_rest.c */
+struct bpf_packet;
 
 /* Multicast groups that a socket has joined. */
 struct inet_group {
@@ -56,13 +57,14 @@ struct inet_sock {
 	bool bound;		       /* [ports lock] has a port by bind() */
 	bool bound_addr;	       /* [ports lock] local.addr is bind()'s */
 	bool hashed;		       /* [ports lock] in the table of ports */
-	bool child;		/* [I] accepted: shares its listener's port */
-	bool connected;		/* [a] remote is set */
-	bool tcp_listen;	/* [ports lock] LISTEN */
-	bool left;		/* [ports lock] the program is done with it */
-	bool waited;		/* [ports lock] TIME_WAIT has begun */
-	bool told;		/* [ports lock] see inet_refused() */
-	struct inet_rest *rest; /* [ports lock] holds its port in its place */
+	bool child;		 /* [I] accepted: shares its listener's port */
+	bool connected;		 /* [a] remote is set */
+	bool tcp_listen;	 /* [ports lock] LISTEN */
+	bool left;		 /* [ports lock] the program is done with it */
+	bool waited;		 /* [ports lock] TIME_WAIT has begun */
+	bool told;		 /* [ports lock] see inet_refused() */
+	struct inet_rest *rest;	 /* [ports lock] holds its port in its place */
+	struct sock_prog *steer; /* [ports lock] ports_steer.c */
 	struct hlist_node port_link; /* [ports lock] of the table of ports, or,
 				      * of a child, that of connections */
 	struct list all_link;	     /* [ports lock] every socket of its kind */
@@ -172,6 +174,10 @@ struct inet_sock *inet_find_udp(const struct inet_end *dst,
 void inet_refused(bool tcp, const struct inet_end *dst);
 /* Is there such a socket, of the same family, of which it was not told yet? */
 bool inet_take_untold(bool tcp, const struct inet_end *dst);
+/* Where inet_steered: the same, and a program may look at the datagram. */
+struct inet_sock *inet_find_steered(const struct inet_end *dst,
+				    const struct inet_end *src, int ifindex,
+				    const struct bpf_packet *p);
 /* Calls fn for each datagram socket that gets a multicast or broadcast. */
 void inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
 		   int ifindex, void (*fn)(struct inet_sock *sk, void *arg),
@@ -185,6 +191,13 @@ struct inet_sock *inet_next(enum inet_kind kind, struct inet_sock *prev,
 void inet_list_add(struct inet_sock *sk);
 void inet_list_del(struct inet_sock *sk);
 unsigned inet_count(enum inet_kind kind);
+
+/* ---- programs that choose (ports_steer.c) ---- */
+
+extern bool inet_steered; /* [a] there was ever one */
+/* -ENOPROTOOPT: it is none of these options. */
+int inet_steer_setopt(struct inet_sock *sk, int name, const void *val,
+		      uint32_t len);
 
 /* ---- what is left of a connection (ports_rest.c) ---- */
 

@@ -17,6 +17,7 @@
 #include <base/hash.h>
 #include <base/string.h>
 #include <dev/random.h>
+#include <net/bpf.h>
 #include <net/settings.h>
 #include <net/tcp.h>
 
@@ -40,8 +41,8 @@ kind_of(const struct inet_sock *sk)
 					      INET_RAW;
 }
 
-static struct hlist_head *
-chain(const struct inet_sock *sk, uint16_t port)
+struct hlist_head *
+ports_chain(const struct inet_sock *sk, uint16_t port)
 {
 	return kind_of(sk) == INET_TCP ? &tcp_ports[port % NHASH] :
 					 &udp_ports[port % NHASH];
@@ -130,7 +131,7 @@ conflict(const struct inet_sock *sk, const struct inet_addr *addr,
 {
 	struct port_claim c = port_claim_of(sk, addr);
 
-	if (chain_meets(chain(sk, port), sk, &c, port))
+	if (chain_meets(ports_chain(sk, port), sk, &c, port))
 		return true;
 	if (kind_of(sk) != INET_TCP)
 		return false;
@@ -144,7 +145,7 @@ insert(struct inet_sock *sk, uint16_t port)
 {
 	sk->local.port = port;
 	sk->hashed = true;
-	hlist_add(chain(sk, port), &sk->port_link);
+	hlist_add(ports_chain(sk, port), &sk->port_link);
 }
 
 static bool
@@ -152,7 +153,7 @@ port_free(const struct inet_sock *sk, uint16_t port)
 {
 	struct hlist_node *n;
 
-	for (n = chain(sk, port)->first; n; n = n->next)
+	for (n = ports_chain(sk, port)->first; n; n = n->next)
 		if (sk_of_link(n)->local.port == port)
 			return false;
 	return true;
@@ -222,7 +223,7 @@ pair_free(const struct inet_sock *sk, uint16_t port)
 {
 	struct hlist_node *n;
 
-	for (n = chain(sk, port)->first; n; n = n->next) {
+	for (n = ports_chain(sk, port)->first; n; n = n->next) {
 		const struct inet_sock *o = sk_of_link(n);
 
 		if (o->local.port != port)
@@ -329,6 +330,8 @@ inet_drop_port(struct inet_sock *sk)
 {
 	irqflags_t f = spin_lock_irq(&ports_lock);
 
+	if (unlikely(sk->steer))
+		ports_steer_leave(sk);
 	if (sk->hashed)
 		hlist_del(&sk->port_link);
 	sk->hashed = sk->bound = sk->tcp_listen = false;
@@ -338,6 +341,8 @@ inet_drop_port(struct inet_sock *sk)
 void
 ports_unlist(struct inet_sock *sk)
 {
+	if (unlikely(sk->steer))
+		ports_steer_leave(sk);
 	hlist_del(&sk->port_link); /* of either table, or none */
 	sk->hashed = sk->bound = sk->tcp_listen = false;
 	if (!list_empty(&sk->all_link)) {
@@ -446,30 +451,79 @@ best_of(struct hlist_head *h, bool listeners, const struct inet_end *dst,
 	return best;
 }
 
+#define STEER_MAX 64 /* members of a group that a program chooses among */
+
+/* If a program chooses among those that fit as well as best: whom. */
+static NOINLINE struct inet_sock *
+steered(struct hlist_head *h, struct inet_sock *best,
+	const struct inet_end *dst, const struct inet_end *src, int ifindex,
+	const struct bpf_packet *p)
+{
+	unsigned top = score(best, dst, src, ifindex), at, k = STEER_MAX;
+	struct inet_sock *v[STEER_MAX];
+	struct hlist_node *n;
+
+	/* The youngest comes first in the chain. */
+	for (n = h->first; n && k; n = n->next) {
+		struct inet_sock *sk = sk_of_link(n);
+
+		if (sk->tcp_listen == best->tcp_listen &&
+		    sock_opt(&sk->sock, SOCKOPT_REUSEPORT) &&
+		    score(sk, dst, src, ifindex) == top)
+			v[--k] = sk;
+	}
+	at = ports_steer(v + k, STEER_MAX - k, p);
+	return at < STEER_MAX - k ? v[k + at] : best;
+}
+
 static struct inet_sock *
 find(struct hlist_head *h, bool listeners, const struct inet_end *dst,
-     const struct inet_end *src, int ifindex)
+     const struct inet_end *src, int ifindex, const struct bpf_packet *p)
 {
 	irqflags_t f = spin_lock_irq(&ports_lock);
 	struct inet_sock *sk = best_of(h, listeners, dst, src, ifindex);
 
+	if (sk && unlikely(p))
+		sk = steered(h, sk, dst, src, ifindex, p);
 	if (sk)
 		inet_get(sk);
 	spin_unlock_irq(&ports_lock, f);
 	return sk;
 }
 
+/* A SYN has none. */
+static bool
+no_data(const void *ctx, uint32_t off, void *to, uint32_t n)
+{
+	(void)ctx;
+	(void)off;
+	(void)to;
+	(void)n;
+	return false;
+}
+
 struct inet_sock *
 inet_find_listener(const struct inet_end *dst, const struct inet_end *src)
 {
-	return find(&tcp_ports[dst->port % NHASH], true, dst, src, 0);
+	const struct bpf_packet p = { .load = no_data };
+
+	return find(&tcp_ports[dst->port % NHASH], true, dst, src, 0,
+		    READ_ONCE(inet_steered) ? &p : NULL);
 }
 
 struct inet_sock *
 inet_find_udp(const struct inet_end *dst, const struct inet_end *src,
 	      int ifindex)
 {
-	return find(&udp_ports[dst->port % NHASH], false, dst, src, ifindex);
+	return find(&udp_ports[dst->port % NHASH], false, dst, src, ifindex,
+		    NULL);
+}
+
+struct inet_sock *
+inet_find_steered(const struct inet_end *dst, const struct inet_end *src,
+		  int ifindex, const struct bpf_packet *p)
+{
+	return find(&udp_ports[dst->port % NHASH], false, dst, src, ifindex, p);
 }
 
 static bool

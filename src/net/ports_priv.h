@@ -30,3 +30,10 @@ bool ports_rest_parts(const struct inet_sock *sk, uint16_t port);
 /* sk has begun anew what was left within the machine. */
 void ports_rest_replace(const struct inet_sock *sk);
 void ports_unlist(struct inet_sock *sk);
+/* Who may have port, of sk's kind. */
+struct hlist_head *ports_chain(const struct inet_sock *sk, uint16_t port);
+/* ports_steer.c: sk leaves its group.  And the place that its program chooses
+ * among the n members, the oldest first; n or more: none. */
+void ports_steer_leave(struct inet_sock *sk);
+unsigned ports_steer(struct inet_sock *const *v, unsigned n,
+		     const struct bpf_packet *p);

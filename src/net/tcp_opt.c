@@ -151,6 +151,8 @@ tcp_setopt(struct socket *s, int level, int name, const void *val, uint32_t len)
 
 	if (level == SOL_SOCKET && name == SO_ZEROCOPY)
 		return inet_zc_setopt(&t->in, val, len);
+	if (level == SOL_SOCKET)
+		return inet_steer_setopt(&t->in, name, val, len);
 	if (level != IPPROTO_TCP)
 		return inet_setopt(&t->in, level, name, val, len);
 	if (name == TCP_CONGESTION)

@@ -8,10 +8,13 @@
 
 #include <abi/errno.h>
 #include <abi/inet.h>
+#include <abi/packet.h>
 #include <base/atomic.h>
+#include <base/math.h>
 #include <base/string.h>
 #include <core/clock.h>
 #include <mem/alloc.h>
+#include <net/bpf.h>
 #include <net/dgram.h>
 #include <net/lwip/far.h>
 
@@ -359,6 +362,31 @@ checksum_bad(struct pbuf *p, struct netif *inp, const struct udp_hdr *h)
 				ip_current_dest_addr()) != 0;
 }
 
+/* p starts with UDP's header. */
+static bool
+load_far(const void *ctx, uint32_t off, void *to, uint32_t n)
+{
+	const struct pbuf *p = ctx;
+
+	if (off > 0xffff - UDP_HLEN)
+		return false;
+	return pbuf_copy_partial(p, to, (u16_t)n, (u16_t)(off + UDP_HLEN)) == n;
+}
+
+static NOINLINE struct inet_sock *
+far_steered(struct pbuf *p, const struct dgram_meta *m)
+{
+	const struct bpf_packet b = {
+		.load = load_far,
+		.ctx = p,
+		.len = (uint32_t)max_u64(p->tot_len, UDP_HLEN) - UDP_HLEN,
+		.protocol = ip_current_is_v6() ? ETH_P_IPV6 : ETH_P_IP,
+		.ifindex = (uint32_t)m->ifindex,
+	};
+
+	return inet_find_steered(&m->dst, &m->src, m->ifindex, &b);
+}
+
 /* DHCP's and DHCPv6's client ports stay lwIP's while nobody here has them. */
 int
 port_udp_input(struct pbuf *p, struct netif *inp)
@@ -382,7 +410,9 @@ port_udp_input(struct pbuf *p, struct netif *inp)
 		inet_each_udp(&m.dst, &m.src, m.ifindex, deliver_copy, &x);
 		return 0; /* lwIP may want it as well */
 	}
-	sk = inet_find_udp(&m.dst, &m.src, m.ifindex);
+	sk = likely(!READ_ONCE(inet_steered)) ?
+		     inet_find_udp(&m.dst, &m.src, m.ifindex) :
+		     far_steered(p, &m);
 	if (!sk) {
 		inet_refused(false, &m.dst);
 		return 0;
