@@ -336,13 +336,15 @@ inode_oldest_dirty(struct super *sb)
 
 /* ---- memory ---- */
 
-/* Evicting it would have to wait for a device. */
+/* Evicting it would have to wait for a device, or forget an error of one that
+ * nobody has been told yet. */
 static bool
 busy(const struct inode *i)
 {
 	return !list_empty(&i->dirty) ||
 	       (i->cache && !i->cache->anonymous &&
-		(i->cache->ndirty || i->cache->nwriteback));
+		(i->cache->ndirty || i->cache->nwriteback ||
+		 errseq_unseen(&i->cache->wb_err)));
 }
 
 size_t

@@ -240,6 +240,7 @@ MUST_CHECK int page_cache_invalidate(struct page_cache *pc, uint64_t first,
  */
 uint32_t errseq_sample(const uint32_t *seq);
 void errseq_set(uint32_t *seq, int err);
+bool errseq_unseen(const uint32_t *seq);
 /* 0 or the -errno that came since *since, which is brought up to date. */
 MUST_CHECK int errseq_check_advance(uint32_t *seq, uint32_t *since);
 

@@ -54,6 +54,14 @@ errseq_sample(const uint32_t *seq)
 	return now & ERRSEQ_SEEN ? now : 0;
 }
 
+bool
+errseq_unseen(const uint32_t *seq)
+{
+	uint32_t now = atomic_load_relaxed(seq);
+
+	return now && !(now & ERRSEQ_SEEN);
+}
+
 void
 errseq_set(uint32_t *seq, int err)
 {
