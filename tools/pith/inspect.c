@@ -175,9 +175,11 @@ command_inspect(int argc, char **argv)
 }
 
 struct listing {
-	struct opened *i;
-	char *dir;
-	struct strv names;
+	struct {
+		char *name;
+		ext2_ino_t ino;
+	} *entries;
+	size_t n, max;
 };
 
 /* Names are collected first: a callback of the iteration must not read
@@ -190,9 +192,17 @@ take_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *e, int offset,
 	char *name = xstrndup(e->name, ext2fs_dirent_name_len(e));
 
 	(void)dir, (void)entry, (void)offset, (void)blocksize, (void)b;
-	if (strcmp(name, ".") && strcmp(name, ".."))
-		strv_add(&l->names, name);
-	free(name);
+	if (!strcmp(name, ".") || !strcmp(name, "..")) {
+		free(name);
+		return 0;
+	}
+	if (l->n == l->max) {
+		l->max = l->max ? 2 * l->max : 64;
+		l->entries = xrealloc(l->entries,
+				      l->max * sizeof(*l->entries));
+	}
+	l->entries[l->n].name = name;
+	l->entries[l->n++].ino = e->inode;
 	return 0;
 }
 
@@ -267,22 +277,19 @@ list_one(struct opened *i, ext2_ino_t ino, const char *path, unsigned depth)
 static void
 list_dir(struct opened *i, ext2_ino_t ino, const char *path, unsigned depth)
 {
-	struct listing l = { .i = i };
+	struct listing l = { 0 };
 
 	if (ext2fs_dir_iterate2(i->fs, ino, 0, NULL, take_name, &l))
 		die(STATUS_FAILED, "%s: its directory is damaged",
 		    printable(path));
-	for (size_t k = 0; k < l.names.n; k++) {
-		char *full = path_join(path, l.names.v[k]);
-		ext2_ino_t child;
+	for (size_t k = 0; k < l.n; k++) {
+		char *full = path_join(path, l.entries[k].name);
 
-		if (!ext2fs_lookup(i->fs, ino, l.names.v[k],
-				   strlen(l.names.v[k]), NULL, &child))
-			list_one(i, child, full, depth);
+		list_one(i, l.entries[k].ino, full, depth);
 		free(full);
-		free(l.names.v[k]);
+		free(l.entries[k].name);
 	}
-	free(l.names.v);
+	free(l.entries);
 }
 
 /* The inode at a path, links followed within the image. */
