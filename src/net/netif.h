@@ -206,7 +206,7 @@ struct net_sock_more {
 	uint32_t rcvbuf, sndbuf, rmem, wmem;
 	uint8_t shutdown; /* 1: of receiving, 2: of sending */
 	uint8_t tos, tclass;
-	bool v6only;
+	bool v6only, reno;
 };
 void net_sock_more(const struct net_sock_cursor *c, struct net_sock_more *out,
 		   struct tcp_info *tcp);

@@ -38,9 +38,8 @@ static const struct pseudo_entry sysctls[] = {
 	SYSCTL("ipv4/tcp_timestamps", "1"),
 	SYSCTL("ipv4/tcp_window_scaling", "1"),
 	SYSCTL("ipv4/tcp_fastopen", "0"),
-	SYSCTL("ipv4/tcp_congestion_control", "reno"),
-	SYSCTL("ipv4/tcp_available_congestion_control", "reno"),
-	SYSCTL("ipv4/tcp_allowed_congestion_control", "reno"),
+	SYSCTL("ipv4/tcp_available_congestion_control", "reno cubic"),
+	SYSCTL("ipv4/tcp_allowed_congestion_control", "reno cubic"),
 	SYSCTL("ipv4/conf/all/forwarding", "0"),
 	SYSCTL("ipv6/conf/all/disable_ipv6", "0"),
 	SYSCTL("ipv6/conf/default/disable_ipv6", "0"),
@@ -138,6 +137,33 @@ store_setting(const char *buf, size_t len, void *arg)
 	return err;
 }
 
+static int
+show_congestion(struct seq_buf *s, void *arg)
+{
+	(void)arg;
+	seq_printf(s, "%s\n",
+		   tcp_congestion_name(READ_ONCE(net_settings.reno)));
+	return 0;
+}
+
+static int
+store_congestion(const char *buf, size_t len, void *arg)
+{
+	char name[16] = "";
+	int reno;
+
+	(void)arg;
+	while (len && is_space(buf[len - 1]))
+		len--;
+	if (len >= sizeof(name))
+		return -ENOENT;
+	memcpy(name, buf, len);
+	reno = tcp_congestion_find(name);
+	if (reno >= 0)
+		WRITE_ONCE(net_settings.reno, reno);
+	return reno < 0 ? reno : 0;
+}
+
 #define SETTING(name, field, count, least, most)                     \
 	{                                                            \
 		.path = "sys/net/" name, .mode = FILE_MODE | 0200,   \
@@ -164,6 +190,10 @@ static const struct pseudo_entry settings[] = {
 		1, 127),
 	SETTING("ipv4/tcp_tw_reuse", &net_settings.tw_reuse, 1, 0, 2),
 	SETTING("ipv6/bindv6only", &net_settings.bindv6only, 1, 0, 1),
+	{ .path = "sys/net/ipv4/tcp_congestion_control",
+	  .mode = FILE_MODE | 0200,
+	  .show = show_congestion,
+	  .store = store_congestion },
 };
 
 /* ---- /sys/class/net ---- */

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct net_settings {
 	int somaxconn;
 	int dgram_qlen;	   /* unix/max_dgram_qlen */
@@ -15,6 +17,11 @@ struct net_settings {
 	int keepalive_time, keepalive_intvl, keepalive_probes;
 	int bindv6only;
 	int tw_reuse; /* tcp_tw_reuse: 1 always, 2 within the machine */
+	bool reno;    /* tcp_congestion_control of new sockets */
 };
 
 extern struct net_settings net_settings;
+
+/* Congestion control of TCP by its name: true for reno, or -ENOENT. */
+int tcp_congestion_find(const char *name);
+const char *tcp_congestion_name(bool reno);

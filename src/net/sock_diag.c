@@ -7,6 +7,7 @@
  * (ENOENT, as on a Linux without the module): ss then reads /proc/net.
  */
 #include "netlink.h"
+#include "settings.h"
 
 #include <abi/errno.h>
 #include <abi/inet.h>
@@ -107,7 +108,7 @@ fill(struct nl_request *r, struct nl_buf *b, const struct inet_diag_req_v2 *q,
 	if (tcp && wants(q, INET_DIAG_INFO))
 		nl_attr(b, INET_DIAG_INFO, &ti, sizeof(ti));
 	if (tcp && wants(q, INET_DIAG_CONG))
-		nl_attr_str(b, INET_DIAG_CONG, "reno");
+		nl_attr_str(b, INET_DIAG_CONG, tcp_congestion_name(m.reno));
 	nl_end(b);
 }
 

@@ -52,6 +52,7 @@ init_tcp(struct tcp_sock *t, bool v6)
 	t->in.sock.sndbuf = FIRST_SNDBUF;
 	t->in.sock.rcvbuf = FIRST_RCVBUF;
 	t->keepidle_s = net_settings.keepalive_time;
+	t->reno = READ_ONCE(net_settings.reno);
 	t->keepintvl_s = net_settings.keepalive_intvl;
 	t->keepcnt = net_settings.keepalive_probes;
 	t->syncnt = 6;
@@ -87,6 +88,7 @@ tcp_new_child(struct tcp_sock *l)
 	t->cork = l->cork;
 	t->maxseg = l->maxseg;
 	t->notsent_lowat = l->notsent_lowat;
+	t->reno = l->reno;
 	t->keepidle_s = l->keepidle_s;
 	t->keepintvl_s = l->keepintvl_s;
 	t->keepcnt = l->keepcnt;

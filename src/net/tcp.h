@@ -117,6 +117,7 @@ struct tcp_sock {
 		user_timeout_ms;
 	uint32_t notsent_lowat;
 	bool inq;
+	bool reno; /* NewReno in place of CUBIC */
 };
 
 static inline struct tcp_sock *

@@ -3,6 +3,7 @@
  * Options of TCP (tcp(7)).  What a near connection does not need, it keeps:
  * a program reads back what it has set, as on Linux over lo.
  */
+#include "settings.h"
 #include <net/tcp.h>
 
 #include <abi/errno.h>
@@ -95,15 +96,34 @@ set_defer(struct tcp_sock *t, int v)
 	return 0;
 }
 
+int
+tcp_congestion_find(const char *name)
+{
+	if (!strcmp(name, "cubic"))
+		return false;
+	return strcmp(name, "reno") ? -ENOENT : true;
+}
+
+const char *
+tcp_congestion_name(bool reno)
+{
+	return reno ? "reno" : "cubic";
+}
+
 static int
-set_congestion(const void *val, uint32_t len)
+set_congestion(struct tcp_sock *t, const void *val, uint32_t len)
 {
 	char name[16] = "";
+	int reno;
 
 	if (!len)
 		return -EINVAL;
 	memcpy(name, val, min_u64(len, sizeof(name) - 1));
-	return strcmp(name, "reno") ? -ENOENT : 0;
+	reno = tcp_congestion_find(name);
+	if (reno < 0)
+		return reno;
+	WRITE_ONCE(t->reno, reno);
+	return 0;
 }
 
 static int
@@ -155,11 +175,13 @@ tcp_setopt(struct socket *s, int level, int name, const void *val, uint32_t len)
 		return inet_steer_setopt(&t->in, name, val, len);
 	if (level != IPPROTO_TCP)
 		return inet_setopt(&t->in, level, name, val, len);
-	if (name == TCP_CONGESTION)
-		return set_congestion(val, len);
-	err = sock_opt_int(val, len, &v);
-	if (!err)
-		err = set_tcp(t, name, v);
+	if (name == TCP_CONGESTION) {
+		err = set_congestion(t, val, len);
+	} else {
+		err = sock_opt_int(val, len, &v);
+		if (!err)
+			err = set_tcp(t, name, v);
+	}
 	if (!err && t->pcb)
 		tcp_far_do(t, FAR_OPTS);
 	return err;
@@ -281,10 +303,12 @@ tcp_getopt(struct socket *s, int level, int name, void *val, uint32_t *len)
 	if (name == TCP_INFO)
 		return get_info(t, val, len);
 	if (name == TCP_CONGESTION) {
-		char reno[16] = "reno";
+		char cc[16] = "";
 
-		*len = (uint32_t)min_u64(*len, sizeof(reno));
-		memcpy(val, reno, *len);
+		strlcpy(cc, tcp_congestion_name(READ_ONCE(t->reno)),
+			sizeof(cc));
+		*len = (uint32_t)min_u64(*len, sizeof(cc));
+		memcpy(val, cc, *len);
 		return 0;
 	}
 	err = get_tcp(t, name, &v);

@@ -178,7 +178,7 @@ struct listing {
 	struct {
 		char *name;
 		ext2_ino_t ino;
-	} *entries;
+	} * entries;
 	size_t n, max;
 };
 
@@ -198,8 +198,7 @@ take_name(ext2_ino_t dir, int entry, struct ext2_dir_entry *e, int offset,
 	}
 	if (l->n == l->max) {
 		l->max = l->max ? 2 * l->max : 64;
-		l->entries = xrealloc(l->entries,
-				      l->max * sizeof(*l->entries));
+		l->entries = xrealloc(l->entries, l->max * sizeof(*l->entries));
 	}
 	l->entries[l->n].name = name;
 	l->entries[l->n++].ino = e->inode;

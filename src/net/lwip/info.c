@@ -72,7 +72,10 @@ fill_info(const struct tcp_sock *t, const struct tcp_pcb *pcb,
 	ti->rttvar = (uint32_t)pcb->us_var / 4;
 	ti->min_rtt = pcb->us_min;
 	ti->snd_ssthresh = pcb->ssthresh / (pcb->mss ? pcb->mss : 1);
+	/* In recovery cwnd has what is lost and what has arrived in it, too. */
 	ti->snd_cwnd = pcb->cwnd / (pcb->mss ? pcb->mss : 1);
+	if (pcb->flags & TF_INFR && ti->snd_cwnd > ti->snd_ssthresh)
+		ti->snd_cwnd = ti->snd_ssthresh;
 	ti->pmtu = pcb->mss + 40u;
 	ti->reordering = pcb->dupthresh;
 	ti->rcv_space = pcb->wnd_max;
@@ -299,6 +302,7 @@ net_sock_more(const struct net_sock_cursor *c, struct net_sock_more *out,
 	if (sk->sock.type == SOCK_STREAM) {
 		struct tcp_sock *t = tcp_of(sk);
 
+		out->reno = t->reno;
 		rcv = t->rcv_shut;
 		snd = t->snd_shut;
 		out->rmem = READ_ONCE(t->rx.bytes);

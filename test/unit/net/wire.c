@@ -33,6 +33,7 @@ struct netif nif[2];
 unsigned loss, reorder, twice, delay = 1;
 unsigned path_mtu = MTU, sent, lost, large;
 struct tcp_pcb *client, *server;
+unsigned rate, queue, sent_there;
 static bool too_large;
 
 struct packet *kept[KEEP];
@@ -41,7 +42,22 @@ unsigned nkept;
 static void
 put(int to, const void *data, uint16_t len)
 {
-	packet_put(&wire, now_ms + delay + (rnd(100) < reorder ? rnd(20) : 0),
+	static uint64_t free_us; /* the narrow place, of all before this one */
+	uint64_t now_us = now_ms * 1000ull;
+	uint32_t waits = 0;
+
+	if (rate && to == 1) {
+		if (free_us < now_us)
+			free_us = now_us;
+		if ((free_us - now_us) * rate / 1000 >= queue) {
+			lost++;
+			return;
+		}
+		free_us += 1000 / rate;
+		waits = (uint32_t)((free_us - now_us) / 1000);
+	}
+	packet_put(&wire,
+		   now_ms + waits + delay + (rnd(100) < reorder ? rnd(20) : 0),
 		   to, data, len);
 }
 
@@ -49,6 +65,7 @@ static void
 send_one(int to, const void *data, uint16_t len)
 {
 	sent++;
+	sent_there += to == 1;
 	if (nkept < KEEP && rnd(4) == 0) {
 		kept[nkept] = malloc(sizeof(*wire) + len);
 		kept[nkept]->len = len;
@@ -396,7 +413,7 @@ transfer(const char *what, uint32_t bytes)
 {
 	uint32_t start;
 
-	sent = lost = large = 0;
+	sent = lost = large = sent_there = 0;
 	to_send = bytes;
 	open_both();
 	fail_one_in = scarce;

@@ -15,10 +15,14 @@
 
 /* The wire: in percent, and milliseconds. */
 extern unsigned loss, reorder, twice, delay, path_mtu;
+/* Its narrowest place on the way to the server: packets a millisecond, 0 for as
+ * many as come, and how many wait there. */
+extern unsigned rate, queue;
 /* The device: keeps packets for so many milliseconds; so many percent are
  * turned away. */
 extern unsigned slow, full;
 extern unsigned sent, lost, large; /* packets; large segments */
+extern unsigned sent_there;	   /* those to the server */
 extern struct packet *wire;
 extern struct packet *kept[KEEP]; /* samples for damage */
 extern unsigned nkept;
