@@ -16,6 +16,7 @@
 #include <arch/mmu.h>
 #include <base/assert.h>
 #include <base/limits.h>
+#include <base/math.h>
 #include <mem/page.h>
 
 #define LOW32_START 0x40000000ull /* MAP_32BIT: Linux's range */
@@ -134,12 +135,16 @@ hint_freed(struct vm_space *s, vaddr_t end)
  * Limits.
  */
 
+/* Go's runtime maps 32 MiB for an index of which it touches a page or two: a
+ * small machine must not refuse that. */
+#define PROMISE_ALWAYS ((64u << 20) / PAGE_SIZE)
+
 static bool
 promise_too_large(size_t len, uint32_t flags)
 {
 	if ((flags & (VMA_WRITE | VMA_SHARED | VMA_NORESERVE)) != VMA_WRITE)
 		return false;
-	return len / PAGE_SIZE > mem_total_pages();
+	return len / PAGE_SIZE > max_u64(mem_total_pages(), PROMISE_ALWAYS);
 }
 
 int

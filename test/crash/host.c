@@ -13,6 +13,7 @@
 #include <core/clock.h>
 #include <core/panic.h>
 #include <dev/blk.h>
+#include <dev/control.h>
 #include <file/cred.h>
 #include <file/file.h>
 #include <file/fs_context.h>
@@ -25,6 +26,7 @@
 #include <sched/mutex.h>
 #include <sched/thread.h>
 #include <sched/wait.h>
+#include <sched/work.h>
 #include <vm/object.h>
 #include <vm/pin.h>
 #include <vm/uaccess.h>
@@ -458,6 +460,17 @@ void
 file_async_release(struct file *f)
 {
 	(void)f;
+}
+/* No user is there to be told. */
+void
+work_queue(struct work *w)
+{
+	(void)w;
+}
+void
+control_notice(const char *fmt, ...)
+{
+	(void)fmt;
 }
 
 /* ---- the disk ---- */

@@ -116,3 +116,23 @@ def test_fork_says_what_to_do(pith):
     assert line.endswith("keeps it in the foreground, single or threaded")
     line, = said(PY, "-c", "import subprocess; subprocess.run(['/bin/true'])")
     assert "(to run another program)" in line
+
+
+def test_last_words(pith, tmp_path):
+    """A file that the program did not find, and that this host has."""
+    there = tmp_path / "there"
+    there.write_text("x")
+    def said(*words):
+        r = subprocess.run([pith, "run", "--timeout", str(LIMIT), *words],
+                           stdin=subprocess.DEVNULL, capture_output=True,
+                           timeout=LIMIT + 30)
+        return r.returncode, [line for line in r.stderr.decode().splitlines()
+                              if line.startswith("pith:")]
+    # Not an argument of its own, so that it does not go in.
+    script = "import sys; sys.path.pop(); " + \
+        f"open('/' + '/'.join({str(there).split('/')[1:]!r}))"
+    assert said(PY, "-c", script) == (1, [
+        f"pith: the image lacks {there}, which this host has: -i puts it in"])
+    assert said("-i", str(there), PY, "-c", script) == (0, [])
+    assert said("/bin/cat", "/no/such") == (1, [])
+    assert said("/bin/ls", "/usr/no/such") == (2, [])

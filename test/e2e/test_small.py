@@ -47,6 +47,41 @@ def test_file_larger_than_memory(tmp_path):
     assert out.split() == [hashlib.md5(data).hexdigest().encode(), b"/six"]
 
 
+PROMISES = r"""
+#include <stdio.h>
+#include <sys/mman.h>
+int main(void)
+{
+	char *p = mmap(0, 32 << 20, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return 1;
+	p[0] = p[(32 << 20) - 1] = 1;
+	puts("two pages");
+	return 0;
+}
+"""
+
+
+def test_promises_in_12_mb(tmp_path):
+    """As Go's runtime starts: a large map of which little is touched."""
+    subprocess.run(["gcc", "-static", "-x", "c", "-", "-o", tmp_path / "p"],
+                   input=PROMISES.encode(), check=True)
+    assert run("-m", "12M", tmp_path / "p") == b"two pages\n"
+
+
+def test_root_in_memory_is_full():
+    """Said once, with what to do."""
+    r = subprocess.run([os.path.join(BUILD, "pith"), "run", "-m", "24M",
+                        "/bin/busybox", "dd", "if=/dev/zero", "of=/tmp/x",
+                        "bs=1M", "count=64"], capture_output=True,
+                       stdin=subprocess.DEVNULL, timeout=WAIT)
+    assert r.returncode == 1 and b"No space left" in r.stderr
+    assert r.stderr.count(b"pith: no room: what is written to the root is "
+                          b"kept in memory; give more with -m, or a disk "
+                          b"with --persist or a volume (-v)\n") == 1
+
+
 def test_python_in_16_mb():
     out = run("-m", "16M", "/usr/bin/python3", "-c",
               "print(sum(len(str(i)) for i in range(10000)))")

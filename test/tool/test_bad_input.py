@@ -188,7 +188,7 @@ def test_bad_memory(pith, static, size, words):
 @pytest.mark.parametrize("words", [
     ["--cpus", "0"], ["--cpus", "many"], ["--machine", "toaster"],
     ["--accel", "warp"], ["--timeout", "0"], ["--timeout", "-1"],
-    ["--user", "root"], ["--user", "1:x"], ["--workdir", "here"],
+    ["--user", "no such"], ["--user", "1:no such"], ["--workdir", "here"],
     ["--env", "=x"], ["--umask", "9"], ["--rlimit", "nofile"],
     ["--rlimit", "apples=3"], ["--rlimit", "nofile=9:3"],
     ["--root-mode", "soup"], ["--mount", "tmpfs"], ["--hostname", ""],

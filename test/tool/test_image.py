@@ -245,6 +245,10 @@ def test_generated_etc(pith, static, tmp_path):
     assert "hosts: files dns" in read("/etc/nsswitch.conf")
     n = names(pith, img)
     assert n["/tmp"][0] == "drwxrwxrwt" and n["/proc"][0][0] == "d"
+    # Accounts of this host by their names; "user" is who has no line.
+    img = build(pith, tmp_path, "-u", "www-data", static)
+    assert "user" not in read("/etc/passwd")
+    assert b"33:33" in pith("inspect", img).stdout
     own = tmp_path / "passwd"
     own.write_text("me:x:1:1::/:/bin/sh\n")
     img = build(pith, tmp_path, "-i", f"{own}:/etc/passwd", static)

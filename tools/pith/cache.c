@@ -587,6 +587,27 @@ store(int fd, const char *key, struct fileset *fs)
 	free(image_path);
 }
 
+bool
+cache_has(const char *key, const char *path)
+{
+	char *deps_path = cache_path(key, ".deps");
+	struct buf deps = { 0 };
+	bool has = !cache_dir(NULL) || read_file(deps_path, &deps);
+	size_t len = strlen(path);
+
+	for (const char *p = deps.p, *end = p + deps.len; !has && p < end;) {
+		size_t n = strlen(p);
+
+		/* Zeros are of what was not there. */
+		has = n > len && p[n - len - 1] == ' ' &&
+		      !strcmp(p + n - len, path) && strncmp(p, "0 0 0 ", 6);
+		p += n + 1;
+	}
+	buf_free(&deps);
+	free(deps_path);
+	return has;
+}
+
 int
 cache_image(const struct options *o, const struct target *t, char key[65])
 {

@@ -13,6 +13,9 @@ const char *cache_dir(const char **why);
 /* A read-only descriptor of the program's image: the cached one when nothing
  * changed, else a new one.  key receives its name in the cache. */
 int cache_image(const struct options *o, const struct target *t, char key[65]);
+/* Whether that image has what the host has at a path; true too where it is not
+ * in the cache. */
+bool cache_has(const char *key, const char *path);
 /* A writable copy of that image, kept under `key`, locked for this run. */
 int cache_instance(int image, const char *key);
 /* Builds an image into an unnamed file in dir, or in memory (dir NULL). */

@@ -15,6 +15,8 @@
 #include "vsock.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +116,38 @@ set_workdir(struct options *o, const char *v)
 	return take(&o->workdir, v);
 }
 
+/* A number, whose group is the same, or an account of this host. */
+static int
+user_of(const char *name, uint32_t *uid, uint32_t *gid)
+{
+	struct passwd *pw;
+
+	if (!parse_u32(name, uid)) {
+		*gid = *uid;
+		return 0;
+	}
+	pw = getpwnam(name);
+	if (!pw)
+		return -ENOENT;
+	*uid = pw->pw_uid;
+	*gid = pw->pw_gid;
+	return 0;
+}
+
+static int
+group_of(const char *name, uint32_t *gid)
+{
+	struct group *gr;
+
+	if (!parse_u32(name, gid))
+		return 0;
+	gr = getgrnam(name);
+	if (!gr)
+		return -ENOENT;
+	*gid = gr->gr_gid;
+	return 0;
+}
+
 static const char *
 set_user(struct options *o, const char *v)
 {
@@ -122,13 +156,13 @@ set_user(struct options *o, const char *v)
 
 	if (colon)
 		*colon++ = '\0';
-	ok = !parse_u32(copy, &o->uid) &&
-	     (!colon || !parse_u32(colon, &o->gid));
-	if (!colon)
-		o->gid = o->uid;
+	ok = !user_of(copy, &o->uid, &o->gid) &&
+	     (!colon || !group_of(colon, &o->gid));
 	o->have_user = true;
 	free(copy);
-	return ok ? NULL : "it must be UID or UID:GID, in numbers";
+	return ok ? NULL :
+		    "it must be USER or USER:GROUP, each a number or a name "
+		    "of this host";
 }
 
 /* HOST[:GUEST]; a host path that exists as a whole may hold colons. */
@@ -452,8 +486,8 @@ const struct option_def option_table[] = {
 	  "set the variables of FILE, one K=V a line", set_env_file, true },
 	{ "workdir", 'w', CMD_BOTH, KIND_STRING, "DIR",
 	  "the program's working directory", set_workdir, true },
-	{ "user", 'u', CMD_BOTH, KIND_STRING, "UID[:GID]",
-	  "run as this user (default 0:0)", set_user, true },
+	{ "user", 'u', CMD_BOTH, KIND_STRING, "USER[:GROUP]",
+	  "run as this user, by number or name (default 0:0)", set_user, true },
 	{ "include", 'i', CMD_BOTH, KIND_LIST, "HOST[:GUEST]",
 	  "put a file or directory in the image", set_include, true },
 	{ "root", 'r', CMD_BOTH, KIND_STRING, "DIR",

@@ -16,6 +16,7 @@
 #include "ending.h"
 #include "image.h"
 #include "klib.h"
+#include "lastwords.h"
 #include "net.h"
 #include "qemu.h"
 #include "stream.h"
@@ -66,6 +67,7 @@ struct run {
 	int last_signal;
 	int ended_by; /* 0, or the status to end with */
 	const char *ended_why;
+	const char *key; /* of the image in the cache; NULL: it is no such */
 };
 
 static int64_t
@@ -717,6 +719,8 @@ run_machine(struct run *r, struct qemu_fds *f,
 						 .qemu_text = r->qemu_text.p,
 						 .by_us = r->ended_by,
 						 .why = r->ended_why });
+	if (status && !r->ended_by && r->key)
+		last_words_explain(r->streams + 1, 3, r->key);
 	return status;
 }
 
@@ -797,6 +801,7 @@ command_run(int argc, char **argv)
 		klib_choose(&o);
 		pack_find(&o, &t);
 		image = cache_image(&o, &t, key);
+		r.key = o.root ? NULL : key;
 		default_env(&o, &t, true);
 		open_volumes(&o, &f);
 		block_put_app(&block, &o, &t);

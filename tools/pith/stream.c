@@ -35,6 +35,7 @@ stream_open(struct stream *s, int from, int to, bool to_guest)
 	s->data = xmalloc(STREAM_BUFFER);
 	if (to_guest)
 		return;
+	s->tail = xmalloc(STREAM_TAIL);
 	s->to_tty = isatty(to);
 	if (fstat(to, &st) || !S_ISFIFO(st.st_mode))
 		return;
@@ -96,6 +97,21 @@ stream_poll(struct stream *s, struct pollfd *p)
 	return n;
 }
 
+static void
+keep_tail(struct stream *s, const char *p, size_t len)
+{
+	size_t old;
+
+	if (len > STREAM_TAIL) {
+		p += len - STREAM_TAIL;
+		len = STREAM_TAIL;
+	}
+	old = s->tail_len + len > STREAM_TAIL ? STREAM_TAIL - len : s->tail_len;
+	memmove(s->tail, s->tail + s->tail_len - old, old);
+	memcpy(s->tail + old, p, len);
+	s->tail_len = old + len;
+}
+
 static int
 fill(struct stream *s)
 {
@@ -115,6 +131,8 @@ fill(struct stream *s)
 	len = n;
 	if (s->to_guest && tty_filter(s->data + s->end, &len) == ESCAPE_END)
 		return -1;
+	if (s->tail)
+		keep_tail(s, s->data + s->end, len);
 	s->end += len;
 	return 0;
 }

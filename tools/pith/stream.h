@@ -10,6 +10,7 @@
 #include <poll.h>
 
 #define STREAM_BUFFER (256u << 10)
+#define STREAM_TAIL   4096u /* of the end of the program's output */
 
 struct stream {
 	int from, to;  /* -1 when that side has ended */
@@ -18,6 +19,8 @@ struct stream {
 	char *data;
 	size_t start, end; /* of what waits in data */
 	bool eof;	   /* nothing more comes from `from` */
+	char *tail;	   /* the program's last words, or NULL */
+	size_t tail_len;
 };
 
 void stream_open(struct stream *s, int from, int to, bool to_guest);

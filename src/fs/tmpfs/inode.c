@@ -9,6 +9,7 @@
 #include <abi/prctl.h>
 #include <base/atomic.h>
 #include <base/string.h>
+#include <dev/control.h>
 #include <file/cred.h>
 #include <file/file.h>
 #include <fs/acl.h>
@@ -18,6 +19,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <sched/thread.h>
+#include <sched/work.h>
 #include <vm/space.h>
 
 /* As Linux's tmpfs shows directories. */
@@ -47,6 +49,28 @@ tmpfs_drop_link(struct inode *i, unsigned n)
 
 /* ---- pages ---- */
 
+/* The user may not know that what the program writes to the root is in
+ * memory, and what to do when there is no more of it. */
+static void
+tell_full(struct work *w)
+{
+	(void)w;
+	control_notice("no room: what is written to the root is kept in "
+		       "memory; give more with -m, or a disk with --persist or "
+		       "a volume (-v)");
+}
+
+static void
+root_is_full(const struct tmpfs_super *s)
+{
+	static struct work work = { .link = LIST_INIT(work.link),
+				    .fn = tell_full };
+	static bool told; /* [a] */
+
+	if (s->lower && !atomic_xchg(&told, true))
+		work_queue(&work);
+}
+
 static int
 page_wanted(struct page_cache *pc, unsigned n)
 {
@@ -55,6 +79,7 @@ page_wanted(struct page_cache *pc, unsigned n)
 
 	if (had + n > s->max_pages) {
 		atomic_sub(&s->npages, n);
+		root_is_full(s);
 		return -ENOSPC;
 	}
 	tmpfs_pin(pc->inode);
@@ -299,8 +324,10 @@ reserve(struct inode *i, uint64_t off, uint64_t end)
 	/* Asked for too much: say so before all memory is gone, and with it
 	 * the program, whose next page would find none. */
 	if (wanted > s->max_pages ||
-	    (wanted > have && wanted - have > available_pages()))
+	    (wanted > have && wanted - have > available_pages())) {
+		root_is_full(s);
 		return -ENOSPC;
+	}
 	for (uint64_t k = off >> PAGE_SHIFT; k < last; k++) {
 		struct page *p;
 		int err = page_cache_allocate(pc, k, &p);
