@@ -120,6 +120,7 @@ def test_fork_says_what_to_do(pith):
 
 def test_last_words(pith, tmp_path):
     """A file that the program did not find, and that this host has."""
+    need("mosquitto_sub")  # for its library
     there = tmp_path / "there"
     there.write_text("x")
     def said(*words):
@@ -134,5 +135,8 @@ def test_last_words(pith, tmp_path):
     assert said(PY, "-c", script) == (1, [
         f"pith: the image lacks {there}, which this host has: -i puts it in"])
     assert said("-i", str(there), PY, "-c", script) == (0, [])
+    assert said(PY, "-c", "import ctypes; ctypes.CDLL('libmosquitto.so.1')") \
+        == (1, ["pith: the image lacks /usr/lib/x86_64-linux-gnu/"
+                "libmosquitto.so.1, which this host has: -i puts it in"])
     assert said("/bin/cat", "/no/such") == (1, [])
     assert said("/bin/ls", "/usr/no/such") == (2, [])

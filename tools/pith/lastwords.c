@@ -81,6 +81,21 @@ out:
 	free(path);
 }
 
+/* The dynamic linker says only a library's name. */
+static void
+take_library(struct strv *found, const char *key, const char *p, size_t len)
+{
+	static const char *const dirs[] = { "/usr/lib/x86_64-linux-gnu",
+					    "/usr/lib" };
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		char *path = xasprintf("%s/%.*s", dirs[i], (int)len, p);
+
+		take_path(found, key, path, strlen(path));
+		free(path);
+	}
+}
+
 static void
 scan_line(struct strv *found, const char *key, const char *line)
 {
@@ -97,6 +112,13 @@ scan_line(struct strv *found, const char *key, const char *line)
 				  strcspn(p, ": \t\r\"'`()[]{}"
 					     "<>,;|="));
 		p += len ? len : 1;
+	}
+	for (const char *p = line; *p;) {
+		size_t len = strcspn(p, " \t\r\"'`:()");
+
+		if (!memchr(p, '/', len) && memmem(p, len, ".so", 3))
+			take_library(found, key, p, len);
+		p += len + !!p[len];
 	}
 }
 
