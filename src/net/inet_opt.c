@@ -218,7 +218,7 @@ set_ipv6(struct inet_sock *sk, int name, const void *val, uint32_t len)
 		if (err || (v && v < IPV6_MIN_MTU))
 			return -EINVAL;
 		/* No packet is larger than 64 KB: beyond, it limits nothing. */
-		WRITE_ONCE(sk->frag6, (uint16_t)(v > UINT16_MAX ? 0 : v));
+		WRITE_ONCE(sk->frag6, (uint16_t)(v > 0xffff ? 0 : v));
 		return 0;
 	case IPV6_AUTOFLOWLABEL:
 		if (!err)
