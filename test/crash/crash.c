@@ -352,6 +352,15 @@ apply(uint8_t *img, const struct host_event *e)
 	memcpy(img + e->offset, e->data, e->len);
 }
 
+/* The superblock is two sectors with one checksum over both, which Linux, too,
+ * wants to be right before it looks at the journal: the format relies on a
+ * device that does not write one of them only. */
+static bool
+has_superblock(const struct host_event *e)
+{
+	return e->offset < 2048 && e->offset + e->len > 1024;
+}
+
 /* The contents after the first `at` events; returns the last mark. */
 static uint32_t
 make_cut(uint8_t *img, size_t at, enum how how)
@@ -376,7 +385,7 @@ make_cut(uint8_t *img, size_t at, enum how how)
 			struct host_event part = *e;
 
 			/* Sectors are whole, requests need not be. */
-			if (!rnd(3)) {
+			if (!rnd(3) && !has_superblock(e)) {
 				uint32_t n = e->len / 512;
 				uint32_t from = rnd(n);
 
