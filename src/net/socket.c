@@ -371,8 +371,17 @@ socket_file(struct socket *s, unsigned flags, struct file **out)
 	if (err)
 		return err;
 	(*out)->mode |= FILE_STREAM | (socket_sigpipe(s) ? 0 : FILE_NOSIGPIPE);
-	s->file = *out;
+	/* One that waited to be accepted is known to others already. */
+	atomic_store_release(&s->file, *out);
 	return 0;
+}
+
+int
+sock_owner(const struct socket *s)
+{
+	struct file *f = atomic_load_acquire(&s->file);
+
+	return f ? READ_ONCE(f->owner_pid) : 0;
 }
 
 struct socket *

@@ -130,7 +130,7 @@ struct socket {
 	uint16_t family, type, protocol;   /* [I] */
 	bool listening;			   /* [a] SO_ACCEPTCONN */
 	uint32_t opts;			   /* [a] SOCKOPT_* */
-	struct file *file;		   /* [I] once it has one */
+	struct file *file;		   /* [a] set once */
 	uint64_t ino;			   /* [I] the cookie as well */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* [a] 0: none; SOCK_TIMEO_NOW */
 	uint32_t rcvbuf, sndbuf;  /* [a] as getsockopt tells: doubled */
@@ -174,6 +174,9 @@ MUST_CHECK int socket_pair(int family, int type, int protocol,
 			   struct socket *out[2]);
 /* Takes the socket over, on success only. */
 MUST_CHECK int socket_file(struct socket *s, unsigned flags, struct file **out);
+/* Who is told of urgent data (F_SETOWN); 0: nobody.  The socket's lock is held,
+ * and it is not closed. */
+int sock_owner(const struct socket *s);
 /* NULL: not a socket. */
 struct socket *socket_of(struct file *f);
 /* netlink.c.  An AF_NETLINK socket?  -ENOTSOCK, -EINVAL.  And a datagram from

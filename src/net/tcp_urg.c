@@ -94,7 +94,7 @@ tcp_got_urgent(struct tcp_sock *t, uint64_t at)
 		t->urg_at = at;
 		t->urg = URG_COMING;
 		tcp_urg_arrived(t);
-		owner = t->in.sock.file ? t->in.sock.file->owner_pid : 0;
+		owner = sock_owner(&t->in.sock);
 	}
 	tcp_unlock(t, f);
 	if (freed)

@@ -151,7 +151,7 @@ end_connection(struct unix_sock *u, struct unix_sock *p)
 	u->dead = true;
 	unread = u->nqueued;
 	spin_unlock(&u->lock);
-	if (unread || !u->sock.file)
+	if (unread || !READ_ONCE(u->sock.file))
 		sock_set_error(&p->sock, ECONNRESET);
 	atomic_store_release(&p->shut, UNIX_SHUT_BOTH);
 }

@@ -10,6 +10,7 @@
 
 #include <abi/errno.h>
 #include <abi/poll.h>
+#include <base/atomic.h>
 #include <sched/thread.h>
 
 /* unix_lock is held, or nobody else knows the two. */
@@ -284,11 +285,11 @@ unix_shutdown(struct socket *s, int how)
 	if (mine & UNIX_SHUT_WRITE)
 		theirs |= UNIX_SHUT_READ;
 	spin_lock(&unix_lock);
-	u->shut |= mine;
+	atomic_store_release(&u->shut, u->shut | mine);
 	if (!unix_is_dgram(u) && u->peer) {
 		p = u->peer;
 		refcount_get(&p->refs);
-		p->shut |= theirs;
+		atomic_store_release(&p->shut, p->shut | theirs);
 	}
 	spin_unlock(&unix_lock);
 	unix_wake_ends(u);

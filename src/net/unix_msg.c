@@ -31,8 +31,8 @@ set_cred(struct unix_msg *m, const struct unix_sock *u,
 {
 	if (unlikely(sm->has_cred)) {
 		m->cred = sm->cred;
-	} else if (unlikely((u->sock.opts | to->sock.opts) &
-			    SOCKOPT_PASSCRED)) {
+	} else if (unlikely(sock_opt(&u->sock, SOCKOPT_PASSCRED) ||
+			    sock_opt(&to->sock, SOCKOPT_PASSCRED))) {
 		unix_my_cred(&m->cred);
 	} else {
 		m->cred.pid = 0;
@@ -242,10 +242,12 @@ message_after(struct unix_sock *u, struct unix_msg *m)
 	return n;
 }
 
-/* unlink: the whole message leaves the queue. */
-static void
+/* unlink: the whole message leaves the queue.  How many are left. */
+static uint32_t
 took(struct unix_sock *u, struct unix_msg *m, uint32_t bytes, bool unlink)
 {
+	uint32_t left;
+
 	spin_lock(&u->lock);
 	u->readable -= bytes;
 	if (unlink) {
@@ -253,7 +255,9 @@ took(struct unix_sock *u, struct unix_msg *m, uint32_t bytes, bool unlink)
 		u->queued -= m->cost;
 		u->nqueued--;
 	}
+	left = u->nqueued;
 	spin_unlock(&u->lock);
+	return left;
 }
 
 /* After a read from a connection: the peer has room, and what is left is for
@@ -712,11 +716,8 @@ packet_gone(struct unix_sock *u, struct unix_msg *m)
 {
 	struct unix_sock *c;
 
-	took(u, m, m->len, true);
-	if (!unix_is_dgram(u))
-		return;
 	/* Just below the limit: who is connected to us may send again. */
-	if (u->nqueued != u->dgram_qlen)
+	if (took(u, m, m->len, true) != u->dgram_qlen || !unix_is_dgram(u))
 		return;
 	wait_wake_all(&u->write_wq, POLLOUT | POLLWRNORM);
 	spin_lock(&unix_lock);

@@ -43,7 +43,7 @@ unix_enqueue_oob(struct unix_sock *to, struct unix_msg *m)
 	ok = unix_enqueue_locked(to, m);
 	if (ok) {
 		to->oob = m;
-		owner = s->file ? s->file->owner_pid : 0;
+		owner = sock_owner(s);
 	}
 	spin_unlock(&to->lock);
 	if (!ok)

@@ -41,7 +41,7 @@ take_lines(struct line *v, unsigned skip)
 		v[n].flags = u->state == UNIX_LISTEN ? FLAG_LISTENS : 0;
 		v[n].type = u->sock.type;
 		v[n].state = state_of(u);
-		v[n].ino = u->sock.file ? u->sock.ino : 0;
+		v[n].ino = READ_ONCE(u->sock.file) ? u->sock.ino : 0;
 		v[n].addr = u->addr;
 		v[n].addrlen = u->addrlen;
 		if (++n == LINES_AT_ONCE)

@@ -116,7 +116,7 @@ mutex_trylock(struct mutex *m)
 
 	if (!atomic_cas(&m->state, &old, MUTEX_HELD))
 		return false;
-	m->owner = thread_current();
+	atomic_store_relaxed(&m->owner, thread_current());
 	note_held(m, m->rank);
 	return true;
 }
@@ -127,7 +127,7 @@ lock_slow(struct mutex *m, bool intr)
 	struct wait_entry e UNINIT;
 	int err = 0;
 
-	assert(m->owner != thread_current());
+	assert(!mutex_held(m));
 	wait_start_exclusive(&m->wq, &e, intr);
 	while (atomic_xchg(&m->state, MUTEX_WAITED) != MUTEX_FREE) {
 		err = wait_sleep(&e, TIME_NEVER);
@@ -136,7 +136,7 @@ lock_slow(struct mutex *m, bool intr)
 	}
 	wait_end(&m->wq, &e);
 	if (!err) {
-		m->owner = thread_current();
+		atomic_store_relaxed(&m->owner, thread_current());
 		note_held(m, m->rank);
 		return 0;
 	}
@@ -165,9 +165,9 @@ mutex_lock_intr(struct mutex *m)
 void
 mutex_unlock(struct mutex *m)
 {
-	assert(m->owner == thread_current());
+	assert(mutex_held(m));
 	note_released(m);
-	m->owner = NULL;
+	atomic_store_relaxed(&m->owner, NULL);
 	if (atomic_xchg(&m->state, MUTEX_FREE) == MUTEX_WAITED)
 		wait_wake(&m->wq, 1, 0);
 }

@@ -4,6 +4,7 @@
 Each test/unit/<folder>/test_<file>.c is a program that names in its first
 comment the sources that it needs ("SOURCES:") and include folders that go
 before the usual ones ("INCLUDE:"), $LWIP being lwIP as it was built; it ends with status 0 when all is well.
+"SANITIZE: thread" is for those with threads: in place of the other two.
 """
 
 import glob
@@ -20,8 +21,14 @@ LWIP = os.path.join(os.environ.get("PITH_BUILD", os.path.join(TOP, "build")),
 FILES = sorted(os.path.relpath(p, HERE)
                for p in glob.glob(os.path.join(HERE, "*", "test_*.c")))
 FLAGS = ["-std=gnu11", "-g", "-O1", "-fno-strict-aliasing", "-Wall", "-Wextra",
-         "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined",
          "-pthread"]
+SANITIZERS = {
+    "address": ["-fsanitize=address,undefined",
+                "-fno-sanitize-recover=undefined"],
+    # READ_ONCE and WRITE_ONCE are no races: test/unit/host_threads.
+    "thread": ["-fsanitize=thread", "--param", "tsan-distinguish-volatile=1",
+               "-Wno-tsan"],
+}
 
 
 def build(path, exe, compiler=("gcc",)):
@@ -31,7 +38,9 @@ def build(path, exe, compiler=("gcc",)):
     sources = " ".join(re.findall(r"SOURCES: *(.*)", text)).split()
     include = " ".join(re.findall(r"INCLUDE: *(.*)", text)).split() or \
         ["test/unit/host"]
+    kind = re.search(r"SANITIZE: *(\w+)", text)
     subprocess.run([*compiler, *FLAGS,
+                    *SANITIZERS[kind.group(1) if kind else "address"],
                     *sum((["-I", i] for i in include), []),
                     "-I", "src", "-I", "src/arch/x86_64/include", "-o", exe,
                     os.path.join("test", "unit", path), *sources],
