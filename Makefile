@@ -15,6 +15,7 @@
 #   make bench      Pith against a Linux guest, side by side
 #   make bench-disk disks alone, Redis's log and MariaDB too
 #   make bench-net  the same for servers, over a tap in a network namespace
+#   make bench-wan  the same for one transfer across a wide network
 #   make install    into PREFIX (/usr/local), under DESTDIR
 #   make deps       Debian packages that are missing (runs by itself)
 #   make clean
@@ -48,7 +49,7 @@ Q	 := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all kernel klibs tool deps run test tidy lint unit test-tool abi crash e2e e2e-debug fuzz \
-	soak bench bench-disk bench-net install clean debug linux-guest
+	soak bench bench-disk bench-net bench-wan install clean debug linux-guest
 
 all: kernel tool
 
@@ -306,6 +307,8 @@ bench-disk: all $(O)/linux $(O)/deps-test
 	$(PYTHON) test/bench/diskserver.py --build $(O)
 bench-net: all $(O)/linux $(O)/deps-test
 	$(PYTHON) test/bench/net.py --build $(O)
+bench-wan: all $(O)/linux $(O)/deps-test
+	$(PYTHON) test/bench/wan.py --build $(O)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pith/klib \
