@@ -36,7 +36,7 @@ with socket.create_server((OURS, 9)) as server:
     c = server.accept()[0]
     raw = c.getsockopt(socket.IPPROTO_IP, IP_PKTOPTIONS, 200)
     index, *_ = struct.unpack_from("i4s4s", raw, 16)
-    print(socket.if_indextoname(index) in ("e0", "eth0"), raw[20:77].hex(" "))
+    print(socket.if_indextoname(index) in ("e0", "eth0"), raw[20:76].hex(" "))
 for where in OURS, "127.0.0.1":
     s = socket.socket()
     s.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
