@@ -6,6 +6,8 @@
  * CALLS: bind, connect, getsockname, getpeername, setsockopt, getsockopt
  */
 #define _GNU_SOURCE
+#include "sock_common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,18 +19,6 @@
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
-
-static void
-result(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerrorname_np(errno) : "");
-}
-
-static int
-option(int fd, int level, int name, int v)
-{
-	return setsockopt(fd, level, name, &v, sizeof(v));
-}
 
 static void
 value(const char *what, int fd, int level, int name)

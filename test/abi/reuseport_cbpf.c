@@ -5,6 +5,8 @@
  * CALLS: setsockopt
  */
 #define _GNU_SOURCE
+#include "sock_common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
@@ -45,12 +47,6 @@ static struct sock_filter bad[] = {
 static int fds[N];
 static struct sockaddr_storage at;
 static socklen_t len;
-
-static void
-result(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerrorname_np(errno) : "");
-}
 
 static int
 one(int fd, int name)

@@ -7,6 +7,8 @@
  * CALLS: recvmsg
  */
 #define _GNU_SOURCE
+#include "sock_common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -30,18 +32,6 @@ static socklen_t
 size_of(const union addr *a)
 {
 	return a->sa.sa_family == AF_INET ? sizeof(a->v4) : sizeof(a->v6);
-}
-
-static void
-result(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerrorname_np(errno) : "");
-}
-
-static int
-option(int fd, int level, int name, int v)
-{
-	return setsockopt(fd, level, name, &v, sizeof(v));
 }
 
 static int

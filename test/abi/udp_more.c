@@ -6,6 +6,8 @@
  * CALLS: sendto, sendmsg, recvmsg, setsockopt, getsockopt
  */
 #define _GNU_SOURCE
+#include "sock_common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/net_tstamp.h>
@@ -22,18 +24,6 @@
 #endif
 
 static char big[70000];
-
-static void
-result(const char *what, long r)
-{
-	printf("%s: %ld %s\n", what, r, r < 0 ? strerrorname_np(errno) : "");
-}
-
-static int
-option(int fd, int level, int name, int v)
-{
-	return setsockopt(fd, level, name, &v, sizeof(v));
-}
 
 static int
 value(int fd, int level, int name)
