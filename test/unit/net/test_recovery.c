@@ -81,8 +81,8 @@ main(void)
 	open_stack();
 	seed = getenv("PITH_SEED") ? strtoull(getenv("PITH_SEED"), NULL, 0) : 1;
 	for (unsigned i = 0; i < 2; i++) {
-		narrow(240, i, 65);
-		narrow(70, i, 60);
+		narrow(240, i, 55);
+		narrow(70, i, 55);
 		narrow(20, i, 20);
 		lossy(1, i, 3000);
 		lossy(5, i, 7000);
