@@ -54,6 +54,15 @@ grow(uint32_t *cwnd, uint64_t by)
 
 /* ---- slow start ---- */
 
+static void
+restart(struct tcp_cc *cc)
+{
+	cc->avoiding = false;
+	cc->samples = cc->slow_rounds = 0;
+	cc->start.end = cc->start.least = 0;
+	cc->start.last = cc->start.slow = 0;
+}
+
 /* At the end of a round: has the path begun to queue? */
 static void
 next_round(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t cwnd,
@@ -63,10 +72,10 @@ next_round(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t cwnd,
 		*ssthresh = cwnd;
 		cc->slow_rounds = 0;
 	}
-	cc->last_min = cc->samples ? cc->round_min : TCP_CC_NO_RTT;
-	cc->round_min = TCP_CC_NO_RTT;
+	cc->start.last = cc->samples ? cc->start.least : TCP_CC_NO_RTT;
+	cc->start.least = TCP_CC_NO_RTT;
 	cc->samples = 0;
-	cc->round_end = a->snd_nxt;
+	cc->start.end = a->snd_nxt;
 }
 
 static void
@@ -74,24 +83,24 @@ look_at_round_trip(struct tcp_cc *cc, uint32_t rtt, uint32_t cwnd, uint32_t mss)
 {
 	uint32_t more;
 
-	if (rtt < cc->round_min)
-		cc->round_min = rtt;
+	if (rtt < cc->start.least)
+		cc->start.least = rtt;
 	if (cc->samples < RTT_SAMPLES)
 		cc->samples++;
-	if (cc->samples < RTT_SAMPLES || cc->last_min == TCP_CC_NO_RTT ||
+	if (cc->samples < RTT_SAMPLES || cc->start.last == TCP_CC_NO_RTT ||
 	    cwnd / mss < SLOW_START_FREE)
 		return;
 	if (cc->slow_rounds) {
-		if (cc->round_min < cc->slow_min)
+		if (cc->start.least < cc->start.slow)
 			cc->slow_rounds = 0; /* it was a passing delay */
 		return;
 	}
-	more = cc->last_min / RTT_DIVISOR;
+	more = cc->start.last / RTT_DIVISOR;
 	more = at_least(more > RTT_MORE_MAX ? RTT_MORE_MAX : more,
 			RTT_MORE_MIN);
-	if (cc->round_min >= cc->last_min + more) {
+	if (cc->start.least >= cc->start.last + more) {
 		cc->slow_rounds = 1;
-		cc->slow_min = cc->round_min;
+		cc->start.slow = cc->start.least;
 	}
 }
 
@@ -99,8 +108,10 @@ static void
 slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd,
 	   uint32_t *ssthresh)
 {
+	if (cc->avoiding)
+		restart(cc);
 	/* The first round of all, or of this slow start, has no end yet. */
-	if ((int32_t)(a->ackno - cc->round_end) >= 0 || !cc->round_end)
+	if ((int32_t)(a->ackno - cc->start.end) >= 0 || !cc->start.end)
 		next_round(cc, a, *cwnd, ssthresh);
 	if (a->rtt != TCP_CC_NO_RTT)
 		look_at_round_trip(cc, a->rtt, *cwnd, a->mss);
@@ -112,15 +123,16 @@ slow_start(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd,
 static void
 begin_epoch(struct tcp_cc *cc, uint32_t cwnd, uint32_t now, uint32_t mss)
 {
-	cc->in_epoch = true;
-	cc->epoch = now;
-	cc->w_est = cwnd;
-	cc->k = 0;
-	cc->origin = cwnd;
+	cc->avoiding = true;
+	cc->cubic.epoch = now;
+	cc->cubic.w_est = cwnd;
+	cc->cubic.k = 0;
+	cc->cubic.origin = cwnd;
 	if (cwnd < cc->w_max) {
 		/* K = cbrt((W_max - cwnd) / C), here in ms (4.2). */
-		cc->k = cube_root((cc->w_max - cwnd) / mss * 2500000000ull);
-		cc->origin = cc->w_max;
+		cc->cubic.k =
+			cube_root((cc->w_max - cwnd) / mss * 2500000000ull);
+		cc->cubic.origin = cc->w_max;
 	}
 }
 
@@ -128,9 +140,9 @@ begin_epoch(struct tcp_cc *cc, uint32_t cwnd, uint32_t now, uint32_t mss)
 static uint32_t
 target(const struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t cwnd)
 {
-	int64_t t = (int64_t)(a->now - cc->epoch) + a->srtt;
-	int64_t d = (t > EPOCH_MAX ? EPOCH_MAX : t) - cc->k;
-	int64_t w = cc->origin + d * d * d * 4 / MS_CUBED * a->mss +
+	int64_t t = (int64_t)(a->now - cc->cubic.epoch) + a->srtt;
+	int64_t d = (t > EPOCH_MAX ? EPOCH_MAX : t) - cc->cubic.k;
+	int64_t w = cc->cubic.origin + d * d * d * 4 / MS_CUBED * a->mss +
 		    d * d * d * 4 % MS_CUBED * a->mss / MS_CUBED;
 	int64_t most = (int64_t)cwnd + cwnd / 2;
 
@@ -143,21 +155,25 @@ cubic(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd)
 	uint64_t step;
 	uint32_t aim;
 
-	if (!cc->in_epoch)
+	if (!cc->avoiding)
 		begin_epoch(cc, *cwnd, a->now, a->mss);
 	aim = target(cc, a, *cwnd);
 	/* What NewReno would do (4.3): alpha is 9/17 until it has what there
 	 * was before the loss. */
 	step = (uint64_t)a->acked * a->mss / *cwnd;
-	grow(&cc->w_est, cc->w_est < cc->w_max ? step * 9 / 17 : step);
+	grow(&cc->cubic.w_est,
+	     cc->cubic.w_est < cc->w_max ? step * 9 / 17 : step);
 	grow(cwnd, (uint64_t)(aim - *cwnd) * a->acked / *cwnd);
-	if (*cwnd < cc->w_est)
-		*cwnd = cc->w_est;
+	if (*cwnd < cc->cubic.w_est)
+		*cwnd = cc->cubic.w_est;
 }
 
 static void
 reno(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd)
 {
+	if (!cc->avoiding)
+		cc->acked = 0;
+	cc->avoiding = true;
 	grow(&cc->acked, a->acked);
 	if (cc->acked >= *cwnd) {
 		cc->acked -= *cwnd;
@@ -166,6 +182,14 @@ reno(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd)
 }
 
 /* ---- what lwIP asks ---- */
+
+void
+tcp_cc_choose(struct tcp_cc *cc, bool reno)
+{
+	if (cc->reno != reno)
+		restart(cc);
+	cc->reno = reno;
+}
 
 void
 tcp_cc_acked(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd,
@@ -194,10 +218,7 @@ tcp_cc_lost(struct tcp_cc *cc, uint32_t window, uint32_t mss)
 				    window;
 		left = (uint32_t)((uint64_t)window * BETA_MUL / BETA_DIV);
 	}
-	cc->in_epoch = false;
-	cc->slow_rounds = 0;
-	cc->round_end = 0;
-	cc->acked = 0;
+	restart(cc);
 	return at_least(left, 2 * mss);
 }
 
@@ -205,6 +226,5 @@ void
 tcp_cc_undone(struct tcp_cc *cc, uint32_t cwnd)
 {
 	cc->w_max = at_least(cc->w_max, cwnd);
-	cc->in_epoch = false;
-	cc->acked = 0;
+	restart(cc);
 }

@@ -338,6 +338,9 @@ lwip_port_chksum(const void *data, int len)
 	return (uint16_t)((w & 0xffff) + (w >> 16));
 }
 
+/* Thousands are kept when they have ended: a size of the heap's, and no more. */
+static_assert(sizeof(struct tcp_pcb) <= 512, "a connection");
+
 /* A small machine promises its connections little to begin with. */
 void
 net_core_init(void)

@@ -494,7 +494,7 @@ apply_options(struct tcp_sock *t)
 			       (t->in.hops < 0 ? 64 : t->in.hops));
 	if (t->maxseg && t->maxseg < pcb->mss)
 		pcb->mss = t->maxseg;
-	pcb->cc.reno = t->reno;
+	tcp_cc_choose(&pcb->cc, t->reno);
 	pcb->fin_wait_s = (u8_t)(t->linger2_s < 0 ? 0 : t->linger2_s);
 	if (t->ack_now && pcb->flags & TF_ACK_DELAY) {
 		tcp_ack_now(pcb);

@@ -16,7 +16,10 @@ GOOD = 0, 143
 
 def watch(pid, good):
     # The status stays for who waits for the machine.
-    end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    try:
+        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    except ChildProcessError:
+        return # the script has it already
     status = end.si_status
     if end.si_code != os.CLD_EXITED:
         status += 128

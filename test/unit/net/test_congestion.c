@@ -167,7 +167,7 @@ test_nonsense(void)
 		uint32_t before;
 
 		if (i % 100 == 0) {
-			cc.reno = rand() % 4 == 0;
+			tcp_cc_choose(&cc, rand() % 4 == 0);
 			cwnd = a.mss + ((uint32_t)rand() * 2u >> rand() % 31);
 			ssthresh = (uint32_t)rand() * 2u >> rand() % 31;
 		}

@@ -17,21 +17,27 @@
  */
 struct tcp_cc {
 	bool reno;
-
-	/* CUBIC: the epoch began at `epoch` after a loss at w_max, and reaches
-	 * `origin` again k ms later; what NewReno would have by now. */
-	bool in_epoch;
-	uint32_t epoch, k;
-	uint32_t w_max, origin, w_est;
-
-	/* HyStart++: least round trips of this round, the last one, and when
-	 * the slow one began; it ends when round_end is acknowledged. */
-	uint32_t round_end;
-	uint32_t round_min, last_min, slow_min;
+	bool avoiding; /* congestion avoidance: `cubic` or `acked` is valid,
+			* and not `start` */
 	uint8_t samples;
 	uint8_t slow_rounds; /* 0: no slow one */
+	uint32_t w_max;	     /* CUBIC: where the last loss was */
+	union {
+		/* CUBIC: the epoch began at `epoch`, and reaches `origin` k ms
+		 * later; what NewReno would have by now. */
+		struct {
+			uint32_t epoch, k, origin, w_est;
+		} cubic;
 
-	uint32_t acked; /* NewReno: since the window last grew */
+		/* HyStart++: the round ends when this is acknowledged; least
+		 * round trips of it, of the last one, and of the one in which
+		 * the slow ones began. */
+		struct {
+			uint32_t end, least, last, slow;
+		} start;
+
+		uint32_t acked; /* NewReno: since the window last grew */
+	};
 };
 
 #define TCP_CC_NO_RTT UINT32_MAX
@@ -45,6 +51,9 @@ struct tcp_cc_ack {
 	uint32_t srtt; /* smoothed */
 	uint32_t mss;
 };
+
+/* From now on by NewReno, or by CUBIC. */
+void tcp_cc_choose(struct tcp_cc *cc, bool reno);
 
 /*
  * New data was acknowledged, outside of loss recovery, by a sender that the
