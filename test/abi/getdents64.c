@@ -128,6 +128,7 @@ working_directory(void)
 static void
 roots(void)
 {
+	int out = open("/", O_PATH | O_DIRECTORY);
 	char buf[100];
 
 	SHOW(syscall(SYS_chroot, "no"));
@@ -150,6 +151,10 @@ roots(void)
 	SHOW(mkdir("/..//x", 0755));
 	list64("/", 100, 1);
 	unlink("/abs"), unlink("/in"), rmdir("/x");
+	/* Back, for who removes what there was. */
+	if (fchdir(out) || chroot("."))
+		printf("still inside\n");
+	close(out);
 }
 
 int
