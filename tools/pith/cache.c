@@ -437,22 +437,31 @@ remove_entry(const char *key)
 	}
 }
 
+bool
+cache_room(uint64_t *bytes)
+{
+	struct statvfs v;
+	bool known = !statvfs(cache_dir(NULL), &v);
+
+	*bytes = known ? (uint64_t)v.f_bavail * v.f_frsize : 0;
+	return known;
+}
+
 /* What the cache may hold when it holds `total` bytes.  Without the user's
  * word it leaves half of the room there is to others. */
 static uint64_t
 bound(uint64_t total)
 {
 	const char *s = getenv("PITH_CACHE_LIMIT");
-	uint64_t limit = LIMIT_DEFAULT, half;
-	struct statvfs v;
+	uint64_t limit = LIMIT_DEFAULT, room, half;
 
 	if (s && !parse_size(s, &limit))
 		return limit;
 	if (s)
 		warn("PITH_CACHE_LIMIT is no size; at most 8G is used");
-	if (statvfs(cache_dir(NULL), &v))
+	if (!cache_room(&room))
 		return limit;
-	half = (total + (uint64_t)v.f_bavail * v.f_frsize) / 2;
+	half = (total + room) / 2;
 	return half < limit ? half : limit;
 }
 
@@ -480,13 +489,11 @@ shrink(const char *keep)
 static bool
 give_back(uint64_t bytes)
 {
-	uint64_t total, room = 0;
+	uint64_t total, room;
 	struct entry *list;
-	struct statvfs v;
 	size_t n;
 
-	if (!statvfs(cache_dir(NULL), &v))
-		room = (uint64_t)v.f_bavail * v.f_frsize;
+	cache_room(&room);
 	list = list_cache(&n, &total);
 	if (!n || room + total < bytes)
 		n = 0;

@@ -10,6 +10,9 @@
 
 /* The directory (made when it is not there), or NULL with *why. */
 const char *cache_dir(const char **why);
+/* Bytes that its file system has left for it; false, and 0, if that is not
+ * known.  The directory is there. */
+bool cache_room(uint64_t *bytes);
 /* A read-only descriptor of the program's image: the cached one when nothing
  * changed, else a new one.  key receives its name in the cache. */
 int cache_image(const struct options *o, const struct target *t, char key[65]);

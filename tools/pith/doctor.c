@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 static bool bad;
@@ -138,7 +137,7 @@ static void
 check_cache(void)
 {
 	const char *why, *dir = cache_dir(&why);
-	struct statvfs v;
+	uint64_t room;
 
 	if (!dir) {
 		remark("cache", xasprintf("%s; every run packages its program "
@@ -146,7 +145,7 @@ check_cache(void)
 					  why));
 		return;
 	}
-	if (!statvfs(dir, &v) && (uint64_t)v.f_bavail * v.f_frsize < 1ull << 30)
+	if (cache_room(&room) && room < 1ull << 30)
 		remark("cache", xasprintf("less than 1 GB is free in %s", dir));
 	else
 		good("cache", dir);
