@@ -531,7 +531,7 @@ is_loopback(const struct inet_addr *a)
 {
 	static const struct inet_addr one = { .b = { [15] = 1 } };
 
-	return inet_is_v4(a) ? a->b[12] == 127 : inet_same(a, &one);
+	return inet_is_loopback4(a) || inet_same(a, &one);
 }
 
 bool

@@ -144,12 +144,8 @@ keep_missing(struct control *c, const char *p, size_t len)
 {
 	char *path = xstrndup(p, len);
 
-	for (size_t i = 0; i < c->missing.n; i++)
-		if (!strcmp(c->missing.v[i], path))
-			goto out;
-	if (c->missing.n < MISSING_MAX)
+	if (c->missing.n < MISSING_MAX && !strv_has(&c->missing, path))
 		strv_add(&c->missing, path);
-out:
 	free(path);
 }
 

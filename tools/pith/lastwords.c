@@ -41,13 +41,9 @@ is_own(const char *path)
 {
 	static const char *const trees[] = { "/dev", "/proc", "/run", "/sys" };
 
-	for (size_t i = 0; i < ARRAY_LEN(trees); i++) {
-		size_t len = strlen(trees[i]);
-
-		if (!strncmp(path, trees[i], len) &&
-		    (!path[len] || path[len] == '/'))
+	for (size_t i = 0; i < ARRAY_LEN(trees); i++)
+		if (path_below(path, trees[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -70,14 +66,11 @@ take_path(struct strv *found, const char *key, const char *p, size_t len)
 
 	while (len > 1 && strchr("/.:,", path[len - 1]))
 		path[--len] = '\0';
-	for (size_t i = 0; i < found->n; i++)
-		if (!strcmp(found->v[i], path))
-			goto out;
-	if (len < PATH_MAX && strchr(path + 1, '/') && !is_own(path) &&
-	    !stat(path, &st) && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+	if (!strv_has(found, path) && len < PATH_MAX && strchr(path + 1, '/') &&
+	    !is_own(path) && !stat(path, &st) &&
+	    (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
 	    !image_has(key, path))
 		strv_add(found, path);
-out:
 	free(path);
 }
 

@@ -42,27 +42,10 @@ struct search {
 };
 
 static bool
-below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
-}
-
-static bool
 is_one_of(const char *path, const char *const *list)
 {
 	for (; *list; list++)
-		if (below(path, *list))
-			return true;
-	return false;
-}
-
-static bool
-is_in(const struct strv *v, const char *s)
-{
-	for (size_t i = 0; i < v->n; i++)
-		if (!strcmp(v->v[i], s))
+		if (path_below(path, *list))
 			return true;
 	return false;
 }
@@ -90,7 +73,7 @@ collect(struct node *n, void *arg)
 
 	if (!n->host || !S_ISREG(n->st.st_mode) ||
 	    n->st.st_size > MAX_CONF_BYTES || strncmp(n->host, "/etc/", 5) ||
-	    is_in(&s->done, n->host))
+	    strv_has(&s->done, n->host))
 		return;
 	path = node_path(n);
 	if (!is_one_of(path, no_conf))
@@ -149,7 +132,7 @@ stays_out(const struct search *s, const char *path)
 
 	if (strstr(path, "/../") || is_one_of(path, out))
 		return true;
-	if (below(path, "/var") && !below(path, "/var/www"))
+	if (path_below(path, "/var") && !path_below(path, "/var/www"))
 		return true;
 	return !s->own && is_one_of(path, private);
 }
@@ -197,7 +180,7 @@ add_directory(struct search *s, const char *path)
 
 	/* Not the likes of /usr and /usr/share themselves. */
 	if (!slash || !strcmp(path, "/usr/share") ||
-	    (!s->own && !is_one_of(path, data)) || below(path, "/usr/lib"))
+	    (!s->own && !is_one_of(path, data)) || path_below(path, "/usr/lib"))
 		return;
 	if (is_small(path) &&
 	    !fileset_add_tree(s->fs, path, s->own ? NULL : skips_secrets, NULL))
@@ -283,7 +266,7 @@ static void
 scan_all(struct search *s)
 {
 	for (size_t i = 0; i < s->todo.n; i++) {
-		if (is_in(&s->done, s->todo.v[i]))
+		if (strv_has(&s->done, s->todo.v[i]))
 			continue;
 		strv_add(&s->done, s->todo.v[i]);
 		scan_file(s, s->todo.v[i]);

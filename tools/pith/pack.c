@@ -88,14 +88,6 @@ search_path(const char *name)
 	no_program(name, ENOENT);
 }
 
-static bool
-is_below(const char *path, const char *dir)
-{
-	size_t len = strlen(dir);
-
-	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
-}
-
 /* Whether the path lies in a tree that the machine has of its own: what the
  * image holds there is hidden. */
 static bool
@@ -104,7 +96,7 @@ in_guest_tree(const char *path)
 	static const char *const trees[] = { "/dev", "/proc", "/sys" };
 
 	for (size_t i = 0; i < ARRAY_LEN(trees); i++)
-		if (is_below(path, trees[i]))
+		if (path_below(path, trees[i]))
 			return true;
 	return false;
 }
@@ -441,13 +433,13 @@ find_link(struct node *n, void *arg)
 	if (!S_ISLNK(n->st.st_mode))
 		return;
 	path = node_path(n);
-	real = is_below(path, l->dir) ? realpath(path, NULL) : NULL;
+	real = path_below(path, l->dir) ? realpath(path, NULL) : NULL;
 	if (real && !stat(real, &st) && S_ISDIR(st.st_mode) &&
 	    !is_system_dir(real) && !in_guest_tree(real)) {
-		bool out = is_below(real, l->dir);
+		bool out = path_below(real, l->dir);
 
 		for (size_t i = 0; i < ARRAY_LEN(state); i++)
-			out = out || is_below(real, state[i]);
+			out = out || path_below(real, state[i]);
 		if (!out)
 			strv_add(&l->to, real);
 	}

@@ -169,6 +169,15 @@ buf_free(struct buf *b)
 	*b = (struct buf){ 0 };
 }
 
+bool
+strv_has(const struct strv *s, const char *str)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i], str))
+			return true;
+	return false;
+}
+
 void
 strv_add(struct strv *s, const char *str)
 {
@@ -266,6 +275,14 @@ mkdir_p(const char *path, unsigned mode)
 		err = -errno;
 	free(copy);
 	return err;
+}
+
+bool
+path_below(const char *path, const char *dir)
+{
+	size_t len = strlen(dir);
+
+	return !strncmp(path, dir, len) && (!path[len] || path[len] == '/');
 }
 
 char *

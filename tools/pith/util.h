@@ -57,6 +57,7 @@ struct strv {
 };
 
 void strv_add(struct strv *s, const char *str);
+bool strv_has(const struct strv *s, const char *str);
 
 int read_file(const char *path, struct buf *out); /* 0 or -errno */
 int write_all(int fd, const void *p, size_t len); /* 0 or -errno */
@@ -64,6 +65,8 @@ int pwrite_all(int fd, const void *p, size_t len, uint64_t at);
 int mkdir_p(const char *path, unsigned mode);
 
 char *path_join(const char *dir, const char *rest);
+/* Is path the directory itself, or in it, by their names? */
+bool path_below(const char *path, const char *dir);
 /* The absolute form without resolving links; "." and doubled "/" go away. */
 char *path_absolute(const char *path);
 /* For messages: control bytes as \xNN, so one name stays on one line. */
