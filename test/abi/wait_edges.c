@@ -22,8 +22,7 @@ wait_epoll(void *arg)
 {
 	struct epoll_event ev;
 
-	(void)arg;
-	show("woken", epoll_wait(ep[1], &ev, 1, 5000));
+	*(int *)arg = epoll_wait(ep[1], &ev, 1, 5000);
 	return NULL;
 }
 
@@ -33,16 +32,18 @@ exclusive(void)
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE };
 	int fd = eventfd(0, EFD_NONBLOCK);
 	uint64_t one = 1;
+	int woken;
 	pthread_t t;
 
 	for (int i = 0; i < 2; i++) {
 		ep[i] = epoll_create1(0);
 		epoll_ctl(ep[i], EPOLL_CTL_ADD, fd, &ev);
 	}
-	start_thread(&t, wait_epoll, NULL);
+	start_thread(&t, wait_epoll, &woken);
 	usleep(100000);
 	show("write", write(fd, &one, sizeof(one)));
 	pthread_join(t, NULL);
+	printf("woken: %d\n", woken);
 	show("the other", epoll_wait(ep[0], &ev, 1, 0));
 }
 
