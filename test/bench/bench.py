@@ -185,7 +185,7 @@ class Bench(start.Start):
                 ["-nodefaults", "-no-user-config", "-display", "none",
                  "-no-reboot", "-serial", "stdio", "-kernel", self.vmlinuz,
                  "-initrd", self.initramfs, "-append",
-                 "console=ttyS0 quiet no_timer_check rdinit=/init panic=-1 -- " +
+                 "console=ttyS0 loglevel=1 no_timer_check rdinit=/init panic=-1 -- " +
                  shlex.join(program),
                  "-blockdev", json.dumps({
                      "driver": "raw", "node-name": "root", "read-only": True,

@@ -390,8 +390,8 @@ KINDS = [
 
 
 def in_linux(tmp, exe, disks, words, line, modules=()):
-    """The program in a Linux guest with these disks, of which the first is
-    mounted on /data: its lines of that form."""
+    """The program in a Linux guest with these disks (files, or what QEMU calls
+    them), of which the first is mounted on /data: its lines of that form."""
     sys.path.insert(0, os.path.join(TOP, "test", "bench"))
     import bench
     args = type("Args", (), {"build": BUILD, "timeout": WAIT})
@@ -402,7 +402,8 @@ def in_linux(tmp, exe, disks, words, line, modules=()):
     for k, disk in enumerate(disks):
         devices += ["-blockdev", json.dumps({
             "driver": "raw", "node-name": "d%d" % k,
-            "file": {"driver": "file", "filename": disk}}),
+            "file": disk if isinstance(disk, dict) else
+            {"driver": "file", "filename": disk}}),
             "-device", "virtio-blk-pci,drive=d%d" % k]
     cmd = b.linux_command(
         ["/" + exe.lstrip("/"), *words], ["-accel", "tcg"]) + devices

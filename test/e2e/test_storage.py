@@ -39,8 +39,8 @@ class Machine:
                         PITH_CACHE=cache, PITH_VOLUMES=str(tmp / "volumes"))
         self.started = []
 
-    def pith(self, *words, ok=True, **more):
-        r = subprocess.run([PITH, *map(str, words)], env=self.env,
+    def pith(self, *words, ok=True, env=None, **more):
+        r = subprocess.run([PITH, *map(str, words)], env=env or self.env,
                            stdin=subprocess.DEVNULL, capture_output=True,
                            timeout=WAIT, **more)
         if ok:
