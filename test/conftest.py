@@ -26,8 +26,9 @@ def pith(build_dir):
 
 @pytest.fixture
 def host_and_pith(pith):
-    """Runs argv on the host and in Pith; returns both results."""
-    def run(argv, stdin=b"", options=(), timeout=60):
+    """Runs argv on the host and in Pith; returns both results.  The limit is
+    for what hangs: a busy machine takes many times as long."""
+    def run(argv, stdin=b"", options=(), timeout=300):
         want = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, timeout=timeout)
         got = subprocess.run([pith, "run", *options, *argv], input=stdin,

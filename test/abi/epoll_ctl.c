@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
@@ -302,14 +303,14 @@ waiting(void)
 	printf("waited %d\n", now_ns() - t0 >= 40000000);
 	ctl(w.ep, ADD, 20, EPOLLIN);
 	start_thread(&t, wait_for, &w);
-	usleep(20000);
+	until_others_asleep(1);
 	put(21);
 	pthread_join(t, NULL);
 	show("woken", w.n);
 	/* Added while it waits. */
 	ctl(w.ep, DEL, 20, 0);
 	start_thread(&t, wait_for, &w);
-	usleep(20000);
+	until_others_asleep(1);
 	ctl(w.ep, ADD, 20, EPOLLIN);
 	pthread_join(t, NULL);
 	show("woken by an addition", w.n);

@@ -5,6 +5,7 @@
  * many.
  * CALLS: epoll_wait
  */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "wait_common.h"
 
 #define THREADS 5
 
@@ -44,7 +47,7 @@ round_of(uint32_t how, int nfds)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, wait_one, NULL);
-	usleep(20000); /* most of them wait */
+	until_others_asleep(THREADS);
 	for (int i = 0; i < nfds; i++)
 		if (eventfd_write(fd[i], 1))
 			abort();

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -48,7 +49,7 @@ add_later(void *arg)
 {
 	uint64_t v = 5;
 
-	usleep(20000);
+	until_asleep(getpid());
 	return (void *)write(*(int *)arg, &v, 8);
 }
 
@@ -57,7 +58,7 @@ take_later(void *arg)
 {
 	uint64_t v;
 
-	usleep(20000);
+	until_asleep(getpid());
 	return (void *)read(*(int *)arg, &v, 8);
 }
 

@@ -24,6 +24,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "wait_common.h"
+
 #define RT (SIGRTMIN + 3)
 
 static void
@@ -275,8 +277,8 @@ without(void)
 	DO(ioctl(fd, FIOASYNC, &(int){ 0 }));
 	pthread_create(&th, NULL, other, NULL);
 	pthread_join(th, &tid);
-	usleep(10000);
 	o.pid = (int)(long)tid;
+	until_gone(o.pid);
 	DO(fcntl(e, F_SETOWN_EX, &o));
 	close(fd);
 	close(e);

@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <sys/file.h>
 
+#include "wait_common.h"
+
 static ino_t ino;
 
 static int
@@ -22,10 +24,14 @@ static void
 locks(const char *what)
 {
 	FILE *f = fopen("/proc/locks", "r");
+	static char whole[65536];
 	char line[256], key[32], out[16][128];
 	int n = 0;
 
 	printf("%s:\n", what);
+	/* In one read: other programs' locks come and go meanwhile. */
+	if (f)
+		setvbuf(f, whole, _IOFBF, sizeof(whole));
 	sprintf(key, ":%lu ", (unsigned long)ino);
 	while (f && n < 16 && fgets(line, sizeof(line), f)) {
 		char *at = strstr(line, key), *kind = strchr(line, ' ');
@@ -97,7 +103,7 @@ main(void)
 	SHOW(set(b, F_SETLK, F_RDLCK, 50, 1));
 	locks("of open files");
 	pthread_create(&t, NULL, wait_lock, &b);
-	usleep(50000);
+	until_others_asleep(1);
 	SHOW(set(a, F_OFD_SETLK, F_UNLCK, 0, 100));
 	pthread_join(t, &said);
 	printf("the other %s\n", (char *)said);
@@ -108,7 +114,7 @@ main(void)
 	SHOW(flock(a, LOCK_SH));
 	locks("shared");
 	pthread_create(&t, NULL, wait_flock, &b);
-	usleep(50000);
+	until_others_asleep(1);
 	SHOW(flock(a, LOCK_UN));
 	pthread_join(t, &said);
 	printf("the other %s\n", (char *)said);

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 #include <limits.h>
 #include <linux/futex.h>
 
@@ -35,17 +36,15 @@ spawn(pthread_t *t, int n, uint32_t bits)
 	ready = woken = 0;
 	for (int i = 0; i < n; i++)
 		start_thread(&t[i], sleeper, (void *)(uintptr_t)bits);
-	while (ready < n)
-		usleep(1000);
-	usleep(30000);
+	UNTIL(ready == n);
+	until_others_asleep(n);
 }
 
 static void
 settle(int n)
 {
-	for (int i = 0; i < 2000 && woken < n; i++)
-		usleep(1000);
-	usleep(5000);
+	UNTIL(woken >= n);
+	usleep(5000); /* for those too many */
 	printf("woken %d\n", woken);
 }
 

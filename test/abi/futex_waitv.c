@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "wait_common.h"
+
 #define N 130
 
 static uint32_t words[N];
@@ -64,10 +66,10 @@ waker(void *arg)
 {
 	uint32_t *w = arg;
 
-	usleep(30000);
+	/* Before, it would see the new value and not wait. */
+	until_asleep(getpid());
 	__atomic_store_n(w, 1, __ATOMIC_SEQ_CST);
-	while (!syscall(SYS_futex, w, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0))
-		usleep(1000);
+	UNTIL(syscall(SYS_futex, w, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0));
 	return NULL;
 }
 
@@ -94,7 +96,8 @@ main(void)
 	struct timespec ts = in(CLOCK_MONOTONIC, 20), bad = { 0, -1 };
 	struct sigaction sa = { .sa_handler = on_signal };
 	timer_t timer;
-	struct itimerspec its = { .it_value = { 0, 30000000 } };
+	/* It comes again, should the first come before the wait. */
+	struct itimerspec its = { { 0, 30000000 }, { 0, 30000000 } };
 
 	reset();
 	show("none", waitv(v, 0, 0, &ts, CLOCK_MONOTONIC));
@@ -135,5 +138,6 @@ main(void)
 	timer_create(CLOCK_MONOTONIC, NULL, &timer);
 	timer_settime(timer, 0, &its, NULL);
 	show("a signal", waitv(v, 2, 0, NULL, 0));
+	timer_delete(timer);
 	return 0;
 }

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "fs_common.h"
+#include "wait_common.h"
 #include <poll.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -343,7 +344,7 @@ small_buffers(void)
 static void *
 make_later(void *arg)
 {
-	usleep(50000);
+	until_asleep(getpid());
 	mkdir(arg, 0755);
 	return NULL;
 }
@@ -360,7 +361,7 @@ waiting(void)
 	SHOW(poll(&p, 1, 0));
 	SHOW(epoll_wait(ep, &ev, 1, 0));
 	pthread_create(&t, NULL, make_later, "w1");
-	SHOW(epoll_wait(ep, &ev, 1, 10000));
+	SHOW(epoll_wait(ep, &ev, 1, -1));
 	SHOW(poll(&p, 1, 0));
 	printf("revents %#x\n", p.revents);
 	events("woken");

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "fs_common.h"
+#include "wait_common.h"
 #include <linux/aio_abi.h>
 #include <poll.h>
 #include <pthread.h>
@@ -255,7 +256,7 @@ ending(void)
 	c = 0;
 	SHOW(setup(4, &c));
 	pthread_create(&th, NULL, wait_one, &c);
-	usleep(50000);
+	until_others_asleep(1);
 	SHOW(destroy(c));
 	pthread_join(th, &r);
 	printf("waited: %s\n", (char *)r);

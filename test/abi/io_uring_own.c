@@ -236,7 +236,7 @@ main(void)
 	int fd[2];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	alarm(60);
+	alarm(240);
 	if (io_uring_queue_init(16, &ring, 0))
 		return 1;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd))

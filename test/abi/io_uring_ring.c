@@ -20,10 +20,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "wait_common.h"
 
 static struct io_uring ring;
 
@@ -53,7 +56,7 @@ struct got {
 static struct got
 next(struct io_uring *u, const char *what)
 {
-	struct __kernel_timespec t = { 20, 0 };
+	struct __kernel_timespec t = { 200, 0 };
 	struct got copy = { .res = -ETIME };
 	struct io_uring_cqe *c;
 
@@ -349,7 +352,7 @@ sockets(void)
 	socklen_t len = sizeof(a);
 	struct got c;
 	struct io_uring_sqe *s;
-	int from = socket(AF_INET, SOCK_DGRAM, 0), sv[2];
+	int from = socket(AF_INET, SOCK_DGRAM, 0), sv[2], left = -1;
 	int to = socket(AF_INET, SOCK_DGRAM, 0);
 
 	bind(to, (struct sockaddr *)&a, sizeof(a));
@@ -403,7 +406,7 @@ sockets(void)
 	s = sqe();
 	io_uring_prep_cancel_fd(s, sv[0], 0);
 	s->user_data = 7, s->flags = IOSQE_CQE_SKIP_SUCCESS;
-	usleep(20000);
+	UNTIL(!ioctl(sv[0], FIONREAD, &left) && !left);
 	io_uring_submit(&ring);
 	next(&ring, "called off");
 	close(sv[0]), close(sv[1]);

@@ -51,7 +51,7 @@ take(const char *what, int n)
 	int k = 0;
 
 	while (k < n) {
-		struct __kernel_timespec t = { 10, 0 };
+		struct __kernel_timespec t = { 200, 0 };
 
 		if (io_uring_wait_cqe_timeout(&ring, &c, &t)) {
 			printf("%s: nothing came\n", what);
@@ -331,7 +331,7 @@ waiting(void)
 	printf("revents %#x\n", pf.revents);
 	io_uring_prep_nop(sqe(1));
 	SHOW(io_uring_submit(&ring));
-	SHOW(epoll_wait(ep, &ev, 1, 1000));
+	SHOW(epoll_wait(ep, &ev, 1, 200000));
 	SHOW(poll(&pf, 1, 0));
 	printf("revents %#x\n", pf.revents);
 	take("nop", 1);

@@ -7,11 +7,13 @@
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 
 #include <fcntl.h>
 
 static volatile int taken;
 static volatile pid_t gone;
+static volatile int may_end;
 static char *self;
 
 static void
@@ -26,7 +28,8 @@ end_at_once(void *arg)
 {
 	(void)arg;
 	gone = gettid();
-	usleep(30000); /* timers are aimed at it */
+	while (!may_end) /* timers are aimed at it */
+		usleep(1000);
 	return NULL;
 }
 
@@ -41,7 +44,7 @@ timers(void)
 	timer_t t[2];
 	pthread_t p;
 
-	gone = 0;
+	gone = 0, may_end = 0;
 	start_thread(&p, end_at_once, NULL);
 	while (!gone)
 		usleep(1000);
@@ -50,8 +53,10 @@ timers(void)
 		show("create", timer_create(CLOCK_MONOTONIC, &ev, &t[i]));
 		timer_settime(t[i], 0, &it, NULL);
 	}
+	may_end = 1;
 	pthread_join(p, NULL);
-	usleep(20000);
+	until_gone(gone);
+	usleep(20000); /* they expire, and nobody is there */
 	show("delete", timer_delete(t[0]));
 	timer_settime(t[1], 0, &it, NULL);
 	usleep(20000);
@@ -67,6 +72,7 @@ second(void *arg)
 	int fd, want;
 
 	pthread_join(first, NULL);
+	may_end = 1;
 	for (int round = 0; round < 50; round++) {
 		want = taken + 1;
 		kill(getpid(), SIGUSR1);

@@ -11,6 +11,8 @@
 #include <signal.h>
 #include <sys/file.h>
 
+#include "wait_common.h"
+
 #define FILES 6
 
 static int fd[FILES];
@@ -21,9 +23,14 @@ static int
 read_locks(void)
 {
 	FILE *f = fopen("/proc/locks", "r");
+	static char whole[65536];
 	char line[256], key[32];
 	struct stat st;
 	int n = 0;
+
+	/* In one read: other programs' locks come and go meanwhile. */
+	if (f)
+		setvbuf(f, whole, _IOFBF, sizeof(whole));
 
 	fstat(fd[0], &st);
 	sprintf(key, ":%lu ", (unsigned long)st.st_ino);
@@ -50,8 +57,7 @@ read_locks(void)
 static void
 show(const char *what, int lines)
 {
-	for (int i = 0; i < 500 && read_locks() != lines; i++)
-		usleep(10000);
+	UNTIL(read_locks() == lines);
 	printf("%s:\n%s", what, text);
 }
 

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "own_network.h"
+
 /* lo's lines: in igmp those up to the next interface's. */
 static void
 list(const char *name)
@@ -65,12 +67,16 @@ group6(int fd, const char *addr, int name)
 int
 main(void)
 {
-	int a = socket(AF_INET, SOCK_DGRAM, 0);
-	int b = socket(AF_INET, SOCK_DGRAM, 0);
-	int c = socket(AF_INET6, SOCK_DGRAM, 0);
-	int d = socket(AF_INET6, SOCK_DGRAM, 0);
+	int a, b, c, d;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* Where it cannot be had, other programs' groups are listed, too. */
+	if (!own_network())
+		fputs("the network is shared\n", stderr);
+	a = socket(AF_INET, SOCK_DGRAM, 0);
+	b = socket(AF_INET, SOCK_DGRAM, 0);
+	c = socket(AF_INET6, SOCK_DGRAM, 0);
+	d = socket(AF_INET6, SOCK_DGRAM, 0);
 	both("fresh");
 	group4(a, "239.1.2.3", IP_ADD_MEMBERSHIP);
 	group4(a, "239.1.2.4", IP_ADD_MEMBERSHIP);

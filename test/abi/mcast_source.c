@@ -73,7 +73,7 @@ from4(const char *src, const char *group)
 	/* A datagram to the socket itself says that all have come. */
 	sa.sin_addr = ip("127.0.0.1");
 	sendto(s, "end", 3, 0, (struct sockaddr *)&sa, sizeof(sa));
-	while (poll(&p, 1, 10000) == 1 && recv(rx, b, sizeof(b), 0) == 1)
+	while (poll(&p, 1, 200000) == 1 && recv(rx, b, sizeof(b), 0) == 1)
 		n++;
 	close(s);
 	return n ? "y" : "n";

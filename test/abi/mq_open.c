@@ -14,6 +14,8 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "wait_common.h"
+
 static char name[64];
 static volatile sig_atomic_t signals, code, value;
 
@@ -166,38 +168,12 @@ on_signal(int sig, siginfo_t *info, void *ctx)
 	signals = signals + 1;
 }
 
-static volatile pid_t receiver;
-
-/* Until the receiver sleeps in its call, however busy the machine is. */
-static void
-until_it_waits(void)
-{
-	char path[64], line[256] = "";
-	const char *p;
-
-	do {
-		FILE *f;
-
-		usleep(10000);
-		snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
-			 (int)receiver);
-		f = receiver ? fopen(path, "r") : NULL;
-		if (f && !fgets(line, sizeof(line), f))
-			line[0] = 0;
-		if (f)
-			fclose(f);
-		p = strrchr(line, ')');
-	} while (!p || p[2] != 'S');
-	receiver = 0;
-}
-
 static char received[32];
 
 /* Prints nothing: whose line comes first is nobody's to say. */
 static void *
 receive_one(void *arg)
 {
-	receiver = gettid();
 	if (mq_receive(*(mqd_t *)arg, received, sizeof(received), NULL) < 0)
 		strcpy(received, "nothing");
 	return NULL;
@@ -244,7 +220,7 @@ notification(void)
 	/* A receiver that waits has the message; nobody is told. */
 	SHOW(mq_notify(q, &ev));
 	pthread_create(&th, NULL, receive_one, &q);
-	until_it_waits();
+	until_others_asleep(1);
 	SHOW(mq_send(q, "f", 1, 0));
 	pthread_join(th, NULL);
 	printf("received \"%s\": %d\n", received, signals);

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "fs_common.h"
+#include "wait_common.h"
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -228,12 +229,12 @@ waiting(void)
 
 	sigaction(SIGUSR1, &sa, NULL);
 	pthread_create(&th, NULL, run_wait, &w);
-	usleep(30000);
+	until_others_asleep(1);
 	SHOW(put(5, "not for it", 0));
 	SHOW(put(6, "this", 0));
 	result("received", th, &w);
 	pthread_create(&th, NULL, run_wait, &w);
-	usleep(100000);
+	until_others_asleep(1);
 	pthread_kill(th, SIGUSR1);
 	result("signal", th, &w);
 	get(0, 100, 0);
@@ -243,11 +244,11 @@ waiting(void)
 	put(1, "0123456789012345678901234567890123456789012345678901234567", 0);
 	w.send = 1;
 	pthread_create(&th, NULL, run_wait, &w);
-	usleep(30000);
+	until_others_asleep(1);
 	get(0, 100, 0);
 	result("sent", th, &w);
 	pthread_create(&th, NULL, run_wait, &w);
-	usleep(30000);
+	until_others_asleep(1);
 	d.msg_qbytes = 1000;
 	SHOW(msgctl(id, IPC_SET, &d));
 	result("more room", th, &w);
@@ -255,7 +256,7 @@ waiting(void)
 		;
 	w.send = 0;
 	pthread_create(&th, NULL, run_wait, &w);
-	usleep(100000);
+	until_others_asleep(1);
 	SHOW(msgctl(id, IPC_RMID, NULL));
 	result("removed", th, &w);
 	stat_of("removed");

@@ -8,11 +8,14 @@
 int
 main(void)
 {
-	struct itimerval v = { .it_value.tv_usec = 20000 };
+	/* It comes again, should the first come before the pause. */
+	struct itimerval v = { .it_value.tv_usec = 20000,
+			       .it_interval.tv_usec = 20000 };
 
 	handle(SIGALRM, SA_RESTART);
 	setitimer(ITIMER_REAL, &v, NULL);
 	show("pause", pause());
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	printf("got %d\n", got_signal == SIGALRM);
 	return 0;
 }

@@ -13,7 +13,9 @@
 #include <sys/sendfile.h>
 #include <sys/time.h>
 
-static int hits;
+#include "wait_common.h"
+
+static volatile int hits;
 
 static void
 on_signal(int sig)
@@ -23,6 +25,7 @@ on_signal(int sig)
 }
 
 static int pipe_in, pipe_out;
+static volatile int second; /* the reader goes on after a signal */
 
 static void *
 reader(void *arg)
@@ -41,13 +44,15 @@ signaller(void *arg)
 {
 	pthread_t t = *(pthread_t *)arg;
 
-	for (int i = 0; i < 10; i++) {
-		usleep(20000);
+	until_asleep(getpid());
+	pthread_kill(t, SIGUSR1);
+	UNTIL(second);
+	for (int i = 0; i < 3; i++) {
+		until_asleep(getpid());
 		pthread_kill(t, SIGUSR1);
-		if (i == 2 && write(pipe_in, "w", 1) != 1)
-			break;
+		UNTIL(hits == i + 2);
 	}
-	return NULL;
+	return (void *)write(pipe_in, "w", 1);
 }
 
 static int
@@ -131,6 +136,7 @@ main(void)
 	SHOW(read(p[0], buf, 1));
 	sa.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &sa, NULL);
+	second = 1;
 	SHOW(read(p[0], buf, 1));
 	pthread_join(t, NULL);
 	printf("signals %s\n", hits > 2 ? "came" : "did not come");

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "fs_common.h"
+#include "wait_common.h"
 #include <pthread.h>
 
 static int from[2], to[2];
@@ -43,11 +44,10 @@ main(void)
 	while (write(to[1], page, sizeof(page)) > 0)
 		;
 	fcntl(to[1], F_SETFL, 0);
-	/* The order is likely; nothing fails without it. */
 	pthread_create(&a, NULL, move, NULL);
-	usleep(20000);
+	until_others_asleep(1);
 	pthread_create(&b, NULL, take, NULL);
-	usleep(20000);
+	until_others_asleep(2);
 	if (write(from[1], "1", 1) != 1)
 		return 1;
 	pthread_join(b, NULL);

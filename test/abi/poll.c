@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
@@ -178,7 +179,7 @@ select_arguments(void)
 static void *
 write_later(void *arg)
 {
-	usleep(20000);
+	until_asleep(getpid());
 	return (void *)write(*(int *)arg, "x", 1);
 }
 

@@ -27,6 +27,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "wait_common.h"
+
 #define IO (O_RDWR | O_NOCTTY | O_NONBLOCK)
 
 static void
@@ -57,7 +59,7 @@ got(const char *what, int fd)
 	unsigned char b[200];
 	ssize_t n, i;
 
-	poll(&p, 1, 5000);
+	poll(&p, 1, 200000);
 	n = read(fd, b, sizeof(b));
 	if (n < 0) {
 		show(what, n);
@@ -298,8 +300,8 @@ closing(void)
 	got("nothing", m);
 	polled("slave closed", m);
 	DO(write(m, "q\n", 2));
-	while (!ioctl(m, FIONREAD, &v) && v < 3)
-		usleep(1000); /* POLLHUP would not wait */
+	/* POLLHUP would not wait. */
+	UNTIL(ioctl(m, FIONREAD, &v) || v >= 3);
 	got("echo", m);
 	nothing("and", m);
 	s = open(path, IO);
@@ -343,11 +345,8 @@ on_signal(int sig)
 static void
 signalled(const char *what, int sig)
 {
-	int i;
-
 	/* The discipline's thread sends it. */
-	for (i = 0; i < 500 && !signals[sig]; i++)
-		usleep(10000);
+	UNTIL(signals[sig]);
 	printf("%s: %d\n", what, (int)signals[sig]);
 	signals[sig] = 0;
 }
@@ -472,15 +471,15 @@ waiting(void)
 	DO(epoll_ctl(ep, EPOLL_CTL_ADD, m, &ev));
 	DO(epoll_wait(ep, &ev, 1, 0));
 	pthread_create(&th, NULL, read_line, &s);
-	usleep(20000);
+	until_others_asleep(1);
 	if (write(m, "wake\n", 5) != 5) /* the other one prints */
 		return;
 	pthread_join(th, NULL);
-	DO(epoll_wait(ep, &ev, 1, 5000));
+	DO(epoll_wait(ep, &ev, 1, 200000));
 	printf("%#x\n", ev.events);
 	got("echo", m);
 	pthread_create(&th, NULL, read_line, &s);
-	usleep(20000);
+	until_others_asleep(1);
 	close(m); /* the one who sleeps gets the end */
 	pthread_join(th, NULL);
 	close(s);
@@ -488,7 +487,7 @@ waiting(void)
 	s = open(path, O_RDWR | O_NOCTTY);
 	fcntl(m, F_SETFL, 0);
 	pthread_create(&th, NULL, read_line, &m);
-	usleep(20000);
+	until_others_asleep(1);
 	close(s);
 	pthread_join(th, NULL);
 	close(m);
@@ -522,7 +521,7 @@ volume(void)
 				in += (size_t)k;
 			else if (k < 0 && errno != EAGAIN)
 				break;
-			if (poll(&p, 1, 5000) != 1)
+			if (poll(&p, 1, 200000) != 1)
 				break;
 			k = read(to, back + out, sizeof(back) - out);
 			if (k > 0)

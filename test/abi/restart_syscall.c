@@ -2,18 +2,26 @@
 /*
  * Goal: sleeps and calls interrupted by a handler answer EINTR or go on, by
  * SA_RESTART and by the call. Method: a timer's signal during nanosleep and
- * read of a pipe.
+ * read of a pipe; the timer starts when the reader sleeps.
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 
 static int pipes[2];
+static volatile int over;
 
 static void *
 writer(void *arg)
 {
+	struct itimerval v = { .it_value.tv_usec = 1000 };
+
 	(void)arg;
-	usleep(60000);
+	until_asleep(getpid());
+	setitimer(ITIMER_REAL, &v, NULL);
+	UNTIL(got_signal);
+	/* A read that goes on sleeps again. */
+	UNTIL(over || is_asleep(getpid()));
 	if (write(pipes[1], "x", 1) != 1)
 		printf("no write\n");
 	return NULL;
@@ -22,7 +30,6 @@ writer(void *arg)
 static void
 reading(int flags)
 {
-	struct itimerval v = { .it_value.tv_usec = 20000 };
 	pthread_t t;
 	sigset_t set;
 	char c = 0;
@@ -32,11 +39,11 @@ reading(int flags)
 	sigemptyset(&set);
 	sigaddset(&set, SIGALRM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	got_signal = over = 0;
 	start_thread(&t, writer, NULL);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	got_signal = 0;
-	setitimer(ITIMER_REAL, &v, NULL);
 	n = (int)read(pipes[0], &c, 1);
+	over = 1;
 	show("read", n);
 	printf("signal %d\n", got_signal == SIGALRM);
 	pthread_join(t, NULL);
@@ -47,8 +54,11 @@ reading(int flags)
 int
 main(void)
 {
-	struct itimerval v = { .it_value.tv_usec = 20000 };
-	struct timespec ts = { 0, 60000000 }, rem = { 9, 9 };
+	/* It comes again, should the first come before the sleep. */
+	struct itimerval v = { .it_value.tv_usec = 20000,
+			       .it_interval.tv_usec = 20000 };
+	struct timespec ts = { 1000, 0 }, rem = { 0, 0 };
+	uint64_t t0, left;
 
 	if (pipe(pipes))
 		return 1;
@@ -56,8 +66,12 @@ main(void)
 	reading(SA_RESTART);
 	handle(SIGALRM, SA_RESTART);
 	setitimer(ITIMER_REAL, &v, NULL);
+	t0 = now_ns();
 	show("nanosleep", nanosleep(&ts, &rem));
-	printf("rest %d\n", rem.tv_sec == 0 && rem.tv_nsec < 45000000);
+	left = (uint64_t)rem.tv_sec * 1000000000 + (uint64_t)rem.tv_nsec;
+	printf("rest %d\n",
+	       left < 1000000000000 && left + (now_ns() - t0) >= 1000000000000);
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	show("alone", syscall(SYS_restart_syscall));
 	return 0;
 }

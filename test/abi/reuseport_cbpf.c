@@ -104,7 +104,7 @@ ask(int type, const char *data, int any)
 		send(c, data, strlen(data), 0);
 	for (int i = 0; i < N; i++)
 		p[i] = (struct pollfd){ fds[i], POLLIN, 0 };
-	printf("\"%d\": %d ready", data[0], poll(p, N, 10000));
+	printf("\"%d\": %d ready", data[0], poll(p, N, 200000));
 	for (int i = 0; i < N; i++) {
 		if (!(p[i].revents & POLLIN))
 			continue;

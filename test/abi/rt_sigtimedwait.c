@@ -10,7 +10,9 @@ int
 main(void)
 {
 	struct timespec zero = { 0, 0 }, some = { 0, 20000000 };
-	struct itimerval v = { .it_value.tv_usec = 20000 };
+	/* It comes again, should the first come before the wait. */
+	struct itimerval v = { .it_value.tv_usec = 20000,
+			       .it_interval.tv_usec = 20000 };
 	union sigval val;
 	sigset_t set;
 	siginfo_t info;
@@ -38,6 +40,7 @@ main(void)
 	handle(SIGALRM, 0);
 	setitimer(ITIMER_REAL, &v, NULL);
 	show("interrupted", sigtimedwait(&set, &info, NULL));
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 	some.tv_nsec = 1000000000;
 	show("bad time", sigtimedwait(&set, &info, &some));
 	show("bad set", syscall(SYS_rt_sigtimedwait, BAD, NULL, NULL, 8));

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "fs_common.h"
+#include "wait_common.h"
 #include <pthread.h>
 #include <signal.h>
 #include <sys/ipc.h>
@@ -217,8 +218,7 @@ run_op(void *arg)
 static void
 until(int num, int cmd, int n)
 {
-	for (int i = 0; i < 5000 && semctl(id, num, cmd) != n; i++)
-		usleep(1000);
+	UNTIL(semctl(id, num, cmd) == n);
 	printf("waiters %d\n", semctl(id, num, cmd));
 }
 

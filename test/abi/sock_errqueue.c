@@ -300,7 +300,7 @@ edge(void)
 	n = epoll_wait(ep, &e, 1, 0);
 	printf("epoll, quiet: %d\n", n);
 	send_to("epoll", fd, &a, 'e', 1);
-	n = epoll_wait(ep, &e, 1, 1000);
+	n = epoll_wait(ep, &e, 1, 200000);
 	printf("epoll: %d %x\n", n, n > 0 ? e.events : 0);
 	n = epoll_wait(ep, &e, 1, 0);
 	printf("epoll, the same edge: %d\n", n);

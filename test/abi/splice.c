@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "unix_common.h"
+#include "wait_common.h"
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
@@ -186,10 +187,10 @@ static void *
 late(void *arg)
 {
 	(void)arg;
-	usleep(30000);
+	until_asleep(getpid());
 	if (write(chan[1], "late", 4) != 4)
 		return (void *)1;
-	usleep(30000);
+	until_asleep(getpid());
 	close(chan[1]);
 	return NULL;
 }

@@ -149,7 +149,7 @@ wait_end(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 
-	poll(&p, 1, 10000);
+	poll(&p, 1, 200000);
 }
 
 static void
@@ -219,7 +219,7 @@ run(int reuse)
 	{
 		struct pollfd p = { .fd = c };
 
-		poll(&p, 1, 10000);
+		poll(&p, 1, 200000);
 	}
 	may_bind("written to", port);
 	show("written to", port, cp);
@@ -232,7 +232,7 @@ run(int reuse)
 	{
 		struct pollfd p = { .fd = a, .events = POLLIN };
 
-		poll(&p, 1, 10000);
+		poll(&p, 1, 200000);
 	}
 	close(a);
 	wait_end(c);

@@ -21,6 +21,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "wait_common.h"
+
 static volatile sig_atomic_t urgent;
 
 static void
@@ -240,14 +242,13 @@ told(void)
 	n = epoll_wait(ep, &e, 1, 0);
 	printf("epoll, ordinary: %d\n", n);
 	put(a, "U", MSG_OOB);
-	n = epoll_wait(ep, &e, 1, 1000);
+	n = epoll_wait(ep, &e, 1, 200000);
 	printf("epoll: %d %x, no owner, signal %d\n", n, e.events, urgent);
 	printf("FIOSETOWN %d\n", ioctl(b, FIOSETOWN, &pid));
 	ioctl(b, FIOGETOWN, &got);
 	printf("owner: %d %d\n", got == pid, fcntl(b, F_GETOWN) == pid);
 	put(a, "V", MSG_OOB);
-	while (!urgent)
-		pause();
+	UNTIL(urgent);
 	n = epoll_wait(ep, &e, 1, 0);
 	printf("signal %d, epoll %d\n", urgent, n);
 	urgent = 0;

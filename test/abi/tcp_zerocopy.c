@@ -6,6 +6,10 @@
  * CALLS: sendto, recvmsg
  */
 #define _GNU_SOURCE
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include "wait_common.h"
 #include "zerocopy.h"
 
 static char big[100000];
@@ -42,6 +46,16 @@ put(size_t len, int flags)
 	}
 }
 
+/* Bytes that were not acknowledged. */
+static int
+unsent(void)
+{
+	int n = -1;
+
+	ioctl(a, SIOCOUTQ, &n);
+	return n;
+}
+
 static void
 option(int v)
 {
@@ -69,20 +83,20 @@ main(void)
 		option(-1);
 		option(1);
 		put(3, MSG_ZEROCOPY);
-		note(10000);
+		note(200000);
 		note(0);
 		put(3, 0);
 		put(0, MSG_ZEROCOPY);
 		note(0);
 		put(sizeof(big), MSG_ZEROCOPY);
-		note(10000);
+		note(200000);
 		getsockopt(a, SOL_SOCKET, SO_ERROR, &v, &l);
 		printf("error: %d\n", v);
 		put(3, MSG_ZEROCOPY);
 		put(3, MSG_ZEROCOPY);
 		put(3, MSG_ZEROCOPY);
-		usleep(200000); /* all three are done */
-		note(10000);
+		UNTIL(unsent() == 0); /* all three are done */
+		note(200000);
 		note(0);
 		close(a);
 		close(b);

@@ -11,6 +11,8 @@
 
 #include <sys/timerfd.h>
 
+#include "wait_common.h"
+
 static void
 take_all(int sig)
 {
@@ -26,11 +28,28 @@ take_all(int sig)
 	printf("\n");
 }
 
+static int
+is_over(timer_t t)
+{
+	struct itimerspec s;
+
+	timer_gettime(t, &s);
+	return !s.it_value.tv_sec && !s.it_value.tv_nsec;
+}
+
+/* Sets one that ends once, and waits for its end. */
+static void
+expire(timer_t t)
+{
+	timer_settime(t, 0, &(struct itimerspec){ .it_value.tv_nsec = 1000000 },
+		      NULL);
+	UNTIL(is_over(t));
+}
+
 /* Two timers end, one after the other, and a signal comes by hand. */
 static void
 one_signal(int sig)
 {
-	struct itimerspec it = { .it_value.tv_nsec = 1000000 };
 	struct sigevent ev = { .sigev_notify = SIGEV_SIGNAL,
 			       .sigev_signo = sig };
 	timer_t t[2];
@@ -39,20 +58,16 @@ one_signal(int sig)
 		ev.sigev_value.sival_int = 11 * (i + 1);
 		timer_create(CLOCK_MONOTONIC, &ev, &t[i]);
 	}
-	for (int i = 0; i < 2; i++) {
-		timer_settime(t[i], 0, &it, NULL);
-		usleep(20000);
-	}
+	expire(t[0]);
+	expire(t[1]);
 	kill(getpid(), sig);
 	take_all(sig);
 	kill(getpid(), sig);
-	timer_settime(t[1], 0, &it, NULL);
-	usleep(20000);
+	expire(t[1]);
 	take_all(sig);
 	/* deleted with its signal in the queue */
-	timer_settime(t[0], 0, &it, NULL);
-	timer_settime(t[1], 0, &it, NULL);
-	usleep(20000);
+	expire(t[0]);
+	expire(t[1]);
 	timer_delete(t[0]);
 	take_all(sig);
 	timer_delete(t[1]);

@@ -114,7 +114,7 @@ wait_read(int fd, char *b, size_t len)
 {
 	struct pollfd p = { fd, POLLIN, 0 };
 
-	if (poll(&p, 1, 10000) != 1)
+	if (poll(&p, 1, 200000) != 1)
 		return -1;
 	return read(fd, b, len);
 }

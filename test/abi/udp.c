@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "wait_common.h"
+
 #define R(what, expr)                                         \
 	do {                                                  \
 		errno = 0;                                    \
@@ -25,13 +27,19 @@
 		       r_ < 0 ? strerrorname_np(errno) : ""); \
 	} while (0)
 
-static void
-ev(const char *what, int fd)
+static int
+events(int fd)
 {
 	struct pollfd p = { fd, POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0 };
 
 	poll(&p, 1, 0);
-	printf("%s: %x\n", what, (unsigned)p.revents);
+	return p.revents;
+}
+
+static void
+ev(const char *what, int fd)
+{
+	printf("%s: %x\n", what, (unsigned)events(fd));
 }
 
 static int
@@ -109,17 +117,18 @@ connected(void)
 	R("stranger", sendto(sc, "no", 2, 0, (struct sockaddr *)&a, sizeof(a)));
 	R("not for us", recv(sa, buf, 8, MSG_DONTWAIT));
 	R("friend", sendto(sb, "yes", 3, 0, (struct sockaddr *)&a, sizeof(a)));
+	UNTIL(events(sa) & POLLIN);
 	R("for us", recv(sa, buf, 8, MSG_DONTWAIT));
 	close(sb);
 	R("send to nobody", send(sa, "x", 1, 0));
-	usleep(10000);
+	UNTIL(events(sa) & POLLERR);
 	ev("refused", sa);
 	l = sizeof(e);
 	getsockopt(sa, SOL_SOCKET, SO_ERROR, &e, &l);
 	printf("SO_ERROR %d\n", e);
 	ev("after", sa);
 	R("send to nobody", send(sa, "x", 1, 0));
-	usleep(10000);
+	UNTIL(events(sa) & POLLERR);
 	R("recv says", recv(sa, buf, 8, 0));
 	a.sin_family = AF_UNSPEC;
 	R("disconnect", connect(sa, (struct sockaddr *)&a, sizeof(a)));
@@ -239,7 +248,7 @@ groups(void)
 	R("if", setsockopt(t, IPPROTO_IP, IP_MULTICAST_IF, &r, sizeof(r)));
 	g.sin_addr = r.imr_multiaddr;
 	R("send", sendto(t, "mc", 2, 0, (struct sockaddr *)&g, sizeof(g)));
-	usleep(10000);
+	UNTIL(events(s) & POLLIN);
 	R("recv", recv(s, buf, 8, MSG_DONTWAIT));
 	R("leave",
 	  setsockopt(s, IPPROTO_IP, IP_DROP_MEMBERSHIP, &r, sizeof(r)));

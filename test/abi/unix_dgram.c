@@ -5,7 +5,9 @@
  * CALLS: sendto recvfrom sendmmsg recvmmsg
  */
 #define _GNU_SOURCE
+#include "own_network.h"
 #include "unix_common.h"
+#include "wait_common.h"
 
 static int
 bound(int type, const char *name)
@@ -118,7 +120,7 @@ late_reader(void *arg)
 {
 	char b[8];
 
-	usleep(50000);
+	until_asleep(getpid());
 	return (void *)recv(*(int *)arg, b, 8, 0);
 }
 
@@ -141,7 +143,7 @@ limits(void)
 	fcntl(c, F_SETFL, 0);
 	setsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	show("in time", write(c, "x", 1));
-	tv.tv_sec = 10;
+	tv.tv_sec = 200;
 	setsockopt(c, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
 	start_thread(&t, late_reader, &a);
 	show("when there is room", write(c, "x", 1));
@@ -149,7 +151,7 @@ limits(void)
 	start_thread(&t, late_reader, &a);
 	p.fd = c;
 	p.events = POLLOUT;
-	show("room", poll(&p, 1, 10000));
+	show("room", poll(&p, 1, 200000));
 	pthread_join(t, NULL);
 	while (recv(a, big, 9, 0) > 0)
 		;
@@ -273,6 +275,7 @@ several(void)
 int
 main(void)
 {
+	own_network(); /* abstract names are a network's */
 	borders();
 	limits();
 	packets();

@@ -5,6 +5,7 @@
  * CALLS: sendmsg recvmsg
  */
 #define _GNU_SOURCE
+#include "own_network.h"
 #include "unix_common.h"
 #include <sys/resource.h>
 
@@ -374,6 +375,7 @@ cycles(void)
 int
 main(void)
 {
+	own_network(); /* abstract names are a network's */
 	descriptors();
 	credentials();
 	malformed();

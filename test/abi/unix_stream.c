@@ -6,6 +6,7 @@
  * CALLS: shutdown socketpair
  */
 #define _GNU_SOURCE
+#include "own_network.h"
 #include "unix_common.h"
 
 static void
@@ -381,6 +382,7 @@ hostile(void)
 int
 main(void)
 {
+	own_network(); /* abstract names are a network's */
 	creation();
 	naming();
 	backlog();

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "unix_common.h"
+#include "wait_common.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -42,7 +43,7 @@ room_for_two(void)
 		pthread_create(&t[i], NULL, send_one, NULL);
 	while (atomic_load(&turn) < 2)
 		sched_yield();
-	usleep(50000); /* most likely both wait by now */
+	until_others_asleep(2);
 	if (recv(fd[1], big, sizeof(big), 0) <= 0)
 		printf("recv: %s\n", strerrorname_np(errno));
 	for (int i = 0; i < 2; i++)
@@ -143,7 +144,7 @@ int
 main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	alarm(60);
+	alarm(240);
 	room_for_two();
 	two_datagrams(SOCK_DGRAM);
 	two_datagrams(SOCK_SEQPACKET);

@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "proc_common.h"
+#include "wait_common.h"
 
 #include <fcntl.h>
 #include <sys/epoll.h>
@@ -22,7 +23,7 @@ wait_epoll(void *arg)
 {
 	struct epoll_event ev;
 
-	*(int *)arg = epoll_wait(ep[1], &ev, 1, 5000);
+	*(int *)arg = epoll_wait(ep[1], &ev, 1, 200000);
 	return NULL;
 }
 
@@ -40,7 +41,7 @@ exclusive(void)
 		epoll_ctl(ep[i], EPOLL_CTL_ADD, fd, &ev);
 	}
 	start_thread(&t, wait_epoll, &woken);
-	usleep(100000);
+	until_others_asleep(1);
 	show("write", write(fd, &one, sizeof(one)));
 	pthread_join(t, NULL);
 	printf("woken: %d\n", woken);
@@ -56,8 +57,7 @@ take_one(void *arg)
 
 	sigwait(s, &sig);
 	__atomic_fetch_add(&taken, 1, __ATOMIC_SEQ_CST);
-	for (int i = 0; i < 500 && taken < 2; i++)
-		usleep(10000);
+	UNTIL(taken == 2);
 	return NULL;
 }
 
@@ -73,11 +73,10 @@ two_signals(void)
 	pthread_sigmask(SIG_BLOCK, &s, NULL);
 	for (int i = 0; i < 2; i++)
 		start_thread(&t[i], take_one, &s);
-	usleep(100000);
+	until_others_asleep(2);
 	kill(getpid(), SIGUSR1);
 	kill(getpid(), SIGUSR2);
-	for (int i = 0; i < 500 && taken < 2; i++)
-		usleep(10000);
+	UNTIL(taken == 2);
 	printf("taken %d\n", taken);
 }
 
