@@ -5,6 +5,7 @@ tests is built, and the comparison of a program on the host and in Pith."""
 import os
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -36,6 +37,46 @@ def host_and_pith(pith):
                              timeout=timeout)
         return want, got
     return run
+
+
+def until(what, seconds=240):
+    """Waits until what() is true: a state is waited for, never assumed after
+    a while.  Returns whether it came."""
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+@pytest.fixture
+def until_taken():
+    """Waits until a process has taken the signal that was sent to it: two of
+    one kind that are pending together are one."""
+    def wait(pid, sig):
+        def pending():
+            with open("/proc/%d/status" % pid) as f:
+                return any(int(line.split()[1], 16) >> (sig - 1) & 1
+                           for line in f
+                           if line.startswith(("SigPnd:", "ShdPnd:")))
+        assert until(lambda: not pending())
+    return wait
+
+
+@pytest.fixture
+def until_dead():
+    """Waits until a process is gone, or nobody has asked for its status."""
+    def dead(pid):
+        try:
+            with open("/proc/%d/stat" % pid) as f:
+                return f.read().rpartition(")")[2].split()[0] in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    def wait(pid):
+        assert until(lambda: dead(pid)), "process %d is still there" % pid
+    return wait
 
 
 FAILED = pytest.StashKey()

@@ -59,7 +59,7 @@ def test_direct(volume, tmp_path):
     exe = str(tmp_path / "direct")
     subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", exe,
                     os.path.join(PROGRAMS, "direct.c"), "-luring"],
-                   check=True, timeout=120)
+                   check=True, timeout=300)
     want = subprocess.run([exe, "/var/tmp"], stdout=subprocess.PIPE,
                           timeout=WAIT)
     os.unlink("/var/tmp/direct.data")
@@ -73,7 +73,7 @@ def test_memory(volume, tmp_path):
     exe = str(tmp_path / "memory")
     subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", exe,
                     os.path.join(PROGRAMS, "async_memory.c"), "-luring"],
-                   check=True, timeout=120)
+                   check=True, timeout=300)
     assert volume.run(exe, "/data/x").stdout == b"lost: nothing\n"
 
 
@@ -83,7 +83,7 @@ def test_nonsense(pith, tmp_path, seed):
     exe = str(tmp_path / "async_fuzz")
     subprocess.run(["gcc", "-O1", "-static", "-o", exe,
                     os.path.join(PROGRAMS, "async_fuzz.c"), "-luring"],
-                   check=True, timeout=120)
+                   check=True, timeout=300)
     r = subprocess.run([pith, "run", "-c", "2", exe, str(seed)],
                        stdin=subprocess.DEVNULL, capture_output=True,
                        timeout=WAIT)

@@ -310,7 +310,7 @@ def once(argv, stdin, cwd):
         if k in os.environ:
             env[k] = os.environ[k]
     return subprocess.run(argv, input=stdin, capture_output=True, env=env,
-                          cwd=cwd, timeout=120)
+                          cwd=cwd, timeout=300)
 
 
 @pytest.mark.parametrize("case", CASES)

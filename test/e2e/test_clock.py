@@ -95,10 +95,10 @@ def check(pith, tmp_path, name, expected):
     exe = str(tmp_path / name)
     subprocess.run(["gcc", "-std=gnu11", "-O1", "-static", "-pthread", "-o",
                     exe, os.path.join(HERE, "programs", name + ".c"),
-                    "-luring", "-lrt"], check=True, timeout=120)
+                    "-luring", "-lrt"], check=True, timeout=300)
     r = subprocess.run([pith, "run", exe], stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                       timeout=240)
+                       timeout=300)
     assert r.stdout.decode() == expected, r.stderr.decode()
 
 

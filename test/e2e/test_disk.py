@@ -419,7 +419,7 @@ def test_file_races(m, tmp_path, mode):
     exe = str(tmp_path / "races")
     subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", exe,
                     os.path.join(PROGRAMS, "file_races.c")], check=True,
-                   timeout=120)
+                   timeout=300)
     rounds = (3 if mode == "full" else 60) * (20 if LONG else 1)
     got = m.run("-c", "2", "-v", "v:/data", exe, "/data/f", mode, rounds)
     assert got.stdout.decode() == mode + ": done\n"
@@ -431,7 +431,7 @@ def test_statfs(m, tmp_path):
     exe = str(tmp_path / "statfs")
     subprocess.run(["gcc", "-O1", "-static", "-o", exe,
                     os.path.join(PROGRAMS, "statfs.c")], check=True,
-                   timeout=120)
+                   timeout=300)
     disks, options, where = [], [], []
     os.makedirs(tmp_path / "volumes", exist_ok=True)
     for k, kind in enumerate(KINDS):
@@ -462,7 +462,7 @@ def test_with_linux(m, tmp_path):
     exe = str(tmp_path / "acls")
     subprocess.run(["gcc", "-O1", "-static", "-o", exe,
                     os.path.join(PROGRAMS, "acls.c")], check=True,
-                   timeout=120)
+                   timeout=300)
     disk = m.volume()
     m.pith("volume", "rm", "v")
     subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O",

@@ -14,7 +14,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 PY = "/usr/bin/python3"
 LONG = bool(os.environ.get("PITH_LONG"))
-LIMIT = 7200 if LONG else 120  # seconds of a test, at the outside
+LIMIT = 7200 if LONG else 400  # seconds of a test, at the outside
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="making a tap needs root")
 

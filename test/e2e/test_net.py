@@ -29,7 +29,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = os.path.join(HERE, "programs")
 PY = "/usr/bin/python3"
 LONG = bool(os.environ.get("PITH_LONG"))
-LIMIT = 900 if LONG else 90  # seconds of a test, at the outside
+LIMIT = 900 if LONG else 300  # seconds of a test, at the outside
 
 
 def data(n):
@@ -100,7 +100,7 @@ class Server:
         if status is None:
             self.p.terminate()
         got = self.p.wait(LIMIT)
-        self.reader.join(10)
+        self.reader.join(LIMIT)
         if status is not None:
             assert got == status, self.text[-2000:]
 
@@ -108,7 +108,7 @@ class Server:
         if self.p.poll() is None:
             self.p.terminate()
             try:
-                self.p.wait(5)
+                self.p.wait(60)
             except subprocess.TimeoutExpired:
                 self.p.kill()
                 self.p.wait()
@@ -471,7 +471,7 @@ def test_go_client(pith, go_http, host_http):
 def test_java_server(serve, tmp_path):
     need("javac")
     subprocess.run(["javac", "-d", tmp_path, os.path.join(HERE, "net/Http.java")],
-                   check=True, timeout=120)
+                   check=True, timeout=300)
     s = serve([need("java"), "-cp", str(tmp_path), "Http"], ports=[8000],
               options=["-i", str(tmp_path), "-m", "1G"])
     check_echo_server(s, 8000)

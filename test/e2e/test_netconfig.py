@@ -12,7 +12,7 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PY = "/usr/bin/python3"
-LIMIT = 100  # seconds of a test, at the outside
+LIMIT = 300  # seconds of a test, at the outside
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0,
                                 reason="making a tap needs root")

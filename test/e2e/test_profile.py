@@ -45,7 +45,7 @@ def program(tmp_path_factory):
 def run(*words):
     return subprocess.run([PITH, "run", *map(str, words)],
                           stdin=subprocess.DEVNULL, capture_output=True,
-                          timeout=200)
+                          timeout=300)
 
 
 def test_table(program):

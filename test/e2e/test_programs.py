@@ -102,7 +102,7 @@ def run(argv, stdin, timeout):
                           stderr=subprocess.PIPE, env=env, timeout=timeout)
 
 
-def compare(argv, stdin=b"", options=(), timeout=120):
+def compare(argv, stdin=b"", options=(), timeout=300):
     """Runs on the host and in Pith: status, stdout, stderr must agree."""
     want = run(argv, stdin, 60)
     got = run([PITH, "run", *options, *argv], stdin, timeout)
@@ -139,14 +139,14 @@ def test_go(tmp_path):
 
 
 def test_java_version():
-    compare(["/usr/bin/java", "-version"], timeout=240)
+    compare(["/usr/bin/java", "-version"], timeout=300)
 
 
 def test_java_threads(tmp_path):
     """A small threaded Java program."""
     subprocess.run(["/usr/bin/javac", "-d", str(tmp_path),
-                    program("Threads.java")], check=True, timeout=120)
-    compare(["/usr/bin/java", "-cp", str(tmp_path), "Threads"], timeout=240)
+                    program("Threads.java")], check=True, timeout=300)
+    compare(["/usr/bin/java", "-cp", str(tmp_path), "Threads"], timeout=300)
 
 
 C_SOURCE = b"""

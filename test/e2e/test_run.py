@@ -274,13 +274,14 @@ def test_signal_by_default_ends(start, s):
     p.stdin.close(), p.stdout.close()
 
 
-def test_same_signal_again_ends(start):
+def test_same_signal_again_ends(start, until_taken):
     p = start("/bin/sh", "-c", "trap '' INT; echo ready; read x",
               stdin=subprocess.PIPE, stdout=subprocess.PIPE,
               stderr=subprocess.PIPE)
     assert p.stdout.readline() == b"ready\n"
     p.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    until_taken(p.pid, signal.SIGINT)
+    time.sleep(0.3)  # sooner it would be timeout(1)'s
     assert p.poll() is None
     p.send_signal(signal.SIGINT)
     assert p.wait(WAIT) == 130
@@ -831,7 +832,7 @@ def test_configuration(pith, run, tmp_path):
               "user": "5:6", "include": [f"{tmp_path}/d:/d"],
               "memory": "64M", "cpus": 2, "hostname": "box", "umask": "027",
               "rlimit": ["nofile=55"], "mount": ["tmpfs:none:/mnt"],
-              "aslr": False, "machine": "q35", "timeout": 100}
+              "aslr": False, "machine": "q35", "timeout": 300}
     f = tmp_path / "app.json"
     f.write_text(json.dumps(config, indent=1))
     r = run("--config", f)
@@ -1014,7 +1015,7 @@ def test_corrupted_image(pith, run, tmp_path):
         bad = data[:]
         bad[at:at + n] = noise.randbytes(n)
         img.write_bytes(bad)
-        r = run("--timeout", "100", img)
+        r = run("--timeout", "300", img)
         assert r.returncode in (125, 126, 127), (at, r.returncode, r.stderr)
         fails(r, r.returncode)
         assert b"panicked" not in r.stderr

@@ -64,7 +64,7 @@ def compile_c(tmp, name):
     exe = str(tmp / name)
     subprocess.run(["gcc", "-O1", "-static", "-pthread", "-o", exe,
                     os.path.join(PROGRAMS, name + ".c")], check=True,
-                   timeout=120)
+                   timeout=300)
     return exe
 
 
@@ -123,7 +123,7 @@ def test_trace(tmp_path):
         pytest.skip("this host has no AF_VSOCK")
     words = [PY, "-c", ADDRESSES]
     subprocess.run(["strace", "-e", "trace=bind", "-o", tmp_path / "want",
-                    *words], check=True, timeout=60)
+                    *words], check=True, timeout=300)
     r = run("--klib", "vsock", "--trace=bind", "--trace-file",
             tmp_path / "got", *words)
     assert r.returncode == 0, r.stderr.decode()

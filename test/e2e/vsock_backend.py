@@ -22,7 +22,7 @@ STREAM, SEQPACKET = 1, 2
 EOM, EOR = 1, 2
 NO_RECV, NO_SEND = 1, 2
 HOST = 2
-WAIT = 120
+WAIT = 240
 
 Packet = collections.namedtuple(
     "Packet", "src_cid dst_cid src_port dst_port type op flags alloc fwd data")

@@ -23,7 +23,7 @@ def program(tmp_path_factory):
                     "-fno-sanitize-recover=undefined", "-I", "src", "-I",
                     "src/arch/x86_64/include", "-o", exe, "test/fuzz/klib.c",
                     "src/klib/image.c", "src/arch/x86_64/module.c"], cwd=TOP,
-                   check=True, timeout=120)
+                   check=True, timeout=300)
     return exe
 
 

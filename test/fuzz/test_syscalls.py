@@ -52,7 +52,7 @@ def program(tmp_path_factory):
     exe = d / "syscalls"
     subprocess.run(["gcc", "-std=gnu11", "-O1", "-static",
                     "-fno-stack-protector", "-Wall", "-I", d, "-o", exe,
-                    os.path.join(HERE, "syscalls.c")], check=True, timeout=120)
+                    os.path.join(HERE, "syscalls.c")], check=True, timeout=300)
     return exe
 
 

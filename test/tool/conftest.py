@@ -28,7 +28,7 @@ class Pith:
             self.env.pop(name, None)
 
     def __call__(self, *words, stdin=b"", env=None, **more):
-        more.setdefault("timeout", 60)
+        more.setdefault("timeout", 300)
         return subprocess.run([PITH, *map(str, words)], input=stdin,
                               capture_output=True,
                               env=dict(self.env, **(env or {})), **more)

@@ -209,7 +209,7 @@ def test_unreadable_files_stay_out(pith):
                 "--clear-groups"] if os.geteuid() == 0 else []
         for words in (["-i", d, "/bin/true"], ["/bin/ls", d]):
             r = subprocess.run([*user, PITH, "build", "-o", img, *words],
-                               capture_output=True, timeout=60)
+                               capture_output=True, timeout=300)
             assert r.returncode == 0, r.stderr
             assert b"not readable, left out" in r.stderr
             assert b"2 files in all" in r.stderr

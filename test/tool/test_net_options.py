@@ -242,7 +242,7 @@ ip link set t0 up
 "$0" run --net tap=dummy0 "$1"
 """
     r = subprocess.run(["unshare", "-n", "sh", "-c", script, PITH, str(static)],
-                       capture_output=True, env=pith.env, timeout=60)
+                       capture_output=True, env=pith.env, timeout=300)
     lines = r.stderr.decode().splitlines()
     assert r.stdout == b"1\n"
     assert any("t0 is down" in s for s in lines), lines

@@ -98,7 +98,7 @@ def test_reader_that_goes(pith, static):
     p = pith.popen("run", static, "yes", stdout=subprocess.PIPE)
     assert p.stdout.readline() == b"y\n"
     p.stdout.close()
-    assert p.wait(timeout=5) == 128 + signal.SIGPIPE
+    assert p.wait(timeout=300) == 128 + signal.SIGPIPE
 
 
 def test_stdout_socket(pith, static):
@@ -134,6 +134,7 @@ def block(text):
 def test_run_block(pith, static, tmp_path):
     envfile = tmp_path / "env"
     envfile.write_text("# remark\nF=1\n\nG=a b=c\n")
+    begin = int(time.time())
     r = pith("run", "-e", "A=1", "-e", "A=2", "-e", "HOSTVAR", "-e", "UNSET",
              "--env-file", envfile, "-w", "/tmp", "-u", "7:8", "--umask",
              "077", "--hostname", "box", "--rlimit", "nofile=10:20",
@@ -160,7 +161,7 @@ def test_run_block(pith, static, tmp_path):
     with open(os.path.join(BUILD, "klib", "9p.klib"), "rb") as f:
         assert b[35] == [f.read()]
     seconds, _ = struct.unpack("<qI", b[17][0])
-    assert abs(seconds - time.time()) < 5
+    assert begin <= seconds <= time.time()
     assert len(b[18][0]) == 32
 
 
@@ -220,22 +221,21 @@ def test_signal_reaches_the_program(pith, static, sig):
     p = pith.popen("run", static, "wait", stdout=subprocess.PIPE)
     assert p.stdout.readline() == b"ready\n"
     p.send_signal(sig)
-    assert p.wait(timeout=5) == sig
+    assert p.wait(timeout=300) == sig
     p.stdout.close()
 
 
-def test_same_signal_twice_ends(pith, static):
+def test_same_signal_twice_ends(pith, static, until_taken):
     p = pith.popen("run", static, "deaf", stdout=subprocess.PIPE,
                    stderr=subprocess.PIPE)
     assert p.stdout.readline() == b"ready\n"
-    p.send_signal(signal.SIGTERM)
-    time.sleep(0.2)
-    assert p.poll() is None
+    for sig in (signal.SIGTERM, signal.SIGINT):
+        p.send_signal(sig)
+        until_taken(p.pid, sig)
+        time.sleep(0.2)  # sooner it would be timeout(1)'s
+        assert p.poll() is None
     p.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    assert p.poll() is None
-    p.send_signal(signal.SIGINT)
-    _, err = p.communicate(timeout=5)
+    _, err = p.communicate(timeout=300)
     assert p.returncode == 128 + signal.SIGINT
     assert b"pith: the same signal twice" in err
 
@@ -247,24 +247,20 @@ def test_timeout_command(pith, static):
     assert p.returncode == 124 and p.stderr == b""
 
 
-def test_qemu_dies_with_pith(pith, static):
-    p = pith.popen("run", static, "deaf", stdout=subprocess.PIPE)
-    p.stdout.readline()
+def kill_both(p, until_dead):
+    """pith, which cannot help it, and the machine ends with it."""
     with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
         qemu = int(f.read().split()[0])
     p.kill()
     p.wait()
-    for _ in range(50):
-        try:
-            with open(f"/proc/{qemu}/stat") as f:
-                if f.read().split(")")[1].split()[0] == "Z":
-                    break
-        except FileNotFoundError:
-            break
-        time.sleep(0.05)
-    else:
-        pytest.fail("QEMU is still there")
+    until_dead(qemu)
     p.stdout.close()
+
+
+def test_qemu_dies_with_pith(pith, static, until_dead):
+    p = pith.popen("run", static, "deaf", stdout=subprocess.PIPE)
+    p.stdout.readline()
+    kill_both(p, until_dead)
 
 
 class Terminal:
@@ -276,7 +272,7 @@ class Terminal:
             os.execve(PITH, [PITH, *map(str, words)], pith.env)
         self.text = b""
 
-    def expect(self, what, seconds=5):
+    def expect(self, what, seconds=240):
         end = time.time() + seconds
         os.set_blocking(self.fd, False)
         while what not in self.text:
@@ -288,7 +284,7 @@ class Terminal:
             except OSError:  # the other side has gone
                 assert what in self.text, self.text
 
-    def wait(self, seconds=5):
+    def wait(self, seconds=240):
         end = time.time() + seconds
         while time.time() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -314,7 +310,8 @@ def test_terminal_raw_and_restored(pith, static):
 
 def test_terminal_keys_go_to_the_program(pith, static):
     t = Terminal(pith, "run", static, "cat")
-    time.sleep(0.3)
+    while t.lflag() & (termios.ICANON | termios.ISIG):
+        time.sleep(0.01)
     os.write(t.fd, b"abc\x03\x1a\x04\x01\x01z")
     t.expect(b"abc\x03\x1a\x04\x01z")
     os.write(t.fd, b"\x01x")
@@ -340,7 +337,7 @@ def test_terminal_facts_in_the_block(pith, static):
 
 def test_two_runs_at_once(pith, static):
     ps = [pith.popen("run", static, "exit", str(i)) for i in range(6)]
-    assert [p.wait(timeout=20) for p in ps] == list(range(6))
+    assert [p.wait(timeout=300) for p in ps] == list(range(6))
     images = list((pith.tmp / "cache").glob("*.img"))
     assert len(images) == 1
 
@@ -366,15 +363,12 @@ def test_gdb(pith, static):
     assert b"tcp:127.0.0.1:4322" in q
 
 
-def test_persist_is_exclusive(pith, static):
+def test_persist_is_exclusive(pith, static, until_dead):
     p = pith.popen("run", "--persist", static, "deaf",
                    stdout=subprocess.PIPE)
     assert p.stdout.readline() == b"ready\n"
     fails(pith("run", "--persist", static, "exit"), 125, "another run")
-    p.kill()
-    p.wait()
-    p.stdout.close()
-    time.sleep(0.2)
+    kill_both(p, until_dead)
     r = pith("run", "--persist", static, "env")
     assert block(r.stdout)[6] == [struct.pack("<I", 2)]
     q = pith("run", "--persist", "--print-qemu", static).stdout
