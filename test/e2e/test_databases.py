@@ -24,6 +24,8 @@ import time
 
 import pytest
 
+from ports import free_port
+
 LONG = os.environ.get("PITH_LONG")
 WAIT = 240  # seconds that nothing here needs: a hang, not a slow machine
 ME = pwd.getpwuid(os.getuid())
@@ -35,12 +37,6 @@ def need(name, where="/usr/bin:/usr/sbin"):
     found = shutil.which(name, path=where)
     assert found, "%s is not installed" % name
     return found
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:

@@ -27,7 +27,7 @@ CASES = {
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_on_debug_kernel(name):
     argv, stdin, options = CASES[name]
-    want = run(argv, stdin, 60)
+    want = run(argv, stdin, 300)
     got = subprocess.run([PITH, "run", *options, *argv], input=stdin,
                          env=dict(os.environ, PITH_KERNEL=DEBUG, HOME="/root",
                                   LANG="C.UTF-8"),

@@ -10,22 +10,16 @@ last two is written by the same way."""
 
 import os
 import re
-import socket
 import subprocess
-import time
 
 import pytest
+
+from ports import free_port
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("PITH_BUILD", "build"))
 PITH = os.path.join(BUILD, "pith")
 WAIT = 240
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def stopped(commands, program=("/bin/true",), options=(),
@@ -39,7 +33,7 @@ def stopped(commands, program=("/bin/true",), options=(),
         line = p.stderr.readline().decode()
         argv = ["gdb", "-q", "-nx", "-batch"]
         for c in ("set pagination off", "set confirm off",
-                  "set tcp connect-timeout 60",
+                  "set tcp connect-timeout 240",
                   *re.findall(r"-ex '([^']*)'", line),
                   "hbreak " + where, "continue", "delete", *commands):
             argv += ["-ex", c]

@@ -44,7 +44,7 @@ run() {
 run pith doctor
 run pith run --verbose /app.img one
 run pith run --accel kvm -c 2 --machine q35 /app.img two
-run pith run --accel kvm --timeout 60 /app.img three
+run pith run --accel kvm --timeout 200 /app.img three
 /bin/busybox timeout 200 /peer host >/tmp/host 2>&1 &
 run pith run --vsock 42 --net none --timeout 200 /vsock.img guest
 wait

@@ -9,6 +9,9 @@ import time
 
 import pytest
 
+from test_net import serve
+
+fixtures = serve,
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 PITH = os.path.join(os.environ.get("PITH_BUILD") or
@@ -100,34 +103,23 @@ def test_go(run, tmp_path):
         "1 lo 65536 up true <nil>", "2 eth0 1500 up true <nil>"], r.stderr
 
 
-def test_tcpdump(tmp_path):
+def test_tcpdump(serve):
     """Through the ring that libpcap maps.  The host knocks until one frame
-    was seen."""
-    with socket.socket() as x:
-        x.bind(("127.0.0.1", 0))
-        port = x.getsockname()[1]
-    p = subprocess.Popen(
-        [PITH, "run", "-p", f"127.0.0.1:{port}:80", "/usr/bin/tcpdump",
-         "-Z", "root", "-i", "eth0", "-c", "1", "-n", "tcp port 80"],
-        env=dict(os.environ, PITH_CACHE=str(tmp_path / "cache")),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE)
-    try:
-        for _ in range(WAIT * 4):
-            if p.poll() is not None:
-                break
-            try:
-                socket.create_connection(("127.0.0.1", port), 0.25).close()
-            except OSError:
-                pass
-            time.sleep(0.25)
-        out, err = p.communicate(timeout=WAIT)
-    finally:
-        p.kill()
-        p.wait()
-    assert p.returncode == 0 and b"10.0.2.15.80: Flags [S]" in out and \
-        b"truncated" not in out, err
-    assert b"1 packet captured" in err
+    was seen: one that asks, as what it sees first may be an answer."""
+    s = serve(["/usr/bin/tcpdump", "-Z", "root", "-i", "eth0", "-c", "1", "-n",
+               "tcp dst port 80 and tcp[tcpflags] == tcp-syn"], ports=[80])
+    for _ in range(WAIT * 4):
+        if s.p.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", s.port[80]), 0.25).close()
+        except OSError:
+            pass
+        time.sleep(0.25)
+    s.close(status=0)
+    assert b"10.0.2.15.80: Flags [S]" in s.text and \
+        b"truncated" not in s.text, s.text
+    assert b"1 packet captured" in s.text
 
 
 def test_capture(run):

@@ -17,13 +17,14 @@ import re
 import select
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import termios
 import time
 
 import pytest
+
+from ports import free_port
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("PITH_BUILD", "build"))
@@ -774,12 +775,6 @@ def test_print_qemu(run):
     assert r.stdout.count(b"\n") == 1
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def test_gdb(start, tmp_path):
     """The command that pith prints stops in the kernel, by a symbol."""
     if not shutil.which("gdb"):
@@ -791,15 +786,12 @@ def test_gdb(start, tmp_path):
     commands = re.findall(r"-ex '([^']*)'", line)
     assert len(commands) == 2, line
     argv = ["gdb", "-q", "-nx", "-batch"]
-    for c in ("set pagination off", *commands, "hbreak sys_exit_group",
-              "continue", "backtrace 3", "detach"):
+    # gdb tries again until QEMU listens.
+    for c in ("set pagination off", "set tcp connect-timeout 240", *commands,
+              "hbreak sys_exit_group", "continue", "backtrace 3", "detach"):
         argv += ["-ex", c]
-    for _ in range(50):
-        out = subprocess.run(argv, capture_output=True, text=True,
-                             timeout=WAIT, stdin=subprocess.DEVNULL).stdout
-        if "Connection refused" not in out and "hbreak" or "Breakpoint" in out:
-            break
-        time.sleep(0.2)
+    out = subprocess.run(argv, capture_output=True, text=True, timeout=WAIT,
+                         stdin=subprocess.DEVNULL).stdout
     assert "sys_exit_group" in out and "upcall_syscall" in out, out
     assert p.wait(WAIT) == 0 and p.stdout.read() == b"hello\n"
     p.stdout.close(), p.stderr.close()

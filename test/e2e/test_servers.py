@@ -220,11 +220,8 @@ while True:
 def test_udp_by_address(serve):
     """-p ADDR:HOST:GUEST/udp: another address of the host's, and ports that
     differ."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as x:
-        x.bind(("127.0.0.9", 0))
-        port = x.getsockname()[1]
-    s = serve([PY, "-c", UDP_ECHO],
-              options=["-p", "127.0.0.9:%d:5000/udp" % port])
+    s = serve([PY, "-c", UDP_ECHO], options=["-p", "127.0.0.9:0:5000/udp"])
+    port = int(s.wait(rb"pith: 127\.0\.0\.9:(\d+)/udp is port 5000").group(1))
     s.wait(rb"listening")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as c:
         c.settimeout(LIMIT)

@@ -21,7 +21,7 @@ def test_named(serve):
     """Its default zones name a file of another package (dns-root-data)."""
     s = serve([need("named"), "-f", "-g"], udp=[53])
     s.wait(rb"\brunning\b")
-    s.until(lambda: dns_query(s.port[53], "localhost"))
+    s.until(lambda: dns_query(s.port[53], "localhost", seconds=1))
     assert dns_query(s.port[53], "localhost") == "127.0.0.1"
     s.close()
 

@@ -18,6 +18,8 @@ import time
 
 import pytest
 
+from ports import free_port
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, os.environ.get("PITH_BUILD", "build"))
 PITH = os.path.join(BUILD, "pith")
@@ -278,9 +280,7 @@ def test_python(m):
 
 def redis(m):
     """A redis that syncs each write; its process and a connection."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     p = m.start("-v", "v:/data", "-p", "127.0.0.1:%d:6379" % port,
                 "/usr/bin/redis-server", "--dir", "/data", "--save", "",
                 "--appendonly", "yes", "--appendfsync", "always",

@@ -46,7 +46,7 @@
 #define ECHO_NS	  100000000ll  /* below this it is one signal, sent twice */
 #define LINGER_NS 2000000000ll /* from the exit frame to QEMU's end */
 #define STOP_NS \
-	10000000000ll /* from asking it to write its disks and stop
+	30000000000ll /* from asking it to write its disks and stop
 				  * to killing it */
 #define ECHO_STREAM 3
 

@@ -104,7 +104,7 @@ told(void)
 	printf("ready %d\n", ready(a));
 	say("read", read(a, &n, 8));
 	say("set", timerfd_settime(a, CANCEL, &past, NULL));
-	say("poll", poll(&(struct pollfd){ a, POLLIN, 0 }, 1, 10000));
+	say("poll", poll(&(struct pollfd){ a, POLLIN, 0 }, 1, 200000));
 	step(0);
 	say("read", read(a, &n, 8));
 	say("read", read(a, &n, 8));
@@ -134,10 +134,10 @@ moved(void)
 	printf("half of it %d\n",
 	       t.it_value.tv_sec > 400 && t.it_value.tv_sec <= 500);
 	step(751);
-	say("poll", poll(&(struct pollfd){ a, POLLIN, 0 }, 1, 10000));
+	say("poll", poll(&(struct pollfd){ a, POLLIN, 0 }, 1, 200000));
 	say("read", read(a, &n, 8));
 	say("monotonic", ready(m));
-	say("poll", poll(&(struct pollfd){ r, POLLIN, 0 }, 1, 10000));
+	say("poll", poll(&(struct pollfd){ r, POLLIN, 0 }, 1, 200000));
 	say("read", read(r, &n, 8));
 	printf("expiries %lu\n", (unsigned long)n);
 	timerfd_gettime(r, &t);
