@@ -12,6 +12,7 @@
 #   make e2e-debug  programs and calls on the debug kernel
 #   make fuzz       the fuzzers, long
 #   make soak       the long forms
+#   make abi-delays test/abi's programs on Linux, with calls held up: none may differ
 #   make bench      Pith against a Linux guest, side by side
 #   make bench-disk disks alone, Redis's log and MariaDB too
 #   make bench-net  the same for servers, over a tap in a network namespace
@@ -49,7 +50,7 @@ Q	 := $(if $(V),,@)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all kernel klibs tool deps run test tidy lint unit test-tool abi crash e2e e2e-debug fuzz \
-	soak bench bench-disk bench-net bench-wan install clean debug linux-guest
+	abi-delays soak bench bench-disk bench-net bench-wan install clean debug linux-guest
 
 all: kernel tool
 
@@ -296,6 +297,8 @@ lint: $(GEN) $(O)/deps-test
 	@sh tools/lint.sh $(O)
 soak: all $(O)/deps-test $(O)/linux
 	PITH_LONG=1 $(PYTEST) test/unit test/abi test/crash test/e2e
+abi-delays: $(O)/deps-test
+	$(PYTHON) test/abi/delays.py
 fuzz: all debug $(O)/deps-test
 	PITH_LONG=1 PITH_ROUNDS=2000 $(PYTEST) test/fuzz test/tool/test_fuzz.py \
 		test/unit -k "fuzz or frames or klib or elf or runinfo or startinfo"

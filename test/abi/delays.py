@@ -12,6 +12,7 @@ import concurrent.futures
 import difflib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,28 +42,31 @@ HELD = (
 )
 
 
-def compile_all(names, folder):
-    for name in names:
-        src = os.path.join(HERE, name + ".c")
-        with open(src) as f:
-            libs = [w for l in re.findall(r"^ \* LIBS: (.*)$", f.read(), re.M)
-                    for w in l.split()]
-        subprocess.run(["gcc", "-std=gnu11", "-O1", "-static", "-pthread",
-                        "-o", os.path.join(folder, name), src,
-                        *("-l" + l for l in libs)], check=True)
+def compile_one(name, folder):
+    src = os.path.join(HERE, name + ".c")
+    exe = os.path.join(folder, name)
+    with open(src) as f:
+        libs = [w for l in re.findall(r"^ \* LIBS: (.*)$", f.read(), re.M)
+                for w in l.split()]
+    subprocess.run(["gcc", "-std=gnu11", "-O1", "-w", "-static", "-pthread",
+                    "-o", exe, src, *("-l" + l for l in libs)], check=True)
+    return exe
 
 
 def run(argv, cwd):
     """What it gave, as lines; the last is its status."""
+    p = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
+                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                         cwd=cwd, start_new_session=True)
     try:
-        r = subprocess.run(argv, input=b"", stdout=subprocess.PIPE,
-                           stderr=subprocess.DEVNULL, cwd=cwd, timeout=300)
-    except subprocess.TimeoutExpired as e:
-        return (e.stdout or b"").decode(errors="replace").splitlines() + \
-            ["no end in 300 s"]
-    status = r.returncode if r.returncode >= 0 else 128 - r.returncode
-    return r.stdout.decode(errors="replace").splitlines() + \
-        ["status %d" % status]
+        out, _ = p.communicate(timeout=300)
+        end = "status %d" % (p.returncode if p.returncode >= 0 else
+                             128 - p.returncode)
+    except subprocess.TimeoutExpired:
+        os.killpg(p.pid, signal.SIGKILL)
+        out, _ = p.communicate()
+        end = "no end in 300 s"
+    return out.decode(errors="replace").splitlines() + [end]
 
 
 def ways(exe):
@@ -77,7 +81,7 @@ def ways(exe):
 
 
 def examine(name, folder, rounds):
-    exe = os.path.join(folder, name)
+    exe = compile_one(name, folder)
     work = tempfile.mkdtemp(dir=folder)
     want = run([exe], work)
     found = []
@@ -99,12 +103,11 @@ def main():
     names = args.names or sorted(f[:-2] for f in os.listdir(HERE)
                                  if f.endswith(".c"))
     load = [subprocess.Popen(["taskset", "-c", "0", "nice", "-n", "5", "sh",
-                              "-c", "while :; do :; done"]) for _ in range(3)]
+                              "-c", "while :; do :; done"]) for _ in range(2)]
     bad = 0
     try:
         with tempfile.TemporaryDirectory() as folder, \
                 concurrent.futures.ThreadPoolExecutor(args.j) as pool:
-            compile_all(names, folder)
             for name, found in pool.map(
                     lambda n: examine(n, folder, args.rounds), names):
                 print(name, "differs" if found else "ok", flush=True)
