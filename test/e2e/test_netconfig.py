@@ -87,12 +87,33 @@ def test_router(pith):
         "from %s hello" % address, "there and back", "deprecated"]
 
 
+def hear(pith, ip, *addresses):
+    r = subprocess.run(["unshare", "-n", PY, net("beyond_host.py"),
+                        str(len(addresses)), pith, "run", "--timeout",
+                        str(LIMIT), "--net", "tap=t0", "--ip", ip, PY, "-u",
+                        net("hear.py"), *addresses], capture_output=True,
+                       timeout=LIMIT + 30)
+    assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+    return r.stdout.decode().splitlines()
+
+
 def test_static6(pith):
     """No router advertises anything: the network of an address and the way
     out are what --ip says."""
-    assert run(pith, "static6_host.py", "static6.py", "--net", "tap=t0",
-               "--ip", "fd00::2/64,fd00::1") == [
+    assert hear(pith, "fd00::2/64,fd00::1", "fd00::1", "2001:db8:9::1") == [
         "fd00::1 from fd00::2", "2001:db8:9::1 from fd00::2"]
+
+
+def test_alone(pith):
+    """Addresses that are alone in their networks, as clouds and routed taps
+    give them: the gateway is beside them, all else beyond it, also what has
+    the first 64 bits of the machine's own."""
+    ip = "10.9.0.2/32,169.254.1.1,fd00:8::2/128,fd00:9::1"
+    assert hear(pith, ip, "169.254.1.1", "192.0.2.1", "fd00:9::1",
+                "2001:db8:9::1", "fd00:8::1") == [
+        "169.254.1.1 from 10.9.0.2", "192.0.2.1 from 10.9.0.2",
+        "fd00:9::1 from fd00:8::2", "2001:db8:9::1 from fd00:8::2",
+        "fd00:8::1 from fd00:8::2"]
 
 
 def test_options_act(pith):

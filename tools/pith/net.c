@@ -139,9 +139,11 @@ parse_gateway(const char *s, struct pith_net_addr *a)
 	if (!parse_addr(s, &family, a->gateway) || family != a->family ||
 	    !is_unicast(family, a->gateway))
 		return "the gateway is no address of the same kind";
-	/* fe80::/10 is on every link. */
-	if (!same_net(a) && !(family == 6 && a->gateway[0] == 0xfe &&
-			      (a->gateway[1] & 0xc0) == 0x80))
+	/* fe80::/10 is on every link; an address that is alone in its network,
+	 * as clouds and routed taps give them, has its gateway beside it. */
+	if (!same_net(a) && a->prefix != (family == 4 ? 32 : 128) &&
+	    !(family == 6 && a->gateway[0] == 0xfe &&
+	      (a->gateway[1] & 0xc0) == 0x80))
 		return "the gateway is not in the address's network";
 	a->has_gateway = 1;
 	return NULL;

@@ -384,6 +384,7 @@ net_route_add_core(const struct net_route *in)
 		extra[at].r = r;
 		if (extra_top <= at)
 			extra_top = at + 1;
+		nd6_clear_destination_cache();
 		net_changed(NET_CHANGE_ROUTE, r.ifindex);
 	}
 	return err;
@@ -410,6 +411,7 @@ net_route_static6(int ifindex, const uint8_t *addr, uint8_t prefix,
 			       .protocol = RTPROT_KERNEL,
 			       .ifindex = ifindex,
 			       .metric = METRIC_NET6 };
+	struct net_route via;
 	int err = 0;
 
 	/* What is in no prefix of a router's is in no slot above. */
@@ -421,6 +423,14 @@ net_route_static6(int ifindex, const uint8_t *addr, uint8_t prefix,
 		err = net_route_add_core(&r);
 	if ((err && err != -EEXIST) || !gateway)
 		return err == -EEXIST ? 0 : err;
+	/* One beside the network has a route of its own. */
+	if (!net_route_find(AF_INET6, gateway, ifindex, &via)) {
+		r.prefix = 128;
+		memcpy(r.dst, gateway, 16);
+		err = net_route_add_core(&r);
+		if (err)
+			return err;
+	}
 	r = (struct net_route){ .family = AF_INET6,
 				.type = RTN_UNICAST,
 				.protocol = RTPROT_BOOT,
@@ -470,6 +480,7 @@ net_route_del(const struct net_route *r)
 			err = -EOPNOTSUPP; /* goes with its address */
 			break;
 		}
+		nd6_clear_destination_cache();
 		net_changed(NET_CHANGE_ROUTE, have.ifindex);
 	}
 	net_core_unlock();
