@@ -138,14 +138,15 @@ SMALL := $(wildcard src/boot/*.c src/klib/*.c src/drivers/pci/*.c) \
 	 $(wildcard src/linux/trace*.c src/linux/errname*.c \
 		    src/linux/missing*.c src/aio/uring_reg*.c \
 		    src/aio/uring_rsrc*.c src/aio/uring_sq.c) \
-	 $(patsubst %,src/fs/%.c,ext4/recover ext4/lost pseudo/procfs pseudo/pseudo \
+	 $(patsubst %,src/fs/%.c,ext4/recover ext4/lost ext4/super pseudo/procfs pseudo/pseudo \
 		    pseudo/devfs pseudo/sysfs pseudo/devpts) \
 	 $(wildcard src/proc/procfs*.c) src/proc/profile.c \
+	 src/linux/sys_cred.c src/ipc/mqueue.c \
 	 $(patsubst %,src/net/%.c,procnet unix_proc netsys rtnl rtnl_fill \
-		    ifioctl sock_diag netlink inet_opt tcp_opt mcast \
-		    lwip/config lwip/groups lwip/query lwip/report \
-		    lwip/report_out) \
-	 lwip/core/ipv4/dhcp.c lwip/core/ipv6/dhcp6.c
+		    ifioctl sock_diag netlink inet_opt tcp_opt mcast packet \
+		    lwip/config lwip/dhcp_options lwip/groups lwip/lease \
+		    lwip/query lwip/report lwip/report_out) \
+	 lwip/core/ipv4/dhcp.c lwip/core/ipv6/dhcp6.c lwip/core/netif.c
 $(SMALL:%=$(K)/obj/%.o): private KFLAGS += -Os
 
 # The TCP/IP engine: Debian's source, our patches, flags of its own.  Only the

@@ -68,10 +68,17 @@ def test_pcap(pith, tmp_path):
 
 def test_lease(pith):
     """Short leases: renewed with the server that gave them, then
-    with any, let go when they end, and given up when refused."""
-    assert run(pith, "dhcp_host.py", "addresses.py", "--net", "tap=t0") == [
-        "has 10.9.0.50", "renewed", "renewed", "rebound", "ran out",
-        "has 10.9.0.51", "refused", "has 10.9.0.52"]
+    with any, let go when they end, and given up when refused; with each an
+    MTU, domains to search and routes.  The machine's name is as long as names
+    can be."""
+    came = " mtu 1400 ways [['00000000', '0900090A'], " \
+        "['0000090A', '00000000'], ['00004D0A', '0100090A'], " \
+        "['00014E0A', '00000000']] search [['eng.example', 'ab.example']]"
+    assert run(pith, "dhcp_host.py", "addresses.py", "--net", "tap=t0",
+               "--hostname", "a" * 63) == [
+        "has 10.9.0.50" + came, "renewed", "renewed", "rebound", "ran out",
+        "has none mtu 1500 ways [] search []", "has 10.9.0.51" + came,
+        "refused", "has 10.9.0.52" + came]
 
 
 def test_router(pith):

@@ -98,6 +98,9 @@ net_search_get(char *buf, size_t size)
 {
 	net_core_lock();
 	strlcpy(buf, config ? config->search : "", size);
+	for (unsigned i = 1; i < IF_MAX && !*buf; i++)
+		if (net_ports[i])
+			strlcpy(buf, net_ports[i]->lease.search, size);
 	net_core_unlock();
 }
 

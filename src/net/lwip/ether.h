@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "dhcp_options.h"
 #include "port.h"
 
 #include <base/list.h>
@@ -37,6 +38,7 @@ struct net_port {
 	struct net_if_stats stats; /* lo's; a NIC has its own */
 	struct net_if_config config;
 	bool dhcp_on;
+	struct lease lease; /* what the address came with; else empty */
 	/* [core] written, [a] read; the first is lwIP's.  addr 0: unused */
 	struct {
 		u32_t addr, mask;
@@ -90,5 +92,9 @@ extern bool net_taps_any;
 /* Changes, told later to listeners (iface.c). */
 void net_changed(enum net_change what, int ifindex);
 extern uint32_t net_generation; /* [a] grows with each change */
+/* iface.c: mtu is one that the NIC takes. */
+void net_port_mtu(struct net_port *p, uint32_t mtu);
+/* lease.c: the address is gone, and what came with it. */
+void net_lease_gone(struct net_port *p);
 /* config.c: a NIC is there. */
 void net_configure_port(struct net_port *p);

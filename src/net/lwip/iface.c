@@ -171,6 +171,14 @@ net_if_set_flags(int index, uint32_t flags, uint32_t mask)
 	return err;
 }
 
+void
+net_port_mtu(struct net_port *p, uint32_t mtu)
+{
+	p->netif.mtu = (u16_t)mtu;
+	p->netif.mtu6 = (u16_t)(mtu < MTU_MIN6 ? MTU_MIN6 : mtu);
+	net_changed(NET_CHANGE_LINK, netif_get_index(&p->netif));
+}
+
 int
 net_if_set_mtu(int index, uint32_t mtu)
 {
@@ -185,11 +193,8 @@ net_if_set_mtu(int index, uint32_t mtu)
 		err = -EINVAL;
 	else if (!p->nic)
 		err = -EOPNOTSUPP; /* nothing on lo is cut by it */
-	else {
-		p->netif.mtu = (u16_t)mtu;
-		p->netif.mtu6 = (u16_t)(mtu < MTU_MIN6 ? MTU_MIN6 : mtu);
-		net_changed(NET_CHANGE_LINK, index);
-	}
+	else
+		net_port_mtu(p, mtu);
 	net_core_unlock();
 	return err;
 }
@@ -486,12 +491,17 @@ status_callback(struct netif *netif, netif_nsc_reason_t reason,
 		const netif_ext_callback_args_t *args)
 {
 	int index = netif_get_index(netif);
+	struct net_port *p;
 
 	(void)args;
 	if (reason &
 	    (LWIP_NSC_IPV4_ADDRESS_CHANGED | LWIP_NSC_IPV4_SETTINGS_CHANGED |
 	     LWIP_NSC_IPV6_SET | LWIP_NSC_IPV6_ADDR_STATE_CHANGED))
 		net_changed(NET_CHANGE_ADDR, index);
+	p = net_port_of(index);
+	if (reason & LWIP_NSC_IPV4_ADDRESS_CHANGED && p && p->nic &&
+	    ip4_addr_isany_val(*netif_ip4_addr(netif)))
+		net_lease_gone(p);
 	if (reason & (LWIP_NSC_LINK_CHANGED | LWIP_NSC_STATUS_CHANGED))
 		net_changed(NET_CHANGE_LINK, index);
 }

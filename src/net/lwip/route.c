@@ -15,6 +15,7 @@
 #include <abi/socket.h>
 #include <base/atomic.h>
 #include <base/string.h>
+#include <core/log.h>
 
 #include <lwip/etharp.h>
 #include <lwip/ip.h>
@@ -456,6 +457,39 @@ net_route_gone6(int ifindex, const uint8_t *addr, uint8_t prefix)
 		extra[i].used = false;
 		net_changed(NET_CHANGE_ROUTE, ifindex);
 	}
+}
+
+void
+net_route_lease(int ifindex, const struct lease_route *l, bool gateway)
+{
+	static const uint8_t none[4];
+	struct net_route r = { .family = AF_INET,
+			       .prefix = l->prefix,
+			       .type = RTN_UNICAST,
+			       .protocol = RTPROT_DHCP,
+			       .ifindex = ifindex,
+			       .metric = METRIC_DHCP,
+			       .has_gateway = !!memcmp(l->via, none, 4) };
+	int err;
+
+	/* The way out is the interface's. */
+	if (r.has_gateway != gateway || (gateway && !l->prefix))
+		return;
+	memcpy(r.dst, l->dst, 4);
+	memcpy(r.gateway, l->via, 4);
+	err = net_route_add_core(&r);
+	if (err && err != -EEXIST)
+		log_info("a route of DHCP's is left out: error %d", -err);
+}
+
+void
+net_route_lease_gone(int ifindex)
+{
+	for (unsigned i = 0; i < extra_top; i++)
+		if (extra[i].r.protocol == RTPROT_DHCP &&
+		    extra[i].r.ifindex == ifindex)
+			extra[i].used = false;
+	net_changed(NET_CHANGE_ROUTE, ifindex);
 }
 
 int

@@ -2,7 +2,7 @@
 """COMMAND...: starts the command, addresses.py in a machine on the tap t0, and
 is the DHCP server of that link (RFC 2131), who wants to be asked each second
 for more of a lease: says what the machine asked for and which addresses it said
-that it has.
+that it has, and what came with it (RFC 3397, RFC 3442).
 
 The server is a thread that answers whatever comes, so that nothing depends on
 how fast the machine is; what it answers and what not is `mode`:
@@ -24,6 +24,12 @@ SERVER = "10.9.0.1"
 DISCOVER, OFFER, REQUEST, ACK, NAK, RELEASE = 1, 2, 3, 5, 6, 7
 COOKIE = b"\x63\x82\x53\x63"
 IP_PKTINFO = 8
+# The MTU, the domain, domains to search (the second in terms of the first),
+# and routes: by the server, on the link, and out by another than the router.
+BESIDE = bytes([26, 2, 1400 >> 8, 1400 & 255, 15, 5]) + b"short" + \
+    bytes([119, 18, 3]) + b"eng\x07example\x00\x02ab\xc0\x04" + \
+    bytes([121, 20, 16, 10, 77, 10, 9, 0, 1, 24, 10, 78, 1, 0, 0, 0, 0,
+           0, 10, 9, 0, 9])
 
 for line in ("link set lo up", "tuntap add t0 mode tap",
              "addr add %s/24 dev t0" % SERVER, "link set t0 up"):
@@ -66,6 +72,7 @@ class Server(threading.Thread):
             for option, seconds in ((51, self.seconds), (58, 1),
                                     (59, 2)):
                 p += struct.pack(">BBI", option, 4, seconds)
+            p += BESIDE
         to = socket.inet_ntoa(raw[12:16])
         if to == "0.0.0.0" or kind == NAK:
             to = "255.255.255.255"
@@ -153,6 +160,7 @@ server.wait("renewed")
 server.set("none")
 server.wait("discover")
 print("ran out")
+has()
 server.seconds = 600
 server.set("all", "10.9.0.51")
 has()

@@ -10,6 +10,7 @@
 #include <lwip/inet_chksum.h>
 #include <lwip/ip.h>
 #include <lwip/priv/tcp_priv.h>
+#include <net/lwip/dhcp_options.h>
 #include <net/syncookie.h>
 
 #include "port_hooks.h"
@@ -155,6 +156,35 @@ port_ip4_broadcast(const struct netif *n, const ip4_addr_t *a)
 {
 	(void)n, (void)a;
 	return 0;
+}
+
+static struct lease lease;
+
+void
+port_dhcp_begin(void)
+{
+	memset(&lease, 0, sizeof(lease));
+}
+
+void
+port_dhcp_option(struct pbuf *p, uint8_t option, uint8_t len, uint16_t off)
+{
+	uint8_t v[255];
+
+	if (pbuf_copy_partial(p, v, len, off) == len)
+		lease_option(&lease, option, v, len);
+}
+
+void
+port_dhcp_gateway(ip4_addr_t *gw)
+{
+	(void)gw;
+}
+
+void
+port_dhcp_bound(struct netif *n)
+{
+	(void)n;
 }
 
 const ip6_addr_t *

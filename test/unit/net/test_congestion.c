@@ -4,7 +4,7 @@
  * floating point; and that nothing that is said to it makes nonsense of them.
  *
  * INCLUDE: src/net/lwip/include
- * SOURCES: src/net/lwip/congestion.c
+ * SOURCES: src/net/lwip/congestion.c src/net/lwip/dhcp_options.c
  */
 #include <stdlib.h>
 

@@ -14,7 +14,7 @@
  *
  * INCLUDE: src/net/lwip/include $LWIP/include test/unit/net
  * SOURCES: $LWIP/core/tcp.c $LWIP/core/tcp_in.c $LWIP/core/tcp_out.c
- * SOURCES: src/net/lwip/congestion.c
+ * SOURCES: src/net/lwip/congestion.c src/net/lwip/dhcp_options.c
  * SOURCES: test/unit/net/stack.c src/net/syncookie.c src/base/hash.c
  * SOURCES: $LWIP/core/def.c $LWIP/core/inet_chksum.c $LWIP/core/init.c
  * SOURCES: $LWIP/core/ip.c $LWIP/core/mem.c $LWIP/core/memp.c

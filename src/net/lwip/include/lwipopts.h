@@ -69,6 +69,8 @@ void lwip_port_free(void *);
 #define LWIP_DHCP		  1
 #define DHCP_DOES_ARP_CHECK	  0
 #define LWIP_DHCP_MAX_DNS_SERVERS 4
+/* A request and a host's name of 64 bytes (29 + 4 + 2 + 64 + 1). */
+#define DHCP_OPTIONS_LEN 128U
 /* Name servers are kept by the port (dns.c); programs resolve. */
 #define LWIP_DNS		  1
 #define DNS_MAX_SERVERS		  4
@@ -145,7 +147,13 @@ void lwip_port_free(void *);
 	(port_more_addrs && port_ip4_broadcast(netif, addr))
 #define LWIP_HOOK_ND6_GET_GW(netif, dst) port_gateway6(netif, dst)
 #define LWIP_HOOK_IP6_ROUTE(src, dst)	 port_route6(src, dst)
-#define LWIP_HOOK_UDP_INPUT(p, netif)	 port_udp_input(p, netif)
+#define LWIP_HOOK_DHCP_PARSE_OPTION(netif, dhcp, state, msg, type, option, \
+				    len, p, off)                           \
+	((void)(msg), port_dhcp_option(p, option, len, off))
+#define LWIP_HOOK_DHCP_BEGIN()	      port_dhcp_begin()
+#define LWIP_HOOK_DHCP_GATEWAY(gw)    port_dhcp_gateway(gw)
+#define LWIP_HOOK_DHCP_BOUND(netif)   port_dhcp_bound(netif)
+#define LWIP_HOOK_UDP_INPUT(p, netif) port_udp_input(p, netif)
 #define LWIP_HOOK_ICMP4_ERROR(p, type, code, mtu) \
 	port_icmp4_error(p, type, code, mtu)
 #define LWIP_HOOK_ICMP6_ERROR(p, type, code, mtu) \

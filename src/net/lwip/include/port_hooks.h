@@ -78,6 +78,14 @@ void port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead);
 uint32_t port_tcp_isn(const struct ip_addr *local_ip, uint16_t local_port,
 		      const struct ip_addr *remote_ip, uint16_t remote_port);
 
+/* lease.c: a message of DHCP begins; an option of it that lwIP does not know, of
+ * len bytes at off of p; the router of an address that it gives; it was. */
+void port_dhcp_begin(void);
+void port_dhcp_option(struct pbuf *p, uint8_t option, uint8_t len,
+		      uint16_t off);
+void port_dhcp_gateway(struct ip4_addr *gw);
+void port_dhcp_bound(struct netif *n);
+
 /* groups.c: something is due to be told of multicast groups. */
 void port_mcast_due(void);
 
