@@ -133,6 +133,10 @@ account(struct runqueue *rq, struct thread *t, uint64_t now)
 		advance_min(rq, v);
 }
 
+/* t->cpu stays while t is in this queue or runs from it.  One that is on its
+ * way to another (enqueue_on(), under that one's lock) may arrive there, run
+ * and sleep again meanwhile: what is read of t counts only if t->cpu is looked
+ * at once more behind it. */
 static struct runqueue *
 lock_rq_of(struct thread *t)
 {
@@ -468,13 +472,21 @@ static bool
 wake(struct thread *t, enum wake_reason reason)
 {
 	irqflags_t f = irq_save();
-	struct runqueue *rq = lock_rq_of(t);
+	struct runqueue *rq;
 	struct cpu *c;
 	uint64_t now;
-	bool woken = t->state == THREAD_SLEEPING &&
-		     (reason != WAKE_SIGNAL || t->sleep_intr);
+	bool sleeps;
 
-	if (!woken) {
+	for (;;) { /* the state before the CPU: see lock_rq_of() */
+		c = atomic_load_acquire(&t->cpu);
+		rq = c->rq;
+		spin_lock(&rq->lock);
+		sleeps = atomic_load_acquire(&t->state) == THREAD_SLEEPING;
+		if (likely(atomic_load_acquire(&t->cpu) == c))
+			break;
+		spin_unlock(&rq->lock);
+	}
+	if (!sleeps || (reason == WAKE_SIGNAL && !t->sleep_intr)) {
 		spin_unlock(&rq->lock);
 		irq_restore(f);
 		return false;
@@ -634,7 +646,9 @@ thread_sleep(uint64_t deadline_ns)
 		timer_cancel(&t->sleep_timer);
 	if (t->wake_reason == WAKE_TIMEOUT)
 		return -ETIMEDOUT;
-	return t->wake_reason == WAKE_SIGNAL ? -EINTR : 0;
+	/* A waker that had seen an earlier sleep of ours, which signals do end,
+	 * may have come late for this one. */
+	return t->wake_reason == WAKE_SIGNAL && t->sleep_intr ? -EINTR : 0;
 }
 
 bool
@@ -728,11 +742,19 @@ thread_resched_point(void)
 uint64_t
 thread_cpu_ns(const struct thread *t)
 {
-	uint64_t ns = t->cpu_time_ns;
+	uint64_t ns, start;
+	bool runs;
 
-	if (atomic_load_relaxed(&t->cpu->current) == t)
-		ns += clock_mono_ns() - t->run_start_ns;
-	return ns;
+	/* In this order, and again if it was switched to or accounted in
+	 * between: else its last stretch would be missing, and a clock of CPU
+	 * time go back. */
+	do {
+		start = atomic_load_acquire(&t->run_start_ns);
+		runs = atomic_load_acquire(
+			       &atomic_load_acquire(&t->cpu)->current) == t;
+		ns = atomic_load_acquire(&t->cpu_time_ns);
+	} while (start != atomic_load_acquire(&t->run_start_ns));
+	return runs ? ns + clock_mono_ns() - start : ns;
 }
 
 void
@@ -749,7 +771,7 @@ thread_set_affinity(struct thread *t, uint64_t mask)
 	uint64_t online = 0;
 	irqflags_t f;
 	unsigned i;
-	bool move = false;
+	bool move = false, stays;
 
 	for (i = 0; i < ARCH_MAX_CPUS; i++)
 		if (cpus[i] && cpus[i]->online)
@@ -757,17 +779,26 @@ thread_set_affinity(struct thread *t, uint64_t mask)
 	if (!(mask & online))
 		return -EINVAL;
 	f = irq_save();
-	rq = lock_rq_of(t);
-	t->affinity = mask & online;
-	if (!allowed(t, rq->cpu)) {
-		if (t->queued) {
-			queue_remove(rq, t);
-			move = true;
-		} else if (rq->current == t) {
-			resched_current(rq);
+	do {
+		bool queued;
+
+		rq = lock_rq_of(t);
+		t->affinity = mask & online;
+		queued = atomic_load_acquire(&t->queued);
+		stays = atomic_load_acquire(&t->cpu) == rq->cpu;
+		if (stays && !queued && rq->current != t) {
+			/* Asleep, or on its way to a queue that may be the
+			 * wrong one by now: it looks itself. */
+			atomic_or(&t->pending, PENDING_RESCHED);
+		} else if (stays && !allowed(t, rq->cpu)) {
+			move = queued;
+			if (queued)
+				queue_remove(rq, t);
+			else
+				resched_current(rq);
 		}
-	}
-	spin_unlock(&rq->lock);
+		spin_unlock(&rq->lock);
+	} while (!stays);
 	if (move)
 		enqueue_on(choose_cpu(t, 0), t, clock_mono_ns());
 	if (t == thread_current() && !allowed(t, this_cpu()))

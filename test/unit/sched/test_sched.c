@@ -320,6 +320,72 @@ affinity(void *arg)
 	run_all(6, mover, NULL);
 }
 
+/* ---- one that sleeps, several that wake and move it ---- */
+
+#define WAKERS 3
+#define SLEEPS 2000
+
+static struct thread *woken;
+static unsigned inside, awake_end;
+
+/* Twice at once, or in two queues: inside is not 0, or the CPU changes. */
+static void
+often_asleep(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < SLEEPS; i++) {
+		unsigned n = this_cpu()->id + 1;
+
+		CHECK_EQ(__atomic_exchange_n(&inside, n, __ATOMIC_SEQ_CST), 0);
+		thread_prepare_sleep(i & 1);
+		if (i % 3 == 0) {
+			thread_cancel_sleep();
+			thread_prepare_sleep(false);
+		}
+		CHECK_EQ(__atomic_exchange_n(&inside, 0, __ATOMIC_SEQ_CST), n);
+		/* No sleep that signals don't end is ended by one. */
+		if (thread_sleep(clock_mono_ns() + 1000000) == -EINTR)
+			CHECK(i & 1 && i % 3);
+	}
+	__atomic_store_n(&awake_end, 1, __ATOMIC_SEQ_CST);
+	finished();
+}
+
+static void
+waker(void *arg)
+{
+	unsigned kind = (unsigned)(uintptr_t)arg;
+
+	for (unsigned i = 0; !__atomic_load_n(&awake_end, __ATOMIC_SEQ_CST);
+	     i++) {
+		if (kind == 0)
+			CHECK(!thread_set_affinity(
+				woken, 1ull << i % cpu_online_count));
+		else if (kind == 1)
+			thread_interrupt(woken, 0);
+		else
+			thread_wake(woken);
+		if (i % 8 == 0)
+			thread_yield();
+	}
+	finished();
+}
+
+static void
+wakers(void *arg)
+{
+	(void)arg;
+	completion_init(&all_done);
+	left = WAKERS + 1;
+	CHECK(!thread_create("s", often_asleep, NULL, &woken));
+	thread_get(woken);
+	thread_start(woken);
+	for (uintptr_t i = 0; i < WAKERS; i++)
+		start(1, waker, (void *)i);
+	completion_wait(&all_done);
+	thread_put(woken);
+}
+
 /* ---- interrupts of sleeps ---- */
 
 static void
@@ -467,16 +533,23 @@ TEST(exclusive)
 TEST(timeouts)
 TEST(fairness)
 TEST(affinity)
+TEST(wakers)
 TEST(interrupts)
 TEST(lives)
 TEST(works)
 
 static const struct unit_test tests[] = {
-	{ "ping_pong", test_ping_pong },   { "locks", test_locks },
-	{ "exclusive", test_exclusive },   { "timeouts", test_timeouts },
-	{ "fairness", test_fairness },	   { "affinity", test_affinity },
-	{ "interrupts", test_interrupts }, { "lives", test_lives },
-	{ "works", test_works },	   { NULL, NULL },
+	{ "ping_pong", test_ping_pong },
+	{ "locks", test_locks },
+	{ "exclusive", test_exclusive },
+	{ "timeouts", test_timeouts },
+	{ "fairness", test_fairness },
+	{ "affinity", test_affinity },
+	{ "wakers", test_wakers },
+	{ "interrupts", test_interrupts },
+	{ "lives", test_lives },
+	{ "works", test_works },
+	{ NULL, NULL },
 };
 
 UNIT_MAIN(tests)
