@@ -5,6 +5,7 @@
 #include <core/idle.h>
 
 #include <base/atomic.h>
+#include <core/percpu.h>
 
 static const struct idle_hooks *hooks; /* [a] set once */
 
@@ -14,13 +15,17 @@ idle_set_hooks(const struct idle_hooks *h)
 	atomic_store_release(&hooks, h);
 }
 
+/* What devices are asked for is as if they had interrupted. */
 void
 idle_poll(void)
 {
 	const struct idle_hooks *h = atomic_load_acquire(&hooks);
 
-	if (h)
-		h->poll();
+	if (!h)
+		return;
+	atomic_add(&this_cpu()->irq_depth, 1);
+	h->poll();
+	this_cpu()->irq_depth--;
 }
 
 bool

@@ -22,7 +22,7 @@ struct cpu {
 	uint64_t kstack_top;	     /* [o] %gs:16, kernel stack for SYSCALL */
 	uint64_t user_rsp;	     /* [o] %gs:24, scratch of the entry code */
 	unsigned id;		     /* [I] 0.. */
-	unsigned irq_depth;	     /* [o] nested interrupts */
+	unsigned irq_depth;	     /* [o, a read] nested interrupts */
 	bool online;		     /* [a] */
 	bool need_resched;	     /* [a] set by interrupts and by kicks */
 	bool idle;		     /* [a] in the idle loop */

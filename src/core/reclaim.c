@@ -7,8 +7,9 @@
  * clears its bit; the last one moves the list to "done", which is run by
  * whoever comes by a safe point: the idle loop, the scheduler's switch, a
  * thread in reclaim_barrier().  A CPU that idles counts as quiescent without
- * being asked; one that runs a program for long without entering the kernel
- * is reached by its next interrupt, which is asked for.
+ * being asked, but not while it is in an interrupt, which may be reading; one
+ * that runs a program for long without entering the kernel is reached by its
+ * next interrupt, which is asked for.
  *
  * With one CPU a quiescent state is a whole grace period.
  */
@@ -35,13 +36,22 @@ static struct {
 	bool work;		      /* [a] there is anything at all */
 } r = { .lock = SPINLOCK_INIT(RANK_RECLAIM) };
 
+/* Between the writer's unlinking and this there is a barrier (the lock), as
+ * there is between either mark and the CPU's reading. */
+static bool
+quiet(const struct cpu *c)
+{
+	return atomic_load_relaxed(&c->idle) &&
+	       !atomic_load_relaxed(&c->irq_depth);
+}
+
 static uint64_t
 online_mask(void)
 {
 	uint64_t mask = 0;
 
 	for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
-		if (cpus[i]->online && !cpus[i]->idle)
+		if (cpus[i]->online && !quiet(cpus[i]))
 			mask |= 1ull << i;
 	return mask;
 }
@@ -127,7 +137,7 @@ pass(void)
 		uint64_t idle = 0;
 
 		for (unsigned i = 0; i < ARCH_MAX_CPUS && cpus[i]; i++)
-			if (cpus[i]->idle)
+			if (quiet(cpus[i]))
 				idle |= 1ull << i;
 		atomic_and(&r.pending, ~(bit | idle));
 		if (!r.pending)

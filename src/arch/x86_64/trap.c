@@ -139,7 +139,8 @@ interrupt(struct regs *r, unsigned vector)
 {
 	struct cpu *c = this_cpu();
 
-	c->irq_depth++;
+	/* With the barrier that reclaim.c asks for. */
+	atomic_add(&c->irq_depth, 1);
 	c->irq_regs = r;
 	switch (vector) {
 	case VEC_CALL:
