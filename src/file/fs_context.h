@@ -8,6 +8,7 @@
 #include <base/compiler.h>
 #include <base/refcount.h>
 #include <base/types.h>
+#include <core/reclaim.h>
 #include <core/spinlock.h>
 
 struct dentry;
@@ -17,7 +18,8 @@ struct fs_context {
 	struct spinlock lock;
 	struct dentry *root; /* [lock] referenced */
 	struct dentry *cwd;  /* [lock] referenced */
-	uint32_t umask;	     /* [a] */
+	uint32_t umask;	     /* [a, q] */
+	struct reclaim_head reclaim;
 };
 
 #define RLIM_COUNT 16

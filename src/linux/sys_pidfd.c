@@ -262,15 +262,15 @@ compare(const void *a, const void *b)
 }
 
 static long
-compare_files(struct thread *a, int fd_a, struct thread *b, int fd_b)
+compare_files(struct fdtable *fds, int fd_a, int fd_b)
 {
 	struct file *x, *y;
 	long r;
 
-	r = fd_get_any(a->fds, fd_a, &x);
+	r = fd_get_any(fds, fd_a, &x);
 	if (r)
 		return r;
-	r = fd_get_any(b->fds, fd_b, &y);
+	r = fd_get_any(fds, fd_b, &y);
 	if (!r) {
 		r = compare(x, y);
 		file_put(y);
@@ -288,7 +288,7 @@ compare_threads(struct thread *t, struct thread *a, struct thread *b, int type,
 		/* A table that another thread has to itself may go with it. */
 		if (a->fds != t->fds || b->fds != t->fds)
 			return -EOPNOTSUPP;
-		return compare_files(a, (int)i, b, (int)j);
+		return compare_files(t->fds, (int)i, (int)j);
 	case KCMP_FILES:
 		return compare(a->fds, b->fds);
 	case KCMP_FS:

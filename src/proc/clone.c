@@ -69,7 +69,6 @@ share(struct thread *t, struct thread *n, uint64_t flags)
 {
 	int err;
 
-	n->proc = t->proc;
 	n->tgid = t->tgid;
 	err = signal_thread_init(n, t);
 	if (err)
@@ -93,22 +92,19 @@ share(struct thread *t, struct thread *n, uint64_t flags)
 	return fs_context_clone(t->fsctx, &n->fsctx);
 }
 
-/* Numbers where the caller wants them, before the thread runs. */
-static int
+/* Numbers where the caller wants them, before the thread runs, and when it can
+ * be found by them.  A store that fails is nobody's business, as on Linux. */
+static void
 store_tids(struct thread *n, const struct clone_args *a)
 {
 	uint32_t tid = (uint32_t)n->tid;
 
-	if (a->flags & CLONE_PARENT_SETTID &&
-	    copy_to_user((void __user *)a->parent_tid, &tid, sizeof(tid)))
-		return -EFAULT;
-	/* The child's store on Linux; its failure is nobody's business. */
+	if (a->flags & CLONE_PARENT_SETTID)
+		ignore(copy_to_user((void __user *)a->parent_tid, &tid,
+				    sizeof(tid)));
 	if (a->flags & CLONE_CHILD_SETTID)
 		ignore(copy_to_user((void __user *)a->child_tid, &tid,
 				    sizeof(tid)));
-	if (a->flags & CLONE_CHILD_CLEARTID)
-		n->clear_tid = a->child_tid;
-	return 0;
 }
 
 long
@@ -136,12 +132,12 @@ process_clone(struct thread *t, const struct clone_args *a)
 	n->arch.gs_base = t->arch.gs_base;
 	arch_set_tls(&n->arch,
 		     a->flags & CLONE_SETTLS ? a->tls : t->arch.fs_base);
-	err = store_tids(n, a);
-	if (err)
-		goto discard;
+	if (a->flags & CLONE_CHILD_CLEARTID)
+		n->clear_tid = a->child_tid;
 	err = process_add_thread(t->proc, n);
 	if (err)
 		goto discard;
+	store_tids(n, a);
 	tid = n->tid;
 	thread_start(n);
 	return tid;
@@ -150,7 +146,6 @@ discard:
 	if (n->fds)
 		fdtable_put(n->fds);
 	fs_context_put(n->fsctx);
-	n->proc = NULL;
 	thread_discard(n);
 	return err;
 }

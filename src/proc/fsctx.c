@@ -52,6 +52,12 @@ fs_context_clone(struct fs_context *from, struct fs_context **out)
 	return 0;
 }
 
+static void
+free_later(struct reclaim_head *h)
+{
+	kfree(container_of(h, struct fs_context, reclaim));
+}
+
 void
 fs_context_put(struct fs_context *c)
 {
@@ -59,5 +65,5 @@ fs_context_put(struct fs_context *c)
 		return;
 	dentry_put(c->cwd);
 	dentry_put(c->root);
-	kfree(c);
+	reclaim_call(&c->reclaim, free_later);
 }

@@ -344,7 +344,7 @@ requeue_locked(const struct futex_key *kf, const struct futex_key *kt,
 		if (from != to) {
 			unlink_locked(w);
 			list_add_tail(&to->waiters, &w->link);
-			to->nwaiters++;
+			atomic_store_relaxed(&to->nwaiters, to->nwaiters + 1);
 			atomic_store_release(&w->bucket, to);
 		}
 		moved++;
@@ -374,10 +374,14 @@ futex_requeue(struct thread *t, uint32_t __user *from, uint32_t __user *to,
 		if (cmp && user_prefault(from, sizeof(*from), false))
 			return -EFAULT;
 		lock_two(bf, bt);
+		/* Who changes *from and then wakes at `to` without taking the
+		 * lock was seen here, or sees that somebody may come. */
+		atomic_add(&bt->nwaiters, 1);
 		left = cmp ? copy_from_user_nofault(&now, from, sizeof(now)) :
 			     0;
 		if (!left)
 			break;
+		atomic_sub(&bt->nwaiters, 1);
 		unlock_two(bf, bt);
 		if (thread_signal_pending())
 			return -EINTR;
@@ -386,6 +390,7 @@ futex_requeue(struct thread *t, uint32_t __user *from, uint32_t __user *to,
 		n = -EAGAIN;
 	else
 		n = requeue_locked(&kf, &kt, wake, requeue);
+	atomic_sub(&bt->nwaiters, 1);
 	unlock_two(bf, bt);
 	return n;
 }

@@ -78,7 +78,7 @@ MUST_CHECK int process_add_thread(struct process *p, struct thread *t);
 MUST_CHECK int signal_thread_init(struct thread *t, const struct thread *from);
 void signal_process_init(struct process *p);
 void signal_exec(struct process *p, struct thread *t);
-void signal_thread_exit(struct thread *t);
+void signal_thread_exit_locked(struct thread *t); /* sig.lock */
 
 /* ---- crash.c ---- */
 void crash_report(struct thread *t, const struct regs *r, int sig,

@@ -2,7 +2,9 @@
 /*
  * The process: its start, its threads coming and going, its end.
  *
- * Life of a thread: process_add_thread() links it, thread_start() runs it,
+ * Life of a thread: process_add_thread() links it and sets its ->proc, before
+ * which nobody who finds it by its number may look at it; thread_start() runs
+ * it,
  * process_thread_exit() unlinks it and drops what it holds; its signal state
  * goes with the last reference (someone may be sending to it).
  *
@@ -131,6 +133,9 @@ process_add_thread(struct process *p, struct thread *t)
 		f = spin_lock_irq(&p->sig.lock);
 		list_add_tail(&p->threads, &t->proc_link);
 		atomic_store_relaxed(&p->nthreads, p->nthreads + 1);
+		if (p->stopped)
+			atomic_or(&t->pending, PENDING_STOP);
+		atomic_store_release(&t->proc, p);
 		spin_unlock_irq(&p->sig.lock, f);
 		if (!p->leader) {
 			thread_get(t);
@@ -152,22 +157,20 @@ interrupt_others(struct process *p, struct thread *t, uint32_t pending)
 	wait_wake_all(&p->stop_wq, 0);
 }
 
-/* Until t is alone: 0, -EINTR (t must end, too), -ETIMEDOUT. */
+/* Until the caller is alone: 0, -EINTR (it is to execute a program, but the
+ * process ends), -ETIMEDOUT.  Signals don't end it. */
 static int
-wait_alone(struct process *p, bool intr, uint64_t deadline_ns)
+wait_alone(struct process *p, bool exec, uint64_t deadline_ns)
 {
 	struct wait_entry e;
 	int err = 0;
 
-	wait_start(&p->exec_wq, &e, intr);
-	while (atomic_load_acquire(&p->nthreads) > 1) {
-		err = wait_sleep(&e, deadline_ns);
-		if (err == -EINTR &&
-		    !(atomic_load_relaxed(&thread_current()->pending) &
-		      PENDING_KILL))
-			err = wait_sleep(&e, clock_mono_ns() + 1000000);
-		if (err == -EINTR || err == -ETIMEDOUT)
-			break;
+	wait_start(&p->exec_wq, &e, false);
+	while (atomic_load_acquire(&p->nthreads) > 1 && !err) {
+		if (exec && atomic_load_acquire(&p->exiting))
+			err = -EINTR;
+		else
+			err = wait_sleep(&e, deadline_ns);
 	}
 	wait_end(&p->exec_wq, &e);
 	return atomic_load_acquire(&p->nthreads) > 1 ? err : 0;
@@ -193,7 +196,7 @@ process_kill_others(struct thread *t)
 		return err;
 	/* Uninterruptible: a signal that comes meanwhile finds the new
 	 * program, as on Linux; the others do end. */
-	err = wait_alone(p, false, TIME_NEVER);
+	err = wait_alone(p, true, TIME_NEVER);
 	mutex_lock(&p->lock);
 	p->execer = NULL;
 	if (!err && p->leader != t) {
@@ -231,11 +234,14 @@ exit_memory(struct thread *t)
 static void
 drop_resources(struct thread *t)
 {
+	struct fs_context *fs = t->fsctx;
+
 	if (t->fds)
 		fdtable_put(t->fds);
 	t->fds = NULL;
-	fs_context_put(t->fsctx);
-	t->fsctx = NULL;
+	/* /proc of another thread may look at it. */
+	atomic_store_release(&t->fsctx, NULL);
+	fs_context_put(fs);
 }
 
 void
@@ -288,8 +294,10 @@ unlink_thread(struct process *p, struct thread *t, int status)
 	if (!last) {
 		f = spin_lock_irq(&p->sig.lock);
 		process_keep_cpu_times(p, t);
-		t->sig->ended = true;
 		list_del(&t->proc_link);
+		/* At once: a timer whose signal is in t's queue looks for it
+		 * in the threads that are linked. */
+		signal_thread_exit_locked(t);
 		atomic_store_release(&p->nthreads, p->nthreads - 1);
 		spin_unlock_irq(&p->sig.lock, f);
 		wait_wake_all(&p->exec_wq, 0);
@@ -313,7 +321,6 @@ process_thread_exit(int status)
 		drop_resources(t);
 	if (unlink_thread(p, t, status))
 		end_machine(p, t);
-	signal_thread_exit(t);
 	thread_exit();
 }
 
@@ -325,12 +332,15 @@ process_exit(uint32_t kind, uint32_t code)
 	bool mine;
 
 	mutex_lock(&p->lock);
-	mine = !p->exiting;
+	/* A thread that executes a program has told this one to end already;
+	 * only a signal's death is the whole process's all the same. */
+	mine = !p->exiting && (!p->execer || kind == PITH_EXIT_SIGNAL);
 	if (mine) {
-		p->exiting = true;
+		atomic_store_release(&p->exiting, true);
 		p->exit_kind = kind;
 		p->exit_code = code;
 		interrupt_others(p, t, PENDING_KILL);
+		wait_wake_all(&p->exec_wq, 0);
 	}
 	mutex_unlock(&p->lock);
 	if (!mine)

@@ -44,9 +44,8 @@ state_name(char c)
 }
 
 static void
-status_ids(struct seq_buf *s, const struct thread *t)
+status_ids(struct seq_buf *s, const struct cred *c)
 {
-	const struct cred *c = t->cred;
 	unsigned i;
 
 	seq_printf(s,
@@ -140,23 +139,43 @@ status_cpus(struct seq_buf *s, const struct thread *t)
 		   (unsigned long)t->nvcsw, (unsigned long)t->nivcsw);
 }
 
+static uint32_t
+umask_of(const struct thread *t)
+{
+	const struct fs_context *c = atomic_load_acquire(&t->fsctx);
+
+	return c ? c->umask : 022; /* it ends */
+}
+
+/* With a reference: the thread may change it meanwhile. */
+static struct cred *
+cred_of(const struct thread *t)
+{
+	struct cred *c;
+
+	do
+		c = atomic_load_acquire(&t->cred);
+	while (!refcount_get_unless_zero(&c->refs));
+	return c;
+}
+
 int
 procfs_show_status(struct seq_buf *s, void *arg)
 {
 	struct thread *t = procfs_thread(arg);
 	struct process *p;
-	const struct cred *c;
+	struct cred *c;
 
 	if (!t)
 		return -ESRCH;
 	p = t->proc;
-	c = t->cred;
+	c = cred_of(t);
 	seq_printf(s,
 		   "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%d\n"
 		   "Ngid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
-		   t->name, t->fsctx ? t->fsctx->umask : 022,
-		   state_name(state_of(t)), p->pid, t->tid, p->ppid);
-	status_ids(s, t);
+		   t->name, umask_of(t), state_name(state_of(t)), p->pid,
+		   t->tid, p->ppid);
+	status_ids(s, c);
 	seq_printf(s, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\n",
 		   p->pid, t->tid, p->pgid, p->sid);
 	status_memory(s, p->space);
@@ -172,6 +191,7 @@ procfs_show_status(struct seq_buf *s, void *arg)
 		   (unsigned long)c->cap_bounding,
 		   (unsigned long)c->cap_ambient, p->no_new_privs);
 	status_cpus(s, t);
+	cred_put(c);
 	thread_put(t);
 	return 0;
 }

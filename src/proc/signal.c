@@ -522,13 +522,12 @@ signal_exec(struct process *p, struct thread *t)
 
 /* t is unlinked: its own signals are gone, the process's find another. */
 void
-signal_thread_exit(struct thread *t)
+signal_thread_exit_locked(struct thread *t)
 {
 	struct process *p = t->proc;
-	irqflags_t f = spin_lock_irq(&p->sig.lock);
 
+	t->sig->ended = true;
 	queue_discard(p, &t->sig->pending, ~0ull);
 	if (p->sig.pending.set)
 		mark_others(p);
-	spin_unlock_irq(&p->sig.lock, f);
 }

@@ -461,7 +461,7 @@ ptimer_create(struct process *p, int clock, const struct sigevent *sev)
 	struct thread *cpu_of;
 	struct ptimer *pt;
 	irqflags_t f;
-	int err = timer_clock(p, clock, &kind, &cpu_of);
+	int err = timer_clock(p, clock, &kind, &cpu_of), id;
 
 	if (err)
 		return err;
@@ -490,8 +490,9 @@ ptimer_create(struct process *p, int clock, const struct sigevent *sev)
 	f = spin_lock_irq(&p->sig.lock);
 	list_add_tail(&ts->ptimers, &pt->link);
 	ts->nptimers++;
+	id = pt->id; /* who guesses it may delete the timer at once */
 	spin_unlock_irq(&p->sig.lock, f);
-	return pt->id;
+	return id;
 }
 
 static struct ptimer *
