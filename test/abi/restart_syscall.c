@@ -12,19 +12,25 @@ static int pipes[2];
 static volatile int over;
 
 static void *
-writer(void *arg)
+alarm_clock(void *arg)
 {
 	struct itimerval v = { .it_value.tv_usec = 1000 };
 
-	(void)arg;
 	until_asleep(getpid());
 	setitimer(ITIMER_REAL, &v, NULL);
+	return arg;
+}
+
+static void *
+writer(void *arg)
+{
+	alarm_clock(arg);
 	UNTIL(got_signal);
 	/* A read that goes on sleeps again. */
 	UNTIL(over || is_asleep(getpid()));
 	if (write(pipes[1], "x", 1) != 1)
 		printf("no write\n");
-	return NULL;
+	return arg;
 }
 
 static void
@@ -54,24 +60,27 @@ reading(int flags)
 int
 main(void)
 {
-	/* It comes again, should the first come before the sleep. */
-	struct itimerval v = { .it_value.tv_usec = 20000,
-			       .it_interval.tv_usec = 20000 };
 	struct timespec ts = { 1000, 0 }, rem = { 0, 0 };
 	uint64_t t0, left;
+	pthread_t t;
+	sigset_t set;
 
 	if (pipe(pipes))
 		return 1;
 	reading(0);
 	reading(SA_RESTART);
 	handle(SIGALRM, SA_RESTART);
-	setitimer(ITIMER_REAL, &v, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	start_thread(&t, alarm_clock, NULL);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	t0 = now_ns();
 	show("nanosleep", nanosleep(&ts, &rem));
 	left = (uint64_t)rem.tv_sec * 1000000000 + (uint64_t)rem.tv_nsec;
 	printf("rest %d\n",
 	       left < 1000000000000 && left + (now_ns() - t0) >= 1000000000000);
-	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	pthread_join(t, NULL);
 	show("alone", syscall(SYS_restart_syscall));
 	return 0;
 }
