@@ -12,6 +12,7 @@
  *	faults IMAGE full 0 0 DIR	the last block and the last inode
  *	faults IMAGE many N 0 DIR	a directory of N names
  *	faults IMAGE lists 0 0 DIR	/old has a block list, /empty none
+ *	faults IMAGE log N 0 DIR	N small transactions: the log goes round
  */
 #include "host.h"
 
@@ -292,6 +293,31 @@ lists(unsigned unused)
 	want(!path_unlink(AT_FDCWD, "/empty", false), "an empty file", 0);
 }
 
+static void
+set_mode(const char *path, uint32_t mode, unsigned n)
+{
+	struct dentry *d;
+
+	want(!path_lookup(AT_FDCWD, path, 0, &d), "lookup", n);
+	want(!did(dentry_chmod(d, mode)), "chmod", n);
+	dentry_put(d);
+}
+
+/* The log is full while the transaction that runs has all blocks that are
+ * left of the oldest: a small change, then one that needs more room. */
+static void
+log_full(unsigned n)
+{
+	want(!fs_write("/f", 0, 1000, 1) && !fs_sync(), "making it", 0);
+	for (unsigned k = 0; k < n; k++) {
+		set_mode("/", 0700 + k % 8, k);
+		want(!did(path_rename(AT_FDCWD, k % 2 ? "/g" : "/f", AT_FDCWD,
+				      k % 2 ? "/f" : "/g", 0)),
+		     "rename", k);
+		want(!fs_fsync(k % 2 ? "/f" : "/g", false), "fsync", k);
+	}
+}
+
 static int
 whole(const char *image, void (*fn)(unsigned n), unsigned n)
 {
@@ -325,6 +351,8 @@ main(int argc, char **argv)
 		return whole(argv[1], full, first);
 	if (!strcmp(argv[2], "many"))
 		return whole(argv[1], many, first);
+	if (!strcmp(argv[2], "log"))
+		return whole(argv[1], log_full, first);
 	if (!strcmp(argv[2], "lists"))
 		return whole(argv[1], lists, first);
 	last = (unsigned)atoi(argv[4]);

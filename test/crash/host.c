@@ -31,6 +31,7 @@
 #include <vm/pin.h>
 #include <vm/uaccess.h>
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,10 +184,21 @@ kstrdup(const char *s, unsigned alloc)
 	return kmemdup(s, strlen(s) + 1, alloc);
 }
 
+/* What is used after it was freed is no list, and points nowhere. */
+static void
+poison(void *p)
+{
+	if (p)
+		memset(p, 0xdf, malloc_usable_size(p));
+	/* The compiler knows that nobody may look at it. */
+	__asm__ volatile("" : : "r"(p) : "memory");
+	free(p);
+}
+
 void
 kfree(void *p)
 {
-	free(p);
+	poison(p);
 }
 void *
 vmalloc(size_t size, unsigned alloc)
@@ -224,7 +236,7 @@ void
 cache_free(struct cache *c, void *p)
 {
 	(void)c;
-	free(p);
+	poison(p);
 }
 
 /* ---- waiting and threads ---- */

@@ -219,6 +219,12 @@ def test_full_disk(faults, tmp_path):
     run_faults(faults, tmp_path, "full", 0, 0)
 
 
+@pytest.mark.parametrize("block", sorted(DISKS))
+def test_log_goes_round(faults, in_memory, block):
+    make_image(os.path.join(in_memory, "image"), block)
+    run_faults(faults, in_memory, "log", 4000, 0)
+
+
 def test_many_names(faults, tmp_path):
     image, n = str(tmp_path / "image"), 100000 if LONG else 5000
     subprocess.run(["truncate", "-s", "128M", image], check=True, timeout=300)

@@ -87,7 +87,8 @@ checkpoint_some(struct journal *j, struct jtx *t, unsigned *pinned)
 	return 0;
 }
 
-/* Empties the oldest transaction's list. */
+/* Empties the oldest transaction's list, or commits the running one, which has
+ * all that is left of it: that may well free the former. */
 static int
 checkpoint_oldest(struct journal *j)
 {
@@ -100,11 +101,9 @@ checkpoint_oldest(struct journal *j)
 		unsigned before = j->nbufs;
 
 		err = checkpoint_some(j, t, &pinned);
-		if (!err && pinned && j->nbufs == before &&
+		if (!err && pinned && j->nbufs == before && j->running &&
 		    !list_empty(&t->ckpt_bufs))
-			err = j->running ?
-				      journal_commit_tx(j, j->running, NULL) :
-				      0;
+			return journal_commit_tx(j, j->running, NULL);
 	}
 	if (!err)
 		journal_trim_ckpts(j);
