@@ -172,6 +172,7 @@ enum pith_frame_type {
 	PITH_FRAME_PROFILE = 11, /* text lines "key value", see profile.md */
 	PITH_FRAME_FORK = 12,	 /* text: as a notice; begins with the program's
 			       * name, and the host adds what to do */
+	PITH_FRAME_SYSLOG = 13,	 /* text: as the program sent it to /dev/log */
 	/* host to guest */
 	PITH_FRAME_SIGNAL = 64,	 /* u32 Linux signal number, to the program */
 	PITH_FRAME_WINSIZE = 65, /* Linux struct winsize (8 bytes) */

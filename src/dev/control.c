@@ -104,7 +104,7 @@ is_text(uint16_t type)
 {
 	return type == PITH_FRAME_LOG || type == PITH_FRAME_NOTICE ||
 	       type == PITH_FRAME_TRACE || type == PITH_FRAME_CRASH ||
-	       type == PITH_FRAME_FORK;
+	       type == PITH_FRAME_FORK || type == PITH_FRAME_SYSLOG;
 }
 
 static void
@@ -208,6 +208,12 @@ log_kick(struct device_poll *p)
 	(void)p;
 	if (atomic_load_relaxed(&log_waiting))
 		wait_wake_all(port ? &port->wq : &reader_wq, 0);
+}
+
+bool
+control_has_log(void)
+{
+	return log_buf != NULL;
 }
 
 int

@@ -24,6 +24,7 @@ void control_on(uint16_t type, void (*fn)(const void *payload, size_t len));
 /* Sends the kernel's log to the host from here on (PITH_FLAG_VERBOSE).
  * -ENODEV: there is no port; -ENOMEM. */
 MUST_CHECK int control_log_start(void);
+bool control_has_log(void);
 
 /* Drains the streams, sends the exit frame, ends the machine. */
 NORETURN void control_exit(uint32_t kind, uint32_t code);

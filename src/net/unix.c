@@ -309,6 +309,8 @@ find_path(const struct sockaddr_un *sa, uint32_t len, int type,
 
 	path_of(sa, len, path);
 	err = path_lookup(AT_FDCWD, path, LOOKUP_FOLLOW, &d);
+	if (err == -ENOENT)
+		return unix_log_find(path, type, out);
 	if (err)
 		return err;
 	err = inode_permission(d->inode, 2);

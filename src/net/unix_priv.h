@@ -186,6 +186,14 @@ bool unix_oob_readable(struct unix_sock *u); /* more than the mark */
 uint32_t unix_oob_poll(struct unix_sock *u);
 bool unix_at_mark(struct unix_sock *u);
 
+/* unix_log.c */
+/* Who answers to a path that is not there, with a reference: -ENOENT, of
+ * /dev/log 0 or why not. */
+MUST_CHECK int unix_log_find(const char *path, int type,
+			     struct unix_sock **out);
+bool unix_is_log(const struct unix_sock *u);
+void unix_log_tell(const uint8_t *p, uint32_t len);
+
 /* unix_gc.c */
 /* The descriptors are in a message from now on: -ETOOMANYREFS. */
 MUST_CHECK int unix_inflight(struct sock_files *f);

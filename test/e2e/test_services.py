@@ -101,6 +101,44 @@ def test_listens_to_itself(serve, kind):
     assert s.text.count(b"turned away") == 1
 
 
+SYSLOG = """
+import logging.handlers, os, socket, syslog
+
+syslog.openlog("me", syslog.LOG_PID, syslog.LOG_DAEMON)
+syslog.syslog(syslog.LOG_ERR, "it failed")
+syslog.syslog(syslog.LOG_INFO, "all is well")
+log = logging.handlers.SysLogHandler("/dev/log")
+log.emit(logging.LogRecord("", logging.WARNING, "", 0, "odd \\x1b", (), None))
+try:
+    socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect("/dev/log")
+except OSError as e:
+    print(e.strerror, flush=True)
+with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+    s.connect("/dev/log")
+    print(s.getpeername(), os.path.exists("/dev/log"), flush=True)
+    s.send(b"")
+syslog.syslog(syslog.LOG_CRIT, "last words")
+os._exit(3)
+"""
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_syslog(pith, verbose):
+    """No daemon is behind /dev/log: warnings and worse are told to the user,
+    with --verbose the rest too, and none after the exit status."""
+    r = subprocess.run([pith, "run", "--timeout", str(LIMIT),
+                        *["--verbose"] * verbose, PY, "-c", SYSLOG],
+                       stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=LIMIT + 30)
+    assert r.returncode == 3, r.stderr
+    assert r.stdout.decode().splitlines() == [
+        "Protocol wrong type for socket", "/dev/log False"]
+    said = [line.removeprefix("pith: syslog: ")
+            for line in r.stderr.decode().splitlines() if "syslog:" in line]
+    assert said == ["me[1]: it failed", *["me[1]: all is well"] * verbose,
+                    "odd \\x1b", "me[1]: last words"]
+
+
 def test_fork_says_what_to_do(pith):
     """One line, with the option of a program that is known."""
     def said(*words):

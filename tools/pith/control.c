@@ -187,6 +187,27 @@ say_fork(const char *p, size_t len)
 	free(text);
 }
 
+/* "<NUMBER>Mmm dd hh:mm:ss NAME[1]: text" (RFC 3164, 4.1): without what is in
+ * front of the name, and without an end that says that it is one. */
+static void
+say_syslog(const char *p, size_t len)
+{
+	static const char form[] = "Mmm dd hh:mm:ss ";
+	char *text = xstrndup(p, len), *at = text, *line;
+
+	if (*at == '<' && strspn(at + 1, "0123456789") == strcspn(at + 1, ">"))
+		at += strcspn(at, ">") + (strchr(at, '>') != NULL);
+	if (strlen(at) > strlen(form) && at[3] == ' ' && at[6] == ' ' &&
+	    at[9] == ':' && at[12] == ':' && at[15] == ' ')
+		at += strlen(form);
+	while (*at && strchr("\r\n", at[strlen(at) - 1]))
+		at[strlen(at) - 1] = '\0';
+	line = xasprintf("syslog: %s", at);
+	say_text(line, strlen(line));
+	free(line);
+	free(text);
+}
+
 static void
 take_frame(struct control *c, const struct pith_frame *f, const char *p)
 {
@@ -226,6 +247,9 @@ take_frame(struct control *c, const struct pith_frame *f, const char *p)
 		break;
 	case PITH_FRAME_FORK:
 		say_fork(p, f->len_bytes);
+		break;
+	case PITH_FRAME_SYSLOG:
+		say_syslog(p, f->len_bytes);
 		break;
 	case PITH_FRAME_NOTICE:
 		say_text(p, f->len_bytes);

@@ -8,6 +8,8 @@
 #include "util.h"
 
 #include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define PER_CLIENT                                                         \
 	"it makes a process for each client and has no other way; take a " \
@@ -71,9 +73,16 @@ static const struct {
 const char *
 hint_for_fork(const char *name, bool other)
 {
-	for (size_t i = 0; i < ARRAY_LEN(forks); i++)
-		if (!fnmatch(forks[i].name, name, 0))
-			return forks[i].what;
+	/* What a server calls itself: "nsd: main". */
+	char *first = xstrndup(name, strcspn(name, ":"));
+	const char *what = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(forks) && !what; i++)
+		if (!fnmatch(forks[i].name, first, 0))
+			what = forks[i].what;
+	free(first);
+	if (what)
+		return what;
 	return other ? "look for an option that does without its helpers, or "
 		       "run them on their own" :
 		       "look for an option that keeps it in the foreground, "

@@ -6,7 +6,8 @@
  * bytes, polls, ends; files are closed while others are in calls on them.
  * SANITIZE: thread
  * SOURCES: src/net/unix.c src/net/unix_conn.c src/net/unix_msg.c
- * SOURCES: src/net/unix_oob.c src/net/unix_gc.c src/net/socket.c
+ * SOURCES: src/net/unix_oob.c src/net/unix_gc.c src/net/unix_log.c
+ * SOURCES: src/net/socket.c
  * SOURCES: src/vm/uio.c src/sched/wait.c src/sched/mutex.c
  * SOURCES: src/core/spinlock.c src/base/fmt.c
  * SOURCES: test/unit/host_threads/threads.c test/unit/net/sock_stubs.c
