@@ -108,8 +108,10 @@ def main():
     try:
         with tempfile.TemporaryDirectory() as folder, \
                 concurrent.futures.ThreadPoolExecutor(args.j) as pool:
-            for name, found in pool.map(
-                    lambda n: examine(n, folder, args.rounds), names):
+            for done in concurrent.futures.as_completed(
+                    [pool.submit(examine, n, folder, args.rounds)
+                     for n in names]):
+                name, found = done.result()
                 print(name, "differs" if found else "ok", flush=True)
                 bad += bool(found)
                 for way, lines in found:

@@ -31,6 +31,7 @@ def test_abi(name, tmp_path, host_and_pith):
                     exe, os.path.join(HERE, name + ".c"),
                     *("-l" + l for l in libs)], check=True, timeout=300)
     want, got = host_and_pith([exe])
-    assert got.stdout == want.stdout, got.stderr.decode(errors="replace")
+    assert got.stdout == want.stdout, \
+        (got.returncode, got.stderr.decode(errors="replace"))
     status = want.returncode if want.returncode >= 0 else 128 - want.returncode
     assert got.returncode == status, got.stderr.decode(errors="replace")
