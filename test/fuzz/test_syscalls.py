@@ -73,10 +73,10 @@ def hammer(program, pith, kernel, cpus, seed, calls, timeout):
 @pytest.mark.parametrize("cpus", [1, 2])
 def test_hostile_calls(program, pith, cpus):
     hammer(program, pith, None, cpus, SEED, 1000000 if LONG else 20000,
-           7200 if LONG else 200)
+           7200 if LONG else 600)
 
 
 def test_hostile_calls_debug_kernel(program, pith, build_dir):
     """The same under lock ranks, poison and UBSan traps."""
     hammer(program, pith, os.path.join(build_dir, "debug/pith-kernel.elf"), 2,
-           SEED, 1000000 if LONG else 10000, 7200 if LONG else 200)
+           SEED, 1000000 if LONG else 10000, 7200 if LONG else 600)
