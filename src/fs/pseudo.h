@@ -32,6 +32,7 @@ struct pseudo_entry {
 	uint32_t mode;	  /* type and permissions; directories are made */
 	/* Regular file: text.  arg is the entry's. */
 	int (*show)(struct seq_buf *s, void *arg);
+	bool sized; /* stat says how long the text is, not 0 */
 	/* Write of a whole value; NULL: not writable (EACCES at open). */
 	int (*store)(const char *buf, size_t len, void *arg);
 	/* Symbolic link: target text; or a jump. */

@@ -675,7 +675,11 @@ static const struct pseudo_entry entries[] = {
 	{ .path = "net/igmp", .mode = FILE_MODE, .show = show_igmp },
 	{ .path = "net/igmp6", .mode = FILE_MODE, .show = show_igmp6 },
 	{ .path = "net/dev_mcast", .mode = FILE_MODE, .show = show_dev_mcast },
-	{ .path = "net/pnp", .mode = FILE_MODE, .show = show_pnp },
+	/* libevent reads as much of resolv.conf as fstat says that it has. */
+	{ .path = "net/pnp",
+	  .mode = FILE_MODE,
+	  .show = show_pnp,
+	  .sized = true },
 	{ .path = "net/sockstat", .mode = FILE_MODE, .show = show_sockstat },
 	{ .path = "net/sockstat6", .mode = FILE_MODE, .show = show_sockstat6 },
 };

@@ -101,6 +101,28 @@ def test_listens_to_itself(serve, kind):
     assert s.text.count(b"turned away") == 1
 
 
+ETC = """
+import os
+with open("/etc/resolv.conf", "rb") as f:
+    sizes = os.stat("/etc/resolv.conf").st_size, os.fstat(f.fileno()).st_size
+    text = f.read()
+assert b"nameserver 192.0.2.53\\n" in text, text
+print([size - len(text) for size in sizes])
+with open("/etc/mtab") as f:
+    print([line.split()[2] for line in f if line.split()[1] == "/proc"])
+"""
+
+
+def test_generated_etc(pith):
+    """What is no file of the image is read as one: libevent takes as many
+    bytes of resolv.conf as stat says, many look for mounts in mtab."""
+    r = subprocess.run([pith, "run", "--timeout", str(LIMIT),
+                        "--dns", "192.0.2.53", PY, "-c", ETC],
+                       stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=LIMIT + 30)
+    assert r.stdout.decode().splitlines() == ["[0, 0]", "['proc']"], r.stderr
+
+
 SYSLOG = """
 import logging.handlers, os, socket, syslog
 

@@ -30,6 +30,7 @@ static const struct {
 } links[] = {
 	{ "/var/run", "/run" },
 	{ "/var/lock", "/run/lock" },
+	{ "/etc/mtab", "/proc/mounts" },
 	/* The name servers of the run, or of DHCP: the kernel knows. */
 	{ "/etc/resolv.conf", "/proc/net/pnp" },
 };

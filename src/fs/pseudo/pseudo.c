@@ -565,11 +565,31 @@ text_release(struct file *f)
 
 /* As a regular file: always ready; epoll refuses those, but proc's mounts
  * and some of sysfs can be watched on Linux, so programs try. */
+static void
+getattr(struct inode *i, struct kstat *st)
+{
+	const struct pseudo_entry *e = &pinode_of(i)->e;
+	struct snapshot *s;
+
+	inode_stat(i, st);
+	if (!e->sized || snapshot_make(e, &s))
+		return;
+	st->size = s->text.len;
+	snapshot_put(s);
+}
+
+static int
+text_stat(struct file *f, struct kstat *st)
+{
+	getattr(f->inode, st);
+	return 0;
+}
+
 static const struct file_ops text_fops = {
 	.read = text_read,
 	.write = text_write,
 	.seek = text_seek,
-	.stat = file_stat,
+	.stat = text_stat,
 	.release = text_release,
 };
 
@@ -718,6 +738,7 @@ setattr(struct inode *i, const struct inode_attr *a)
 static const struct inode_ops plain_ops = {
 	.lookup = lookup,
 	.readlink = readlink,
+	.getattr = getattr,
 	.setattr = setattr,
 	.open = open_inode,
 };
