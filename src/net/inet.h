@@ -156,9 +156,12 @@ MUST_CHECK int inet_bind_port(struct inet_sock *sk,
 			      const struct inet_end *want);
 /* For a socket that sends or connects without bind(). */
 MUST_CHECK int inet_auto_port(struct inet_sock *sk);
-/* sk has a port and is to be connected: -EADDRNOTAVAIL where there is, or is
- * left, a connection between the same ends. */
-MUST_CHECK int inet_claim_ends(struct inet_sock *sk);
+/* sk is to be connected to dst, from src unless it is bound to an address:
+ * -EADDRNOTAVAIL where there is, or is left, a connection between the same
+ * ends.  And back: what bind() did not set is open again. */
+MUST_CHECK int inet_claim_ends(struct inet_sock *sk, const struct inet_end *dst,
+			       const struct inet_addr *src);
+void inet_give_ends(struct inet_sock *sk);
 void inet_drop_port(struct inet_sock *sk);
 /* TCP: may it listen here?  -EADDRINUSE. */
 MUST_CHECK int inet_start_listen(struct inet_sock *sk);
@@ -189,6 +192,8 @@ struct inet_sock *inet_next(enum inet_kind kind, struct inet_sock *prev,
 			    unsigned *index);
 /* A child has its addresses by then. */
 void inet_list_add(struct inet_sock *sk);
+/* The same for the near other end of a connection, whose ends it gets. */
+void inet_add_child(struct inet_sock *c, const struct inet_sock *of);
 void inet_list_del(struct inet_sock *sk);
 unsigned inet_count(enum inet_kind kind);
 

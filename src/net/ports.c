@@ -300,12 +300,16 @@ inet_auto_port(struct inet_sock *sk)
 }
 
 int
-inet_claim_ends(struct inet_sock *sk)
+inet_claim_ends(struct inet_sock *sk, const struct inet_end *dst,
+		const struct inet_addr *src)
 {
 	irqflags_t f = spin_lock_irq(&ports_lock);
 	uint16_t port = 0;
 	int err = 0;
 
+	sk->remote = *dst;
+	if (inet_is_any(&sk->local.addr))
+		sk->local.addr = *src;
 	if (!sk->hashed) {
 		port = pick_port(sk, ends_free);
 		if (!port)
@@ -318,11 +322,29 @@ inet_claim_ends(struct inet_sock *sk)
 		err = -EADDRNOTAVAIL;
 	}
 	if (!err) {
+		sk->connected = true;
 		sk->waited = false;
 		ports_rest_replace(sk);
 	}
 	spin_unlock_irq(&ports_lock, f);
 	return err;
+}
+
+void
+inet_give_ends(struct inet_sock *sk)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	sk->connected = false;
+	if (!sk->bound) {
+		if (unlikely(sk->steer))
+			ports_steer_leave(sk);
+		if (sk->hashed)
+			hlist_del(&sk->port_link);
+		sk->hashed = sk->tcp_listen = false;
+	}
+	inet_reset_local(sk);
+	spin_unlock_irq(&ports_lock, f);
 }
 
 void
@@ -609,6 +631,17 @@ inet_each_udp(const struct inet_end *dst, const struct inet_end *src,
 }
 
 /* ---- all of them ---- */
+
+void
+inet_add_child(struct inet_sock *c, const struct inet_sock *of)
+{
+	irqflags_t f = spin_lock_irq(&ports_lock);
+
+	c->local = of->remote;
+	c->remote = of->local;
+	spin_unlock_irq(&ports_lock, f);
+	inet_list_add(c);
+}
 
 void
 inet_list_add(struct inet_sock *sk)

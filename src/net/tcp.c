@@ -31,6 +31,8 @@
 #define FIRST_RCVBUF   131072u
 #define SNDBUF_PRESSED 16384u /* where sockets hold much memory together */
 
+#define OWN_NS 50000u /* until another look at who owns a socket */
+
 #define EV_IN  (POLLIN | POLLRDNORM)
 #define EV_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
 #define EV_ALL (EV_IN | EV_OUT | POLLHUP | POLLRDHUP | POLLERR)
@@ -112,14 +114,15 @@ autotune_sndbuf(struct tcp_sock *t)
 	uint64_t most = mem_total_pages() * PAGE_SIZE / 16;
 
 	if (!sock_opt(&t->in.sock, SOCKOPT_SNDBUF_SET))
-		t->in.sock.sndbuf =
-			(uint32_t)min_u64(NEAR_SNDBUF, max_u64(most, 65536));
+		WRITE_ONCE(
+			t->in.sock.sndbuf,
+			(uint32_t)min_u64(NEAR_SNDBUF, max_u64(most, 65536)));
 }
 
 void
 tcp_set_established(struct tcp_sock *t)
 {
-	t->state = TCP_ESTABLISHED;
+	WRITE_ONCE(t->state, TCP_ESTABLISHED);
 	autotune_sndbuf(t);
 	t->last_rx_ns = t->last_tx_ns = clock_mono_ns();
 }
@@ -164,8 +167,9 @@ tcp_got_data(struct tcp_sock *t, struct nbuf *list, uint32_t bytes)
 static void
 finished(struct tcp_sock *t)
 {
-	t->state = TCP_CLOSE;
-	t->rcv_shut = t->snd_shut = true;
+	WRITE_ONCE(t->state, TCP_CLOSE);
+	atomic_store_release(&t->rcv_shut, true);
+	atomic_store_release(&t->snd_shut, true);
 }
 
 void
@@ -174,18 +178,19 @@ tcp_got_fin(struct tcp_sock *t)
 	bool near_over = false;
 	irqflags_t f = tcp_lock(t);
 
-	t->rcv_shut = t->done = true;
+	atomic_store_release(&t->done, true);
+	atomic_store_release(&t->rcv_shut, true);
 	switch (t->state) {
 	case TCP_SYN_RECV:
 	case TCP_ESTABLISHED:
-		t->state = TCP_CLOSE_WAIT;
+		WRITE_ONCE(t->state, TCP_CLOSE_WAIT);
 		break;
 	case TCP_FIN_WAIT1:
-		t->state = TCP_CLOSING;
+		WRITE_ONCE(t->state, TCP_CLOSING);
 		break;
 	case TCP_FIN_WAIT2:
 		finished(t);
-		near_over = t->peer != NULL;
+		near_over = tcp_peer(t) != NULL;
 		break;
 	default:
 		break;
@@ -193,7 +198,7 @@ tcp_got_fin(struct tcp_sock *t)
 	tcp_unlock(t, f);
 	if (near_over)
 		inet_time_wait(&t->in);
-	wake(t, EV_IN | POLLRDHUP | (t->state == TCP_CLOSE ? POLLHUP : 0));
+	wake(t, EV_IN | POLLRDHUP | (tcp_state(t) == TCP_CLOSE ? POLLHUP : 0));
 }
 
 void
@@ -203,7 +208,7 @@ tcp_fin_acked(struct tcp_sock *t)
 	irqflags_t f = tcp_lock(t);
 
 	if (t->state == TCP_FIN_WAIT1) {
-		t->state = TCP_FIN_WAIT2;
+		WRITE_ONCE(t->state, TCP_FIN_WAIT2);
 	} else if (t->state == TCP_CLOSING || t->state == TCP_LAST_ACK) {
 		finished(t);
 		over = true;
@@ -216,6 +221,7 @@ void
 tcp_got_reset(struct tcp_sock *t, int err)
 {
 	struct nbuf *tx;
+	bool over;
 	irqflags_t f = tcp_lock(t);
 
 	if (!err)
@@ -224,12 +230,12 @@ tcp_got_reset(struct tcp_sock *t, int err)
 						   ECONNRESET;
 	if (t->state != TCP_CLOSE)
 		sock_set_error(&t->in.sock, err);
-	t->state = TCP_CLOSE;
-	t->rcv_shut = t->snd_shut = true;
+	finished(t);
 	tx = nbuf_take_all(&t->tx);
+	over = t->closed && tcp_peer(t);
 	tcp_unlock(t, f);
 	nbuf_free_list(tx);
-	if (t->closed && t->peer)
+	if (over)
 		inet_rest_drop(&t->in);
 	wake(t, EV_ALL);
 }
@@ -237,18 +243,19 @@ tcp_got_reset(struct tcp_sock *t, int err)
 uint32_t
 tcp_send_limit(const struct tcp_sock *t)
 {
-	uint32_t n = t->in.sock.sndbuf;
+	uint32_t n = READ_ONCE(t->in.sock.sndbuf);
+	struct tcp_sock *p = tcp_peer(t);
 
 	if (unlikely(tcp_tx_pressed()))
 		return (uint32_t)min_u64(n, SNDBUF_PRESSED);
-	return t->peer ? n + t->peer->in.sock.rcvbuf : n;
+	return p ? n + READ_ONCE(p->in.sock.rcvbuf) : n;
 }
 
 uint32_t
 tcp_queued(const struct tcp_sock *t)
 {
-	return t->peer ? tcp_near_queued(t) :
-			 READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
+	return tcp_peer(t) ? tcp_near_queued(t) :
+			     READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unacked);
 }
 
 bool
@@ -256,7 +263,7 @@ tcp_unsent_fits(const struct tcp_sock *t, unsigned times)
 {
 	uint32_t lowat = READ_ONCE(t->notsent_lowat);
 
-	return likely(!lowat) || t->peer ||
+	return likely(!lowat) || tcp_peer(t) ||
 	       ((uint64_t)READ_ONCE(t->tx.bytes) + READ_ONCE(t->tx_unsent)) *
 			       times <
 		       lowat;
@@ -305,10 +312,27 @@ tcp_wait(struct tcp_sock *t, bool (*ready)(struct tcp_sock *), bool send,
 
 /* ---- bind, listen, accept ---- */
 
+/* Of the calls that make something else of a socket (listen, connect, its
+ * end) one thread is in one at a time; they do not wait with it for what
+ * others do. */
+static void
+own(struct tcp_sock *t)
+{
+	while (unlikely(atomic_xchg(&t->owned, true)))
+		thread_delay(OWN_NS);
+}
+
+static void
+disown(struct tcp_sock *t)
+{
+	atomic_store_release(&t->owned, false);
+}
+
 static int
 tcp_bind(struct socket *s, const void *addr, uint32_t len)
 {
 	struct inet_sock *sk = inet_of(s);
+	struct tcp_sock *t = tcp_of(sk);
 	struct inet_end want;
 	int err = inet_addr_in(sk, addr, len, &want);
 
@@ -316,7 +340,7 @@ tcp_bind(struct socket *s, const void *addr, uint32_t len)
 		return -EINVAL;
 	if (err)
 		return err;
-	if (sk->hashed || tcp_state(tcp_of(sk)) != TCP_CLOSE)
+	if (sk->hashed || tcp_state(t) != TCP_CLOSE)
 		return -EINVAL;
 	if (inet_is_multicast(&want.addr) && !inet_is_v4(&want.addr))
 		return -EINVAL;
@@ -324,24 +348,34 @@ tcp_bind(struct socket *s, const void *addr, uint32_t len)
 	    !inet_is_multicast(&want.addr) && !inet_is_broadcast(&want.addr) &&
 	    !inet_may_bind(&want.addr))
 		return -EADDRNOTAVAIL;
-	return inet_bind_port(sk, &want);
+	own(t);
+	err = inet_bind_port(sk, &want);
+	disown(t);
+	return err;
+}
+
+/* [l] */
+static void
+open_again(struct tcp_sock *t, uint8_t state)
+{
+	WRITE_ONCE(t->rcv_shut, false);
+	WRITE_ONCE(t->snd_shut, false);
+	WRITE_ONCE(t->done, false);
+	WRITE_ONCE(t->state, state);
 }
 
 static int
-tcp_listen(struct socket *s, int backlog)
+start_listen(struct tcp_sock *t, unsigned backlog)
 {
-	struct tcp_sock *t = tcp_of(inet_of(s));
 	int err = 0;
 	irqflags_t f;
 
-	if ((unsigned)backlog > (unsigned)net_settings.somaxconn)
-		backlog = net_settings.somaxconn;
-	if (t->state == TCP_LISTEN) {
-		WRITE_ONCE(t->backlog, (unsigned)backlog);
+	if (tcp_state(t) == TCP_LISTEN) {
+		WRITE_ONCE(t->backlog, backlog);
 		tcp_near_admit(t);
 		return 0;
 	}
-	if (t->state != TCP_CLOSE || t->in.connected)
+	if (tcp_state(t) != TCP_CLOSE || t->in.connected)
 		return -EINVAL;
 	if (!t->in.hashed)
 		err = inet_auto_port(&t->in);
@@ -350,12 +384,25 @@ tcp_listen(struct socket *s, int backlog)
 	if (err)
 		return err == -EADDRNOTAVAIL ? -EADDRINUSE : err;
 	f = tcp_lock(t);
-	t->backlog = (unsigned)backlog;
-	t->state = TCP_LISTEN;
-	t->rcv_shut = t->snd_shut = false;
+	WRITE_ONCE(t->backlog, backlog);
+	open_again(t, TCP_LISTEN);
 	t->in.sock.listening = true;
 	tcp_unlock(t, f);
 	return tcp_far_listen(t);
+}
+
+static int
+tcp_listen(struct socket *s, int backlog)
+{
+	struct tcp_sock *t = tcp_of(inet_of(s));
+	int err;
+
+	if ((unsigned)backlog > (unsigned)net_settings.somaxconn)
+		backlog = net_settings.somaxconn;
+	own(t);
+	err = start_listen(t, (unsigned)backlog);
+	disown(t);
+	return err;
 }
 
 bool
@@ -434,29 +481,42 @@ settle(struct tcp_sock *t)
 }
 
 static int
-disconnect(struct tcp_sock *t)
+disconnect_owned(struct tcp_sock *t)
 {
+	struct nbuf *rx;
 	irqflags_t f;
 
-	if (t->state == TCP_LISTEN || (!t->in.connected && !t->connecting))
-		return t->state == TCP_LISTEN ? -EINVAL : 0;
+	if (tcp_state(t) == TCP_LISTEN || (!t->in.connected && !t->connecting))
+		return tcp_state(t) == TCP_LISTEN ? -EINVAL : 0;
 	tcp_near_give_up(t);
 	f = tcp_lock(t);
+	if (t->state != TCP_CLOSE && t->state != TCP_SYN_SENT)
+		sock_set_error(&t->in.sock, ECONNRESET);
 	finished(t); /* before its peer is looked at: no other end comes now */
 	t->connecting = false;
-	t->in.connected = false;
+	rx = nbuf_take_all(&t->rx);
 	tcp_unlock(t, f);
-	if (t->peer)
+	nbuf_free_list(rx);
+	if (tcp_peer(t))
 		tcp_near_close(t, true);
 	else if (t->pcb)
 		tcp_far_do(t, FAR_ABORT);
 	settle(t);
-	if (!t->in.bound)
-		inet_drop_port(&t->in);
-	inet_reset_local(&t->in);
+	inet_give_ends(&t->in);
 	wake(t, EV_ALL);
 	/* A socket whose other end may still hold it does not start anew. */
-	return t->peer || t->pcb ? -EOPNOTSUPP : 0;
+	return tcp_peer(t) || t->pcb ? -EOPNOTSUPP : 0;
+}
+
+static int
+disconnect(struct tcp_sock *t)
+{
+	int err;
+
+	own(t);
+	err = disconnect_owned(t);
+	disown(t);
+	return err;
 }
 
 bool
@@ -472,6 +532,7 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 	struct inet_sock *sk = &t->in;
 	struct inet_end src = { .scope = dst->scope };
 	bool v4, near;
+	irqflags_t f;
 	int err;
 
 	if (inet_is_any(&dst->addr)) {
@@ -495,42 +556,36 @@ start_connect(struct tcp_sock *t, struct inet_end *dst)
 		      (sock_opt(&sk->sock, SOCKOPT_DONTROUTE) &&
 		       inet_over_router(&dst->addr))))
 		return -ENETUNREACH;
-	sk->remote = *dst;
-	sk->connected = true;
-	if (inet_is_any(&sk->local.addr))
-		sk->local.addr = src.addr;
-	err = inet_claim_ends(sk);
-	if (err) {
-		sk->connected = false;
+	err = inet_claim_ends(sk, dst, &src.addr);
+	if (err)
 		return err;
-	}
-	t->rcv_shut = t->snd_shut = t->done = false;
-	WRITE_ONCE(t->state, TCP_SYN_SENT);
+	f = tcp_lock(t);
+	open_again(t, TCP_SYN_SENT);
+	tcp_unlock(t, f);
 	return near ? tcp_near_connect(t) : tcp_far_connect(t);
 }
 
 static void
 as_fresh(struct tcp_sock *t)
 {
-	t->in.connected = false;
-	WRITE_ONCE(t->state, TCP_CLOSE);
-	t->rcv_shut = t->snd_shut = false;
-	if (!t->in.bound)
-		inet_drop_port(&t->in);
-	inet_reset_local(&t->in);
+	irqflags_t f = tcp_lock(t);
+
+	open_again(t, TCP_CLOSE);
+	tcp_unlock(t, f);
+	inet_give_ends(&t->in);
 }
 
-/* By one thread at a time.  0: it is under way, or over. */
+/* Owned.  0: it is under way, or over. */
 static int
 begin_connect(struct tcp_sock *t, const void *addr, uint32_t len)
 {
 	struct inet_end dst;
 	int err;
 
-	if (t->in.connected || t->state == TCP_LISTEN)
+	if (t->in.connected || tcp_state(t) == TCP_LISTEN)
 		return -EISCONN;
 	settle(t); /* one that failed: its end is told before it is gone */
-	if (t->peer || t->pcb)
+	if (tcp_peer(t) || t->pcb)
 		return -EISCONN;
 	err = inet_addr_in(&t->in, addr, len, &dst);
 	if (!err)
@@ -557,27 +612,30 @@ tcp_connect(struct socket *s, const void *addr, uint32_t len, bool nonblock)
 	memcpy(&family, addr, sizeof(family));
 	if (family == AF_UNSPEC)
 		return disconnect(t);
-	if (t->connecting) {
-		if (tcp_state(t) == TCP_SYN_SENT && nonblock)
-			return -EALREADY;
-	} else {
-		if (atomic_xchg(&t->starting, true))
-			return -EALREADY;
+	own(t);
+	if (!t->connecting) {
 		err = begin_connect(t, addr, len);
-		atomic_store_release(&t->starting, false);
-		if (err || nonblock)
-			return err ? err : -EINPROGRESS;
+		if (!err && nonblock)
+			err = -EINPROGRESS;
+	} else {
+		err = tcp_state(t) == TCP_SYN_SENT && nonblock ? -EALREADY : 0;
 	}
+	disown(t);
+	if (err)
+		return err;
 	err = tcp_wait(t, tcp_connect_over, true,
 		       sock_deadline(s, true, nonblock ? MSG_DONTWAIT : 0));
 	if (err)
 		return err == -EAGAIN ? -EINPROGRESS : err;
+	own(t);
 	t->connecting = false;
-	if (tcp_state(t) != TCP_CLOSE)
-		return 0;
-	err = sock_take_error(s);
-	as_fresh(t);
-	return err ? err : -ECONNABORTED;
+	if (tcp_state(t) == TCP_CLOSE) {
+		err = sock_take_error(s);
+		as_fresh(t);
+		err = err ? err : -ECONNABORTED;
+	}
+	disown(t);
+	return err;
 }
 
 /* ---- the end ---- */
@@ -625,9 +683,11 @@ tcp_shutdown(struct socket *s, int how)
 
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return -EINVAL;
-	if (t->state == TCP_LISTEN) {
-		if (how != SHUT_WR)
+	if (tcp_state(t) == TCP_LISTEN) {
+		own(t);
+		if (how != SHUT_WR && tcp_state(t) == TCP_LISTEN)
 			stop_listening(t);
+		disown(t);
 		return 0;
 	}
 	f = tcp_lock(t);
@@ -640,17 +700,17 @@ tcp_shutdown(struct socket *s, int how)
 		return disconnect(t) == -EINVAL ? -ENOTCONN : 0;
 	}
 	if (how != SHUT_WR)
-		t->rcv_shut = true;
+		atomic_store_release(&t->rcv_shut, true);
 	if (how != SHUT_RD && !t->snd_shut) {
 		fin = true;
-		t->snd_shut = true;
+		atomic_store_release(&t->snd_shut, true);
 		if (t->state == TCP_ESTABLISHED)
-			t->state = TCP_FIN_WAIT1;
+			WRITE_ONCE(t->state, TCP_FIN_WAIT1);
 		else if (t->state == TCP_CLOSE_WAIT)
-			t->state = TCP_LAST_ACK;
+			WRITE_ONCE(t->state, TCP_LAST_ACK);
 	}
 	tcp_unlock(t, f);
-	if (fin && t->peer)
+	if (fin && tcp_peer(t))
 		tcp_near_shutdown(t);
 	else if (fin)
 		tcp_far_do(t, FAR_PUSH | FAR_FIN);
@@ -684,7 +744,7 @@ state_left(const struct tcp_sock *t, bool reset)
 {
 	if (reset)
 		return TCP_CLOSE;
-	if (t->peer) /* only the end that closes first waits */
+	if (tcp_peer(t)) /* only the end that closes first waits */
 		return t->state == TCP_FIN_WAIT2 ? TCP_FIN_WAIT2 : TCP_CLOSE;
 	switch (t->state) {
 	case TCP_ESTABLISHED:
@@ -706,30 +766,32 @@ release(struct tcp_sock *t, bool reset)
 	uint8_t left;
 	irqflags_t f;
 
-	if (t->state == TCP_LISTEN) {
+	if (tcp_state(t) == TCP_LISTEN) {
 		tcp_far_unlisten(t);
 		inet_stop_listen(&t->in);
 	}
 	tcp_near_give_up(t);
-	if (!t->peer && !reset && sock_opt(s, SOCKOPT_LINGER) && t->pcb)
+	if (!tcp_peer(t) && !reset && sock_opt(s, SOCKOPT_LINGER) && t->pcb)
 		linger(t);
 	f = tcp_lock(t);
-	t->closed = true;
+	WRITE_ONCE(t->closed, true);
 	if (t->state == TCP_LISTEN)
-		t->state = TCP_CLOSE;
+		WRITE_ONCE(t->state, TCP_CLOSE);
 	reset |= t->rx.bytes != 0;
-	if (t->peer && !reset && t->state == TCP_ESTABLISHED)
-		t->state = TCP_FIN_WAIT2;
+	if (tcp_peer(t) && !reset && t->state == TCP_ESTABLISHED)
+		WRITE_ONCE(t->state, TCP_FIN_WAIT2);
 	left = state_left(t, reset);
 	rx = nbuf_take_all(&t->rx);
 	tcp_unlock(t, f);
 	nbuf_free_list(rx);
 	drop_queue(t);
-	inet_leave(&t->in, left, !t->peer);
-	if (t->peer)
+	inet_leave(&t->in, left, !tcp_peer(t));
+	if (tcp_peer(t)) {
 		tcp_near_close(t, reset);
-	else
+		inet_put(&tcp_peer(t)->in);
+	} else {
 		tcp_far_do(t, reset ? FAR_ABORT : FAR_CLOSE);
+	}
 	inet_put(&t->in);
 }
 
@@ -761,24 +823,27 @@ tcp_poll(struct socket *s, struct poll_table *pt)
 {
 	struct tcp_sock *t = tcp_of(inet_of(s));
 	uint32_t mask = 0;
+	bool rcv_shut, snd_shut;
 	uint8_t state;
 
 	poll_wait(pt, &t->in.wq);
 	state = tcp_state(t);
 	if (state == TCP_LISTEN)
 		return list_empty(&t->queue) ? 0 : EV_IN;
-	if ((t->rcv_shut && t->snd_shut) || state == TCP_CLOSE)
+	rcv_shut = READ_ONCE(t->rcv_shut);
+	snd_shut = READ_ONCE(t->snd_shut);
+	if ((rcv_shut && snd_shut) || state == TCP_CLOSE)
 		mask |= POLLHUP;
-	if (t->rcv_shut)
+	if (rcv_shut)
 		mask |= EV_IN | POLLRDHUP;
 	if (state != TCP_SYN_SENT) {
 		uint32_t have = READ_ONCE(t->rx.bytes);
 
-		if (unlikely(t->urg != URG_NONE))
+		if (unlikely(READ_ONCE(t->urg) != URG_NONE))
 			have = poll_urgent(t, have, &mask);
 		if (have && have >= (unsigned)s->rcvlowat)
 			mask |= EV_IN;
-		if (t->snd_shut || state == TCP_CLOSE || writable(t)) {
+		if (snd_shut || state == TCP_CLOSE || writable(t)) {
 			mask |= POLLOUT | POLLWRNORM;
 		} else {
 			WRITE_ONCE(t->nospace, true);
@@ -807,17 +872,18 @@ tcp_ioctl(struct socket *s, unsigned cmd, uint64_t arg)
 
 	switch (cmd) {
 	case SIOCINQ:
-		if (t->state == TCP_LISTEN)
+		if (tcp_state(t) == TCP_LISTEN)
 			return -EINVAL;
 		return put_user_int(arg, (int)tcp_readable(t));
 	case SIOCOUTQ:
-		if (t->state == TCP_LISTEN)
+		if (tcp_state(t) == TCP_LISTEN)
 			return -EINVAL;
-		return put_user_int(arg, t->peer ? 0 : (int)tcp_queued(t));
+		return put_user_int(arg, tcp_peer(t) ? 0 : (int)tcp_queued(t));
 	case SIOCOUTQNSD:
-		if (t->state == TCP_LISTEN)
+		if (tcp_state(t) == TCP_LISTEN)
 			return -EINVAL;
-		return put_user_int(arg, t->peer ? 0 : (int)tcp_far_unsent(t));
+		return put_user_int(arg,
+				    tcp_peer(t) ? 0 : (int)tcp_far_unsent(t));
 	case SIOCATMARK:
 		f = tcp_lock(t);
 		at = tcp_at_mark(t);
@@ -832,10 +898,14 @@ static int
 tcp_name(struct socket *s, bool peer, void *addr, uint32_t *len)
 {
 	struct tcp_sock *t = tcp_of(inet_of(s));
+	int err = -ENOTCONN;
 
-	if (peer && (tcp_state(t) == TCP_CLOSE || tcp_state(t) == TCP_SYN_SENT))
-		return -ENOTCONN;
-	return inet_name(&t->in, peer, addr, len);
+	own(t); /* a connection that begins has half an address */
+	if (!peer ||
+	    (tcp_state(t) != TCP_CLOSE && tcp_state(t) != TCP_SYN_SENT))
+		err = inet_name(&t->in, peer, addr, len);
+	disown(t);
+	return err;
 }
 
 static void

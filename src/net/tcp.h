@@ -64,24 +64,25 @@ struct tcp_sock {
 	struct inet_sock in;	 /* first; in.lock guards [l] */
 	uint8_t state;		 /* [l] enum tcp_linux_state, [a] read */
 	bool connecting;	 /* [l] connect() under way or not yet told */
-	bool starting;		 /* [a] a thread begins one */
+	bool owned;		 /* [a] a thread begins or ends one: tcp.c */
 	bool rcv_shut, snd_shut; /* [l, a] as Linux's sk_shutdown */
-	bool done;		 /* [l] a FIN has come: recv says 0, no error */
-	bool closed;		 /* [l] the descriptor is gone */
+	bool done;		 /* [l, a] a FIN has come: recv says 0 */
+	bool closed;		 /* [l, a] the descriptor is gone */
 	bool nospace;		 /* [a] a writer waits for room */
 	struct nbuf_queue rx;	 /* [l] */
 	uint8_t urg;		 /* [l] enum tcp_urg: of the mark, tcp_urg.c */
 	uint64_t urg_at;	 /* [l] where in the stream */
 	uint64_t rx_total;	 /* [l] bytes that ever came */
 	uint64_t tx_total;	 /* [l] bytes that were ever sent */
-	struct tcp_sock *peer;	 /* [I] once connected; referenced; near */
-	bool near_over;		 /* [a] and given back */
+	struct tcp_sock *peer;	 /* [l, a] near; stays, and referenced, until
+				  * the descriptor goes */
+	bool near_over;		 /* [a] and told that it is over */
 
 	/* listening */
 	struct list queue;	   /* [l] of accepted: queue_link */
 	struct list waiting;	   /* [l] near ones that found it full */
 	struct list queue_link;	   /* [the listener's l] */
-	struct tcp_sock *listener; /* [l] whose `waiting` this is in; ref */
+	struct tcp_sock *listener; /* [a] whose `waiting` this is in; ref */
 	unsigned nqueue, backlog;  /* [l] places of queue that are taken */
 
 	/* far */

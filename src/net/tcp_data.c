@@ -78,7 +78,8 @@ has_room(struct tcp_sock *t)
 static bool
 can_send(struct tcp_sock *t)
 {
-	if (has_room(t) || t->snd_shut || READ_ONCE(t->in.sock.error))
+	if (has_room(t) || READ_ONCE(t->snd_shut) ||
+	    READ_ONCE(t->in.sock.error))
 		return true;
 	WRITE_ONCE(t->nospace, true);
 	atomic_fence();
@@ -99,7 +100,7 @@ check_send(struct tcp_sock *t, uint64_t deadline)
 	err = sock_take_error(&t->in.sock);
 	if (err)
 		return err;
-	if (t->snd_shut ||
+	if (READ_ONCE(t->snd_shut) ||
 	    (tcp_state(t) != TCP_ESTABLISHED && tcp_state(t) != TCP_CLOSE_WAIT))
 		return -EPIPE;
 	return 0;
@@ -112,7 +113,7 @@ send_piece(struct tcp_sock *t, struct nbuf *b, bool urgent)
 	irqflags_t f;
 	int err = 0;
 
-	if (t->peer)
+	if (tcp_peer(t))
 		return tcp_near_send(t, b, urgent);
 	f = tcp_lock(t);
 	if (t->snd_shut)
@@ -157,7 +158,7 @@ make_piece(struct uio *u, size_t room, struct nbuf **out)
 static void
 push(struct tcp_sock *t, bool more)
 {
-	if (t->peer)
+	if (tcp_peer(t))
 		return;
 	if (more) {
 		bool first = !t->cork_ns;
@@ -312,10 +313,19 @@ tcp_data_pages(struct socket *s, const struct page_piece *v, unsigned n,
 
 /* ---- receiving ---- */
 
+/* There is something to read.  A marked byte that no other follows is not: a
+ * peek passes over it without taking it. */
+static bool
+has_data(struct tcp_sock *t)
+{
+	return READ_ONCE(t->rx.bytes) &&
+	       (likely(READ_ONCE(t->urg) == URG_NONE) || !tcp_urg_alone(t));
+}
+
 static bool
 can_recv(struct tcp_sock *t)
 {
-	return READ_ONCE(t->rx.bytes) || t->rcv_shut ||
+	return has_data(t) || READ_ONCE(t->rcv_shut) ||
 	       tcp_state(t) == TCP_CLOSE || READ_ONCE(t->in.sock.error);
 }
 
@@ -368,8 +378,10 @@ copy_queue(struct tcp_sock *t, struct uio *u, size_t len, size_t skip,
 static void
 room_made(struct tcp_sock *t)
 {
-	if (t->peer) {
-		tcp_has_room(t->peer);
+	struct tcp_sock *p = tcp_peer(t);
+
+	if (p) {
+		tcp_has_room(p);
 		return;
 	}
 	if (t->rx_read >= t->rx_window / 4 ||
@@ -430,7 +442,7 @@ recv_empty(struct tcp_sock *t)
 	uint8_t state = atomic_load_acquire(&t->state);
 	int err;
 
-	if (READ_ONCE(t->rx.bytes))
+	if (has_data(t))
 		return 1;
 	if (done)
 		return 0;
@@ -446,6 +458,7 @@ static bool
 no_more_comes(struct tcp_sock *t, uint64_t deadline)
 {
 	return atomic_load_acquire(&t->rcv_shut) || !deadline ||
+	       tcp_state(t) == TCP_CLOSE ||
 	       atomic_load_acquire(&t->in.sock.error);
 }
 
@@ -479,7 +492,7 @@ tcp_data_recv(struct socket *s, struct uio *u, struct sock_msg *m)
 			break;
 		}
 		done += (size_t)n;
-		if (unlikely(t->urg != URG_NONE) && done &&
+		if (unlikely(READ_ONCE(t->urg) != URG_NONE) && done &&
 		    (flags & MSG_PEEK || tcp_urg_stops(t)))
 			break;
 		if (done >= len || (n && READ_ONCE(t->rx.bytes) > skip))

@@ -11,8 +11,9 @@
  * A connection that finds the queue full waits in the listener's list until
  * accept() makes room, where Linux would repeat its SYN.
  *
- * An end's reference to the other is dropped when it closes; the pointer
- * stays, and is used only by the other end, which is alive then.
+ * An end's reference to the other is dropped when its descriptor goes, and
+ * not before: a disconnected socket may be in calls of other threads, and have
+ * data that it can be read of.
  */
 #include <net/tcp.h>
 
@@ -76,7 +77,7 @@ marry(struct tcp_sock *t, struct tcp_sock *c)
 	f = lock(t);
 	ok = !t->closed && t->state == TCP_SYN_SENT;
 	if (ok) {
-		t->peer = c;
+		atomic_store_release(&t->peer, c);
 		inet_get(&c->in);
 		tcp_set_established(t);
 	}
@@ -99,12 +100,10 @@ join(struct tcp_sock *t, struct tcp_sock *l)
 		leave_place(l);
 		return -ENOMEM;
 	}
-	c->in.local = t->in.remote;
-	c->in.remote = t->in.local;
 	c->in.mcast_if = NET_IF_LO;
 	c->in.mcast_ttl = (uint8_t)(t->in.ttl < 0 ? 64 : t->in.ttl);
 	c->in.rcv_tos = t->in.tos;
-	inet_list_add(&c->in);
+	inet_add_child(&c->in, &t->in);
 	if (!marry(t, c)) {
 		inet_list_del(&c->in);
 		inet_put(&c->in); /* nobody has seen it */
@@ -122,13 +121,16 @@ wait_for_room(struct tcp_sock *t, struct tcp_sock *l)
 {
 	irqflags_t f = lock(l);
 	bool listens = l->state == TCP_LISTEN;
+	struct tcp_sock *old = NULL;
 
 	if (listens) {
-		t->listener = l;
+		old = atomic_xchg(&t->listener, l);
 		inet_get(&t->in);
 		list_add_tail(&l->waiting, &t->queue_link);
 	}
 	unlock(l, f);
+	if (old) /* of a connection that failed */
+		inet_put(&old->in);
 	if (!listens) {
 		inet_put(&l->in);
 		return -ECONNREFUSED;
@@ -196,7 +198,7 @@ tcp_near_admit(struct tcp_sock *l)
 void
 tcp_near_give_up(struct tcp_sock *t)
 {
-	struct tcp_sock *l = t->listener;
+	struct tcp_sock *l = atomic_xchg(&t->listener, NULL);
 	bool was;
 	irqflags_t f;
 
@@ -207,7 +209,6 @@ tcp_near_give_up(struct tcp_sock *t)
 	if (was)
 		list_del(&t->queue_link);
 	unlock(l, f);
-	t->listener = NULL;
 	if (was)
 		inet_put(&t->in);
 	inet_put(&l->in);
@@ -216,18 +217,23 @@ tcp_near_give_up(struct tcp_sock *t)
 int
 tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent)
 {
-	struct tcp_sock *p = t->peer;
+	struct tcp_sock *p = tcp_peer(t);
 	uint32_t len = b->len;
 	irqflags_t f = lock(p);
 	bool gone = p->closed || p->state == TCP_CLOSE;
+	bool late = !gone && unlikely(p->done);
 	uint64_t end = 0;
 
-	if (!gone) {
+	if (!gone && !late) {
 		nbuf_join(&p->rx, b);
 		end = p->rx_total += len;
+		t->tx_total = end;
 	}
 	unlock(p, f);
-	t->tx_total += len;
+	if (late) { /* another thread has ended this direction meanwhile */
+		nbuf_free(b);
+		return -EPIPE;
+	}
 	if (gone) {
 		/* The other end answers with a reset. */
 		nbuf_free(b);
@@ -245,26 +251,25 @@ tcp_near_send(struct tcp_sock *t, struct nbuf *b, bool urgent)
 uint32_t
 tcp_near_queued(const struct tcp_sock *t)
 {
-	return READ_ONCE(t->peer->rx.bytes);
+	return READ_ONCE(tcp_peer(t)->rx.bytes);
 }
 
 void
 tcp_near_shutdown(struct tcp_sock *t)
 {
-	tcp_got_fin(t->peer);
+	tcp_got_fin(tcp_peer(t));
 	tcp_fin_acked(t);
 }
 
 void
 tcp_near_close(struct tcp_sock *t, bool reset)
 {
-	struct tcp_sock *p = t->peer;
+	struct tcp_sock *p = tcp_peer(t);
 
 	if (atomic_xchg(&t->near_over, true))
 		return;
 	if (reset)
 		tcp_got_reset(p, 0);
-	else if (!t->snd_shut)
+	else if (!READ_ONCE(t->snd_shut))
 		tcp_got_fin(p);
-	inet_put(&p->in);
 }

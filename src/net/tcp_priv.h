@@ -16,6 +16,13 @@ tcp_unlock(struct tcp_sock *t, irqflags_t f)
 	spin_unlock_irq(&t->in.lock, f);
 }
 
+/* The other end, if it is near. */
+static inline struct tcp_sock *
+tcp_peer(const struct tcp_sock *t)
+{
+	return atomic_load_acquire(&t->peer);
+}
+
 void nbuf_free_list(struct nbuf *b);
 void tcp_set_established(struct tcp_sock *t); /* its lock is held */
 /* Bytes on their way: sent and not taken by the other end. */
@@ -45,6 +52,8 @@ size_t tcp_urg_bound(struct tcp_sock *t, size_t len, size_t *skip, bool peek,
 void tcp_urg_passed(struct tcp_sock *t);
 /* No lock: a read that has something ends here. */
 bool tcp_urg_stops(struct tcp_sock *t);
+/* No lock: the marked byte is all there is, and not for a read. */
+bool tcp_urg_alone(struct tcp_sock *t);
 /* No lock: bytes in front of the mark, or all. */
 uint32_t tcp_readable(struct tcp_sock *t);
 /* No lock: recv with MSG_OOB. */

@@ -147,13 +147,23 @@ tcp_urg_stops(struct tcp_sock *t)
 	return stops;
 }
 
+bool
+tcp_urg_alone(struct tcp_sock *t)
+{
+	irqflags_t f = tcp_lock(t);
+	bool alone = t->rx.bytes == 1 && tcp_at_mark(t) && !is_inline(t);
+
+	tcp_unlock(t, f);
+	return alone;
+}
+
 uint32_t
 tcp_readable(struct tcp_sock *t)
 {
 	uint32_t n = READ_ONCE(t->rx.bytes);
 	irqflags_t f;
 
-	if (likely(t->urg == URG_NONE) || is_inline(t))
+	if (likely(READ_ONCE(t->urg) == URG_NONE) || is_inline(t))
 		return n;
 	f = tcp_lock(t);
 	n = t->rx.bytes;

@@ -261,6 +261,43 @@ told(void)
 	close(b);
 }
 
+/* A peek passes over the marked byte: if it is alone there is nothing. */
+static void
+peeked(void)
+{
+	int a, b;
+
+	pair(&a, &b);
+	put(a, "X", MSG_OOB);
+	get("peek, urgent alone", b, 10, MSG_PEEK);
+	get("urgent", b, 10, MSG_OOB);
+	get("peek, its place alone", b, 10, MSG_PEEK);
+	put(a, "yz", 0);
+	get("peek behind", b, 10, MSG_PEEK);
+	get("read", b, 10, 0);
+	put(a, "X", MSG_OOB);
+	shutdown(a, SHUT_WR);
+	get("peek at the end", b, 10, MSG_PEEK);
+	close(a);
+	close(b);
+}
+
+/* What lay in the queue of a socket that disconnects, and its other end. */
+static void
+disconnected(void)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	int a, b;
+
+	pair(&a, &b);
+	put(a, "abc", 0);
+	connect(b, &none, sizeof(none));
+	get("the other end", a, 10, 0);
+	close(a);
+	get("disconnected", b, 10, 0);
+	close(b);
+}
+
 static void
 refused(void)
 {
@@ -288,6 +325,8 @@ main(void)
 	two();
 	the_end();
 	told();
+	peeked();
+	disconnected();
 	refused();
 	return 0;
 }

@@ -28,7 +28,8 @@
 
 struct net_settings net_settings = { .dgram_qlen = 4 };
 const struct socket_family netlink_family, packet_family;
-const struct socket_family inet_family, inet6_family;
+const struct socket_family inet_family __attribute__((weak)),
+	inet6_family __attribute__((weak));
 
 static struct file *slots[NSLOTS]; /* [slot_lock] */
 static pthread_mutex_t slot_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -164,7 +165,7 @@ sock_filter_drop(struct socket *s)
 {
 	(void)s;
 }
-void
+__attribute__((weak)) void
 sock_signal_urgent(int owner)
 {
 	(void)owner;
