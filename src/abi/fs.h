@@ -4,6 +4,9 @@
  */
 #pragma once
 
+#include <base/compiler.h>
+#include <base/types.h>
+
 #define MS_RDONLY      (1u << 0)
 #define MS_NOSUID      (1u << 1)
 #define MS_NODEV       (1u << 2)
@@ -40,10 +43,39 @@
 #define XATTR_CREATE   1
 #define XATTR_REPLACE  2
 
-#define FIONREAD	0x541b
-#define FIGETBSZ	2
-#define FIBMAP		1
-#define FS_IOC_GETFLAGS 0x80086601u
+#define FIONREAD      0x541b
+#define FIGETBSZ      2
+#define FIBMAP	      1
+#define FICLONE	      0x40049409u
+#define FICLONERANGE  0x4020940du
+#define FIDEDUPERANGE 0xc0189436u
+
+#define FS_IOC_GETFLAGS	  0x80086601u
+#define FS_IOC_SETFLAGS	  0x40086602u
+#define FS_IOC_FSGETXATTR 0x801c581fu
+#define FS_IOC_FSSETXATTR 0x401c5820u
+
+/* Of FS_IOC_GETFLAGS, and of ext4's inodes on the disk. */
+#define FS_FL_SECRM	  0x00000001u
+#define FS_FL_UNRM	  0x00000002u
+#define FS_FL_COMPR	  0x00000004u
+#define FS_FL_SYNC	  0x00000008u
+#define FS_FL_IMMUTABLE	  0x00000010u
+#define FS_FL_APPEND	  0x00000020u
+#define FS_FL_NODUMP	  0x00000040u
+#define FS_FL_NOATIME	  0x00000080u
+#define FS_FL_NOTAIL	  0x00008000u
+#define FS_FL_DIRSYNC	  0x00010000u
+#define FS_FL_TOPDIR	  0x00020000u
+#define FS_FL_DAX	  0x02000000u
+#define FS_FL_PROJINHERIT 0x20000000u
+
+struct fsxattr {
+	uint32_t fsx_xflags, fsx_extsize, fsx_nextents, fsx_projid;
+	uint32_t fsx_cowextsize;
+	uint8_t fsx_pad[8];
+};
+static_assert(sizeof(struct fsxattr) == 28, "struct fsxattr");
 
 /* Of block devices. */
 #define BLKROGET	 0x125eu

@@ -196,7 +196,8 @@ direct_start(struct file *f, struct uio *u, int64_t pos, bool write,
 
 	if (!pc || f->ops != &page_cache_file_ops || !(f->flags & O_DIRECT) ||
 	    pc->anonymous || !pc->ops->map || !u->resid || !aligned(u, pos) ||
-	    (write && (f->flags & (O_APPEND | O_DSYNC))) ||
+	    (write && ((f->flags & (O_APPEND | O_DSYNC)) ||
+		       (i->state & INODE_IMMUTABLE))) ||
 	    (write && (i->sb->flags & 1)))
 		return -EAGAIN;
 	if (!write && direct_in_cache(f, pos, u->resid))

@@ -212,6 +212,9 @@ regular_mmap(struct file *f, struct file_mmap *m)
 {
 	struct inode *i = f->inode;
 
+	if ((i->state & INODE_APPEND) && (m->vma_flags & VMA_SHARED) &&
+	    (f->mode & FILE_WRITE)) /* mprotect may make it writable */
+		return -EACCES;
 	if (i->ops->may_map) {
 		int err = i->ops->may_map(i, m);
 
@@ -242,7 +245,7 @@ regular_truncate(struct file *f, int64_t len)
 
 	if (len < 0)
 		return -EINVAL;
-	if (f->inode->state & INODE_APPEND)
+	if (f->inode->state & (INODE_APPEND | INODE_IMMUTABLE))
 		return -EPERM;
 	err = inode_truncate(f->inode, (uint64_t)len);
 	if (!err)
@@ -258,6 +261,9 @@ regular_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 
 	if (!i->ops->fallocate)
 		return i->sb->flags & MS_RDONLY ? -EROFS : -EOPNOTSUPP;
+	if ((i->state & INODE_IMMUTABLE) ||
+	    ((i->state & INODE_APPEND) && (mode & ~FALLOC_FL_KEEP_SIZE)))
+		return -EPERM;
 	write_lock(&i->lock);
 	err = i->ops->fallocate(i, mode, off, len);
 	write_unlock(&i->lock);
@@ -266,22 +272,22 @@ regular_fallocate(struct file *f, int mode, int64_t off, int64_t len)
 	return err;
 }
 
+static int
+regular_set_flags(struct file *f, unsigned flags)
+{
+	return (f->inode->state & INODE_APPEND) && !(flags & O_APPEND) ?
+		       -EPERM :
+		       0;
+}
+
 static long
 regular_ioctl(struct file *f, unsigned cmd, uint64_t arg)
 {
 	int n;
 
-	switch (cmd) {
-	case FIONREAD:
-		n = (int)((int64_t)f->inode->size - f->pos);
-		break;
-	case FIGETBSZ:
-		n = (int)(f->inode->sb->block_size ? f->inode->sb->block_size :
-						     PAGE_SIZE);
-		break;
-	default:
-		return -ENOTTY;
-	}
+	if (cmd != FIONREAD)
+		return inode_ioctl(f, cmd, arg);
+	n = (int)((int64_t)f->inode->size - f->pos);
 	return copy_to_user((void __user *)arg, &n, sizeof(n));
 }
 
@@ -314,6 +320,7 @@ const struct file_ops page_cache_file_ops = {
 	.fsync = file_sync,
 	.truncate = regular_truncate,
 	.fallocate = regular_fallocate,
+	.set_flags = regular_set_flags,
 	.flush = regular_flush,
 	.release = regular_release,
 };
@@ -367,6 +374,7 @@ const struct file_ops dir_file_ops = {
 	.seek = dir_seek,
 	.stat = any_stat,
 	.statfs = any_statfs,
+	.ioctl = inode_ioctl,
 	.readdir = dir_readdir,
 	.fsync = file_sync,
 	.release = locks_release,

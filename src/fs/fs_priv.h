@@ -20,6 +20,8 @@ void inode_cache_init(void);
 size_t inode_shrink(size_t n);
 /* The file system's operation, or the default. */
 int inode_getattr(struct inode *i, struct kstat *st);
+/* fileattr.c: the ioctls of regular files and directories. */
+long inode_ioctl(struct file *f, unsigned cmd, uint64_t arg);
 bool inode_owner_or_capable(const struct inode *i);
 /* Same as inode_permission, with given credentials. */
 int inode_permission_cred(struct inode *i, unsigned mask, uint32_t uid,

@@ -493,6 +493,21 @@ set_time(struct timespec64 *t, struct timespec64 now)
 	return true;
 }
 
+/* What the file system can store of t, as it will be read back. */
+static struct timespec64
+storable(const struct inode *i, struct timespec64 t)
+{
+	const struct super *sb = i->sb;
+
+	if (!sb->time_max)
+		return t;
+	if (t.sec < sb->time_min || t.sec > sb->time_max)
+		t.sec = t.sec < sb->time_min ? sb->time_min : sb->time_max;
+	if (t.sec == sb->time_min || t.sec == sb->time_max)
+		t.nsec = 0;
+	return t;
+}
+
 void
 inode_copy_attr(struct inode *i, const struct inode_attr *a)
 {
@@ -503,9 +518,9 @@ inode_copy_attr(struct inode *i, const struct inode_attr *a)
 	if (a->valid & ATTR_GID)
 		i->gid = a->gid;
 	if (a->valid & ATTR_ATIME)
-		i->atime = a->atime;
+		i->atime = storable(i, a->atime);
 	if (a->valid & ATTR_MTIME)
-		i->mtime = a->mtime;
+		i->mtime = storable(i, a->mtime);
 }
 
 void
@@ -525,9 +540,10 @@ inode_touch(struct inode *i, unsigned attr_times)
 }
 
 static struct kstat_time
-time_of(struct timespec64 t)
+time_of(const struct inode *i, struct timespec64 t)
 {
-	return (struct kstat_time){ .sec = t.sec, .nsec = t.nsec };
+	return (struct kstat_time){ .sec = t.sec,
+				    .nsec = i->sb->whole_seconds ? 0 : t.nsec };
 }
 
 void
@@ -551,10 +567,10 @@ inode_stat(struct inode *i, struct kstat *st)
 		st->attributes |= STATX_ATTR_IMMUTABLE;
 	if (i->state & INODE_APPEND)
 		st->attributes |= STATX_ATTR_APPEND;
-	st->atime = time_of(i->atime);
-	st->mtime = time_of(i->mtime);
-	st->ctime = time_of(i->ctime);
-	st->btime = time_of(i->btime);
+	st->atime = time_of(i, i->atime);
+	st->mtime = time_of(i, i->mtime);
+	st->ctime = time_of(i, i->ctime);
+	st->btime = time_of(i, i->btime);
 }
 
 int

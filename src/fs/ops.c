@@ -505,7 +505,7 @@ may_set(struct dentry *d)
 {
 	if (vfs_read_only(d))
 		return -EROFS;
-	return d->inode->state & INODE_IMMUTABLE ? -EPERM : 0;
+	return d->inode->state & (INODE_IMMUTABLE | INODE_APPEND) ? -EPERM : 0;
 }
 
 int
@@ -584,6 +584,8 @@ dentry_utimes(struct dentry *d, const struct timespec64 ts[2], bool now)
 	struct inode_attr a = { .valid = 0 };
 	int err = may_set(d);
 
+	if (err == -EPERM && now && !(i->state & INODE_IMMUTABLE))
+		err = 0;
 	if (err)
 		return err;
 	if (!inode_owner_or_capable(i)) {

@@ -97,6 +97,9 @@ struct inode_ops {
 	 * mode in one step; the caller sets i->acl after. */
 	int (*set_acl)(struct inode *i, unsigned type, const struct acl *a,
 		       uint32_t mode); /* the file system has none */
+	/* FS_FL_*; setting with the lock. */
+	uint32_t (*get_flags)(struct inode *i);	       /* ENOTTY */
+	int (*set_flags)(struct inode *i, uint32_t f); /* as get_flags */
 	/* Makes an open file: 0 with f->ops set, or -errno.  NULL: generic,
 	 * uses inode->fops.  The caller adds dentry and inode. */
 	int (*open)(struct inode *i, unsigned flags, struct file **out);
@@ -206,6 +209,9 @@ struct super {
 	uint32_t flags;	  /* MS_RDONLY ... */
 	bool cache_names; /* false: dentries are not kept (procfs) */
 	uint64_t magic;	  /* statfs f_type */
+	/* [I] What it can store of times; both 0: anything. */
+	int64_t time_min, time_max;
+	bool whole_seconds; /* [I] and no parts of them */
 	void *priv;
 	struct list dirty;     /* [inode hash lock] inodes, oldest first */
 	struct writer *writer; /* [I] the thread that writes them; or NULL */

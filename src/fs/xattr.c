@@ -46,8 +46,10 @@ may_xattr(struct inode *i, const char *name, bool write)
 			       -EPERM :
 			       0;
 	}
-	if (!has_prefix(name, "user.") || !name[5])
+	if (!has_prefix(name, "user."))
 		return -EOPNOTSUPP;
+	if (!name[5])
+		return -EINVAL;
 	/* Only what has contents of the user's own. */
 	if (!S_ISREG(i->mode) && !S_ISDIR(i->mode))
 		return write ? -EPERM : -ENODATA;

@@ -486,6 +486,28 @@ def test_with_linux(m, tmp_path):
     assert 0 <= before[0] - after[0] <= 7
 
 
+@pytest.mark.parametrize("inode", [128, 256])
+def test_attributes(m, tmp_path, inode):
+    """chattr's flags and what they forbid, times at the format's ends; what a
+    second mount finds is what the first one said."""
+    exe = str(tmp_path / "attributes")
+    subprocess.run(["gcc", "-O1", "-static", "-o", exe,
+                    os.path.join(PROGRAMS, "attributes.c")], check=True,
+                   timeout=120)
+    disk, other = m.volume(), str(tmp_path / "other.img")
+    m.pith("volume", "rm", "v")
+    for path in (disk, other):
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-I", str(inode),
+                        path, "64M"], check=True, timeout=WAIT,
+                       stderr=subprocess.DEVNULL)
+    want = in_linux(tmp_path, exe, [other], ["make", "/data"], "at ")
+    made = m.run("-v", "v:/data", exe, "make", "/data").stdout.decode()
+    assert made.splitlines() == want and len(want) > 100
+    seen = m.run("-v", "v:/data", exe, "look", "/data").stdout.decode()
+    assert seen.splitlines() == want[-len(seen.splitlines()):]
+    fsck(disk)
+
+
 MOUNTED = r"""
 name = next(l.split()[0] for l in open("/proc/mounts") if " /data " in l)
 for line in open("/proc/diskstats"):

@@ -187,8 +187,7 @@ static_assert(offsetof(struct ext4_inode_disk, i_block) == 0x28, "i_block");
 static_assert(offsetof(struct ext4_inode_disk, i_checksum_lo) == 0x7c, "lo");
 static_assert(sizeof(struct ext4_inode_disk) == 160, "inode");
 
-#define EXT4_FL_IMMUTABLE   0x00000010u
-#define EXT4_FL_APPEND	    0x00000020u
+/* Beside FS_FL_* (abi/fs.h). */
 #define EXT4_FL_ENCRYPT	    0x00000800u
 #define EXT4_FL_INDEX	    0x00001000u
 #define EXT4_FL_HUGE_FILE   0x00040000u
@@ -512,6 +511,8 @@ MUST_CHECK int ext4_write_inode(struct inode *i);
 MUST_CHECK int ext4_fsync(struct inode *i, bool datasync,
 			  const struct page_range *data);
 MUST_CHECK int ext4_setattr(struct inode *i, const struct inode_attr *a);
+uint32_t ext4_get_flags(struct inode *i);
+MUST_CHECK int ext4_set_flags(struct inode *i, uint32_t flags);
 MUST_CHECK int ext4_write_begin(struct inode *i, int64_t pos, size_t len);
 /* A new inode in dir, in the cache, with one link, written in h. */
 MUST_CHECK int ext4_new_inode(struct jhandle *h, struct inode *dir,

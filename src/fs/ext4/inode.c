@@ -7,6 +7,7 @@
 #include "quota.h"
 
 #include <abi/errno.h>
+#include <abi/fs.h>
 #include <base/atomic.h>
 #include <base/string.h>
 #include <fs/pagecache.h>
@@ -72,6 +73,8 @@ ext4_readlink(struct inode *i, char *buf, size_t size)
 static const struct inode_ops file_inode_ops = {
 	.setattr = ext4_setattr,
 	.getattr = ext4_getattr,
+	.get_flags = ext4_get_flags,
+	.set_flags = ext4_set_flags,
 	.getxattr = ext4_getxattr,
 	.listxattr = ext4_listxattr,
 	.setxattr = ext4_setxattr,
@@ -282,9 +285,9 @@ fill(struct ext4_super *s, struct inode *i, const uint8_t *raw, bool orphan)
 	e->disksize = i->size;
 	i->blocks = blocks_of(s, d);
 	i->generation = d->i_generation;
-	if (e->flags & EXT4_FL_IMMUTABLE)
+	if (e->flags & FS_FL_IMMUTABLE)
 		i->state |= INODE_IMMUTABLE;
-	if (e->flags & EXT4_FL_APPEND)
+	if (e->flags & FS_FL_APPEND)
 		i->state |= INODE_APPEND;
 	fill_times(s, i, d);
 	ext4_quota_loaded(i);

@@ -12,6 +12,7 @@
 #include "quota.h"
 
 #include <abi/errno.h>
+#include <abi/fs.h>
 #include <abi/prctl.h>
 #include <base/atomic.h>
 #include <base/string.h>
@@ -212,6 +213,8 @@ int
 ext4_write_begin(struct inode *i, int64_t pos, size_t len)
 {
 	(void)len;
+	if (i->state & INODE_IMMUTABLE) /* since it was opened */
+		return -EPERM;
 	return (uint64_t)pos > i->size ? clean_tail(i) : 0;
 }
 
@@ -297,6 +300,63 @@ ext4_setattr(struct inode *i, const struct inode_attr *a)
 	return err;
 }
 
+/* ---- flags ---- */
+
+/* Those that mean something to us, or nothing to anybody (SECRM, UNRM, COMPR,
+ * NOTAIL), or what is done anyhow (NOATIME). */
+#define SETTABLE                                                 \
+	(FS_FL_SECRM | FS_FL_UNRM | FS_FL_COMPR | FS_FL_NOTAIL | \
+	 FS_FL_IMMUTABLE | FS_FL_APPEND | FS_FL_NODUMP | FS_FL_NOATIME)
+/* What a new file has of its directory's; a special one, few. */
+#define INHERITED                                                             \
+	(FS_FL_SECRM | FS_FL_UNRM | FS_FL_COMPR | FS_FL_SYNC | FS_FL_NODUMP | \
+	 FS_FL_NOATIME | FS_FL_NOTAIL | FS_FL_DIRSYNC)
+/* Of the file's form: whoever sets or clears one is not heard, as in Linux. */
+#define NOT_HEARD 0x10101d00u
+
+uint32_t
+ext4_get_flags(struct inode *i)
+{
+	return ext4_i(i)->flags & ~EXT4_FL_HUGE_FILE;
+}
+
+int
+ext4_set_flags(struct inode *i, uint32_t flags)
+{
+	struct ext4_inode *e = ext4_i(i);
+	uint32_t may = SETTABLE | (S_ISDIR(i->mode) ? FS_FL_TOPDIR : 0);
+	uint32_t changed = (ext4_get_flags(i) ^ flags) & ~NOT_HEARD;
+	struct inode_attr now = { .valid = 0 };
+	struct jhandle h;
+	int err;
+
+	if (changed & ~may)
+		return -EOPNOTSUPP;
+	err = journal_start(ext4_sb(i), 3, &h);
+	if (err)
+		return err;
+	inode_now(&now);
+	i->ctime = now.ctime;
+	e->flags ^= changed;
+	atomic_and(&i->state, ~(INODE_IMMUTABLE | INODE_APPEND));
+	atomic_or(&i->state, (flags & FS_FL_IMMUTABLE ? INODE_IMMUTABLE : 0) |
+				     (flags & FS_FL_APPEND ? INODE_APPEND : 0));
+	err = ext4_iwrite(&h, i, false);
+	journal_stop(&h);
+	return err;
+}
+
+static uint32_t
+inherited(const struct inode *dir, uint32_t mode)
+{
+	uint32_t flags = ext4_i(dir)->flags & INHERITED;
+
+	if (S_ISDIR(mode))
+		return flags;
+	return flags &
+	       (S_ISREG(mode) ? ~FS_FL_DIRSYNC : FS_FL_NODUMP | FS_FL_NOATIME);
+}
+
 /* ---- birth ---- */
 
 static void
@@ -351,6 +411,7 @@ ext4_new_inode(struct jhandle *h, struct inode *dir, uint32_t mode,
 		goto fail;
 	}
 	e->fresh = true;
+	e->flags = inherited(dir, mode);
 	e->extra_isize = s->inode_size > 128 ? s->want_extra_isize : 0;
 	e->csum_seed = ext4_inode_seed(s, ino, i->generation);
 	if (S_ISREG(mode) || S_ISDIR(mode))

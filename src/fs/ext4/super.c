@@ -514,6 +514,11 @@ open_meta(struct ext4_super *s)
 	if (!s->group_ok || !s->groups || !s->meta)
 		return -ENOMEM;
 	s->sb.block_size = s->block_size;
+	/* 32 bits with a sign; 34 where the inode has the other word. */
+	s->sb.time_min = INT32_MIN;
+	s->sb.time_max =
+		s->inode_size > 128 ? INT32_MAX + (3ll << 32) : INT32_MAX;
+	s->sb.whole_seconds = s->inode_size == 128;
 	return 0;
 }
 
