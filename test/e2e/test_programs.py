@@ -104,7 +104,7 @@ def run(argv, stdin, timeout):
 
 def compare(argv, stdin=b"", options=(), timeout=300):
     """Runs on the host and in Pith: status, stdout, stderr must agree."""
-    want = run(argv, stdin, 60)
+    want = run(argv, stdin, 300)
     got = run([PITH, "run", *options, *argv], stdin, timeout)
     # A notice from pith itself is a line of its own; the program's are not.
     err = b"".join(l for l in got.stderr.splitlines(True)

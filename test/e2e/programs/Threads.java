@@ -20,7 +20,7 @@ public class Threads {
         for (Future<Long> f : parts)
             total += f.get();
         pool.shutdown();
-        System.out.println("total " + total + " " + pool.awaitTermination(1, TimeUnit.SECONDS));
+        System.out.println("total " + total + " " + pool.awaitTermination(300, TimeUnit.SECONDS));
         Map<String, Integer> m = new TreeMap<>();
         for (String s : "the quick brown fox jumps over the lazy dog".split(" "))
             m.merge(s, 1, Integer::sum);

@@ -12,6 +12,7 @@ import errno
 import faulthandler
 import importlib
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -82,6 +83,23 @@ class Result(unittest.TestResult):
 HANGS = "ThreadedVSOCKSocketStreamTest",
 
 
+class Like:
+    """A module with something else in it."""
+
+    def __init__(self, module, **other):
+        self.__dict__.update(vars(module), **other)
+
+
+# Nothing passes or fails on how fast the machine is.  test_epoll wants calls to
+# be over within 10 ms: by a clock that stands still for it.  An alarm in
+# test_pty is for what hangs.
+TIMED = {
+    "test.test_epoll": lambda m: {"time": Like(m.time, monotonic=lambda: 0.0)},
+    "test.test_pty": lambda m: {"signal": Like(
+        m.signal, alarm=lambda s: signal.alarm(s * 60))},
+}
+
+
 def flat(suite):
     for t in suite:
         if isinstance(t, unittest.TestSuite):
@@ -108,6 +126,8 @@ def main():
     for name in sys.argv[1:]:
         try:
             module = importlib.import_module("test." + name)
+            if module.__name__ in TIMED:
+                vars(module).update(TIMED[module.__name__](module))
             suite = unittest.defaultTestLoader.loadTestsFromModule(module)
         except unittest.SkipTest:
             print("skip", "test." + name, file=real, flush=True)

@@ -50,7 +50,7 @@ func main() {
 	select {
 	case s := <-sig:
 		fmt.Println("got", s)
-	case <-time.After(5 * time.Second):
+	case <-time.After(300 * time.Second):
 		fmt.Println("no signal")
 	}
 	fmt.Printf("%x\n", sha256.Sum256([]byte("pith")))
