@@ -178,6 +178,15 @@ def test_fork_says_what_to_do(pith):
     assert "(to run another program)" in line
 
 
+@pytest.mark.parametrize("word", ["", "print(1)"])
+def test_no_word(serve, word):
+    """A server that fails without a word: where its reasons can be seen."""
+    s = serve([PY, "-c", f"{word}\nraise SystemExit(3)"], ports=[7000])
+    s.close(3)
+    assert (b"status 3 without a word; --missing-files" in s.text) \
+        == (not word), s.text
+
+
 def test_last_words(pith, tmp_path):
     """A file that the program did not find, and that this host has."""
     need("mosquitto_sub")  # for its library

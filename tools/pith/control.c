@@ -211,6 +211,9 @@ say_syslog(const char *p, size_t len)
 static void
 take_frame(struct control *c, const struct pith_frame *f, const char *p)
 {
+	c->spoke |= f->type == PITH_FRAME_FORK ||
+		    f->type == PITH_FRAME_NOTICE ||
+		    f->type == PITH_FRAME_SYSLOG || f->type == PITH_FRAME_TRACE;
 	switch (f->type) {
 	case PITH_FRAME_HELLO:
 		c->hello = true;

@@ -13,6 +13,7 @@ struct control {
 	struct buf in, out;
 	size_t out_done;
 	bool hello, exited, broken;
+	bool spoke; /* of the program: something was printed */
 	struct pith_exit exit;
 	const struct options *options;
 	int trace_fd;	     /* where traced calls go, or -1 */

@@ -17,30 +17,46 @@
 #define WORKERS                                                           \
 	"it always makes worker processes; take a server that serves in " \
 	"threads or in one loop"
+#define ERLANG                                                               \
+	"Erlang always starts a helper of its own (erl_child_setup); there " \
+	"is no way without"
 
 static const struct {
 	const char *name; /* fnmatch(3) */
 	const char *what;
 } forks[] = {
 	{ "apache2", "start it with -X (after '. /etc/apache2/envvars')" },
+	{ "asterisk", "start it with -f" },
+	{ "atftpd", "start it with --daemon --no-fork" },
+	{ "beam*", ERLANG },
 	{ "bitlbee", "start it with -n -D" },
 	{ "caddy", "start it with 'caddy run' in place of 'caddy start'" },
 	{ "chronyd", "start it with -d" },
 	{ "collectd", "start it with -f" },
 	{ "dnsmasq", "start it with -k" },
 	{ "dovecot", WORKERS },
+	{ "erl", ERLANG },
+	{ "erlexec", ERLANG },
 	{ "exim4", PER_CLIENT },
 	{ "freeradius", "start it with -f" },
+	{ "gearmand", "start it without -d" },
+	{ "git",
+	  "it starts a helper for this; git on the host fetches and packs" },
 	{ "gunicorn", "it always makes worker processes; run the application "
 		      "by waitress or uvicorn, without --workers" },
 	{ "haproxy", "start it with -db" },
+	{ "hitch", WORKERS },
+	{ "icecast2", "start it without -b" },
+	{ "in.tftpd", PER_CLIENT },
 	{ "inspircd", "start it with --nofork" },
 	{ "jshell", "start it with --execution local" },
+	{ "kamailio", WORKERS },
 	{ "knotd", "start it without -d" },
 	{ "lighttpd", "start it with -D" },
 	{ "master", WORKERS },
 	{ "memcached", "start it without -d" },
 	{ "mosquitto", "start it without -d" },
+	{ "mpd", "start it with --no-daemon" },
 	{ "named", "start it with -f or -g" },
 	{ "nginx", "start it with -g 'daemon off; master_process off;'" },
 	{ "ngircd", "start it with -n" },
@@ -52,8 +68,13 @@ static const struct {
 	  "start it with --single; the server itself makes a process for each "
 	  "client" },
 	{ "privoxy", "start it with --no-daemon" },
+	{ "proftpd", PER_CLIENT },
+	{ "pure-ftpd", PER_CLIENT },
+	{ "R", "its package utils starts `which`; only what does without that "
+	       "package can run, with R_DEFAULT_PACKAGES=NULL" },
 	{ "redis-server", "SAVE in place of BGSAVE, and no daemonize; the log "
 			  "(appendonly) can be written, not rewritten" },
+	{ "rsyslogd", "start it with -n" },
 	{ "slapd", "start it with -d 0" },
 	{ "snmpd", "start it with -f" },
 	{ "squid", "start it with -N" },
@@ -62,11 +83,15 @@ static const struct {
 	  "it always makes worker processes; plackup serves in one" },
 	{ "stunnel*", "set 'foreground = yes' in its configuration" },
 	{ "syncthing", "start it with -e STMONITORED=yes" },
+	{ "syslog-ng", "start it with -F" },
 	{ "tinyproxy", "start it with -d" },
+	{ "transmission-da*", "start it with -f" },
+	{ "turnserver", "start it without -o" },
 	{ "unbound", "start it with -d" },
 	{ "uwsgi", "start it without --master and --processes; --threads N" },
 	{ "varnishd", WORKERS },
 	{ "vsftpd", PER_CLIENT },
+	{ "yq", "it starts jq: run jq on JSON" },
 	{ "znc", "start it with -f" },
 };
 

@@ -115,6 +115,15 @@ scan_line(struct strv *found, const char *key, const char *line)
 	}
 }
 
+bool
+last_words_none(const struct stream *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (s[i].tail_len)
+			return false;
+	return true;
+}
+
 void
 last_words_explain(const struct stream *s, size_t n, const char *key)
 {

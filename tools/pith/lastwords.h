@@ -7,6 +7,8 @@
 
 #include "stream.h"
 
+/* Did it say nothing at all? */
+bool last_words_none(const struct stream *s, size_t n);
 /* After the end: the streams that came from the program, and the name in the
  * cache of the image that it ran from. */
 void last_words_explain(const struct stream *s, size_t n, const char *key);

@@ -680,6 +680,22 @@ say_gdb(const struct options *o)
 	free(kernel);
 }
 
+/* A server that fails has a reason; one that tells it nobody is looked at from
+ * outside.  What is sent to /dev/null was not seen here. */
+static void
+explain_silence(const struct run *r, int status)
+{
+	const struct control *c = &r->control;
+
+	if (!status || !c->exited || c->exit.kind != PITH_EXIT_STATUS ||
+	    c->spoke || !r->o->publish.n || !r->have_stream[1] ||
+	    !last_words_none(r->streams + 1, 2))
+		return;
+	warn("the program ended with status %d without a word; "
+	     "--missing-files and --trace show what it asked for",
+	     status);
+}
+
 static int
 run_machine(struct run *r, struct qemu_fds *f,
 	    const struct pith_streams *streams, bool kvm)
@@ -721,6 +737,7 @@ run_machine(struct run *r, struct qemu_fds *f,
 						 .why = r->ended_why });
 	if (status && !r->ended_by && r->key)
 		last_words_explain(r->streams + 1, 3, r->key);
+	explain_silence(r, status);
 	return status;
 }
 
