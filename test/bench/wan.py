@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""A file across a wide network, from Pith and from a Linux guest that run in
-turn: one TCP connection through wan_link.c, whose narrow place, delay and loss
-decide, not the machines.
+"""A file, and short answers, across a wide network, from Pith and from a Linux
+guest that run in turn: one TCP connection through wan_link.c, whose narrow
+place, delay and loss decide, not the machines.
 
     test/bench/wan.py [--repeat 3] [--rows a,b] [--json FILE] [--no-linux]
 
-Rows are megabits a second (10^6), medians; more is better.  Everything is in a
+Rows are megabits a second (10^6), medians; more is better.  Those that begin
+with "answers" are milliseconds from a request to the end of its answer, the
+median and the 99th percentile of all; less is better.  Everything is in a
 network namespace that the script makes for itself; it needs root, or the right
 to make user namespaces.
 """
@@ -24,13 +26,15 @@ import bench
 from net import enter_namespace
 
 HOST, GUEST, PORT = "192.168.77.1", "192.168.77.2", 7
-# ms each way, Mbit/s, KB that may wait, loss; MB to send
+# ms each way, Mbit/s, KB that may wait, loss; MB to send, or KB of an answer
+# and how many are asked for, one after the other
 ROWS = {
     "queue_1": (30, 50, 375, 0, 16), # as much as the path itself holds
     "queue_quarter": (30, 50, 94, 0, 16),
     "far": (100, 50, 1250, 0, 32),
     "loss_0.1": (30, 50, 375, 0.001, 16),
     "loss_1": (30, 50, 375, 0.01, 4),
+    "answers_loss_1": (30, 50, 375, 0.01, 20, 500),
 }
 SENDER = """
 import socket, sys
@@ -38,8 +42,10 @@ s = socket.create_server(("", %d))
 print("listening", flush=True)
 while True:
     c, _ = s.accept()
-    for _ in range(int(c.recv(9)) * 16):
-        c.sendall(bytes(65536))
+    while size := c.recv(10):
+        for _ in range(int(size) >> 16):
+            c.sendall(bytes(65536))
+        c.sendall(bytes(int(size) & 65535))
     c.close()
 """ % PORT
 # The bridge cuts large segments before they meet the link.
@@ -100,29 +106,33 @@ class Wan(bench.Bench):
                 return p
         sys.exit("bench: %s did not start" % system)
 
-    def fetch(self, delay, mbit, queue, loss, mb):
-        """Megabits a second of one connection."""
+    def fetch(self, delay, mbit, queue, loss, size, answers=0):
+        """Megabits a second of one connection, or seconds of each answer."""
         link = subprocess.Popen([self.link, "e0", "e1", *map(str, (
             delay, mbit, queue, loss, 1))], stdout=subprocess.PIPE)
+        size <<= 10 if answers else 20
+        took = []
         try:
             assert link.stdout.readline() == b"up\n"
             for name in ("e0", "e1"):
                 subprocess.run(["ip", "link", "set", name, "up"], check=True)
             with socket.create_connection((GUEST, PORT), 30) as c:
                 c.settimeout(self.args.timeout)
-                start, got = time.monotonic(), 0
-                c.sendall(b"%d" % mb)
-                while chunk := c.recv(1 << 20):
-                    got += len(chunk)
-                took = time.monotonic() - start
+                for _ in range(answers or 1):
+                    start, left = time.monotonic(), size
+                    c.sendall(b"%010d" % size)
+                    while left and (chunk := c.recv(min(left, 1 << 20))):
+                        left -= len(chunk)
+                    if left:
+                        sys.exit("bench: %d bytes are missing" % left)
+                    took.append(time.monotonic() - start)
         finally:
             link.terminate()
             told = link.communicate()[0].decode().strip()
-        if got != mb << 20:
-            sys.exit("bench: %d bytes of %d MB arrived" % (got, mb))
+        mbit = size * len(took) * 8e-6 / sum(took)
         if self.args.verbose:
-            bench.say("%.1f Mbit/s, %s" % (got * 8e-6 / took, told))
-        return got * 8e-6 / took
+            bench.say("%.1f Mbit/s, %s" % (mbit, told))
+        return took if answers else [mbit]
 
     def measure(self, rows):
         systems = ["pith"] + ([] if self.args.no_linux else ["linux"])
@@ -131,11 +141,20 @@ class Wan(bench.Bench):
             for system in systems:
                 p = self.start(system)
                 for row in rows:
-                    got[system][row].append(self.fetch(*ROWS[row]))
+                    got[system][row] += self.fetch(*ROWS[row])
                 p.terminate()
                 p.wait()
-        return {s: {r: statistics.median(v) for r, v in d.items()}
+        return {s: dict(kv for r, v in d.items() for kv in summary(r, v))
                 for s, d in got.items()}
+
+
+def summary(row, values):
+    """The lines of a row."""
+    if not row.startswith("answers"):
+        return [(row, statistics.median(values))]
+    ms = sorted(1000 * v for v in values)
+    return [(row + " p50", statistics.median(ms)),
+            (row + " p99", ms[len(ms) * 99 // 100])]
 
 
 def main():
@@ -159,10 +178,10 @@ def main():
         b = Wan(args, work, programs)
         b.prepare_wan()
         got = b.measure(rows)
-    print("%-16s %10s %10s %8s" % ("Mbit/s", "pith", "linux", "ratio"))
-    for row in rows:
-        p, linux = got["pith"][row], got.get("linux", {}).get(row)
-        print("%-16s %10.1f %10s %8s" % (
+    print("%-20s %10s %10s %8s" % ("Mbit/s; ms", "pith", "linux", "ratio"))
+    for row, p in got["pith"].items():
+        linux = got.get("linux", {}).get(row)
+        print("%-20s %10.1f %10s %8s" % (
             row, p, "%.1f" % linux if linux else "-",
             "%.2f" % (p / linux) if linux else "-"))
     if args.json:

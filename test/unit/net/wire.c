@@ -34,6 +34,7 @@ unsigned loss, reorder, twice, delay = 1;
 unsigned path_mtu = MTU, sent, lost, large;
 struct tcp_pcb *client, *server;
 unsigned rate, queue, sent_there;
+bool (*loses)(int to, const void *data, uint16_t len);
 static bool too_large;
 
 struct packet *kept[KEEP];
@@ -75,7 +76,7 @@ send_one(int to, const void *data, uint16_t len)
 		too_large = true; /* a router says so, later */
 		return;
 	}
-	if (rnd(100) < loss) {
+	if (loses ? loses(to, data, len) : rnd(100) < loss) {
 		lost++;
 		return;
 	}

@@ -21,6 +21,8 @@ extern unsigned rate, queue;
 /* The device: keeps packets for so many milliseconds; so many percent are
  * turned away. */
 extern unsigned slow, full;
+/* Is this packet lost?  NULL: `loss` says. */
+extern bool (*loses)(int to, const void *data, uint16_t len);
 extern unsigned sent, lost, large; /* packets; large segments */
 extern unsigned sent_there;	   /* those to the server */
 extern struct packet *wire;

@@ -123,6 +123,7 @@ void lwip_port_free(void *);
 #define TCP_SYNMAXRTX			6
 #define TCP_MSL				30000UL
 #define TCP_TMR_INTERVAL		20
+#define TCP_SLOW_INTERVAL		TCP_TMR_INTERVAL
 #define LWIP_TCP_CALC_INITIAL_CWND(mss) (10U * (mss)) /* RFC 6928 */
 
 #define TCP_WND_UPDATE_THRESHOLD LWIP_MIN(TCP_WND_MAX(pcb) / 4, 4U * pcb->mss)
