@@ -61,6 +61,7 @@ struct net_settings net_settings = {
 	.keepalive_intvl = 75,
 	.keepalive_probes = 9,
 	.tw_reuse = 2,
+	.start_after_idle = 1,
 };
 
 struct setting {
@@ -189,6 +190,8 @@ static const struct pseudo_entry settings[] = {
 	SETTING("ipv4/tcp_keepalive_probes", &net_settings.keepalive_probes, 1,
 		1, 127),
 	SETTING("ipv4/tcp_tw_reuse", &net_settings.tw_reuse, 1, 0, 2),
+	SETTING("ipv4/tcp_slow_start_after_idle",
+		&net_settings.start_after_idle, 1, 0, 255),
 	SETTING("ipv6/bindv6only", &net_settings.bindv6only, 1, 0, 1),
 	{ .path = "sys/net/ipv4/tcp_congestion_control",
 	  .mode = FILE_MODE | 0200,

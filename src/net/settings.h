@@ -16,8 +16,9 @@ struct net_settings {
 	int nonlocal_bind; /* of IPv4 */
 	int keepalive_time, keepalive_intvl, keepalive_probes;
 	int bindv6only;
-	int tw_reuse; /* tcp_tw_reuse: 1 always, 2 within the machine */
-	bool reno;    /* tcp_congestion_control of new sockets */
+	int tw_reuse;	      /* tcp_tw_reuse: 1 always, 2 within the machine */
+	int start_after_idle; /* tcp_slow_start_after_idle */
+	bool reno;	      /* tcp_congestion_control of new sockets */
 };
 
 extern struct net_settings net_settings;

@@ -138,6 +138,9 @@ defaults(void)
 	       option(s, IPPROTO_TCP, TCP_KEEPCNT));
 	close(s);
 	BAD("ipv4/tcp_tw_reuse", "3", "-1", "x", "0");
+	show("ipv4/tcp_slow_start_after_idle");
+	BAD("ipv4/tcp_slow_start_after_idle", "256", "-1", "x", "0", "255");
+	put("ipv4/tcp_slow_start_after_idle", "1");
 	BAD("ipv6/bindv6only", "1");
 	s = socket(AF_INET6, SOCK_STREAM, 0);
 	printf("IPv6 only: %d\n", option(s, IPPROTO_IPV6, IPV6_V6ONLY));

@@ -222,6 +222,17 @@ tcp_cc_lost(struct tcp_cc *cc, uint32_t window, uint32_t mss)
 	return at_least(left, 2 * mss);
 }
 
+/* RFC 2861, 3; the time that went by is none of an epoch (RFC 9438, 5.8). */
+void
+tcp_cc_idle(struct tcp_cc *cc, uint32_t timeouts, uint32_t least,
+	    uint32_t *cwnd, uint32_t *ssthresh)
+{
+	*ssthresh = at_least(*ssthresh, *cwnd - *cwnd / 4);
+	if (least < *cwnd)
+		*cwnd = at_least(timeouts < 32 ? *cwnd >> timeouts : 0, least);
+	restart(cc);
+}
+
 void
 tcp_cc_undone(struct tcp_cc *cc, uint32_t cwnd)
 {

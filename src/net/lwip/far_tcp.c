@@ -29,6 +29,7 @@
 #include <mem/heap.h>
 #include <mem/page.h>
 #include <net/lwip/far.h>
+#include <net/settings.h>
 #include <net/tcp.h>
 
 #include <lwip/priv/tcp_priv.h>
@@ -257,6 +258,12 @@ port_tcp_tries(const struct tcp_pcb *pcb)
 	if (!t)
 		return TRIES_END;
 	return pcb->state == SYN_SENT ? (uint8_t)t->syncnt : TRIES;
+}
+
+int
+port_tcp_idle(void)
+{
+	return READ_ONCE(net_settings.start_after_idle);
 }
 
 /* For TCP_NOTSENT_LOWAT: what lwIP has and has not sent. */

@@ -41,6 +41,11 @@ port_tcp_tries(const struct tcp_pcb *pcb)
 {
 	return pcb->state == SYN_SENT ? 6 : 12;
 }
+int
+port_tcp_idle(void)
+{
+	return 1;
+}
 void
 sys_timeouts_init(void)
 {

@@ -182,6 +182,35 @@ test_nonsense(void)
 	}
 }
 
+/* A pause halves the window for each time-out, down to the first one, and slow
+ * start leads back to three quarters of it. */
+static void
+test_pause(void)
+{
+	start(100 * MSS, 1);
+	cwnd = 100 * MSS;
+	round_trip(60, 60);
+	cwnd = 100 * MSS;
+	tcp_cc_idle(&cc, 1, 10 * MSS, &cwnd, &ssthresh);
+	CHECK(cwnd == 50 * MSS && ssthresh == 75 * MSS);
+	tcp_cc_idle(&cc, 2, 10 * MSS, &cwnd, &ssthresh);
+	CHECK(cwnd == 50 * MSS / 4 && ssthresh == 75 * MSS);
+	round_trip(60, 60);
+	CHECK(cwnd > 20 * MSS);
+	tcp_cc_idle(&cc, 1000, 10 * MSS, &cwnd, &ssthresh);
+	CHECK(cwnd == 10 * MSS && ssthresh == 75 * MSS);
+	/* One that is smaller stays, and does not jump when the epoch is old. */
+	start(4 * MSS, 1);
+	ssthresh = tcp_cc_lost(&cc, 12 * MSS, MSS);
+	cwnd = ssthresh = 4 * MSS;
+	round_trip(60, 60);
+	now += 30000;
+	tcp_cc_idle(&cc, 100, 10 * MSS, &cwnd, &ssthresh);
+	CHECK(cwnd >= 4 * MSS && cwnd < 5 * MSS);
+	round_trip(60, 60);
+	CHECK(cwnd < 6 * MSS);
+}
+
 int
 main(void)
 {
@@ -191,6 +220,7 @@ main(void)
 	test_losses();
 	test_slow_start();
 	test_nonsense();
+	test_pause();
 	puts("ok");
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Losses at the end of what is sent, where no later packet shows them: they are
- * mended long before the time-out.  The path takes 30 ms each way, so that the
+ * mended long before the time-out; and what is sent after a pause.  The path takes 30 ms each way, so that the
  * time-out is 260 ms.
  *
  * INCLUDE: src/net/lwip/include $LWIP/include test/unit/net
@@ -136,7 +136,7 @@ lose_of(uint32_t packets, uint32_t at, uint32_t n, uint32_t most)
 	say(packets * PACKET - 100);
 	CHECK(heard("lost") <= most);
 	CHECK(again >= n && again <= n + 1);
-	run(200);
+	run(100);
 	/* It was a loss, and not a time-out. */
 	many = 0;
 	say(100);
@@ -286,6 +286,37 @@ test_overtaken(void)
 	close_path();
 }
 
+/* Asked for more after a pause, it begins with little; if it was short, where
+ * it was (RFC 5681, 4.1). */
+static void
+test_pause(void)
+{
+	uint32_t cwnd, thresh;
+
+	open_path();
+	loses = NULL;
+	client->cwnd = cwnd = 80 * client->mss;
+	say(10 * PACKET);
+	heard("no pause");
+	run(150);
+	say(10 * PACKET);
+	heard("a short pause");
+	run(100);
+	CHECK(client->cwnd == cwnd);
+	run(270);
+	say(10 * PACKET);
+	CHECK(client->cwnd == cwnd / 2 && client->ssthresh >= cwnd / 4 * 3);
+	heard("a pause");
+	run(60000);
+	say(40 * PACKET);
+	CHECK(client->cwnd == 10u * client->mss && client->unsent);
+	thresh = client->ssthresh;
+	CHECK(heard("a long pause") <= 60 + 60 + WAY);
+	run(200);
+	CHECK(client->cwnd > 20u * client->mss && client->ssthresh == thresh);
+	close_path();
+}
+
 int
 main(void)
 {
@@ -299,6 +330,7 @@ main(void)
 		test_new();
 		test_end();
 		test_overtaken();
+		test_pause();
 	}
 	puts("ok");
 	return 0;

@@ -65,5 +65,12 @@ void tcp_cc_acked(struct tcp_cc *cc, const struct tcp_cc_ack *a, uint32_t *cwnd,
 /* A loss with `window` on its way: the threshold from now on. */
 uint32_t tcp_cc_lost(struct tcp_cc *cc, uint32_t window, uint32_t mss);
 
+/*
+ * Nothing was on its way for so many time-outs: the window is halved for each,
+ * but not below `least`, where it is larger.
+ */
+void tcp_cc_idle(struct tcp_cc *cc, uint32_t timeouts, uint32_t least,
+		 uint32_t *cwnd, uint32_t *ssthresh);
+
 /* The last loss was none, and the window is what it was. */
 void tcp_cc_undone(struct tcp_cc *cc, uint32_t cwnd);

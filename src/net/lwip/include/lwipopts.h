@@ -132,7 +132,7 @@ void lwip_port_free(void *);
  * and 64 KB of pages that begin in the middle of one are 17. */
 #define TCP_SEG_PIECES 18
 
-#define LWIP_TCP_KEEPALIVE 1
+#define LWIP_TCP_KEEPALIVE 0 /* sockets have a timer of their own */
 
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 1 /* far_tcp.c: what is left in the table */
 
@@ -176,6 +176,7 @@ void lwip_port_free(void *);
 #define LWIP_HOOK_TCP_PROCESSED(pcb)	 port_tcp_processed(pcb)
 #define LWIP_HOOK_TCP_GSO_CAN(n, v6)	 port_gso_can(n, v6)
 #define LWIP_HOOK_TCP_TRIES(pcb)	 port_tcp_tries(pcb)
+#define LWIP_HOOK_TCP_IDLE()		 port_tcp_idle()
 #define LWIP_HOOK_TCP_GSO_BEGIN(n, v6, hlen, size) \
 	port_gso_begin(n, v6, hlen, size)
 #define LWIP_HOOK_TCP_GSO_ADD(p, seg, off) port_gso_add(p, seg, off)

@@ -72,6 +72,8 @@ uint16_t port_tcp_cookie_check(const struct ip_addr *local_ip,
 void port_tcp_processed(struct tcp_pcb *pcb);
 /* How often what it waits for is sent again before it is given up. */
 uint8_t port_tcp_tries(const struct tcp_pcb *pcb);
+/* Is a window made small after a pause? */
+int port_tcp_idle(void);
 uint32_t port_tcp_usec(void); /* a clock in microseconds */
 /* The byte so many bytes after those that were given up is urgent. */
 void port_tcp_urgent(struct tcp_pcb *pcb, uint32_t ahead);
