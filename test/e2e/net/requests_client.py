@@ -22,17 +22,18 @@ for line in ("link set lo up", "tuntap add t0 mode tap",
 machine = start_machine(sys.argv[3:], stdout=subprocess.DEVNULL)
 
 
-def ask(port, question):
-    with socket.create_connection((MACHINE, port), 5) as c:
-        c.settimeout(100)
+def ask(port, question, seconds=240):
+    with socket.create_connection((MACHINE, port), seconds) as c:
+        c.settimeout(240)
         c.sendall(question)
         return b"".join(iter(lambda: c.recv(4096), b""))
 
 
-def good():
+def good(seconds=240):
     if KIND == "redis":
-        return ask(PORT, b"PING\r\nQUIT\r\n") == b"+PONG\r\n+OK\r\n"
-    answer = ask(PORT, b"GET /1 HTTP/1.0\r\n\r\n")
+        return ask(PORT, b"PING\r\nQUIT\r\n", seconds) == \
+            b"+PONG\r\n+OK\r\n"
+    answer = ask(PORT, b"GET /1 HTTP/1.0\r\n\r\n", seconds)
     return answer.startswith(b"HTTP/1.1 200 OK") and \
         answer.endswith(b"1-" * 20)
 
@@ -45,7 +46,7 @@ def meminfo():
 
 def nginx():
     """One round; how many requests were answered."""
-    out = subprocess.run(["wrk", "-c", "64", "-t", "2", "--timeout", "100s",
+    out = subprocess.run(["wrk", "-c", "64", "-t", "2", "--timeout", "240s",
                           "-d", "%ds" % ROUND, "http://%s/1" % MACHINE],
                          check=True, capture_output=True).stdout.decode()
     assert "Socket errors" not in out and "Non-2xx" not in out, out
@@ -71,14 +72,14 @@ def redis():
 
 while True:
     try:
-        assert good()
+        assert good(5)  # before it listens nobody answers
         break
     except OSError:
         assert machine.poll() is None
         time.sleep(0.05)
-begin, first, total = time.monotonic(), None, 0
 print("start", meminfo(), file=sys.stderr)
-while time.monotonic() < begin + SECONDS:
+begin, first, total = time.monotonic(), None, 0
+while first is None or time.monotonic() < begin + SECONDS:
     total += {"nginx": nginx, "redis": redis}[KIND]()
     now = meminfo()
     print("%.0f s, %d requests, %d KB available, %d KB free, slab %d KB" % (
