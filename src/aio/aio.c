@@ -66,7 +66,7 @@ struct aio_req {
 	struct pool_work work;
 	struct direct_io direct;
 	struct arm arm;
-	bool armed;
+	bool armed;	 /* [ctx lock] a poll that may be called off */
 	bool canceled;	 /* [ctx lock, a read] */
 	bool unfinished; /* [o] see direct_done() */
 };
@@ -415,6 +415,18 @@ poll_fire(struct arm *a)
 	pool_queue(&container_of(a, struct aio_req, arm)->work);
 }
 
+/* From now on it can be called off.  false: the context has ended. */
+static bool
+set_armed(struct aio_req *r)
+{
+	irqflags_t f = spin_lock_irq(&r->ctx->lock);
+	bool lives = !r->ctx->dead;
+
+	r->armed = true;
+	spin_unlock_irq(&r->ctx->lock, f);
+	return lives;
+}
+
 static int
 start_poll(struct aio_req *r)
 {
@@ -427,11 +439,11 @@ start_poll(struct aio_req *r)
 		return -EINVAL;
 	identity_take(&r->who);
 	pool_work_init(&r->work, poll_work, &r->who);
-	r->armed = true;
 	ready = arm_start(&r->arm, r->file, (uint32_t)r->io.buf, poll_fire);
 	if (ready < 0)
 		return ready;
-	if (ready)
+	/* Who calls it off before it sleeps makes it look once more. */
+	if (!set_armed(r) || ready)
 		complete(r, ready);
 	else if (arm_sleep(&r->arm, r->file))
 		pool_queue(&r->work);

@@ -149,6 +149,7 @@ int uring_cancel_one(struct uring_req *r);
 void uring_count_timeouts(struct uring *u, struct list *due);
 
 /* ---- uring_wait.c ---- */
+bool uring_timer_due(const struct uring_req *r);
 void uring_start_timer(struct uring_req *r);
 void uring_clock_stepped(struct clock_watch *w);
 struct uring_match {

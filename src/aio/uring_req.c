@@ -238,10 +238,11 @@ link_timeout_fired(struct timer *t)
 	struct uring_req *lt = container_of(t, struct uring_req, timer);
 	struct uring *u = lt->ring;
 	irqflags_t f = spin_lock_irq(&u->lock);
-	bool mine = lt->timing;
+	bool mine = uring_timer_due(lt);
 	long res = -ETIME;
 
-	lt->timing = false;
+	if (mine)
+		lt->timing = false;
 	if (mine && lt->owner && uring_cancel_one(lt->owner))
 		res = -EALREADY;
 	spin_unlock_irq(&u->lock, f);

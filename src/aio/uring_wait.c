@@ -106,6 +106,14 @@ uring_clock_stepped(struct clock_watch *w)
 	spin_unlock(&u->lock);
 }
 
+/* With the lock: a timer that fires has not been given a later time meanwhile,
+ * at which it comes again. */
+bool
+uring_timer_due(const struct uring_req *r)
+{
+	return r->timing && r->timer.deadline_ns <= clock_mono_ns();
+}
+
 /* With the lock: from now on. */
 void
 uring_start_timer(struct uring_req *r)
@@ -152,9 +160,8 @@ timeout_fired(struct timer *t)
 	struct uring_req *r = container_of(t, struct uring_req, timer);
 	struct uring *u = r->ring;
 	irqflags_t f = spin_lock_irq(&u->lock);
-	bool mine = r->timing;
 
-	if (mine) {
+	if (uring_timer_due(r)) {
 		r->timing = false;
 		list_del(&r->wait_link);
 		r->res = -ETIME;

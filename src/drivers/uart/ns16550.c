@@ -39,6 +39,7 @@
 #define FIFO	 16u
 #define SPINS	 100000u
 #define RX_BYTES 1024u
+#define TX_BYTES 64u /* at a time: 6 ms of a real line, interrupts off */
 
 static struct {
 	struct stream stream;
@@ -101,6 +102,7 @@ uart_write(struct stream *s, const void *buf, size_t len)
 	irqflags_t f = spin_lock_irq(&port.lock);
 
 	(void)s;
+	len = min_u64(len, TX_BYTES);
 	send(buf, len);
 	spin_unlock_irq(&port.lock, f);
 	return (ssize_t)len;
