@@ -305,11 +305,16 @@ run {program} ; url http://h{d}/relative ; not/{d}/relative
 secret /etc/shadow
 pattern {d}/rem*
 more {d}/later.pem
+pid-file "/var/run/our/x.pid"; socket /run/our2/deep/sock
+lock /run/our3; journal /run/systemd/system/x
 """)
     n = names(pith, build(pith, tmp_path, static, "-c", conf))
     assert f"{d}/key" in n and f"{d}/site/sub/page" in n
     for path in (f"{d}/remark", f"{d}/relative", str(program), "/etc/shadow"):
         assert path not in n
+    # Where it will make files below /run, their directories only.
+    assert {p for p in n if p.startswith(("/run/our", "/run/systemd"))} == {
+        "/run/our", "/run/our2", "/run/our2/deep"}
     # Only what is called as configuration is read.
     other = tmp_path / "list"
     other.write_bytes(conf.read_bytes())

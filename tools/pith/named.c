@@ -11,6 +11,9 @@
  * /run) stays out, and so do this machine's list of accounts and, unless the
  * user's own configuration names it, what not everybody may read.
  *
+ * A file below /run that is named is one that the program will make: its
+ * directory, which a script of init would have made, goes in empty.
+ *
  * What is named and not there is remembered, so that an image is made anew
  * when it comes to be.
  */
@@ -192,12 +195,32 @@ add_directory(struct search *s, const char *path)
 }
 
 static void
+add_run_directory(struct search *s, const char *path)
+{
+	char *dir = xstrdup(strncmp(path, "/var/", 5) ? path : path + 4);
+	char *end = strrchr(dir, '/');
+
+	*end = '\0';
+	/* /run/systemd says that systemd is there. */
+	if (path_below(dir, "/run") && strcmp(dir, "/run") &&
+	    !path_below(dir, "/run/systemd") && !strstr(dir, "..") &&
+	    !fileset_find(s->fs, dir))
+		fileset_mkdir(s->fs, dir, 0755);
+	free(dir);
+}
+
+static void
 add_path(struct search *s, const char *path)
 {
 	size_t len = strlen(path), before = s->fs->nnodes;
 	struct stat st;
 	bool so;
 
+	if (len < PATH_MAX &&
+	    (path_below(path, "/run") || path_below(path, "/var/run"))) {
+		add_run_directory(s, path);
+		return;
+	}
 	if (len >= PATH_MAX || !strchr(path + 1, '/') || stays_out(s, path))
 		return;
 	if (stat(path, &st) < 0) {
