@@ -64,7 +64,7 @@ def test_direct(volume, tmp_path):
                           timeout=WAIT)
     os.unlink("/var/tmp/direct.data")
     got = volume.run(exe, "/data")
-    assert got.stdout == want.stdout
+    assert got.stdout == want.stdout, got
     volume.check()
 
 

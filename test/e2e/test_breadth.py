@@ -133,9 +133,9 @@ def test_coreutils(case, model, tmp_path):
     want = once(argv, b"", d)
     err = b"".join(l for l in got.stderr.splitlines(True)
                    if not l.startswith(b"pith:"))
-    assert got.stdout == want.stdout
+    assert got.stdout == want.stdout, got
     assert err == want.stderr
-    assert got.returncode == want.returncode
+    assert got.returncode == want.returncode, got
 
 
 def agree(argv, stdin=b"", options=(), status=None, cwd="/"):

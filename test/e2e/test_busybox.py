@@ -332,9 +332,9 @@ def test_applet(case, model, tmp_path):
     want = once([BUSYBOX, *argv], stdin, d)
     err = b"".join(l for l in got.stderr.splitlines(True)
                    if not l.startswith(b"pith:"))
-    assert got.stdout == want.stdout
+    assert got.stdout == want.stdout, got
     assert err == want.stderr
-    assert got.returncode == want.returncode
+    assert got.returncode == want.returncode, got
 
 
 def test_every_applet_is_placed():

@@ -127,7 +127,7 @@ def test_one_that_does_not_fit(beside, change, wanted):
 
 def test_init_fails():
     r = run("--klib", "9p=words that it does not know", "/bin/true")
-    assert r.returncode == 125
+    assert r.returncode == 125, r
     assert r.stderr.decode().splitlines()[-1] == \
         "pith: the klib 9p can not be used: Invalid argument"
 
@@ -260,7 +260,7 @@ def test_time(time_server, kernel):
     r = run("--klib", "ntp=10.0.2.2:%d" % s.port, PY, "-c", WAIT_FOR_TIME, FAR,
             env={"PITH_KERNEL": os.path.join(BUILD, kernel, "pith-kernel.elf")})
     assert r.returncode == 0, r.stderr.decode()
-    assert r.stdout == b"0 True\n"
+    assert r.stdout == b"0 True\n", r
     assert len({q[40:] for q in s.asked}) == len(s.asked)  # never twice
     assert all(q[1:40] == bytes(39) for q in s.asked)  # and tells no time
 
@@ -288,7 +288,7 @@ def test_no_server():
         r = run("--klib", "ntp=10.0.2.2:9", *options, "/bin/echo", "runs")
         assert r.returncode == 0 and r.stdout == b"runs\n"
     r = run("--verbose", "--klib", "ntp=time.example.org", "/bin/true")
-    assert r.returncode == 125
+    assert r.returncode == 125, r
     assert b"IPv4 addresses" in r.stderr
     assert r.stderr.decode().splitlines()[-1] == \
         "pith: the klib ntp can not be used: Invalid argument"

@@ -52,7 +52,7 @@ def test_descriptors(pith, tmp_path):
     assert r.stdout.decode().splitlines() == [
         "watched 50000", "ready 50000", "again 0",
         "6 more: Too many open files", "first free again"], r.stderr
-    assert r.returncode == 0
+    assert r.returncode == 0, r
 
 
 NGINX = """

@@ -714,7 +714,7 @@ def test_tap(pith, machine, cpus):
                         PY, os.path.join(HERE, "net/echo.py")],
                        capture_output=True, timeout=LIMIT + 30)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
-    assert r.stdout == b"all there\n"
+    assert r.stdout == b"all there\n", r
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="making a tap needs root")
@@ -728,7 +728,7 @@ def test_syn_flood(pith):
                         os.path.join(HERE, "net/flood_server.py")],
                        capture_output=True, timeout=LIMIT + 30)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
-    assert r.stdout == b"all there\n"
+    assert r.stdout == b"all there\n", r
 
 
 # Addresses of an interface: on Linux in a namespace, then in a machine.
@@ -782,4 +782,4 @@ def test_far(pith):
                         os.path.join(HERE, "net/far_server.py")],
                        capture_output=True, timeout=LIMIT + 30)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
-    assert r.stdout == b"all right\n"
+    assert r.stdout == b"all right\n", r

@@ -77,13 +77,13 @@ def test_stacks(program, tmp_path):
                                     "--profile=x"])
 def test_bad_rate(program, option):
     r = run(option, program)
-    assert r.returncode == 125
+    assert r.returncode == 125, r
     assert b"number of samples a second" in r.stderr
 
 
 def test_bad_file(program, tmp_path):
     r = run("--profile-file", tmp_path / "no" / "file", program)
-    assert r.returncode == 125
+    assert r.returncode == 125, r
     assert r.stderr.startswith(b"pith: --profile-file ")
 
 

@@ -112,7 +112,7 @@ def test_large_input(run, tmp_path):
 def test_large_output_both_ways(run):
     data = os.urandom((100 if LONG else 10) << 20)
     r = run("/bin/cat", stdin=data)
-    assert r.returncode == 0
+    assert r.returncode == 0, r
     assert hashlib.sha256(r.stdout).digest() == hashlib.sha256(data).digest()
 
 
@@ -215,7 +215,7 @@ def test_closed_and_null_streams(env, tmp_path, redirections):
     got = subprocess.run(["bash", "-c", script, "-", PITH, "run", exe],
                          env=env, capture_output=True, timeout=WAIT)
     assert got.stdout == want.stdout and got.stderr == want.stderr
-    assert got.returncode == want.returncode
+    assert got.returncode == want.returncode, got
 
 
 def test_stdout_full(run):
@@ -571,7 +571,7 @@ def test_env_file_is_a_pipe(env):
     r = subprocess.run(["bash", "-c", '"$0" run --env-file <(echo F=1) '
                         '/usr/bin/printenv F', PITH], env=env,
                        capture_output=True, timeout=WAIT)
-    assert r.stdout == b"1\n"
+    assert r.stdout == b"1\n", r
 
 
 def test_directory_user_and_machine(run):
@@ -590,7 +590,7 @@ def test_directory_user_and_machine(run):
 def test_limits(run):
     r = run("--rlimit", "nofile=100:200", "/bin/sh", "-c",
             "ulimit -Sn; ulimit -Hn")
-    assert r.stdout == b"100\n200\n"
+    assert r.stdout == b"100\n200\n", r
 
 
 def test_include(run, tmp_path):
@@ -601,7 +601,7 @@ def test_include(run, tmp_path):
             "-i", f"{tmp_path}/one:/two", "/bin/sh", "-c",
             f"read a </data/e/f; read b <{tmp_path}/one; read c </two; "
             "echo $a $b $c")
-    assert r.stdout == b"deep one one\n"
+    assert r.stdout == b"deep one one\n", r
 
 
 def test_root(run, tmp_path):
@@ -642,7 +642,7 @@ def test_timeout(run):
 
 def test_trace_to_stderr_and_file(run, tmp_path):
     r = run("--trace=write,exit_group", "/bin/echo", "hi")
-    assert r.stdout == b"hi\n"
+    assert r.stdout == b"hi\n", r
     assert b'write(1, "hi\\n", 3) = 3\n' in r.stderr
     assert b"openat" not in r.stderr
     f = tmp_path / "trace"
@@ -902,7 +902,7 @@ int main(int argc, char **argv)
 def test_crash_report(run, tmp_path):
     exe = compiled(tmp_path / "segv", SEGV, "-g", "-pthread")
     r = run(exe)
-    assert r.returncode == 139
+    assert r.returncode == 139, r
     lines = r.stderr.decode().splitlines()
     assert lines[0] == "before"
     assert all(l.startswith("pith:") for l in lines[1:]), lines

@@ -171,7 +171,7 @@ def test_sqlite(m):
                               for k in range(2000)) + "COMMIT;"
     sql += "CREATE INDEX i ON t(b); SELECT count(*) FROM t;"
     r = m.run("-v", "v:/data", "/usr/bin/sqlite3", "/data/x.db", sql)
-    assert r.stdout == b"2060\n"
+    assert r.stdout == b"2060\n", r
     check = "PRAGMA integrity_check; SELECT count(*), sum(a) FROM t;"
     r = m.run("-v", "v:/data:ro", "/usr/bin/sqlite3",
               "file:/data/x.db?mode=ro", check)
@@ -180,7 +180,7 @@ def test_sqlite(m):
     host = subprocess.run(["/usr/bin/sqlite3", m.tmp / "x.db", check],
                           capture_output=True)
     assert host.stdout == b"ok\n2060|%d\n" % (2060 * 2061 // 2)
-    assert r.stdout == host.stdout
+    assert r.stdout == host.stdout, r
 
 
 WRITER = r"""
@@ -430,7 +430,7 @@ def test_full(m):
     """ENOSPC comes from write, not later; what was accepted is there."""
     m.pith("volume", "create", "small", "16M")
     r = m.python(FULL, options=("-v", "small:/data"))
-    assert r.stdout == b"full True True\n"
+    assert r.stdout == b"full True True\n", r
     fsck(m.volume("small"))
 
 
@@ -595,7 +595,7 @@ def test_read_only(m):
     r = m.python("import errno\ntry: open('/data/y', 'w')\n"
                  "except OSError as e: print(errno.errorcode[e.errno])",
                  options=("-v", "v:/data:ro"))
-    assert r.stdout == b"EROFS\n"
+    assert r.stdout == b"EROFS\n", r
     script = m.tmp / "w.py"
     script.write_text("import os\nprint(1, flush=True)\n"
                       "while True:\n"
@@ -660,7 +660,7 @@ for k in range(100):
 print("good")
 """
     r = m.python(text, options=("-m", "64M", "-v", "v:/data"))
-    assert r.stdout == b"good\n"
+    assert r.stdout == b"good\n", r
     fsck(m.volume())
 
 
@@ -719,5 +719,5 @@ def test_grow(m):
     r = m.python("import os; s = os.statvfs('/data'); "
                  "print(s.f_blocks * s.f_frsize > 250 << 20, "
                  "open('/data/x').read())")
-    assert r.stdout == b"True x\n"
+    assert r.stdout == b"True x\n", r
     fsck(m.volume())

@@ -97,7 +97,7 @@ def test_only_where_it_is_needed():
     r = run(PY, "-c", script)
     assert r.stdout == b"False\n" and b"[Errno 97]" in r.stderr
     r = run("--klib", "vsock=x", "/bin/true")
-    assert r.returncode == 125
+    assert r.returncode == 125, r
 
 
 ADDRESSES = r"""

@@ -271,7 +271,7 @@ def test_odd_names(pith, tmp_path, static, name):
     r = pith("build", "-o", img, f)
     assert r.returncode == 0, r.stderr
     r = pith("cp", img, f, "-")
-    assert r.stdout == f.read_bytes()
+    assert r.stdout == f.read_bytes(), r
     assert pith("run", img, "exit", "5").returncode == 5
     # Nothing of the names is ever part of an option of QEMU.
     r = pith("run", "--print-qemu", f)
@@ -336,7 +336,7 @@ def test_read_only_cache(pith, static, small_disk):
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     r = pith("run", static, "exit", "9",
              env={"PITH_CACHE": str(small_disk / "c")})
-    assert r.returncode == 9
+    assert r.returncode == 9, r
     assert b"Read-only file system" in r.stderr
     assert b"in memory" in r.stderr
 

@@ -117,7 +117,7 @@ def test_content_and_attributes(pith, static, tmp_path):
         out = debugfs(root, "ea_get -V /data/sub/file user.note")
         assert "value" in out
     r = pith("cp", img, "/data/link", "-")
-    assert r.stdout == f.read_bytes()
+    assert r.stdout == f.read_bytes(), r
     out = tmp_path / "out"
     assert pith("cp", img, "/data/sub/file", out).returncode == 0
     assert out.read_bytes() == f.read_bytes()
@@ -169,7 +169,7 @@ def test_file_over_many_groups(pith, static, tmp_path):
     fsck(img, tmp_path)
     p = subprocess.run(["cmp", "-", f], input=pith("cp", img, "/big", "-")
                        .stdout)
-    assert p.returncode == 0
+    assert p.returncode == 0, p
 
 
 def test_sparse_file(pith, static, tmp_path):

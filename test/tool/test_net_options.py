@@ -88,7 +88,7 @@ def test_publish(pith, static):
 def test_free_port(pith, static):
     r = pith("run", "-p", "0:80", static, "exit")
     line = last_line(r)
-    assert r.returncode == 0
+    assert r.returncode == 0, r
     assert line.startswith("pith: 127.0.0.1:") and \
         line.endswith(" is port 80 of the machine")
     assert int(line.split(":")[2].split()[0]) > 0
@@ -244,6 +244,6 @@ ip link set t0 up
     r = subprocess.run(["unshare", "-n", "sh", "-c", script, PITH, str(static)],
                        capture_output=True, env=pith.env, timeout=300)
     lines = r.stderr.decode().splitlines()
-    assert r.stdout == b"1\n"
+    assert r.stdout == b"1\n", r
     assert any("t0 is down" in s for s in lines), lines
     fails(r, 125, "tap=dummy0", "no tap interface")

@@ -20,7 +20,7 @@ from conftest import BUILD, PITH, fails, last_line
 @pytest.mark.parametrize("code", [0, 1, 42, 126, 127, 255])
 def test_status(pith, static, code):
     r = pith("run", static, "exit", str(code))
-    assert r.returncode == code
+    assert r.returncode == code, r
     assert r.stderr == b""
 
 
@@ -115,7 +115,7 @@ def test_stdout_socket(pith, static):
 def test_closed_streams(pith, static):
     r = subprocess.run(["sh", "-c", 'exec "$0" run "$1" env >&- <&- 2>&-; :',
                         PITH, static], env=pith.env, capture_output=True)
-    assert r.returncode == 0
+    assert r.returncode == 0, r
     r = subprocess.run(["sh", "-c", 'exec "$0" run "$1" env <&- 2>/dev/null',
                         PITH, static], env=pith.env, capture_output=True)
     kinds = struct.unpack("<III", block(r.stdout)[9][0])
@@ -236,7 +236,7 @@ def test_same_signal_twice_ends(pith, static, until_taken):
         assert p.poll() is None
     p.send_signal(signal.SIGINT)
     _, err = p.communicate(timeout=300)
-    assert p.returncode == 128 + signal.SIGINT
+    assert p.returncode == 128 + signal.SIGINT, p
     assert b"pith: the same signal twice" in err
 
 

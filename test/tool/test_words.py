@@ -136,7 +136,7 @@ def test_no_config(pith, tmp_path):
 
 def test_doctor(pith):
     r = pith("doctor")
-    assert r.returncode == 0
+    assert r.returncode == 0, r
     for w in (b"QEMU", b"KVM", b"kernel", b"memory", b"cache"):
         assert w in r.stdout
     r = pith("doctor", env={"PITH_QEMU": "/no/qemu"})
