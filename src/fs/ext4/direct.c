@@ -38,9 +38,7 @@ ext4_map_direct(struct page_cache *pc, uint64_t pos, uint64_t len, bool write,
 
 	if (lblk >= UINT32_MAX)
 		return -EFBIG;
-	err = ext4_map_any(i, (uint32_t)lblk, &m);
-	if (!err)
-		err = ext4_lost_hide(s, &m);
+	err = ext4_map_shown(i, (uint32_t)lblk, &m);
 	if (err)
 		return err;
 	bytes = ((uint64_t)m.len << s->block_shift) - off;

@@ -529,6 +529,9 @@ MUST_CHECK int ext4_map_block(struct inode *i, uint32_t lblk,
 			      struct ext4_map *m);
 /* With unwritten ones. */
 MUST_CHECK int ext4_map_any(struct inode *i, uint32_t lblk, struct ext4_map *m);
+/* As readers have it: data that was lost is unwritten (lost.c). */
+MUST_CHECK int ext4_map_shown(struct inode *i, uint32_t lblk,
+			      struct ext4_map *m);
 /* The same by who has tree_lock. */
 MUST_CHECK int ext4_map_locked(struct inode *i, uint32_t lblk,
 			       struct ext4_map *m);
@@ -579,7 +582,8 @@ void ext4_cut_page(struct inode *i, uint64_t size);
 /* The device refused i's data of these blocks, which were taken in a
  * transaction that is not committed.  Any context, before writeback ends. */
 void ext4_lost_note(struct inode *i, uint64_t pblk, uint32_t len);
-/* What m finds there is unwritten as far as readers are concerned; -EIO. */
+/* What m finds there is unwritten as far as readers are concerned; -EIO.
+ * With tree_lock, since m was asked. */
 MUST_CHECK int ext4_lost_hide(struct ext4_super *s, struct ext4_map *m);
 /* By commit: in the running transaction, which is closed to others. */
 MUST_CHECK int ext4_lost_unwrite(struct ext4_super *s);

@@ -249,13 +249,26 @@ ext4_map_any(struct inode *i, uint32_t lblk, struct ext4_map *m)
 	return err;
 }
 
+/* A note of lost data goes after its extent was changed, with the lock: so who
+ * holds it finds either the one or the other. */
+int
+ext4_map_shown(struct inode *i, uint32_t lblk, struct ext4_map *m)
+{
+	int err;
+
+	read_lock(&ext4_i(i)->tree_lock);
+	err = ext4_map_locked(i, lblk, m);
+	if (!err)
+		err = ext4_lost_hide(ext4_sb(i), m);
+	read_unlock(&ext4_i(i)->tree_lock);
+	return err;
+}
+
 int
 ext4_map_block(struct inode *i, uint32_t lblk, struct ext4_map *m)
 {
-	int err = ext4_map_any(i, lblk, m);
+	int err = ext4_map_shown(i, lblk, m);
 
-	if (!err)
-		err = ext4_lost_hide(ext4_sb(i), m);
 	if (!err && m->unwritten)
 		m->pblk = 0;
 	return err;
