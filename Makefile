@@ -143,10 +143,14 @@ SMALL := $(wildcard src/boot/*.c src/klib/*.c src/drivers/pci/*.c) \
 	 $(wildcard src/proc/procfs*.c) src/proc/profile.c \
 	 src/linux/sys_cred.c src/ipc/mqueue.c \
 	 $(patsubst %,src/net/%.c,procnet unix_proc netsys rtnl rtnl_fill \
-		    ifioctl sock_diag netlink inet_opt tcp_opt mcast packet \
-		    lwip/config lwip/dhcp_options lwip/groups lwip/lease \
-		    lwip/query lwip/report lwip/report_out) \
-	 lwip/core/ipv4/dhcp.c lwip/core/ipv6/dhcp6.c lwip/core/netif.c
+		    ifioctl sock_diag netlink inet_opt tcp_opt mcast packet start \
+		    refused unix_gc dgram_err sockopt lwip/addr4 lwip/config \
+		    lwip/dhcp_options lwip/finish lwip/groups lwip/iface \
+		    lwip/info lwip/lease lwip/query lwip/report \
+		    lwip/report_out) \
+	 $(patsubst %,lwip/core/%.c,netif ipv4/dhcp ipv4/icmp ipv4/ip4_addr \
+		    ipv4/ip4_frag ipv6/dhcp6 ipv6/icmp6 ipv6/ip6_addr \
+		    ipv6/ip6_frag ipv6/nd6)
 $(SMALL:%=$(K)/obj/%.o): private KFLAGS += -Os
 
 # The TCP/IP engine: Debian's source, our patches, flags of its own.  Only the
