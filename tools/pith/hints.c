@@ -25,7 +25,8 @@ static const struct {
 	const char *name; /* fnmatch(3) */
 	const char *what;
 } forks[] = {
-	{ "apache2", "start it with -X (after '. /etc/apache2/envvars')" },
+	{ "apache2", "start it with -X, the variables of /etc/apache2/envvars, "
+		     "and APACHE_RUN_DIR=/tmp" },
 	{ "asterisk", "start it with -f" },
 	{ "atftpd", "start it with --daemon --no-fork" },
 	{ "beam*", ERLANG },
