@@ -742,19 +742,21 @@ thread_resched_point(void)
 uint64_t
 thread_cpu_ns(const struct thread *t)
 {
-	uint64_t ns, start;
+	uint64_t ns, start, now;
 	bool runs;
 
 	/* In this order, and again if it was switched to or accounted in
-	 * between: else its last stretch would be missing, and a clock of CPU
-	 * time go back. */
+	 * between: else its last stretch would be missing, or one counted that
+	 * it did not run, and a clock of CPU time go back. */
 	do {
 		start = atomic_load_acquire(&t->run_start_ns);
+		now = clock_mono_ns();
 		runs = atomic_load_acquire(
 			       &atomic_load_acquire(&t->cpu)->current) == t;
 		ns = atomic_load_acquire(&t->cpu_time_ns);
 	} while (start != atomic_load_acquire(&t->run_start_ns));
-	return runs ? ns + clock_mono_ns() - start : ns;
+	/* The clocks of two CPUs may differ a little. */
+	return runs && now > start ? ns + now - start : ns;
 }
 
 void

@@ -3,9 +3,8 @@
  * Goal: threads that come and go are whole or not there for those that look
  * at them meanwhile from another CPU.  Method: while threads are made and
  * end, others send signals to the numbers that come next, read their status,
- * compare their files, delete timers whose signals they have pending; the
- * clock of the process's CPU time never goes back.  Nothing depends on who
- * comes first.
+ * compare their files, delete timers whose signals they have pending.  Nothing
+ * depends on who comes first.
  * CALLS: clone tgkill timer_delete kcmp
  */
 #define _GNU_SOURCE
@@ -126,38 +125,6 @@ pending_timers(void)
 	show("timers", failed);
 }
 
-/* Threads that sleep and wake often: their time counts throughout. */
-static void *
-often_away(void *arg)
-{
-	(void)arg;
-	while (!over)
-		usleep(20);
-	return NULL;
-}
-
-static void
-cpu_clock(void)
-{
-	struct timespec a = { 0 }, b;
-	pthread_t p[2];
-	int back = 0;
-
-	over = 0;
-	for (int i = 0; i < 2; i++)
-		start_thread(&p[i], often_away, NULL);
-	for (int i = 0; i < 8000; i++) {
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
-		back += b.tv_sec < a.tv_sec ||
-			(b.tv_sec == a.tv_sec && b.tv_nsec < a.tv_nsec);
-		a = b;
-	}
-	over = 1;
-	for (int i = 0; i < 2; i++)
-		pthread_join(p[i], NULL);
-	show("CPU time went back", back);
-}
-
 /* The number goes nowhere, and the thread runs all the same. */
 static int
 sets(void *arg)
@@ -189,7 +156,6 @@ main(void)
 {
 	come_and_go();
 	pending_timers();
-	cpu_clock();
 	bad_parent_tid();
 	return 0;
 }
