@@ -247,6 +247,11 @@ def test_run_wrong(vol, pith, static, tmp_path):
     vol("create", "v", "16M")
     fails(pith("run", "-v", "v:/a", "-v", "v:/a", static), 125, "another")
     fails(pith("run", "-v", "v:/a", "-v", "v:/b", static), 125, "in use")
+    path = tmp_path / "volumes" / "v.img"
+    for data, word in ((b"QFI\xfb" + bytes(4096), "qcow2"),
+                       (b"junk", "no ext4")):
+        path.write_bytes(data)
+        fails(pith("run", "-v", "v:/a", static), 125, word, "volume v")
     many = sum((["-v", "v:/p%d" % k] for k in range(9)), [])
     fails(pith("run", *many, static), 125, "too many")
 

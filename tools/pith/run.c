@@ -324,6 +324,7 @@ open_volumes(struct options *o, struct qemu_fds *f)
 			q->dir = volume_dir(v);
 		} else {
 			q->fd = volume_open(v->source, v->read_only);
+			volume_must_be_ext4(v->source, q->fd);
 			fcntl(q->fd, F_SETFD, 0);
 		}
 		mount = xasprintf("%s:%s%s:%s:%s", dir ? "9p" : "ext4",

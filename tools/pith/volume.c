@@ -116,6 +116,24 @@ volume_open(const char *name, bool shared)
 	return fd;
 }
 
+void
+volume_must_be_ext4(const char *name, int fd)
+{
+	static const uint8_t qcow[4] = { 'Q', 'F', 'I', 0xfb };
+	uint8_t head[4] = { 0 }, magic[2] = { 0 };
+
+	/* s_magic, of the superblock at 1024. */
+	if (pread(fd, magic, 2, 1024 + 56) == 2 && magic[0] == 0x53 &&
+	    magic[1] == 0xef)
+		return;
+	if (pread(fd, head, 4, 0) == 4 && !memcmp(head, qcow, 4))
+		die(STATUS_FAILED,
+		    "volume %s is a qcow2 image; qemu-img convert -O raw makes "
+		    "a volume of it",
+		    name);
+	die(STATUS_FAILED, "volume %s holds no ext4 file system", name);
+}
+
 static uint64_t
 size_arg(const char *text)
 {

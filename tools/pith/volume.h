@@ -14,6 +14,9 @@
  * `shared` beside others that only read.  Ends pith (125) when it is not
  * there, in use, or (shared) needs its journal played back. */
 int volume_open(const char *name, bool shared);
+/* Dies with a message unless the file holds one: the kernel's would not name
+ * the volume. */
+void volume_must_be_ext4(const char *name, int fd);
 /* NULL when the name can be one of a volume, else what is wrong with it. */
 const char *volume_name_wrong(const char *name);
 /* A directory of the host, not a volume of a name. */
