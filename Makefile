@@ -138,9 +138,14 @@ SMALL := $(wildcard src/boot/*.c src/klib/*.c src/drivers/pci/*.c) \
 	 $(wildcard src/linux/trace*.c src/linux/errname*.c \
 		    src/linux/missing*.c src/aio/uring_reg*.c \
 		    src/aio/uring_rsrc*.c src/aio/uring_sq.c) \
-	 $(patsubst %,src/fs/%.c,ext4/recover ext4/lost ext4/super pseudo/procfs pseudo/pseudo \
+	 $(patsubst %,src/fs/%.c,ext4/recover ext4/lost ext4/super \
+		    ext4/xattrset ext4/quota ext4/orphanfile acl \
+		    bdevfile fileattr lease mount pseudo/procfs pseudo/pseudo \
 		    pseudo/devfs pseudo/sysfs pseudo/devpts) \
-	 $(wildcard src/proc/procfs*.c) src/proc/profile.c \
+	 $(wildcard src/proc/procfs*.c) src/proc/profile.c src/proc/crash.c \
+	 src/proc/elf.c src/proc/exec.c src/proc/uts.c \
+	 src/proc/report.c src/proc/vdso.c \
+	 src/dev/partition.c src/dev/pty.c src/dev/tty_job.c \
 	 src/linux/sys_cred.c src/ipc/mqueue.c \
 	 $(patsubst %,src/net/%.c,procnet unix_proc netsys rtnl rtnl_fill \
 		    ifioctl sock_diag netlink inet_opt tcp_opt mcast packet start \
