@@ -232,7 +232,7 @@ def test_same_signal_twice_ends(pith, static, until_taken):
     for sig in (signal.SIGTERM, signal.SIGINT):
         p.send_signal(sig)
         until_taken(p.pid, sig)
-        time.sleep(0.2)  # sooner it would be timeout(1)'s
+        time.sleep(1.1)  # sooner it would be timeout(1)'s
         assert p.poll() is None
     p.send_signal(signal.SIGINT)
     _, err = p.communicate(timeout=300)

@@ -44,6 +44,7 @@
 
 #define AGAIN_NS  5000000000ll /* the same signal twice within this ends */
 #define ECHO_NS	  100000000ll  /* below this it is one signal, sent twice */
+#define PARENT_NS 1000000000ll /* the same, of our parent's */
 #define LINGER_NS 2000000000ll /* from the exit frame to QEMU's end */
 #define STOP_NS \
 	30000000000ll /* from asking it to write its disks and stop
@@ -434,14 +435,21 @@ send_winsize(struct run *r)
 		control_send(&r->control, PITH_FRAME_WINSIZE, &ws, sizeof(ws));
 }
 
-/* A program may ignore a signal; who sends it twice wants the end. */
+/* A program may ignore what asks it to end; who sends it twice wants the end.
+ * The other signals are its own, however often they come. */
 static void
-forward_signal(struct run *r, uint32_t sig)
+forward_signal(struct run *r, uint32_t sig, uint32_t sender)
 {
 	int64_t now = now_ns(), since = now - r->last_signal_at;
 
-	/* timeout(1) signals its child and then the child's group. */
-	if ((uint32_t)r->last_signal == sig && since < ECHO_NS)
+	if (sig != SIGINT && sig != SIGTERM && sig != SIGQUIT) {
+		control_send(&r->control, PITH_FRAME_SIGNAL, &sig, sizeof(sig));
+		return;
+	}
+	/* timeout(1) signals its child and then the child's group, on a busy
+	 * host not at once. */
+	if ((uint32_t)r->last_signal == sig &&
+	    since < (sender == (uint32_t)getppid() ? PARENT_NS : ECHO_NS))
 		return;
 	if ((uint32_t)r->last_signal == sig && since < AGAIN_NS) {
 		end_machine(r, 128 + sig,
@@ -487,7 +495,7 @@ read_signals(struct run *r)
 			stop_ourselves();
 			break;
 		default:
-			forward_signal(r, si.ssi_signo);
+			forward_signal(r, si.ssi_signo, si.ssi_pid);
 		}
 	}
 }
