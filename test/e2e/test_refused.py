@@ -65,7 +65,7 @@ def test_threads(m, faulty, exe, seed):
     run = lambda *w: m.run("-c", "2", "-v", "v:/data", exe,
                            *w).stdout.decode()
     assert run("fill", "/data") == "filled\n"
-    assert run("threads", "/data", 4, 600 if LONG else 150, seed) == \
+    assert run("threads", "/data", 4, 600 if LONG else 50, seed) == \
         "threads: errors, successes\n"
     assert disk.refused[1]
     fsck(m.volume())
