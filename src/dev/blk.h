@@ -44,6 +44,7 @@ struct bio {
 	void *arg;	    /* the submitter's */
 	struct list link;   /* the driver's, from submit to done */
 	struct bio *merged; /* the driver's: part of the same request */
+	bool alone;	    /* the driver's: never merged */
 	struct bio_vec vecs[];
 };
 

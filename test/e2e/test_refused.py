@@ -57,6 +57,14 @@ def test_told(m, faulty, exe, tmp_path):
     assert len(want) > 20 and "EIO" in want[1]
 
 
+def test_beside(m, faulty, exe):
+    """Of requests that go to the disk as one, what is refused is that which
+    it refuses."""
+    faulty()
+    assert m.run("-v", "v:/data", exe, "beside", "/data").stdout == \
+        b"write 5: EIO\nread 9: EIO\ndone\n"
+
+
 @pytest.mark.parametrize("seed", range(1, 30 if LONG else 2))
 def test_threads(m, faulty, exe, seed):
     m.pith("volume", "rm", "v")
@@ -65,7 +73,7 @@ def test_threads(m, faulty, exe, seed):
     run = lambda *w: m.run("-c", "2", "-v", "v:/data", exe,
                            *w).stdout.decode()
     assert run("fill", "/data") == "filled\n"
-    assert run("threads", "/data", 4, 600 if LONG else 50, seed) == \
+    assert run("threads", "/data", 4, 600 if LONG else 150, seed) == \
         "threads: errors, successes\n"
     assert disk.refused[1]
     fsck(m.volume())

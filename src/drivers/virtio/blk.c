@@ -216,7 +216,7 @@ merge(struct vblk_queue *vq, struct bio *b)
 	unsigned vecs = b->nvecs;
 	uint64_t n = sectors_of(b);
 
-	if (b->op != BIO_READ && b->op != BIO_WRITE)
+	if ((b->op != BIO_READ && b->op != BIO_WRITE) || b->alone)
 		return;
 	while (last->merged) { /* of an attempt that found the ring full */
 		last = last->merged;
@@ -224,7 +224,7 @@ merge(struct vblk_queue *vq, struct bio *b)
 		n += sectors_of(last);
 	}
 	m = list_entry(b->link.next, struct bio, link);
-	while (&m->link != &vq->backlog && m->op == b->op &&
+	while (&m->link != &vq->backlog && m->op == b->op && !m->alone &&
 	       m->sector == b->sector + n &&
 	       vecs + m->nvecs <= vq->d->blk.max_vecs &&
 	       n + sectors_of(m) <= vq->d->blk.max_sectors) {
@@ -377,9 +377,24 @@ take(struct vblk_queue *vq, bool back)
 	return b;
 }
 
+/* Of requests that went as one, which the device refused: each by itself.  What
+ * is wrong with one is not the others' fault, who may be the journal. */
+static void
+submit_apart(struct vblk *d, struct bio *b)
+{
+	while (b) {
+		struct bio *next = b->merged;
+
+		b->merged = NULL;
+		b->alone = true;
+		submit(&d->blk, b);
+		b = next;
+	}
+}
+
 /* Tells the submitters, of merged requests each. */
 static void
-finish(struct vblk *d, struct list *done)
+finish(struct vblk *d, struct list *done, bool again)
 {
 	while (!list_empty(done)) {
 		struct bio *b = list_first_entry(done, struct bio, link);
@@ -388,10 +403,15 @@ finish(struct vblk *d, struct list *done)
 		list_del(&b->link);
 		if (status)
 			d->blk.stats.errors++;
+		if (unlikely(status) && b->merged && again) {
+			submit_apart(d, b);
+			continue;
+		}
 		while (b) {
 			struct bio *next = b->merged;
 
 			b->merged = NULL;
+			b->alone = false;
 			b->status = status;
 			b->done(b);
 			b = next;
@@ -413,7 +433,7 @@ complete(struct virtq *q)
 	} while (virtq_irq_enable(q) && !q->v->broken);
 	pump(vq);
 	spin_unlock_irq(&q->lock, f);
-	finish(vq->d, &done);
+	finish(vq->d, &done, true);
 }
 
 static void
@@ -492,7 +512,7 @@ broken(struct virtio_device *v)
 		list_splice_tail(&done, &vq->backlog);
 		spin_unlock_irq(&vq->q->lock, f);
 	}
-	finish(d, &done);
+	finish(d, &done, false);
 }
 
 static void

@@ -4,6 +4,7 @@
  * those which begin with UNREADBL (faulty_disk.py).
  *
  *	refused told DIR		who is told what, one step after another
+ *	refused beside DIR		whose fault it is, of many at once
  *	refused threads DIR N STEPS SEED  threads with files of their own
  *	refused dies DIR N STEPS SEED	  the same calls, which may all fail
  *	refused later DIR N		  what a later run sees of these
@@ -22,6 +23,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +51,57 @@ die(const char *what, int line)
 		if (!(x))                  \
 			die(#x, __LINE__); \
 	} while (0)
+
+/* ---- beside ---- */
+
+/* Sixteen blocks in a row are asked for at once: a system may make one request
+ * of them, of which one block is refused. */
+#define ROW 16u
+
+static void
+one_row(struct io_uring *r, int fd, char *b, bool write)
+{
+	struct io_uring_cqe *c;
+
+	for (unsigned k = 0; k < ROW; k++) {
+		struct io_uring_sqe *s = io_uring_get_sqe(r);
+
+		if (write)
+			io_uring_prep_write(s, fd, b + k * BLOCK, BLOCK,
+					    k * BLOCK);
+		else
+			io_uring_prep_read(s, fd, b + k * BLOCK, BLOCK,
+					   k * BLOCK);
+		io_uring_sqe_set_data64(s, k);
+	}
+	MUST(io_uring_submit(r) == (int)ROW);
+	for (unsigned k = 0; k < ROW; k++) {
+		MUST(!io_uring_wait_cqe(r, &c));
+		if (c->res != (int)BLOCK)
+			printf("%s %u: %s\n", write ? "write" : "read",
+			       (unsigned)c->user_data,
+			       strerrorname_np(-c->res));
+		io_uring_cqe_seen(r, c);
+	}
+}
+
+static void
+beside(void)
+{
+	static char b[ROW * BLOCK] __attribute__((aligned(BLOCK)));
+	struct io_uring r;
+	int fd = open("row", O_RDWR | O_CREAT | O_DIRECT, 0644);
+
+	MUST(fd >= 0);
+	MUST(!io_uring_queue_init(ROW, &r, 0));
+	MUST(pwrite(fd, b, sizeof(b), 0) == sizeof(b));
+	memcpy(b + 5 * BLOCK, "REFUSED!", 8);
+	memcpy(b + 9 * BLOCK, "UNREADBL", 8);
+	one_row(&r, fd, b, true);
+	one_row(&r, fd, b, false);
+	MUST(!fsync(fd));
+	puts("done");
+}
 
 /* ---- told ---- */
 
@@ -885,6 +938,8 @@ main(int argc, char **argv)
 		told_of_old_blocks();
 		told_direct();
 		told_reads();
+	} else if (!strcmp(argv[1], "beside")) {
+		beside();
 	} else if (!strcmp(argv[1], "fill")) {
 		fill();
 	} else if (!strcmp(argv[1], "threads")) {
