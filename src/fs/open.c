@@ -9,6 +9,7 @@
 #include <abi/errno.h>
 #include <abi/fcntl.h>
 #include <abi/fs.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <file/file.h>
 #include <file/fs_context.h>
@@ -334,6 +335,8 @@ open_tmpfile(int dfd, const char *path, unsigned oflags, uint32_t mode,
 		goto out;
 	d->inode = i;
 	d->unhashed = true;
+	if (!(oflags & O_EXCL))
+		atomic_or(&i->state, INODE_LINKABLE);
 	err = dentry_open(d, oflags & ~(unsigned)O_TMPFILE, out);
 	if (!err)
 		notify_file(*out, IN_OPEN);

@@ -17,6 +17,7 @@
 #include <abi/prctl.h>
 #include <abi/resource.h>
 #include <base/assert.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <file/cred.h>
 #include <file/fs_context.h>
@@ -197,10 +198,14 @@ link_at(struct dentry *from, struct walk_last *l)
 	if (!err &&
 	    (S_ISDIR(i->mode) || (i->state & (INODE_IMMUTABLE | INODE_APPEND))))
 		err = -EPERM;
+	/* A file that has lost its last name stays without. */
+	if (!err && !i->nlink && !(i->state & INODE_LINKABLE))
+		err = -ENOENT;
 	if (!err)
 		err = dir->ops->link ? dir->ops->link(dir, l->name, l->len, i) :
 				       -EROFS;
 	if (!err) {
+		atomic_and(&i->state, ~INODE_LINKABLE);
 		inode_get(i);
 		dentry_instantiate(d, i);
 		notify_inode(i, IN_ATTRIB);

@@ -162,6 +162,7 @@ struct inode {
 #define INODE_DIRTY_PAGES (1u << 8)  /* its cache has dirty pages */
 #define INODE_DIRTY_SIZE  (1u << 9)  /* with INODE_DIRTY: fdatasync, too */
 #define INODE_DYING	  (1u << 10) /* out of the cache, being evicted */
+#define INODE_LINKABLE	  (1u << 11) /* without a name, and may get one */
 
 /*
  * Writing.  A file system that writes lists inodes that differ from its disk

@@ -142,8 +142,17 @@ main(void)
 		snprintf(buf, sizeof(buf), "/proc/self/fd/%d", fd);
 		SHOW(linkat(AT_FDCWD, buf, AT_FDCWD, "named",
 			    AT_SYMLINK_FOLLOW));
-		close(fd);
 		show_file("named");
+		/* Only once, and nobody's who has lost his last. */
+		SHOW(unlink("named"));
+		SHOW(linkat(AT_FDCWD, buf, AT_FDCWD, "named",
+			    AT_SYMLINK_FOLLOW));
+		close(fd);
+		fd = open(".", O_TMPFILE | O_RDWR | O_EXCL, 0600);
+		snprintf(buf, sizeof(buf), "/proc/self/fd/%d", fd);
+		SHOW(linkat(AT_FDCWD, buf, AT_FDCWD, "named",
+			    AT_SYMLINK_FOLLOW));
+		close(fd);
 	}
 	SHOW(open(".", O_TMPFILE | O_RDONLY, 0600));
 	SHOW(open("f", O_TMPFILE | O_RDWR, 0600));
