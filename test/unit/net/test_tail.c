@@ -6,7 +6,7 @@
  *
  * INCLUDE: src/net/lwip/include $LWIP/include test/unit/net
  * SOURCES: $LWIP/core/tcp.c $LWIP/core/tcp_in.c $LWIP/core/tcp_out.c
- * SOURCES: src/net/lwip/congestion.c
+ * SOURCES: src/net/lwip/congestion.c src/net/lwip/dhcp_options.c
  * SOURCES: test/unit/net/stack.c test/unit/net/wire.c
  * SOURCES: src/net/syncookie.c src/base/hash.c
  * SOURCES: $LWIP/core/def.c $LWIP/core/inet_chksum.c $LWIP/core/init.c
