@@ -45,9 +45,16 @@ class Ring:
         self.num = self.last = 0
         self.addr = None
         self.kick = self.call = None
+        self.order = threading.Lock()
 
     def at(self, base, off, n):
         return self.b.memory(base + off, n, user=True)
+
+    def fence(self):
+        """What was written is seen before what is read next (virtio 1.2,
+        2.7.7.2 and 2.7.13.4): taking a lock is a whole barrier."""
+        with self.order:
+            pass
 
     def next(self):
         """The next request's head, or None."""
@@ -56,6 +63,7 @@ class Ring:
         if idx == self.last:
             # Tell us of the next one.
             self.at(used, 4 + 8 * self.num, 2)[:] = struct.pack("<H", idx)
+            self.fence()
             idx, = struct.unpack("<H", self.at(avail, 2, 2))
             if idx == self.last:
                 return None
@@ -89,6 +97,7 @@ class Ring:
             struct.pack("<II", head, n)
         new = (idx + 1) & 0xffff
         self.at(used, 2, 2)[:] = struct.pack("<H", new)
+        self.fence()
         event, = struct.unpack("<H", self.at(avail, 4 + 2 * self.num, 2))
         if self.call is not None and \
                 (new - event - 1) & 0xffff < (new - idx) & 0xffff:
