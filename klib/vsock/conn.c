@@ -21,7 +21,7 @@
 #include <mem/page.h>
 #include <sched/thread.h>
 
-#define ANSWERS_MAX    128u  /* to strangers, on their way at a time */
+#define ANSWERS_MAX    128u  /* to strangers, on their way; as many buffers */
 #define CLOSING_MAX    1024u /* sockets without a file that wait for the end */
 #define CLOSE_NS       (8 * NSEC_PER_SEC)
 #define TX_QUEUED_MAX  262144u /* bytes of a socket that wait for the device */
@@ -42,7 +42,7 @@ static struct list timed = LIST_INIT(timed);
 static struct timer timer;
 static uint64_t promised; /* by all sockets, and not yet read */
 static unsigned nclosing;
-static unsigned nanswers;
+static unsigned nanswers;		     /* [vsock_lock w, a] */
 static uint32_t device_cid = VMADDR_CID_ANY; /* [a] */
 static bool device_packets;		     /* [a] */
 static bool push; /* there is something for the device */
@@ -477,6 +477,12 @@ end_error(const struct vsock_sock *s)
 	return s->state == VSOCK_CONNECTING ? ECONNRESET : 0;
 }
 
+bool
+vsock_answers_wait(void)
+{
+	return atomic_load_relaxed(&nanswers) >= ANSWERS_MAX;
+}
+
 /* Whoever sent h to nobody is told so.  p, which came with it or is NULL,
  * becomes the answer, or is freed when there are too many. */
 static void
@@ -500,7 +506,8 @@ refuse(const struct virtio_vsock_hdr *h, struct vsock_pkt *p, bool near)
 			vsock_end(s, end_error(s));
 		goto out;
 	}
-	if (!p || nanswers >= ANSWERS_MAX)
+	/* Not met: the device gets no buffers meanwhile. */
+	if (!p || nanswers >= 2 * ANSWERS_MAX)
 		goto out;
 	p->off = p->len = 0;
 	p->hdr = answer;

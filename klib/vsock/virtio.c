@@ -15,6 +15,7 @@
 #include "vsock.h"
 
 #include <abi/errno.h>
+#include <base/atomic.h>
 #include <base/string.h>
 #include <core/clock.h>
 #include <core/log.h>
@@ -42,6 +43,7 @@ struct vvsock {
 	struct virtio_device *v;
 	struct virtq *rx, *tx, *event;
 	struct timer refill;
+	bool paused;	  /* [a] rx has fewer buffers, until answers are sent */
 	uint32_t *events; /* EVENTS of them, for the device */
 	uint32_t cid;	  /* as it was at first */
 };
@@ -57,12 +59,26 @@ rx_target(void)
 }
 
 /* With the queue's lock. */
+/* What comes faster than its answers go has to wait: one that was left out
+ * would leave its sender waiting for ever. */
+static bool
+rx_pauses(struct vvsock *d)
+{
+	if (likely(!vsock_answers_wait())) {
+		atomic_store_relaxed(&d->paused, false);
+		return false;
+	}
+	atomic_store_relaxed(&d->paused, true);
+	atomic_fence(); /* with tx_done()'s */
+	return vsock_answers_wait();
+}
+
 static void
 rx_fill(struct vvsock *d)
 {
 	unsigned n = rx_target();
 
-	while (d->rx->in_flight < n && !d->v->broken) {
+	while (d->rx->in_flight < n && !d->v->broken && !rx_pauses(d)) {
 		struct vsock_pkt *p = vsock_pkt_alloc(RX_DATA, ALLOC_ATOMIC);
 		struct virtq_sg sg[2];
 
@@ -186,6 +202,9 @@ tx_done(struct virtq *q)
 	} while (virtq_irq_enable(q) && !d->v->broken);
 	spin_unlock_irq(&q->lock, f);
 	vsock_sent(&sent);
+	atomic_fence();
+	if (unlikely(atomic_load_relaxed(&d->paused)))
+		refill(&d->refill);
 }
 
 /* ---- events ---- */

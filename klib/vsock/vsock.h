@@ -211,6 +211,8 @@ void vsock_device_up(uint32_t cid, bool packets);
 void vsock_device_reset(uint32_t cid);
 void vsock_received(struct list *packets); /* takes them over */
 void vsock_sent(struct list *packets);	   /* the device is done with them */
+/* So many answers wait for the device that no more should come in. */
+bool vsock_answers_wait(void);
 /* The next packet for the device; with the lock of its queue. */
 struct vsock_pkt *vsock_next_out(void);
 void vsock_unget_out(struct vsock_pkt *p);

@@ -332,6 +332,18 @@ def test_hostile_packets(tmp_path, kernel):
             h.backend.send(good._replace(op=vb.REQUEST, src_port=i,
                                          dst_port=1, data=b""))
         echo(b"after a flood")
+        # Each is answered, when nothing could be for a while.
+        with h.cond:
+            before = len(h.strays)
+        h.backend.hold = True
+        for i in range(500):
+            h.backend.send(good._replace(op=vb.REQUEST, src_port=i,
+                                         dst_port=1, data=b""))
+        threading.Event().wait(0.3)
+        h.backend.hold = False
+        echo(b"after a pause")
+        with h.cond:
+            assert len(h.strays) - before == 500
         for i in range(300):
             h.backend.send(good._replace(op=vb.REQUEST, src_port=5000 + i,
                                          data=b""))

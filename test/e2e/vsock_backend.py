@@ -122,6 +122,7 @@ class Backend(threading.Thread):
         self.wake = os.eventfd(0, os.EFD_NONBLOCK)
         self.sel = selectors.DefaultSelector()
         self.error = None
+        self.hold = False  # what the machine sends is left where it is
         self.start()
 
     # ---- memory ----
@@ -223,7 +224,7 @@ class Backend(threading.Thread):
 
     def rings_work(self):
         rx, tx = self.rings
-        if tx.kick is not None and tx.addr:
+        if tx.kick is not None and tx.addr and not self.hold:
             while (head := tx.next()) is not None:
                 raw = b"".join(bytes(m) for m, _ in tx.pieces(head))
                 tx.done(head, 0)
