@@ -58,7 +58,6 @@ rx_target(void)
 	return mem_total_pages() < TINY_PAGES ? RX_BUFS_TINY : RX_BUFS;
 }
 
-/* With the queue's lock. */
 /* What comes faster than its answers go has to wait: one that was left out
  * would leave its sender waiting for ever. */
 static bool
@@ -73,6 +72,7 @@ rx_pauses(struct vvsock *d)
 	return vsock_answers_wait();
 }
 
+/* With the queue's lock. */
 static void
 rx_fill(struct vvsock *d)
 {

@@ -69,13 +69,9 @@ dpkg_skips(const char *path)
 		"/usr/lib/jvm/*/include/*",
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(out); i++) {
-		size_t len = strlen(out[i]);
-
-		if (!strncmp(path, out[i], len) &&
-		    (!path[len] || path[len] == '/'))
+	for (size_t i = 0; i < ARRAY_LEN(out); i++)
+		if (path_below(path, out[i]))
 			return true;
-	}
 	for (size_t i = 0; i < ARRAY_LEN(globs); i++)
 		if (!fnmatch(globs[i], path, 0))
 			return true;

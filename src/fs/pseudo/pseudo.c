@@ -563,8 +563,6 @@ text_release(struct file *f)
 	kfree(t);
 }
 
-/* As a regular file: always ready; epoll refuses those, but proc's mounts
- * and some of sysfs can be watched on Linux, so programs try. */
 static void
 getattr(struct inode *i, struct kstat *st)
 {
@@ -585,6 +583,8 @@ text_stat(struct file *f, struct kstat *st)
 	return 0;
 }
 
+/* As a regular file: always ready; epoll refuses those, but proc's mounts
+ * and some of sysfs can be watched on Linux, so programs try. */
 static const struct file_ops text_fops = {
 	.read = text_read,
 	.write = text_write,

@@ -292,10 +292,30 @@ told_of_old_blocks(void)
 	close(a);
 }
 
+/* One after the other, by the ring. */
+static void
+write_and_fsync(struct io_uring *r, int fd, int res[2])
+{
+	struct io_uring_cqe *c;
+
+	for (int k = 0; k < 2; k++) {
+		struct io_uring_sqe *s = io_uring_get_sqe(r);
+
+		if (k)
+			io_uring_prep_fsync(s, fd, 0);
+		else
+			io_uring_prep_write(s, fd, buf, 4 * BLOCK, 0);
+		s->user_data = (unsigned)k;
+		MUST(io_uring_submit_and_wait(r, 1) == 1);
+		MUST(!io_uring_wait_cqe(r, &c));
+		res[c->user_data] = c->res;
+		io_uring_cqe_seen(r, c);
+	}
+}
+
 static void
 told_direct(void)
 {
-	struct io_uring_cqe *c;
 	struct io_uring r;
 	int a = make("direct", O_DIRECT), res[2];
 
@@ -307,35 +327,11 @@ told_direct(void)
 	printf(" over %s", says(pwrite(a, buf, 4 * BLOCK, 0)));
 	printf(" shows %s\n", shows(make("direct", 0), 3));
 	MUST(!io_uring_queue_init(8, &r, 0));
-	for (int k = 0; k < 2; k++) {
-		struct io_uring_sqe *s = io_uring_get_sqe(&r);
-
-		if (k)
-			io_uring_prep_fsync(s, a, 0);
-		else
-			io_uring_prep_write(s, a, buf, 4 * BLOCK, 0);
-		s->user_data = (unsigned)k;
-		MUST(io_uring_submit_and_wait(&r, 1) == 1);
-		MUST(!io_uring_wait_cqe(&r, &c));
-		res[c->user_data] = c->res;
-		io_uring_cqe_seen(&r, c);
-	}
+	write_and_fsync(&r, a, res);
 	printf("ring %d fsync %d\n", res[0], res[1]);
 	close(a);
 	a = make("buffered", 0);
-	for (int k = 0; k < 2; k++) {
-		struct io_uring_sqe *s = io_uring_get_sqe(&r);
-
-		if (k)
-			io_uring_prep_fsync(s, a, 0);
-		else
-			io_uring_prep_write(s, a, buf, 4 * BLOCK, 0);
-		s->user_data = (unsigned)k;
-		MUST(io_uring_submit_and_wait(&r, 1) == 1);
-		MUST(!io_uring_wait_cqe(&r, &c));
-		res[c->user_data] = c->res;
-		io_uring_cqe_seen(&r, c);
-	}
+	write_and_fsync(&r, a, res);
 	printf("ring buffered %d fsync %d\n", res[0], res[1]);
 	io_uring_queue_exit(&r);
 	close(a);
